@@ -1,0 +1,32 @@
+# How the parts of the project are built: one static library per folder of src/, one test program per folder of tests/unit.
+
+add_library(trimtab_options INTERFACE)
+target_compile_options(trimtab_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror)
+target_include_directories(trimtab_options INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/runtime)
+target_compile_definitions(trimtab_options INTERFACE TRIMTAB_VERSION="${PROJECT_VERSION}")
+if(TRIMTAB_SANITIZE)
+  target_compile_options(trimtab_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(trimtab_options INTERFACE -fsanitize=address,undefined)
+endif()
+
+# trimtab_library(NAME [DEPENDS trimtab libraries ...] [PUBLIC libraries ...] [PRIVATE libraries ...])
+# makes trimtab_NAME from every .cpp of the calling folder.
+function(trimtab_library name)
+  cmake_parse_arguments(arg "" "" "DEPENDS;PUBLIC;PRIVATE" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *.cpp)
+  add_library(trimtab_${name} STATIC ${sources})
+  list(TRANSFORM arg_DEPENDS PREPEND trimtab_)
+  target_link_libraries(trimtab_${name} PUBLIC ${arg_DEPENDS} ${arg_PUBLIC} PRIVATE trimtab_options ${arg_PRIVATE})
+  target_include_directories(trimtab_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/runtime)
+endfunction()
+
+# trimtab_test(NAME DEPENDS ...) makes the GoogleTest program NAME from every .cpp of the calling folder and registers its tests.
+function(trimtab_test name)
+  cmake_parse_arguments(arg "" "" "DEPENDS;LIBRARIES" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *.cpp)
+  add_executable(${name} ${sources})
+  list(TRANSFORM arg_DEPENDS PREPEND trimtab_)
+  target_link_libraries(${name} PRIVATE ${arg_DEPENDS} ${arg_LIBRARIES} trimtab_options GTest::gtest GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE TRIMTAB_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  gtest_discover_tests(${name} TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600)
+endfunction()

@@ -1,0 +1,136 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <system_error>
+#include <utility>
+
+#include "base/error.h"
+
+namespace trimtab {
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Closes the file and removes it unless it was committed.
+class PendingFile {
+ public:
+  explicit PendingFile(fs::path target) : target_(std::move(target)) {
+    std::string pattern = target_.string() + ".XXXXXX";
+    descriptor_ = ::mkstemp(pattern.data());
+    if (descriptor_ < 0) throw bad_input("{} cannot be written: {}", target_.string(), std::strerror(errno));
+    temporary_ = pattern;
+  }
+  PendingFile(const PendingFile&) = delete;
+  PendingFile& operator=(const PendingFile&) = delete;
+  PendingFile(PendingFile&&) = delete;
+  PendingFile& operator=(PendingFile&&) = delete;
+  ~PendingFile() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+    if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  }
+
+  void write(std::span<const std::uint8_t> bytes) {
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) throw failure("{} could not be written: {}", target_.string(), std::strerror(errno));
+      bytes = bytes.subspan(static_cast<std::size_t>(written));
+    }
+  }
+
+  void commit() {
+    const mode_t mask = ::umask(0);
+    ::umask(mask);
+    ::fchmod(descriptor_, 0666 & ~mask);
+    if (::fsync(descriptor_) != 0 || ::close(std::exchange(descriptor_, -1)) != 0) {
+      throw failure("{} could not be written: {}", target_.string(), std::strerror(errno));
+    }
+    if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
+      throw bad_input("{} cannot be written: {}", target_.string(), std::strerror(errno));
+    }
+    temporary_.clear();
+  }
+
+ private:
+  fs::path target_;
+  std::string temporary_;
+  int descriptor_ = -1;
+};
+
+template <typename Bytes>
+Bytes read_into(const fs::path& path, std::int64_t limit) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (!fs::exists(status)) throw bad_input("{} does not exist", path.string());
+  if (fs::is_directory(status)) throw bad_input("{} is a folder; a file is needed", path.string());
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) throw bad_input("{} cannot be read: {}", path.string(), std::strerror(errno));
+  if (fs::is_regular_file(status)) {
+    const auto size = fs::file_size(path, error);
+    if (!error && static_cast<std::int64_t>(size) > limit) {
+      throw bad_input("{} has {} bytes; more than {} are not read", path.string(), size, limit);
+    }
+  }
+  Bytes bytes;
+  std::vector<char> block(1 << 16);
+  while (stream.read(block.data(), static_cast<std::streamsize>(block.size())) || stream.gcount() > 0) {
+    bytes.insert(bytes.end(), block.begin(), block.begin() + stream.gcount());
+    if (static_cast<std::int64_t>(bytes.size()) > limit) {
+      throw bad_input("{} is too large; more than {} bytes are not read", path.string(), limit);
+    }
+  }
+  if (stream.bad()) throw bad_input("{} cannot be read", path.string());
+  return bytes;
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> read_file(const fs::path& path, std::int64_t limit) {
+  return read_into<std::vector<std::uint8_t>>(path, limit);
+}
+
+std::string read_text(const fs::path& path, std::int64_t limit) { return read_into<std::string>(path, limit); }
+
+void write_file(const fs::path& path, std::span<const std::uint8_t> bytes) {
+  PendingFile file(path);
+  file.write(bytes);
+  file.commit();
+}
+
+void write_file(const fs::path& path, std::string_view text) {
+  write_file(path, std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+}
+
+void make_directory(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) throw bad_input("the folder {} cannot be made: {}", path.string(), error.message());
+  if (!fs::is_directory(path)) throw bad_input("{} is not a folder", path.string());
+  if (::access(path.c_str(), W_OK | X_OK) != 0)
+    throw bad_input("the folder {} cannot be written: {}", path.string(), std::strerror(errno));
+}
+
+TemporaryDirectory::TemporaryDirectory() {
+  std::string pattern = (fs::temp_directory_path() / "trimtab-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr)
+    throw failure("no temporary folder can be made in {}: {}", fs::temp_directory_path().string(),
+                  std::strerror(errno));
+  path_ = pattern;
+}
+
+TemporaryDirectory::TemporaryDirectory(TemporaryDirectory&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+
+TemporaryDirectory::~TemporaryDirectory() {
+  if (path_.empty()) return;
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+}  // namespace trimtab

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+
+namespace trimtab::cli {
+
+/// Options that every command has.
+struct CommonOptions {
+  bool json = false;
+  std::uint64_t seed = 1;
+  int threads = 0;  ///< 0: all cores
+};
+
+/// Adds --json, --seed and --threads, and `example` (a whole command line) to the command's --help.
+void add_common_options(CLI::App& command, CommonOptions& options, const std::string& example);
+
+}  // namespace trimtab::cli

@@ -1,0 +1,93 @@
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/process.h"
+#include "base/random.h"
+#include "base/units.h"
+
+namespace trimtab {
+namespace {
+
+TEST(Units, ParsesBytes) {
+  EXPECT_EQ(parse_bytes("64KB", "--flash"), 65536);
+  EXPECT_EQ(parse_bytes("1.5 MB", "--flash"), 1572864);
+  EXPECT_EQ(parse_bytes("100", "--flash"), 100);
+  for (const char* wrong : {"", "KB", "-1KB", "12parsecs", "nan", "1e30"}) {
+    EXPECT_THROW((void)parse_bytes(wrong, "--flash"), Error) << wrong;
+  }
+}
+
+TEST(Units, ParsesFrequencies) {
+  EXPECT_DOUBLE_EQ(parse_frequency("1.8GHz", "f"), 1.8e9);
+  EXPECT_DOUBLE_EQ(parse_frequency("600 MHz", "f"), 600e6);
+  EXPECT_THROW((void)parse_frequency("fast", "f"), Error);
+}
+
+TEST(Units, Formats) {
+  EXPECT_EQ(format_bytes(512), "512 B");
+  EXPECT_EQ(format_bytes(1536), "1.5 KB");
+  EXPECT_EQ(format_duration(185), "3 min 05 s");
+  EXPECT_EQ(format_count(12345678), "12,345,678");
+  EXPECT_EQ(format_count(-999), "-999");
+}
+
+TEST(File, WritesWholeFilesOnly) {
+  const TemporaryDirectory folder;
+  const auto path = folder.path() / "file";
+  write_file(path, std::string_view("first"));
+  write_file(path, std::string_view("second"));
+  EXPECT_EQ(read_text(path), "second");
+  EXPECT_THROW(write_file(folder.path() / "absent" / "file", std::string_view("x")), Error);
+  EXPECT_THROW((void)read_text(folder.path()), Error);
+  EXPECT_THROW((void)read_file(path, 3), Error);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1)
+      << "a temporary file was left behind";
+}
+
+TEST(Process, ReturnsOutputAndExitCode) {
+  const ProcessResult result = run_process({"sh", "-c", "echo out; echo err >&2; exit 3"}, "");
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_EQ(result.output, "out\n");
+  EXPECT_EQ(result.errors, "err\n");
+}
+
+TEST(Process, KillsWhatRunsTooLong) {
+  EXPECT_TRUE(run_process({"sleep", "60"}, "", std::chrono::milliseconds(50)).timed_out);
+}
+
+TEST(Process, NamesAMissingProgram) {
+  try {
+    (void)run_process({"no-such-program"}, "install it");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::bad_input);
+    EXPECT_NE(std::string(error.what()).find("no-such-program"), std::string::npos);
+  }
+}
+
+// First outputs of splitmix64 with seed 1234567, from the reference implementation's published test vector.
+TEST(Random, IsSplitmix64) {
+  Random random(1234567);
+  EXPECT_EQ(random.bits(), 6457827717110365317U);
+  EXPECT_EQ(random.bits(), 3203168211198807973U);
+}
+
+TEST(Random, NormalHasUnitVariance) {
+  Random random(1);
+  double sum = 0;
+  double squares = 0;
+  constexpr int count = 100000;
+  for (int i = 0; i < count; ++i) {
+    const double x = random.normal();
+    sum += x;
+    squares += x * x;
+  }
+  EXPECT_NEAR(sum / count, 0, 0.02);
+  EXPECT_NEAR(squares / count, 1, 0.02);
+}
+
+}  // namespace
+}  // namespace trimtab
