@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace trimtab {
+
+/// How stored samples become what the network was trained on: x = (raw - mean[c]) / deviation[c] per channel. Identity
+/// by default. The same numbers are folded into the first layer of a deployed program, which therefore takes raw
+/// samples.
+struct Preprocessing {
+  std::vector<float> mean;       ///< per channel, or empty (0)
+  std::vector<float> deviation;  ///< per channel, or empty (1)
+
+  [[nodiscard]] float mean_of(std::int64_t channel) const {
+    return mean.empty() ? 0.0F : mean[static_cast<std::size_t>(channel)];
+  }
+  [[nodiscard]] float deviation_of(std::int64_t channel) const {
+    return deviation.empty() ? 1.0F : deviation[static_cast<std::size_t>(channel)];
+  }
+};
+
+/// Labelled samples held in memory, raw as the sensor gives them: 8-bit pixels or float features, C order {samples, C,
+/// H, W}. Exactly one of `pixels` and `features` is filled.
+struct Dataset {
+  Shape shape;                       ///< of one sample, channels first
+  std::vector<std::uint8_t> pixels;  ///< images, 0..255
+  std::vector<float> features;       ///< anything else
+  std::vector<std::int64_t> labels;  ///< one per sample, 0 .. classes-1
+  std::vector<std::string> classes;  ///< names; as many as there are classes
+
+  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(labels.size()); }
+  [[nodiscard]] bool is_pixels() const { return !pixels.empty(); }
+  /// Writes sample `index`, preprocessed, into `out` (element_count(shape) floats, channels first).
+  void read(std::int64_t index, const Preprocessing& preprocessing, std::span<float> out) const;
+  /// The samples in [first, first + count).
+  [[nodiscard]] Dataset slice(std::int64_t first, std::int64_t count) const;
+  /// `count` samples, chosen evenly over the classes with this seed.
+  [[nodiscard]] Dataset sample(std::int64_t count, std::uint64_t seed) const;
+};
+
+/// What a data set is for; sources that know both parts (cifar10, synthetic) give the one asked for.
+enum class Split { train, test };
+
+/// Options that turn files into samples.
+struct DataOptions {
+  Shape
+      shape;  ///< what the network wants; images are resized (shorter side) and centre-cropped to it; empty: as stored
+  std::int64_t resize = 0;  ///< images: shorter side before the crop; 0: the crop's own size
+  std::int64_t limit = 0;   ///< at most so many samples, spread evenly over the source; 0: all
+  std::uint64_t seed = 1;
+};
+
+/// Loads `cifar10:DIR_OR_FILE.bin`, `images:DIR`, `npy:X.npy,Y.npy` or `synthetic:shapes[:COUNT]`; the formats are in
+/// docs/data.md. Throws Error (bad input), naming the file, for missing or wrong-sized files, no samples, labels out of
+/// range.
+[[nodiscard]] Dataset load_dataset(const std::string& description, Split split, const DataOptions& options);
+
+/// Preprocessing from the command line's words: "none", "unit" (x/255), "imagenet" (x/255 less mean .485 .456 .406 over
+/// .229 .224 .225), "mobilenet" ((x-128)/128), "cifar10" (per-channel mean and deviation of its training set), or a
+/// TOML file with mean and deviation.
+[[nodiscard]] Preprocessing parse_preprocessing(const std::string& description, std::int64_t channels);
+
+}  // namespace trimtab

@@ -1,0 +1,185 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace trimtab {
+
+/// Dimensions of one sample, without the batch: {channels, height, width} of an image, {features} of a vector. Every
+/// value of a graph has an implied, free batch dimension in front of them.
+using Shape = std::vector<std::int64_t>;
+
+/// Product of the dimensions (1 for an empty shape).
+[[nodiscard]] std::int64_t element_count(const Shape& shape);
+
+/// "3x32x32".
+[[nodiscard]] std::string to_string(const Shape& shape);
+
+/// Dense float parameters, C order.
+struct Tensor {
+  Shape shape;
+  std::vector<float> data;
+
+  [[nodiscard]] bool empty() const { return data.empty(); }
+  bool operator==(const Tensor&) const = default;
+};
+
+/// Zeros or explicit values around the spatial dimensions, in rows and columns.
+struct Padding {
+  std::int64_t top = 0;
+  std::int64_t left = 0;
+  std::int64_t bottom = 0;
+  std::int64_t right = 0;
+  bool operator==(const Padding&) const = default;
+};
+
+// The operators. Parameters are held by the operator that uses them. Image values are channels x height x width (ONNX's
+// NCHW); a graph that came in with layout Transposes has been rid of them by the importer.
+
+/// weight {output channels, input channels / groups, kernel height, kernel width}; bias {output channels} or empty.
+/// Pads with zeros.
+struct Conv {
+  Tensor weight;
+  Tensor bias;
+  std::array<std::int64_t, 2> stride{1, 1};    ///< rows, columns
+  std::array<std::int64_t, 2> dilation{1, 1};  ///< rows, columns
+  Padding padding;
+  std::int64_t groups = 1;
+};
+
+/// y = W x + b on a vector. weight {outputs, inputs}; bias {outputs} or empty.
+struct Linear {
+  Tensor weight;
+  Tensor bias;
+};
+
+/// Per channel: scale * (x - mean) / sqrt(variance + epsilon) + bias; each {channels}.
+struct BatchNormalization {
+  Tensor scale;
+  Tensor bias;
+  Tensor mean;
+  Tensor variance;
+  float epsilon = 1e-5F;
+};
+
+/// Per channel: scale * x + offset; each {channels}. What additions of and multiplications by constants become.
+struct Affine {
+  Tensor scale;
+  Tensor offset;
+};
+
+struct Relu {};
+/// min(max(x, low), high); ReLU6 is Clip{0, 6}. Either end may be infinite.
+struct Clip {
+  float low = 0;
+  float high = 6;
+};
+struct LeakyRelu {
+  float alpha = 0.01F;
+};
+/// min(max(alpha * x + beta, 0), 1)
+struct HardSigmoid {
+  float alpha = 1.0F / 6;
+  float beta = 0.5F;
+};
+/// x * HardSigmoid(x) with alpha 1/6 and beta 1/2
+struct HardSwish {};
+struct Sigmoid {};
+
+enum class PoolKind { max, average };
+struct Pool {
+  PoolKind kind = PoolKind::max;
+  std::array<std::int64_t, 2> kernel{2, 2};    ///< rows, columns
+  std::array<std::int64_t, 2> stride{2, 2};    ///< rows, columns
+  std::array<std::int64_t, 2> dilation{1, 1};  ///< rows, columns; max only
+  Padding padding;
+  bool ceil_mode = false;
+  bool count_include_pad = false;  ///< average only: padding counts in the divisor
+};
+
+/// Mean over height and width: {C,H,W} to {C,1,1}, or to {C} where `keep_dimensions` is false.
+struct GlobalAveragePool {
+  bool keep_dimensions = true;
+};
+
+/// Element-wise sum of two values; a {C,1,1} input is broadcast.
+struct Add {};
+/// Element-wise product of two values; a {C,1,1} input is broadcast.
+struct Mul {};
+/// Along the channels (dimension 0 of a sample).
+struct Concat {};
+/// Same elements in the same (channel, row, column) order in another shape; Flatten is a Reshape to one dimension.
+struct Reshape {
+  Shape shape;
+};
+/// Spatial padding with a constant.
+struct Pad {
+  Padding padding;
+  float value = 0;
+};
+/// Over the features of a vector, or over the channels of an image.
+struct Softmax {};
+
+using Operator = std::variant<Conv, Linear, BatchNormalization, Affine, Relu, Clip, LeakyRelu, HardSigmoid, HardSwish,
+                              Sigmoid, Pool, GlobalAveragePool, Add, Mul, Concat, Reshape, Pad, Softmax>;
+
+/// ONNX's name of the operator ("Conv", "Gemm", "MaxPool", ...), for messages and tables.
+[[nodiscard]] std::string operator_name(const Operator& op);
+
+/// Index into Graph::values.
+using ValueId = std::int32_t;
+
+/// What flows between operators.
+struct Value {
+  std::string name;
+  Shape shape;
+};
+
+/// One use of an operator. All operators have one output.
+struct Node {
+  std::string name;  ///< unique and not empty: layers are named by it in plans and reports
+  Operator op;
+  std::vector<ValueId> inputs;
+  ValueId output = -1;
+};
+
+/// A ConvNet with one input and one output. Nodes stand in an order in which every value is made before it is used.
+struct Graph {
+  std::string name;
+  std::vector<Value> values;
+  std::vector<Node> nodes;
+  ValueId input = -1;
+  ValueId output = -1;
+
+  [[nodiscard]] const Shape& shape_of(ValueId value) const { return values.at(static_cast<std::size_t>(value)).shape; }
+  [[nodiscard]] const Shape& input_shape() const { return shape_of(input); }
+  [[nodiscard]] const Shape& output_shape() const { return shape_of(output); }
+  /// Index into `nodes` of the node that makes the value, or -1 for the graph's input.
+  [[nodiscard]] std::int64_t producer(ValueId value) const;
+  /// Indices into `nodes` of the nodes that read the value.
+  [[nodiscard]] std::vector<std::int64_t> consumers(ValueId value) const;
+};
+
+/// Shape of a node's output. Throws Error (bad input), naming the node, where the shapes of its inputs do not fit it.
+[[nodiscard]] Shape infer_shape(const Node& node, const std::vector<Shape>& inputs);
+
+/// Checks that ids are in range, nodes are in order, names unique, shapes as inferred and parameters finite. Throws
+/// Error (bad input).
+void validate(const Graph& graph);
+
+/// Multiply-accumulates of one sample in a node (Conv and Linear; 0 for the rest).
+[[nodiscard]] std::int64_t multiply_accumulates(const Graph& graph, const Node& node);
+
+/// Number of parameters in a node.
+[[nodiscard]] std::int64_t parameter_count(const Node& node);
+
+/// `std::visit` with one lambda per operator.
+template <typename... Functions>
+struct overloaded : Functions... {
+  using Functions::operator()...;
+};
+
+}  // namespace trimtab

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "graph/graph.h"
+
+namespace trimtab {
+
+/// Folds every BatchNormalization and Affine that follows a Conv or Linear (and has no other reader of its input) into
+/// its weights and bias, and turns every remaining BatchNormalization into an Affine. The function of the graph stays
+/// the same.
+[[nodiscard]] Graph fold_batch_normalization(Graph graph);
+
+/// Merges a Pad with value 0 into the Conv, or into the average pool that counts padding, that alone reads it.
+[[nodiscard]] Graph merge_padding(Graph graph);
+
+/// Folds an Affine that alone reads the graph's input, or stands anywhere in front of a Conv or Linear that alone reads it, into that
+/// layer's weights, bias and padding_value. The function of the graph stays the same.
+[[nodiscard]] Graph fold_affine_forward(Graph graph);
+
+/// Removes nodes whose output nobody reads, and values that nobody makes or reads.
+[[nodiscard]] Graph remove_unused(Graph graph);
+
+}  // namespace trimtab

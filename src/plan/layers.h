@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "graph/graph.h"
+
+namespace trimtab {
+
+/// What a device executes as one: an operator with the BatchNormalization or Affine and the activation function that
+/// follow it and alone read it. Plans speak of layers, and only a layer's output is quantized.
+struct Layer {
+  std::string name;                 ///< that of the main node
+  std::int64_t node = -1;           ///< the main node: index into Graph::nodes
+  std::int64_t normalization = -1;  ///< BatchNormalization or Affine after it (Conv and Linear only), or -1
+  std::int64_t activation = -1;     ///< Relu or Clip from 0 after it (Conv, Linear, Add, average pools), or -1
+  std::vector<ValueId> inputs;      ///< those of the main node
+  ValueId output = -1;              ///< of the last node of the three
+};
+
+/// The layers in the order of execution; every node belongs to exactly one. Activation functions with no integer form
+/// of their own in a layer (LeakyRelu, HardSwish, ...), and those that cannot be fused, are layers themselves.
+[[nodiscard]] std::vector<Layer> fuse_layers(const Graph& graph);
+
+/// The graph that is deployed: takes raw samples (the preprocessing has become part of the first layer, padding
+/// included), Pads merged, Affines folded forward, a Softmax at the end dropped, single-use Affines after Conv and
+/// Linear kept for late folding. `pixels` says whether the raw samples are 8-bit pixels; features keep their
+/// preprocessing as an Affine where it cannot be folded.
+[[nodiscard]] Graph prepare_for_deployment(const Graph& graph, const Preprocessing& preprocessing);
+
+}  // namespace trimtab

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace trimtab {
+
+/// What is done to one layer (see plan/layers.h).
+struct LayerPlan {
+  std::string layer;
+  std::int64_t filters = 0;  ///< output channels that stay; 0: all
+  int weight_bits = 8;       ///< 2..8 (16 on request); meaningless where the layer has no weights
+  int activation_bits = 8;   ///< of its output: 2, 4, 8 (16 on request)
+  bool operator==(const LayerPlan&) const = default;
+};
+
+/// What is done to every layer of a network.
+struct Plan {
+  std::vector<LayerPlan> layers;
+  bool operator==(const Plan&) const = default;
+};
+
+/// The same bits everywhere. The network's output (logits) gets 16 bits: classes that 8 bits would tie stay apart, at
+/// no cost in weights. Throws Error (bad input) where bits are out of range.
+[[nodiscard]] Plan uniform_plan(const Graph& graph, int weight_bits, int activation_bits);
+
+/// The plan's text form, TOML:
+///     [[layer]]
+///     name = "conv1"
+///     filters = 16
+///     weight_bits = 4
+///     activation_bits = 8
+[[nodiscard]] std::string to_toml(const Plan& plan);
+
+/// Reads the text form. Layers that it does not name keep `defaults`. Throws Error (bad input), naming `source` and the
+/// layer, for unknown layers or keys, repeated layers, and numbers out of range.
+[[nodiscard]] Plan parse_plan(std::string_view toml, const Graph& graph, const Plan& defaults,
+                              const std::string& source);
+
+}  // namespace trimtab

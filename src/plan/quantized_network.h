@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "graph/graph.h"
+#include "plan/layers.h"
+#include "plan/plan.h"
+
+namespace trimtab {
+
+/// Uniform grid of a value, without zero point: real = scale * integer, integer in [minimum(), maximum()].
+struct ActivationGrid {
+  float scale = 1;
+  int bits = 8;
+  bool is_signed = false;
+
+  [[nodiscard]] std::int32_t minimum() const { return is_signed ? -(1 << (bits - 1)) : 0; }
+  [[nodiscard]] std::int32_t maximum() const { return is_signed ? (1 << (bits - 1)) - 1 : (1 << bits) - 1; }
+  bool operator==(const ActivationGrid&) const = default;
+};
+
+/// Grid of a layer's weights: real = scale[output channel] * integer, integer in [-2^(bits-1), 2^(bits-1) - 1].
+struct WeightGrid {
+  int bits = 8;
+  std::vector<float> scale;  ///< per output channel; not zero, negative where a folded normalization flips the sign
+};
+
+/// A network whose numbers have settled: what training or calibration hands to lowering. `graph` is a prepared graph
+/// (plan/layers.h) in which every BatchNormalization and Affine after a Conv or Linear is folded; weights are integers
+/// times the scale of their grid; biases are real numbers (lowering rounds them to the accumulator's scale).
+struct QuantizedNetwork {
+  Graph graph;
+  Plan plan;                                          ///< in the order of fuse_layers(graph)
+  std::vector<std::optional<ActivationGrid>> values;  ///< by ValueId: of the graph's input and of every layer's output
+  std::vector<std::optional<WeightGrid>> weights;     ///< by index into graph.nodes: of every Conv and Linear
+};
+
+/// The integer nearest to real / scale, halves upward (as the runtime's requantization rounds), saturated to the grid.
+[[nodiscard]] std::int32_t quantize(float real, const ActivationGrid& grid);
+
+/// Values that share one grid: the inputs of a Concat with its output; the input and output of max pools and reshapes.
+/// Returns, by ValueId, the id of the value that stands for its set.
+[[nodiscard]] std::vector<ValueId> shared_grids(const Graph& graph);
+
+/// Whether the layer whose output this is can only make values >= 0 (it ends in Relu or Clip from 0, or keeps the sign
+/// of inputs that do).
+[[nodiscard]] bool is_non_negative(const Graph& graph, const std::vector<Layer>& layers, ValueId value);
+
+}  // namespace trimtab
