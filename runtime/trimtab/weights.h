@@ -1,0 +1,31 @@
+#pragma once
+
+// Packed weights of 2 to 8 bits: two's complement fields one after the other, lowest bits first, every filter starting
+// at a byte.
+
+#include "trimtab/arithmetic.h"
+
+namespace trimtab::runtime {
+
+/// Bytes of one packed filter.
+constexpr int32_t packed_filter_bytes(int32_t count, int bits) { return (count * bits + 7) / 8; }
+
+/// Unpacks `count` weights.
+inline void unpack_weights(const uint8_t* packed, int32_t count, int bits, int8_t* weights) {
+  uint32_t buffer = 0;
+  int held = 0;
+  const auto mask = static_cast<int32_t>((1U << bits) - 1);
+  const int32_t sign = 1 << (bits - 1);
+  for (int32_t i = 0; i < count; ++i) {
+    if (held < bits) {
+      buffer |= static_cast<uint32_t>(*packed++) << held;
+      held += 8;
+    }
+    const int32_t field = static_cast<int32_t>(buffer) & mask;
+    weights[i] = static_cast<int8_t>((field ^ sign) - sign);
+    buffer >>= bits;
+    held -= bits;
+  }
+}
+
+}  // namespace trimtab::runtime

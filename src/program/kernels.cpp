@@ -1,0 +1,59 @@
+#include "program/kernels.h"
+
+#include "base/error.h"
+#include "program/pack.h"
+#include "trimtab/convolution_generic.h"
+
+namespace trimtab {
+namespace {
+
+Kernel choose_convolution(const ConvolutionStep& step, Core /*core*/, Optimize /*optimize*/) {
+  const runtime::Convolution& convolution = step.convolution;
+  Kernel kernel;
+  kernel.name = "convolution_generic";
+  kernel.header = "convolution_generic.h";
+  kernel.scratch_bytes = (runtime::convolution_generic_scratch_bytes(convolution) + 7) / 8 * 8;
+  kernel.weights = pack_filters(step.weights, convolution.output.channels, convolution.weight_bits);
+  kernel.reason = "runs any convolution";
+  return kernel;
+}
+
+Kernel plain(std::string name, std::string header, bool in_place) {
+  Kernel kernel;
+  kernel.name = std::move(name);
+  kernel.header = std::move(header);
+  kernel.in_place = in_place;
+  kernel.reason = "runs any shape";
+  return kernel;
+}
+
+bool same_layout(const runtime::Image& a, const runtime::Image& b) {
+  return a.pixel_stride == b.pixel_stride && a.format.bits == b.format.bits && a.height == b.height &&
+         a.width == b.width;
+}
+
+}  // namespace
+
+Kernel choose_kernel(const Step& step, Core core, Optimize optimize) {
+  return std::visit(
+      overloaded{
+          [&](const ConvolutionStep& s) { return choose_convolution(s, core, optimize); },
+          [](const MaxPoolStep&) { return plain("max_pool_generic", "pool_generic.h", false); },
+          [](const AveragePoolStep&) { return plain("average_pool_generic", "pool_generic.h", false); },
+          [](const AdditionStep& s) {
+            return plain("addition_generic", "elementwise_generic.h", same_layout(s.addition.a, s.addition.output));
+          },
+          [](const MultiplicationStep& s) {
+            return plain("multiplication_generic", "elementwise_generic.h",
+                         same_layout(s.multiplication.a, s.multiplication.output));
+          },
+          [](const LookupStep& s) {
+            return plain("lookup_generic", "elementwise_generic.h", same_layout(s.lookup.input, s.lookup.output));
+          },
+          [](const RescaleStep& s) {
+            return plain("rescale_generic", "elementwise_generic.h", same_layout(s.rescale.input, s.rescale.output));
+          }},
+      step.operation);
+}
+
+}  // namespace trimtab
