@@ -1,0 +1,101 @@
+#include "plan/quantized_network.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace trimtab {
+
+namespace {
+
+/// Index of the layer that makes the value, or -1.
+std::int64_t layer_of(const std::vector<Layer>& layers, ValueId value) {
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (layers[i].output == value) {
+      return static_cast<std::int64_t>(i);
+    }
+  }
+  return -1;
+}
+
+/// Whether the activation function alone makes its output >= 0, whatever it reads.
+bool rectifies(const Operator& op) {
+  if (const auto* clip = std::get_if<Clip>(&op)) {
+    return clip->low >= 0;
+  }
+  return std::holds_alternative<Relu>(op) || std::holds_alternative<Sigmoid>(op) ||
+         std::holds_alternative<HardSigmoid>(op) || std::holds_alternative<Softmax>(op);
+}
+
+/// Whether the operator makes values >= 0 from inputs that are all >= 0.
+bool keeps_sign(const Operator& op) {
+  if (const auto* pad = std::get_if<Pad>(&op)) {
+    return pad->value >= 0;
+  }
+  return std::holds_alternative<Pool>(op) || std::holds_alternative<GlobalAveragePool>(op) ||
+         std::holds_alternative<Add>(op) || std::holds_alternative<Mul>(op) || std::holds_alternative<Concat>(op) ||
+         std::holds_alternative<Reshape>(op) || std::holds_alternative<LeakyRelu>(op) ||
+         std::holds_alternative<HardSwish>(op);
+}
+
+/// Whether output and inputs hold the same numbers, so that requantizing between them would only lose.
+bool passes_through(const Operator& op) {
+  if (const auto* pool = std::get_if<Pool>(&op)) {
+    return pool->kind == PoolKind::max;
+  }
+  return std::holds_alternative<Concat>(op) || std::holds_alternative<Reshape>(op) || std::holds_alternative<Pad>(op);
+}
+
+}  // namespace
+
+std::int32_t quantize(float real, const ActivationGrid& grid) {
+  const double nearest = std::floor(static_cast<double>(real) / static_cast<double>(grid.scale) + 0.5);
+  return static_cast<std::int32_t>(
+      std::clamp(nearest, static_cast<double>(grid.minimum()), static_cast<double>(grid.maximum())));
+}
+
+std::vector<ValueId> shared_grids(const Graph& graph) {
+  std::vector<ValueId> parent(graph.values.size());
+  std::iota(parent.begin(), parent.end(), 0);
+  const auto find = [&parent](ValueId value) {
+    while (parent[static_cast<std::size_t>(value)] != value) {
+      value = parent[static_cast<std::size_t>(value)];
+    }
+    return value;
+  };
+  for (const Node& node : graph.nodes) {
+    if (!passes_through(node.op)) {
+      continue;
+    }
+    for (const ValueId input : node.inputs) {
+      const ValueId a = find(input);
+      const ValueId b = find(node.output);
+      parent[static_cast<std::size_t>(std::max(a, b))] = std::min(a, b);
+    }
+  }
+  std::vector<ValueId> representative(parent.size());
+  for (std::size_t i = 0; i < parent.size(); ++i) {
+    representative[i] = find(static_cast<ValueId>(i));
+  }
+  return representative;
+}
+
+bool is_non_negative(const Graph& graph, const std::vector<Layer>& layers, ValueId value) {
+  const std::int64_t index = layer_of(layers, value);
+  if (index < 0) {
+    return false;  // the graph's input: nothing is known of it here
+  }
+  const Layer& layer = layers[static_cast<std::size_t>(index)];
+  if (layer.activation >= 0) {
+    return rectifies(graph.nodes[static_cast<std::size_t>(layer.activation)].op);
+  }
+  const Operator& op = graph.nodes[static_cast<std::size_t>(layer.node)].op;
+  if (rectifies(op)) {
+    return true;
+  }
+  return layer.normalization < 0 && keeps_sign(op) &&
+         std::all_of(layer.inputs.begin(), layer.inputs.end(),
+                     [&](ValueId input) { return is_non_negative(graph, layers, input); });
+}
+
+}  // namespace trimtab
