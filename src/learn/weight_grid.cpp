@@ -1,0 +1,97 @@
+#include "learn/weight_grid.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace trimtab {
+
+namespace {
+
+/// Accumulators keep this many units free for a bias; real networks need far less, dead channels with a bias far more.
+constexpr float largest_bias = 16777216.0F;
+/// A channel whose weights are smaller than this part of the layer's largest is as good as dead: its scale is kept up
+/// so that the multipliers of a layer stay within one shift.
+constexpr float smallest_scale_ratio = 1e-6F;
+
+double squared_error(std::span<const float> weights, float scale, int bits) {
+  const float low = -std::ldexp(1.0F, bits - 1);
+  const float high = -low - 1;
+  const float inverse = 1 / scale;
+  double sum = 0;
+  for (const float weight : weights) {
+    const float level = std::clamp(std::floor(weight * inverse + 0.5F), low, high);
+    const float error = weight - level * scale;
+    sum += static_cast<double>(error) * static_cast<double>(error);
+  }
+  return sum;
+}
+
+}  // namespace
+
+std::int32_t quantize_weight(float weight, float scale, int bits) {
+  const double limit = std::ldexp(1.0, bits - 1);
+  const double level = std::floor(static_cast<double>(weight) / static_cast<double>(scale) + 0.5);
+  return static_cast<std::int32_t>(std::clamp(level, -limit, limit - 1));
+}
+
+float weight_scale(std::span<const float> weights, int bits, RangeMethod method) {
+  const auto [low, high] = std::minmax_element(weights.begin(), weights.end());
+  if (weights.empty() || (*low == 0 && *high == 0)) {
+    return 0;
+  }
+  const float limit = std::ldexp(1.0F, bits - 1);
+  const float upright = std::max(*high / (limit - 1), -*low / limit);
+  const float mirrored = std::max(*high / limit, -*low / (limit - 1));
+  const float whole = std::min(upright, mirrored);
+  const float sign = mirrored < upright ? -1.0F : 1.0F;
+  if (method != RangeMethod::mse) {
+    return sign * whole;
+  }
+  // The error as a function of the scale has many local minima: a dense grid, both ways round.
+  constexpr int steps = 96;
+  float best = sign * whole;
+  double least = squared_error(weights, best, bits);
+  for (int step = 1; step < steps; ++step) {
+    const float scale = std::max(upright, mirrored) * (1 - 0.85F * static_cast<float>(step) / steps);
+    for (const float candidate : {scale, -scale}) {
+      const double error = squared_error(weights, candidate, bits);
+      if (error < least) {
+        least = error;
+        best = candidate;
+      }
+    }
+    if (bits >= 6 && scale < 0.4F * whole) {
+      break;  // fine grids gain nothing from saturating more than half of the range
+    }
+  }
+  return best;
+}
+
+WeightGrid make_weight_grid(const Tensor& weight, const Tensor& bias, float input_scale, int bits, RangeMethod method) {
+  const auto channels = static_cast<std::size_t>(weight.shape.at(0));
+  const std::size_t per_channel = weight.data.size() / channels;
+  WeightGrid grid{bits, std::vector<float>(channels)};
+  float largest = 0;
+  for (std::size_t c = 0; c < channels; ++c) {
+    grid.scale[c] = weight_scale(std::span(weight.data).subspan(c * per_channel, per_channel), bits, method);
+    largest = std::max(largest, std::abs(grid.scale[c]));
+  }
+  for (std::size_t c = 0; c < channels; ++c) {
+    const float for_bias = bias.empty() ? 0.0F : std::abs(bias.data[c]) / (input_scale * largest_bias);
+    const float least = std::max(largest > 0 ? largest * smallest_scale_ratio : 1.0F, for_bias);
+    if (std::abs(grid.scale[c]) < least) {
+      grid.scale[c] = std::copysign(least, grid.scale[c]);
+    }
+  }
+  return grid;
+}
+
+void round_to_grid(Tensor& weight, const WeightGrid& grid) {
+  const std::size_t per_channel = weight.data.size() / grid.scale.size();
+  for (std::size_t i = 0; i < weight.data.size(); ++i) {
+    const float scale = grid.scale[i / per_channel];
+    weight.data[i] = static_cast<float>(quantize_weight(weight.data[i], scale, grid.bits)) * scale;
+  }
+}
+
+}  // namespace trimtab
