@@ -23,6 +23,11 @@ endfunction()
 # trimtab_test(NAME DEPENDS ...) makes the GoogleTest program NAME from every .cpp of the calling folder and registers its tests.
 function(trimtab_test name)
   cmake_parse_arguments(arg "" "" "DEPENDS;LIBRARIES" ${ARGN})
+  foreach(part ${arg_DEPENDS})
+    if(NOT TARGET trimtab_${part})  # not among TRIMTAB_PARTS
+      return()
+    endif()
+  endforeach()
   file(GLOB sources CONFIGURE_DEPENDS *.cpp)
   add_executable(${name} ${sources})
   list(TRANSFORM arg_DEPENDS PREPEND trimtab_)

@@ -40,7 +40,7 @@ struct Padding {
 // NCHW); a graph that came in with layout Transposes has been rid of them by the importer.
 
 /// weight {output channels, input channels / groups, kernel height, kernel width}; bias {output channels} or empty.
-/// Pads with zeros.
+/// Pads with `padding_value`, one number per input channel ({input channels}), or with zeros where that is empty.
 struct Conv {
   Tensor weight;
   Tensor bias;
@@ -48,6 +48,7 @@ struct Conv {
   std::array<std::int64_t, 2> dilation{1, 1};  ///< rows, columns
   Padding padding;
   std::int64_t groups = 1;
+  Tensor padding_value;
 };
 
 /// y = W x + b on a vector. weight {outputs, inputs}; bias {outputs} or empty.

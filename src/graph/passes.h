@@ -12,8 +12,8 @@ namespace trimtab {
 /// Merges a Pad with value 0 into the Conv, or into the average pool that counts padding, that alone reads it.
 [[nodiscard]] Graph merge_padding(Graph graph);
 
-/// Folds an Affine that alone reads the graph's input, or stands anywhere in front of a Conv or Linear that alone reads it, into that
-/// layer's weights, bias and padding_value. The function of the graph stays the same.
+/// Folds an Affine that alone reads the graph's input, or stands anywhere in front of a Conv or Linear that alone reads
+/// it, into that layer's weights, bias and padding_value. The function of the graph stays the same.
 [[nodiscard]] Graph fold_affine_forward(Graph graph);
 
 /// Removes nodes whose output nobody reads, and values that nobody makes or reads.
