@@ -1,13 +1,16 @@
 #include "program/kernels.h"
 
+#include <optional>
+
 #include "base/error.h"
+#include "program/kernel_choices.h"
 #include "program/pack.h"
 #include "trimtab/convolution_generic.h"
 
 namespace trimtab {
 namespace {
 
-Kernel choose_convolution(const ConvolutionStep& step, Core /*core*/, Optimize /*optimize*/) {
+Kernel choose_convolution(const ConvolutionStep& step) {
   const runtime::Convolution& convolution = step.convolution;
   Kernel kernel;
   kernel.name = "convolution_generic";
@@ -32,12 +35,10 @@ bool same_layout(const runtime::Image& a, const runtime::Image& b) {
          a.width == b.width;
 }
 
-}  // namespace
-
-Kernel choose_kernel(const Step& step, Core core, Optimize optimize) {
+Kernel choose_generic_kernel(const Step& step) {
   return std::visit(
       overloaded{
-          [&](const ConvolutionStep& s) { return choose_convolution(s, core, optimize); },
+          [](const ConvolutionStep& s) { return choose_convolution(s); },
           [](const MaxPoolStep&) { return plain("max_pool_generic", "pool_generic.h", false); },
           [](const AveragePoolStep&) { return plain("average_pool_generic", "pool_generic.h", false); },
           [](const AdditionStep& s) {
@@ -54,6 +55,33 @@ Kernel choose_kernel(const Step& step, Core core, Optimize optimize) {
             return plain("rescale_generic", "elementwise_generic.h", same_layout(s.rescale.input, s.rescale.output));
           }},
       step.operation);
+}
+
+/// What the core, or a core whose instructions it has as well, brings for the step.
+std::optional<Kernel> choose_core_kernel(const Step& step, Core core, Optimize optimize) {
+  switch (core) {
+    case Core::generic:
+      return std::nullopt;
+    case Core::host:
+      return choose_host_kernel(step, optimize);
+    case Core::cortex_m0:
+    case Core::cortex_m3:
+      return choose_cortex_m3_kernel(step, optimize);
+    case Core::cortex_m4:
+      return choose_cortex_m4_kernel(step, optimize);
+    case Core::cortex_m55: {
+      std::optional<Kernel> kernel = choose_cortex_m55_kernel(step, optimize);
+      return kernel.has_value() ? kernel : choose_cortex_m4_kernel(step, optimize);
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Kernel choose_kernel(const Step& step, Core core, Optimize optimize) {
+  std::optional<Kernel> kernel = choose_core_kernel(step, core, optimize);
+  return kernel.has_value() ? std::move(*kernel) : choose_generic_kernel(step);
 }
 
 }  // namespace trimtab

@@ -85,6 +85,9 @@ struct Program {
   BufferId input = -1;
   BufferId output = -1;
   std::vector<std::string> classes;  ///< names of the outputs, or empty
+  /// Applied to a sample before it is quantized to the input's grid: that of the features; none for pixels, whose
+  /// preprocessing is part of the first layer.
+  Preprocessing preprocessing;
   Plan plan;
 };
 
