@@ -24,10 +24,10 @@ struct Layer {
 /// of their own in a layer (LeakyRelu, HardSwish, ...), and those that cannot be fused, are layers themselves.
 [[nodiscard]] std::vector<Layer> fuse_layers(const Graph& graph);
 
-/// The graph that is deployed: takes raw samples (the preprocessing has become part of the first layer, padding
-/// included), Pads merged, Affines folded forward, a Softmax at the end dropped, single-use Affines after Conv and
-/// Linear kept for late folding. `pixels` says whether the raw samples are 8-bit pixels; features keep their
-/// preprocessing as an Affine where it cannot be folded.
+/// The graph that is deployed: a Softmax at the end dropped, Pads merged, Affines folded forward (padding included),
+/// the BatchNormalizations after Conv and Linear kept for late folding. With 8-bit pixels as samples, `preprocessing`
+/// becomes part of the first layer and the graph takes raw pixels; for float features pass an empty Preprocessing here:
+/// they are preprocessed before they are quantized to the input's grid.
 [[nodiscard]] Graph prepare_for_deployment(const Graph& graph, const Preprocessing& preprocessing);
 
 }  // namespace trimtab

@@ -1,0 +1,109 @@
+#include "plan/plan.h"
+
+#include <fmt/format.h>
+
+#include <toml++/toml.h>
+#include <algorithm>
+#include <array>
+#include <set>
+#include <sstream>
+
+#include "base/error.h"
+#include "plan/layers.h"
+
+namespace trimtab {
+namespace {
+
+void check_bits(int weight_bits, int activation_bits, const std::string& where) {
+  if (weight_bits < 2 || weight_bits > 8) {
+    throw bad_input("{} has {} weight bits; 2 to 8 can be deployed", where, weight_bits);
+  }
+  constexpr std::array<int, 4> widths{2, 4, 8, 16};
+  if (std::find(widths.begin(), widths.end(), activation_bits) == widths.end()) {
+    throw bad_input("{} has {} activation bits; 2, 4, 8 and 16 can be deployed", where, activation_bits);
+  }
+}
+
+std::int64_t integer(const toml::node& node, const std::string& key, const std::string& where) {
+  const auto number = node.value_exact<std::int64_t>();
+  if (!number.has_value()) throw bad_input("{}: '{}' must be a whole number", where, key);
+  return *number;
+}
+
+void read_layer(const toml::table& table, Plan& plan, std::set<std::string>& seen, const std::string& source) {
+  const auto name = table["name"].value_exact<std::string>();
+  if (!name.has_value()) throw bad_input("{}: a [[layer]] has no name", source);
+  const std::string where = fmt::format("{}, layer '{}'", source, *name);
+  const auto entry = std::find_if(plan.layers.begin(), plan.layers.end(),
+                                  [&](const LayerPlan& layer) { return layer.layer == *name; });
+  if (entry == plan.layers.end())
+    throw bad_input("{}: the network has no such layer; 'trimtab inspect' lists its layers", where);
+  if (!seen.insert(*name).second) throw bad_input("{} is given twice", where);
+  for (const auto& [key, node] : table) {
+    if (key == "name") continue;
+    const std::string word(key.str());
+    const std::int64_t number = integer(node, word, where);
+    if (number < 0 || number > 1 << 20) throw bad_input("{}: '{}' is {}, which is out of range", where, word, number);
+    if (word == "filters") {
+      entry->filters = number;
+    } else if (word == "weight_bits") {
+      entry->weight_bits = static_cast<int>(number);
+    } else if (word == "activation_bits") {
+      entry->activation_bits = static_cast<int>(number);
+    } else {
+      throw bad_input("{} has the unknown key '{}'; known are name, filters, weight_bits and activation_bits", where,
+                      word);
+    }
+  }
+  check_bits(entry->weight_bits, entry->activation_bits, where);
+}
+
+}  // namespace
+
+Plan uniform_plan(const Graph& graph, int weight_bits, int activation_bits) {
+  check_bits(weight_bits, activation_bits, "the plan");
+  Plan plan;
+  for (const Layer& layer : fuse_layers(graph)) {
+    const bool last = layer.output == graph.output;
+    plan.layers.push_back({layer.name, 0, weight_bits, last ? 16 : activation_bits});
+  }
+  return plan;
+}
+
+std::string to_toml(const Plan& plan) {
+  std::string text;
+  for (const LayerPlan& layer : plan.layers) {
+    toml::table table{{"name", layer.layer}};
+    text += "[[layer]]\nname = ";
+    std::ostringstream name;
+    name << toml::node_view<toml::node>(table["name"]);
+    text += name.str();
+    if (layer.filters > 0) text += fmt::format("\nfilters = {}", layer.filters);
+    text += fmt::format("\nweight_bits = {}\nactivation_bits = {}\n\n", layer.weight_bits, layer.activation_bits);
+  }
+  return text;
+}
+
+Plan parse_plan(std::string_view text, const Graph& graph, const Plan& defaults, const std::string& source) {
+  Plan plan = defaults;
+  if (plan.layers.empty()) plan = uniform_plan(graph, 8, 8);
+  toml::table table;
+  try {
+    table = toml::parse(text, source);
+  } catch (const toml::parse_error& error) {
+    throw bad_input("{}, line {}: {}", source, error.source().begin.line, error.description());
+  }
+  std::set<std::string> seen;
+  for (const auto& [key, node] : table) {
+    const toml::array* layers = key == "layer" ? node.as_array() : nullptr;
+    if (layers == nullptr)
+      throw bad_input("{} has the unknown key '{}'; a plan is a list of [[layer]]", source, std::string(key.str()));
+    for (const toml::node& layer : *layers) {
+      if (!layer.is_table()) throw bad_input("{}: 'layer' must be a list of tables, [[layer]]", source);
+      read_layer(*layer.as_table(), plan, seen, source);
+    }
+  }
+  return plan;
+}
+
+}  // namespace trimtab
