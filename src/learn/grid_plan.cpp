@@ -1,0 +1,86 @@
+#include "learn/grid_plan.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+
+namespace trimtab {
+
+const LayerPlan& layer_plan(const Plan& plan, const std::string& layer) {
+  const auto found = std::find_if(plan.layers.begin(), plan.layers.end(),
+                                  [&](const LayerPlan& candidate) { return candidate.layer == layer; });
+  if (found == plan.layers.end()) {
+    throw bad_input("the plan says nothing about the layer {}; give it weight_bits and activation_bits", layer);
+  }
+  const auto in_range = [](int bits) { return bits >= 2 && bits <= 16; };
+  if (!in_range(found->weight_bits) || !in_range(found->activation_bits)) {
+    throw bad_input("the plan gives the layer {} {} weight bits and {} activation bits; both have to be from 2 to 16",
+                    layer, found->weight_bits, found->activation_bits);
+  }
+  return *found;
+}
+
+std::vector<std::optional<ActivationGrid>> plan_grids(const Graph& graph, const std::vector<Layer>& layers,
+                                                      const Plan& plan, bool pixels) {
+  const std::vector<ValueId> representative = shared_grids(graph);
+  const auto set_of = [&](ValueId value) {
+    return static_cast<std::size_t>(representative[static_cast<std::size_t>(value)]);
+  };
+  std::vector<std::optional<ActivationGrid>> sets(graph.values.size());
+  for (const Layer& layer : layers) {
+    const bool is_signed = !is_non_negative(graph, layers, layer.output);
+    const int bits = layer_plan(plan, layer.name).activation_bits;
+    std::optional<ActivationGrid>& set = sets[set_of(layer.output)];
+    set = set ? ActivationGrid{0, std::max(set->bits, bits), set->is_signed || is_signed}
+              : ActivationGrid{0, bits, is_signed};
+  }
+  sets[set_of(graph.input)] = pixels ? ActivationGrid{1, 8, false} : ActivationGrid{0, 8, true};
+  std::vector<std::optional<ActivationGrid>> result(graph.values.size());
+  result[static_cast<std::size_t>(graph.input)] = sets[set_of(graph.input)];
+  for (const Layer& layer : layers) {
+    result[static_cast<std::size_t>(layer.output)] = sets[set_of(layer.output)];
+  }
+  return result;
+}
+
+Saturation saturation_of(const Graph& graph, const Layer& layer) {
+  if (layer.activation < 0) {
+    return {};
+  }
+  const auto* clip = std::get_if<Clip>(&graph.nodes[static_cast<std::size_t>(layer.activation)].op);
+  return clip != nullptr ? Saturation{clip->low, clip->high} : Saturation{0, std::numeric_limits<float>::infinity()};
+}
+
+IntegerRange integer_range(const Saturation& saturation, const ActivationGrid& grid) {
+  return {quantize(saturation.low, grid), quantize(saturation.high, grid)};
+}
+
+bool computes(const Graph& graph, const Layer& layer) {
+  const Operator& op = graph.nodes[static_cast<std::size_t>(layer.node)].op;
+  const auto* pool = std::get_if<Pool>(&op);
+  return !(std::holds_alternative<Concat>(op) || std::holds_alternative<Reshape>(op) ||
+           std::holds_alternative<Pad>(op) || (pool != nullptr && pool->kind == PoolKind::max));
+}
+
+Graph without_fused_activations(Graph graph, const std::vector<Layer>& layers) {
+  std::vector<bool> removed(graph.nodes.size(), false);
+  for (const Layer& layer : layers) {
+    if (layer.activation < 0) {
+      continue;
+    }
+    const auto last = static_cast<std::size_t>(layer.normalization >= 0 ? layer.normalization : layer.node);
+    graph.nodes[last].output = layer.output;
+    removed[static_cast<std::size_t>(layer.activation)] = true;
+  }
+  std::vector<Node> kept;
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (!removed[i]) {
+      kept.push_back(std::move(graph.nodes[i]));
+    }
+  }
+  graph.nodes = std::move(kept);
+  return graph;
+}
+
+}  // namespace trimtab

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "graph/graph.h"
+#include "plan/layers.h"
+#include "plan/plan.h"
+#include "plan/quantized_network.h"
+
+namespace trimtab {
+
+/// The plan's entry for a layer. Throws Error (bad input) where it has none, or its bits are out of range.
+[[nodiscard]] const LayerPlan& layer_plan(const Plan& plan, const std::string& layer);
+
+/// What is known of every grid before any number is: bits and sign, by ValueId, of the graph's input and of every
+/// layer's output. Values that share a grid (shared_grids) get the most bits that the plan gives to one of them, and a
+/// sign where one of them needs it. Scales are 0, to be found, except where `pixels` fixes them: then the input, and
+/// what shares its grid, is raw 8-bit pixels with scale 1. Features are 8 bits signed.
+[[nodiscard]] std::vector<std::optional<ActivationGrid>> plan_grids(const Graph& graph,
+                                                                    const std::vector<Layer>& layers, const Plan& plan,
+                                                                    bool pixels);
+
+/// Where a layer's own activation function saturates its output, in real numbers.
+struct Saturation {
+  float low = -std::numeric_limits<float>::infinity();
+  float high = std::numeric_limits<float>::infinity();
+};
+[[nodiscard]] Saturation saturation_of(const Graph& graph, const Layer& layer);
+
+/// The same as integers of the output's grid: the least and the greatest that the layer makes.
+struct IntegerRange {
+  std::int32_t low;
+  std::int32_t high;
+};
+[[nodiscard]] IntegerRange integer_range(const Saturation& saturation, const ActivationGrid& grid);
+
+/// Whether the layer computes new numbers, rather than passing on those of its inputs on the same grid.
+[[nodiscard]] bool computes(const Graph& graph, const Layer& layer);
+
+/// The graph without the activation functions that are part of a layer: whoever quantizes the layer's output saturates
+/// there anyway. Ids of the layers' outputs stay the same.
+[[nodiscard]] Graph without_fused_activations(Graph graph, const std::vector<Layer>& layers);
+
+}  // namespace trimtab

@@ -1,0 +1,229 @@
+#include "learn/integer_network.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "learn/weight_grid.h"
+
+namespace trimtab {
+
+namespace {
+
+const ActivationGrid& grid_of(const QuantizedNetwork& network, ValueId value) {
+  const auto& grid = network.values.at(static_cast<std::size_t>(value));
+  if (!grid) {
+    throw failure("the value {} has no grid", network.graph.values[static_cast<std::size_t>(value)].name);
+  }
+  return *grid;
+}
+
+float integer_of(float real, float scale, const Node& node) {
+  const float integer = std::round(real / scale);
+  if (std::abs(integer * scale - real) > std::abs(scale) * 1e-3F) {
+    throw failure("a weight of {} does not lie on its grid", node.name);
+  }
+  return integer;
+}
+
+/// Replaces weights, bias and padding of a Conv or Linear by integers; returns the unit of its accumulators.
+template <typename Weighted>
+std::vector<double> to_integers(Weighted& op, const Node& node, const WeightGrid& grid, const ActivationGrid& input) {
+  std::vector<double> unit;
+  const std::size_t per_channel = op.weight.data.size() / grid.scale.size();
+  for (std::size_t i = 0; i < op.weight.data.size(); ++i) {
+    op.weight.data[i] = integer_of(op.weight.data[i], grid.scale[i / per_channel], node);
+  }
+  for (std::size_t c = 0; c < grid.scale.size(); ++c) {
+    unit.push_back(static_cast<double>(input.scale) * static_cast<double>(grid.scale[c]));
+    if (!op.bias.empty()) {
+      op.bias.data[c] = static_cast<float>(std::floor(static_cast<double>(op.bias.data[c]) / unit[c] + 0.5));
+    }
+  }
+  return unit;
+}
+
+}  // namespace
+
+IntegerNetwork::IntegerNetwork(const QuantizedNetwork& network)
+    : layers_(fuse_layers(network.graph)), input_(grid_of(network, network.graph.input)) {
+  build(network);
+}
+
+void IntegerNetwork::build(const QuantizedNetwork& network) {
+  Graph graph = network.graph;
+  requantizations_.resize(graph.values.size());
+  // node by node of the original graph: real numbers in, for operators that are a table on the device
+  std::vector<bool> wants_reals(graph.nodes.size(), false);
+  std::vector<std::optional<std::array<double, 2>>> factors(graph.nodes.size());
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    const Layer& layer = layers_[l];
+    const auto index = static_cast<std::size_t>(layer.node);
+    Node& node = graph.nodes[index];
+    const ActivationGrid& output = grid_of(network, layer.output);
+    const ActivationGrid& input = grid_of(network, layer.inputs.at(0));
+    const double in = input.scale;
+    const double out = output.scale;
+    Requantization how{l, false, {in}, {}, integer_range(saturation_of(graph, layer), output)};
+    const auto weighted = [&](auto& op) {
+      const auto& weights = network.weights.at(index);
+      if (!weights) {
+        throw failure("the weights of {} have no grid", node.name);
+      }
+      how.accumulates = true;
+      how.unit = to_integers(op, node, *weights, input);
+    };
+    bool copies = false;
+    std::visit(
+        overloaded{[&](Conv& op) {
+                     weighted(op);
+                     for (float& value : op.padding_value.data) {
+                       value = static_cast<float>(quantize(value, input));
+                     }
+                   },
+                   [&](Linear& op) { weighted(op); },
+                   [&](Affine& op) {
+                     for (float& offset : op.offset.data) {
+                       offset = static_cast<float>(static_cast<double>(offset) / in);
+                     }
+                   },
+                   [&](Pool& op) { copies = op.kind == PoolKind::max && input == output; }, [&](GlobalAveragePool&) {},
+                   [&](Reshape&) { copies = input == output; },
+                   [&](Concat&) {
+                     copies = std::all_of(layer.inputs.begin(), layer.inputs.end(),
+                                          [&](ValueId v) { return grid_of(network, v) == output; });
+                     if (!copies) {
+                       throw failure("the inputs of {} do not share the grid of its output", node.name);
+                     }
+                   },
+                   [&](Pad& op) {
+                     op.value = static_cast<float>(quantize(op.value, input));
+                     copies = input == output;
+                   },
+                   [&](Add&) {
+                     factors[index] = {in, static_cast<double>(grid_of(network, layer.inputs.at(1)).scale)};
+                     how.unit = {1};
+                   },
+                   [&](Mul&) { how.unit = {in * static_cast<double>(grid_of(network, layer.inputs.at(1)).scale)}; },
+                   [&](BatchNormalization&) { throw failure("the normalization {} has not been folded", node.name); },
+                   [&](auto&) {  // functions of one real number
+                     wants_reals[index] = true;
+                     how.unit = {1};
+                   }},
+        node.op);
+    if (!copies) {
+      for (const double unit : how.unit) {
+        how.multiplier.push_back(unit / out);
+      }
+      requantizations_[static_cast<std::size_t>(layer.output)] = std::move(how);
+    }
+  }
+  // fused activation functions go, conversions to reals come
+  Graph integers = without_fused_activations(graph, layers_);
+  std::vector<Node> nodes;
+  for (Node& node : integers.nodes) {
+    const auto original = static_cast<std::size_t>(
+        std::find_if(graph.nodes.begin(), graph.nodes.end(), [&](const Node& n) { return n.name == node.name; }) -
+        graph.nodes.begin());
+    if (wants_reals[original]) {
+      const Shape shape = integers.shape_of(node.inputs[0]);
+      const auto real = static_cast<ValueId>(integers.values.size());
+      integers.values.push_back({node.name + ":real", shape});
+      Affine affine{{{shape[0]}, {}}, {{shape[0]}, {}}};
+      affine.scale.data.assign(static_cast<std::size_t>(shape[0]), grid_of(network, node.inputs[0]).scale);
+      affine.offset.data.assign(static_cast<std::size_t>(shape[0]), 0.0F);
+      nodes.push_back({node.name + ":to_real", std::move(affine), {node.inputs[0]}, real});
+      add_factors_.emplace_back();
+      node.inputs[0] = real;
+    }
+    nodes.push_back(std::move(node));
+    add_factors_.push_back(factors[original]);
+  }
+  integers.nodes = std::move(nodes);
+  requantizations_.resize(integers.values.size());
+
+  executor_ = std::make_unique<Executor>(std::move(integers));
+  executor_->node_hook = [this](std::size_t node, const std::vector<torch::Tensor>& inputs, bool) {
+    return add_factors_[node] ? add(node, inputs) : torch::Tensor();
+  };
+  executor_->value_hook = [this](ValueId value, const torch::Tensor& tensor) {
+    const auto& how = requantizations_[static_cast<std::size_t>(value)];
+    return how ? requantize(tensor, *how) : tensor;
+  };
+}
+
+torch::Tensor IntegerNetwork::add(std::size_t node, const std::vector<torch::Tensor>& inputs) const {
+  // in double precision: a sum that is exactly a half must stay one
+  const std::array<double, 2>& factor = *add_factors_[node];
+  return inputs[0].to(torch::kFloat64) * factor[0] + inputs[1].to(torch::kFloat64) * factor[1];
+}
+
+torch::Tensor IntegerNetwork::requantize(torch::Tensor tensor, const Requantization& how) const {
+  if (how.accumulates && accumulator_hook) {
+    accumulator_hook(how.layer, tensor, how.unit);
+  }
+  if (tensor.scalar_type() == torch::kFloat64) {
+    return tensor.mul_(how.multiplier[0]).add_(0.5).floor_().clamp_(how.range.low, how.range.high).to(torch::kFloat32);
+  }
+  tensor = tensor.contiguous(tensor.suggest_memory_format());
+  torch::Tensor result = torch::empty_like(tensor);
+  const float* from = tensor.data_ptr<float>();
+  float* to = result.data_ptr<float>();
+  const double low = how.range.low;
+  const double high = how.range.high;
+  const auto round = [low, high](double value) {
+    return static_cast<float>(std::clamp(std::floor(value + 0.5), low, high));
+  };
+  const std::int64_t channels = tensor.size(1);
+  // neighbours are channels where the layout is channels last (or a vector), and pixels of one channel otherwise
+  const bool last = tensor.dim() == 2 || tensor.is_contiguous(torch::MemoryFormat::ChannelsLast);
+  const std::int64_t run = last ? channels : tensor.numel() / std::max<std::int64_t>(1, tensor.size(0) * channels);
+  const bool uniform = how.multiplier.size() == 1;
+  at::parallel_for(0, tensor.numel() / run, std::max<std::int64_t>(1, 16384 / run),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     for (std::int64_t row = begin; row < end; ++row) {
+                       const float* source = from + row * run;
+                       float* target = to + row * run;
+                       if (uniform || !last) {
+                         const double factor = how.multiplier[uniform ? 0 : static_cast<std::size_t>(row % channels)];
+                         for (std::int64_t i = 0; i < run; ++i) {
+                           target[i] = round(static_cast<double>(source[i]) * factor);
+                         }
+                       } else {
+                         const double* factor = how.multiplier.data();
+                         for (std::int64_t i = 0; i < run; ++i) {
+                           target[i] = round(static_cast<double>(source[i]) * factor[i]);
+                         }
+                       }
+                     }
+                   });
+  return result;
+}
+
+torch::Tensor IntegerNetwork::forward(const torch::Tensor& raw) {
+  const torch::NoGradGuard no_gradients;
+  torch::Tensor integers = raw;
+  if (input_ != ActivationGrid{1, 8, false}) {
+    integers = (raw.to(torch::kFloat64) / static_cast<double>(input_.scale))
+                   .add_(0.5)
+                   .floor_()
+                   .clamp_(input_.minimum(), input_.maximum())
+                   .to(torch::kFloat32);
+  }
+  return executor_->forward(integers, false);
+}
+
+torch::Tensor raw_batch(const Dataset& data, std::int64_t first, std::int64_t count) {
+  std::vector<std::int64_t> sizes{count};
+  sizes.insert(sizes.end(), data.shape.begin(), data.shape.end());
+  const std::int64_t offset = first * element_count(data.shape);
+  if (data.is_pixels()) {
+    return torch::from_blob(const_cast<std::uint8_t*>(data.pixels.data() + offset), sizes, torch::kUInt8)
+        .to(torch::kFloat32);
+  }
+  return torch::from_blob(const_cast<float*>(data.features.data() + offset), sizes, torch::kFloat32).clone();
+}
+
+}  // namespace trimtab

@@ -1,0 +1,219 @@
+#include "learn/quantize.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/error.h"
+#include "base/progress.h"
+#include "graph/passes.h"
+#include "learn/executor.h"
+#include "learn/grid_plan.h"
+#include "learn/histogram.h"
+#include "learn/integer_network.h"
+#include "learn/weight_grid.h"
+
+namespace trimtab {
+
+namespace {
+
+/// Numbers of the largest value that one forward pass may hold: 64 MB of them, a few such values at a time.
+constexpr std::int64_t numbers_per_pass = 16 << 20;
+/// The same for bias correction, which wants all its samples in one pass.
+constexpr std::int64_t numbers_per_correction = 96 << 20;
+
+std::int64_t largest_value(const Graph& graph) {
+  std::int64_t largest = 1;
+  for (const Value& value : graph.values) {
+    largest = std::max(largest, element_count(value.shape));
+  }
+  return largest;
+}
+
+std::span<const float> numbers_of(const torch::Tensor& tensor) {
+  return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
+}
+
+/// Calls `visit(value, tensor)` with every value of the float network, batch by batch over the samples.
+template <typename Visit>
+void run_float(Executor& executor, const Dataset& samples, const std::string& what, const Visit& visit) {
+  const torch::NoGradGuard no_gradients;
+  executor.value_hook = [&](ValueId value, const torch::Tensor& tensor) {
+    visit(value, tensor);
+    return tensor;
+  };
+  const std::int64_t batch = std::clamp<std::int64_t>(numbers_per_pass / largest_value(executor.graph()), 1, 128);
+  Progress progress(what, samples.size());
+  for (std::int64_t start = 0; start < samples.size(); start += batch) {
+    const std::int64_t size = std::min(batch, samples.size() - start);
+    (void)executor.forward(raw_batch(samples, start, size), false);
+    progress.update(start + size);
+  }
+  executor.value_hook = nullptr;
+}
+
+/// Values whose numbers a grid is chosen from: those that some layer computes, and the input.
+std::vector<bool> values_to_watch(const Graph& graph, const std::vector<Layer>& layers) {
+  std::vector<bool> watch(graph.values.size(), false);
+  watch[static_cast<std::size_t>(graph.input)] = true;
+  for (const Layer& layer : layers) {
+    watch[static_cast<std::size_t>(layer.output)] = computes(graph, layer);
+  }
+  return watch;
+}
+
+/// Finds the scales that plan_grids left open.
+void find_scales(Executor& executor, const std::vector<Layer>& layers, const Dataset& samples,
+                 const CalibrationOptions& options, std::vector<std::optional<ActivationGrid>>& grids) {
+  const Graph& graph = executor.graph();
+  const std::vector<ValueId> set = shared_grids(graph);
+  const std::vector<bool> watched = values_to_watch(graph, layers);
+  const auto is_open = [&](ValueId value) {
+    const auto& grid = grids[static_cast<std::size_t>(value)];
+    return watched[static_cast<std::size_t>(value)] && grid && grid->scale == 0;
+  };
+  const auto set_of = [&](ValueId value) { return static_cast<std::size_t>(set[static_cast<std::size_t>(value)]); };
+
+  std::vector<std::array<float, 2>> range(graph.values.size(), {0, 0});
+  run_float(executor, samples, "calibration, ranges", [&](ValueId value, const torch::Tensor& tensor) {
+    if (!is_open(value)) {
+      return;
+    }
+    const auto [low, high] = torch::aminmax(tensor);
+    auto& ends = range[set_of(value)];
+    ends = {std::min(ends[0], low.item<float>()), std::max(ends[1], high.item<float>())};
+    if (!std::isfinite(ends[0]) || !std::isfinite(ends[1])) {
+      throw bad_input("the value {} of the network becomes infinite on the calibration samples",
+                      graph.values[static_cast<std::size_t>(value)].name);
+    }
+  });
+  std::vector<std::optional<Histogram>> histograms(graph.values.size());
+  for (std::size_t i = 0; i < range.size(); ++i) {
+    histograms[i].emplace(range[i][0], range[i][1]);
+  }
+  if (options.activations != RangeMethod::min_max) {
+    run_float(executor, samples, "calibration, histograms", [&](ValueId value, const torch::Tensor& tensor) {
+      if (is_open(value)) {
+        // any order of the numbers will do, so a dense tensor of any layout is taken as it is
+        histograms[set_of(value)]->add(
+            numbers_of(tensor.is_non_overlapping_and_dense() ? tensor : tensor.contiguous()));
+      }
+    });
+  }
+  for (std::size_t i = 0; i < grids.size(); ++i) {
+    if (grids[i] && grids[i]->scale == 0) {
+      const Histogram& histogram = *histograms[set_of(static_cast<ValueId>(i))];
+      grids[i]->scale = histogram.scale(grids[i]->bits, grids[i]->is_signed, options.activations, options.percentile);
+    }
+  }
+}
+
+/// Mean per output channel of what every Conv and Linear makes, before its activation function.
+std::vector<std::vector<double>> float_means(Executor& executor, const Dataset& samples) {
+  const Graph& graph = executor.graph();
+  std::vector<std::vector<double>> means(graph.nodes.size());
+  std::vector<std::int64_t> producer(graph.values.size(), -1);
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (std::holds_alternative<Conv>(graph.nodes[i].op) || std::holds_alternative<Linear>(graph.nodes[i].op)) {
+      producer[static_cast<std::size_t>(graph.nodes[i].output)] = static_cast<std::int64_t>(i);
+    }
+  }
+  run_float(executor, samples, "bias correction, means", [&](ValueId value, const torch::Tensor& tensor) {
+    const std::int64_t node = producer[static_cast<std::size_t>(value)];
+    if (node < 0) {
+      return;
+    }
+    auto& mean = means[static_cast<std::size_t>(node)];
+    mean.resize(static_cast<std::size_t>(tensor.size(1)));
+    const torch::Tensor batch = (tensor.dim() == 4 ? tensor.mean({2, 3}) : tensor).sum(0).to(torch::kFloat64);
+    for (std::size_t c = 0; c < mean.size(); ++c) {
+      mean[c] += batch[static_cast<std::int64_t>(c)].item<double>() / static_cast<double>(samples.size());
+    }
+  });
+  return means;
+}
+
+template <typename Function>
+void for_weighted(Operator& op, const Function& function) {
+  if (auto* conv = std::get_if<Conv>(&op)) {
+    function(conv->weight, conv->bias);
+  } else if (auto* linear = std::get_if<Linear>(&op)) {
+    function(linear->weight, linear->bias);
+  }
+}
+
+/// One pass through the integer network; every bias is corrected before its layer's output goes on.
+void correct_biases(QuantizedNetwork& network, Executor& executor, const Dataset& calibration) {
+  const std::int64_t limit = std::max<std::int64_t>(1, numbers_per_correction / largest_value(network.graph));
+  const Dataset samples = calibration.size() > limit ? calibration.sample(limit, 1) : calibration;
+  const std::vector<std::vector<double>> wanted = float_means(executor, samples);
+  IntegerNetwork integers(network);
+  const std::vector<Layer> layers = integers.layers();
+  integers.accumulator_hook = [&](std::size_t layer, torch::Tensor& accumulators, const std::vector<double>& unit) {
+    const auto node = static_cast<std::size_t>(layers[layer].node);
+    const torch::Tensor mean =
+        (accumulators.dim() == 4 ? accumulators.mean({2, 3}) : accumulators).to(torch::kFloat64).mean(0).contiguous();
+    torch::Tensor change = torch::zeros_like(mean);
+    for_weighted(network.graph.nodes[node].op, [&](Tensor&, Tensor& bias) {
+      for (std::size_t c = 0; c < unit.size(); ++c) {
+        const auto channel = static_cast<std::int64_t>(c);
+        const double steps = std::floor(wanted[node][c] / unit[c] - mean[channel].item<double>() + 0.5);
+        change[channel] = steps;
+        bias.data[c] += static_cast<float>(steps * unit[c]);
+      }
+    });
+    change = change.to(torch::kFloat32);
+    accumulators += accumulators.dim() == 4 ? change.view({1, -1, 1, 1}) : change;
+  };
+  (void)integers.forward(raw_batch(samples, 0, samples.size()));
+}
+
+void check_samples(const Graph& graph, const Dataset& data) {
+  if (data.size() == 0) {
+    throw bad_input("there are no samples to calibrate {} with", graph.name);
+  }
+  if (element_count(data.shape) != element_count(graph.input_shape())) {
+    throw bad_input("the samples are {} and the network {} wants {}", to_string(data.shape), graph.name,
+                    to_string(graph.input_shape()));
+  }
+}
+
+}  // namespace
+
+QuantizedNetwork quantize_post_training(const Graph& prepared, const Plan& plan, const Dataset& calibration,
+                                        const CalibrationOptions& options) {
+  check_samples(prepared, calibration);
+  configure_threads(options.threads);
+  const bool all = options.samples <= 0 || options.samples >= calibration.size();
+  const Dataset samples = all ? calibration : calibration.sample(options.samples, 1);
+
+  QuantizedNetwork network;
+  network.graph = fold_batch_normalization(prepared);
+  const std::vector<Layer> layers = fuse_layers(network.graph);
+  network.values = plan_grids(network.graph, layers, plan, calibration.is_pixels());
+  Executor executor(network.graph);
+  find_scales(executor, layers, samples, options, network.values);
+
+  network.weights.resize(network.graph.nodes.size());
+  for (const Layer& layer : layers) {
+    LayerPlan of_layer = layer_plan(plan, layer.name);
+    of_layer.activation_bits = network.values[static_cast<std::size_t>(layer.output)]->bits;
+    network.plan.layers.push_back(of_layer);
+    const auto index = static_cast<std::size_t>(layer.node);
+    const float input_scale = network.values[static_cast<std::size_t>(layer.inputs.at(0))]->scale;
+    for_weighted(network.graph.nodes[index].op, [&](Tensor& weight, Tensor& bias) {
+      const WeightGrid grid = make_weight_grid(weight, bias, input_scale, of_layer.weight_bits, options.weights);
+      round_to_grid(weight, grid);
+      if (bias.empty()) {
+        bias = {{weight.shape.at(0)}, std::vector<float>(grid.scale.size(), 0.0F)};
+      }
+      network.weights[index] = grid;
+    });
+  }
+  if (options.bias_correction) {
+    correct_biases(network, executor, samples);
+  }
+  return network;
+}
+
+}  // namespace trimtab

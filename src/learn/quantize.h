@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+
+#include "data/dataset.h"
+#include "graph/graph.h"
+#include "learn/range_method.h"
+#include "plan/plan.h"
+#include "plan/quantized_network.h"
+
+namespace trimtab {
+
+struct CalibrationOptions {
+  RangeMethod activations = RangeMethod::mse;
+  RangeMethod weights = RangeMethod::mse;
+  double percentile = 0.9999;   ///< share of an activation's numbers that may not saturate (percentile only)
+  std::int64_t samples = 512;   ///< of the data set that are looked at, spread evenly over it; 0: all
+  bool bias_correction = true;  ///< add the mean that quantization takes from a channel to its bias
+  int threads = 0;              ///< 0: all cores
+};
+
+/// Post-training quantization: folds what is left to fold, finds every grid from the float network's activations on raw
+/// samples of `calibration` (labels are not used), rounds the weights, and corrects the biases layer after layer so
+/// that every output channel of a Conv or Linear keeps its mean over the samples (the empirical form of Nagel et al.,
+/// ICCV 2019). `prepared` comes from prepare_for_deployment; `plan` has an entry for every layer of it.
+/// Throws Error (bad input) where the samples do not fit the network, there are none, or the plan lacks a layer.
+[[nodiscard]] QuantizedNetwork quantize_post_training(const Graph& prepared, const Plan& plan,
+                                                      const Dataset& calibration, const CalibrationOptions& options);
+
+}  // namespace trimtab
