@@ -1,0 +1,252 @@
+#include "emit/source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <set>
+#include <sstream>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace trimtab {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string upper(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  return text;
+}
+
+/// `type name[] = {...};` in lines of a readable length, or nothing for an empty array.
+template <typename T>
+void write_array(std::string& text, const std::string& type, const std::string& name, const std::vector<T>& items) {
+  if (items.empty()) return;
+  text += fmt::format("alignas(8) const {} {}[{}] = {{", type, name, items.size());
+  std::string line;
+  for (const T item : items) {
+    // The smallest 32-bit integer has no literal of its own type.
+    const std::string number = std::int64_t{item} == INT32_MIN ? "INT32_MIN" : std::to_string(std::int64_t{item});
+    if (line.size() + number.size() > 118) {
+      text += "\n  " + line;
+      line.clear();
+    }
+    line += number + ",";
+  }
+  text += "\n  " + line + "};\n";
+}
+
+std::string literal(const runtime::Image& image) {
+  return fmt::format("{{{}, {}, {}, {}, {{{}, {}}}}}", image.height, image.width, image.channels, image.pixel_stride,
+                     image.format.bits, image.format.is_signed);
+}
+
+std::string literal(const runtime::Window& window) {
+  return fmt::format("{{{}, {}, {}, {}, {}, {}, {}, {}}}", window.kernel_height, window.kernel_width,
+                     window.stride_rows, window.stride_columns, window.dilation_rows, window.dilation_columns,
+                     window.pad_top, window.pad_left);
+}
+
+/// Constants of one step: its arrays, and its descriptor `step_N`.
+std::string constants(const Step& step, const Kernel& kernel, std::size_t index) {
+  std::string text = fmt::format("\n// {}: {}\n", step.name, kernel.name);
+  const auto array = [&](const std::string& what) { return fmt::format("{}_{}", what, index); };
+  const auto pointer = [&](const std::string& what, bool present) {
+    return present ? array(what) : std::string("nullptr");
+  };
+  const auto descriptor = [&](const std::string& type, const std::string& fields) {
+    text += fmt::format("constexpr rt::{} step_{} = {{{}}};\n", type, index, fields);
+  };
+  std::visit(
+      overloaded{
+          [&](const ConvolutionStep& s) {
+            write_array(text, "uint8_t", array("weights"), kernel.weights);
+            write_array(text, "int32_t", array("bias"), s.bias);
+            write_array(text, "int32_t", array("multiplier"), s.multiplier);
+            write_array(text, "int16_t", array("padding"), s.padding_value);
+            const runtime::Convolution& c = s.convolution;
+            descriptor("Convolution",
+                       fmt::format("{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}", literal(c.input),
+                                   literal(c.output), literal(c.window), c.groups, c.weight_bits, c.shift,
+                                   c.output_minimum, c.output_maximum, array("weights"), array("bias"),
+                                   array("multiplier"), pointer("padding", !s.padding_value.empty())));
+          },
+          [&](const MaxPoolStep& s) {
+            descriptor("MaxPool", fmt::format("{}, {}, {}, {}, {}", literal(s.pool.input), literal(s.pool.output),
+                                              literal(s.pool.window), s.pool.output_minimum, s.pool.output_maximum));
+          },
+          [&](const AveragePoolStep& s) {
+            write_array(text, "int32_t", array("multiplier"), s.multiplier);
+            descriptor("AveragePool",
+                       fmt::format("{}, {}, {}, {}, {}, {}, {}, {}", literal(s.pool.input), literal(s.pool.output),
+                                   literal(s.pool.window), s.pool.fixed_divisor, s.pool.shift, s.pool.output_minimum,
+                                   s.pool.output_maximum, array("multiplier")));
+          },
+          [&](const AdditionStep& s) {
+            const runtime::Addition& a = s.addition;
+            descriptor("Addition",
+                       fmt::format("{}, {}, {}, {}, {}, {}, {}, {}", literal(a.a), literal(a.b), literal(a.output),
+                                   a.multiplier_a, a.multiplier_b, a.shift, a.output_minimum, a.output_maximum));
+          },
+          [&](const MultiplicationStep& s) {
+            const runtime::Multiplication& m = s.multiplication;
+            descriptor("Multiplication",
+                       fmt::format("{}, {}, {}, {}, {}, {}, {}", literal(m.a), literal(m.b), literal(m.output),
+                                   m.multiplier, m.shift, m.output_minimum, m.output_maximum));
+          },
+          [&](const LookupStep& s) {
+            write_array(text, "int16_t", array("table"), s.table);
+            descriptor("Lookup",
+                       fmt::format("{}, {}, {}", literal(s.lookup.input), literal(s.lookup.output), array("table")));
+          },
+          [&](const RescaleStep& s) {
+            const runtime::Rescale& r = s.rescale;
+            descriptor("Rescale", fmt::format("{}, {}, {}, {}, {}, {}", literal(r.input), literal(r.output),
+                                              r.multiplier, r.shift, r.output_minimum, r.output_maximum));
+          }},
+      step.operation);
+  return text;
+}
+
+std::string call(const Step& step, const Kernel& kernel, const Schedule& schedule, std::size_t index) {
+  const auto place = [&](std::int64_t offset) { return fmt::format("arena + {}", offset); };
+  const auto buffer = [&](BufferId id) { return place(schedule.offsets[static_cast<std::size_t>(id)]); };
+  std::string arguments = fmt::format("step_{}", index);
+  for (const BufferId input : step.inputs) arguments += ", " + buffer(input);
+  arguments += ", " + buffer(step.output);
+  if (std::holds_alternative<ConvolutionStep>(step.operation)) arguments += ", " + place(schedule.scratch[index]);
+  return fmt::format("  rt::{}({});\n", kernel.name, arguments);
+}
+
+std::string element_type(const ActivationGrid& grid) {
+  if (grid.bits == 16) return grid.is_signed ? "int16_t" : "uint16_t";
+  return grid.bits == 8 && grid.is_signed ? "int8_t" : "uint8_t";
+}
+
+std::string header_text(const Program& program, const Schedule& schedule, const std::string& name) {
+  const Buffer& input = program.buffers[static_cast<std::size_t>(program.input)];
+  const Buffer& output = program.buffers[static_cast<std::size_t>(program.output)];
+  const std::string prefix = upper(name);
+  std::string text = fmt::format(
+      "/* The network '{}' as integers, generated by trimtab {}.\n"
+      " *\n"
+      " *   write the input:   {} *input = {}_input();   height x width x channels, real = integer * {}_INPUT_SCALE\n"
+      " *   run:               {}_run();\n"
+      " *   read the output:   const {} *output = {}_output();   real = integer * {}_OUTPUT_SCALE\n"
+      " *\n"
+      " * The input and the output lie in one static arena that a run uses as its working memory: write the input anew "
+      "before every run, and\n"
+      " * read the output before the next. Values of 4 or 2 bits are packed along the channels, the first in the "
+      "lowest bits. */\n"
+      "#ifndef {}_H\n#define {}_H\n\n#include <stdint.h>\n\n",
+      program.name, TRIMTAB_VERSION, element_type(input.grid), name, prefix, name, element_type(output.grid), name,
+      prefix, prefix, prefix);
+  const auto constant = [&](const std::string& key, const auto& value) {
+    text += fmt::format("#define {}_{} {}\n", prefix, key, value);
+  };
+  const auto describe = [&](const std::string& which, const Buffer& buffer) {
+    constant(which + "_HEIGHT", buffer.height);
+    constant(which + "_WIDTH", buffer.width);
+    constant(which + "_CHANNELS", buffer.channels);
+    constant(which + "_BITS", buffer.grid.bits);
+    constant(which + "_SIGNED", buffer.grid.is_signed ? 1 : 0);
+    constant(which + "_BYTES", buffer.bytes());
+    text += fmt::format("#define {}_{}_SCALE {:.9g}{}\n", prefix, which, buffer.grid.scale,
+                        buffer.grid.scale == std::floor(buffer.grid.scale) ? ".0f" : "f");
+  };
+  describe("INPUT", input);
+  describe("OUTPUT", output);
+  constant("ARENA_BYTES", schedule.arena_bytes);
+  if (!program.preprocessing.mean.empty() || !program.preprocessing.deviation.empty()) {
+    text +=
+        "\n/* A feature x of channel c becomes (x - mean[c]) / deviation[c] before it is divided by the scale. */\n";
+    for (std::int64_t c = 0; c < input.channels; ++c) {
+      text += fmt::format("#define {}_INPUT_MEAN_{} {:.9g}\n", prefix, c, program.preprocessing.mean_of(c));
+      text += fmt::format("#define {}_INPUT_DEVIATION_{} {:.9g}\n", prefix, c, program.preprocessing.deviation_of(c));
+    }
+  }
+  text += fmt::format(
+      "\n#ifdef __cplusplus\nextern \"C\" {{\n#endif\n\n{} *{}_input(void);\nvoid {}_run(void);\nconst {} "
+      "*{}_output(void);\n\n#ifdef __cplusplus\n}}\n#endif\n\n#endif\n",
+      element_type(input.grid), name, name, element_type(output.grid), name);
+  return text;
+}
+
+std::string source_text(const Program& program, const Schedule& schedule, const std::string& name) {
+  std::set<std::string> headers;
+  for (const Kernel& kernel : schedule.kernels) headers.insert(kernel.header);
+  std::string text = fmt::format("// Generated by trimtab {} from the network '{}'.\n#include \"{}.h\"\n\n",
+                                 TRIMTAB_VERSION, program.name, name);
+  for (const std::string& header : headers) text += fmt::format("#include \"trimtab/{}\"\n", header);
+  text += fmt::format(
+      "\nnamespace {{\n\nnamespace rt = trimtab::runtime;\n\nalignas(8) uint8_t arena[{}_ARENA_BYTES];\n", upper(name));
+  std::string calls;
+  for (std::size_t index = 0; index < program.steps.size(); ++index) {
+    text += constants(program.steps[index], schedule.kernels[index], index);
+    calls += call(program.steps[index], schedule.kernels[index], schedule, index);
+  }
+  const auto offset = [&](BufferId id) { return schedule.offsets[static_cast<std::size_t>(id)]; };
+  const auto type = [&](BufferId id) { return element_type(program.buffers[static_cast<std::size_t>(id)].grid); };
+  text += fmt::format(
+      "\n}}  // namespace\n\nextern \"C\" {{\n\n{0} *{1}_input(void) {{ return reinterpret_cast<{0} *>(arena + {2}); "
+      "}}\n\n",
+      type(program.input), name, offset(program.input));
+  text += fmt::format("const {0} *{1}_output(void) {{ return reinterpret_cast<const {0} *>(arena + {2}); }}\n\n",
+                      type(program.output), name, offset(program.output));
+  text += fmt::format("void {}_run(void) {{\n{}}}\n\n}}  // extern \"C\"\n", name, calls);
+  return text;
+}
+
+/// Copies a runtime header and, first, what it includes from the runtime.
+void copy_header(const std::string& header, const fs::path& share, const fs::path& folder,
+                 std::set<std::string>& copied) {
+  if (!copied.insert(header).second) return;
+  const std::string text = read_text(share / "trimtab" / header);
+  std::istringstream lines(text);
+  const std::string opening = "#include \"trimtab/";
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(opening))
+      copy_header(line.substr(opening.size(), line.find('"', opening.size()) - opening.size()), share, folder, copied);
+  }
+  write_file(folder / "trimtab" / header, text);
+}
+
+}  // namespace
+
+std::string to_identifier(const std::string& text) {
+  std::string identifier;
+  for (const unsigned char c : text) identifier += std::isalnum(c) != 0 ? static_cast<char>(std::tolower(c)) : '_';
+  if (identifier.empty() || std::isdigit(static_cast<unsigned char>(identifier[0])) != 0) identifier.insert(0, "net_");
+  return identifier;
+}
+
+void write_sources(const Program& program, const Schedule& schedule, const std::string& name, const fs::path& share,
+                   const fs::path& folder) {
+  make_directory(folder / "trimtab");
+  write_file(folder / (name + ".h"), header_text(program, schedule, name));
+  write_file(folder / (name + ".cpp"), source_text(program, schedule, name));
+  std::set<std::string> copied;
+  for (const Kernel& kernel : schedule.kernels) copy_header(kernel.header, share, folder, copied);
+  write_file(
+      folder / "CMakeLists.txt",
+      fmt::format("# add_subdirectory() this folder and link your firmware with {0}.\nadd_library({0} STATIC {0}.cpp)\n"
+                  "target_include_directories({0} PUBLIC ${{CMAKE_CURRENT_SOURCE_DIR}})\ntarget_compile_features({0} "
+                  "PRIVATE cxx_std_17)\n"
+                  "target_compile_options({0} PRIVATE -O2 -fno-exceptions -fno-rtti)\n",
+                  name));
+  write_file(
+      folder / (name + ".mk"),
+      fmt::format(
+          "# include this file from your Makefile, link $({1}_OBJECT), and add -I$({1}_FOLDER) where you include "
+          "{0}.h.\n"
+          "{1}_FOLDER := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))\n{1}_OBJECT := $({1}_FOLDER)/{0}.o\n\n"
+          "$({1}_OBJECT): $({1}_FOLDER)/{0}.cpp $({1}_FOLDER)/{0}.h\n"
+          "\t$(CXX) $(CPPFLAGS) $(CXXFLAGS) -std=c++17 -O2 -fno-exceptions -fno-rtti -I$({1}_FOLDER) -c $< -o $@\n",
+          name, upper(name)));
+}
+
+}  // namespace trimtab

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "program/program.h"
+#include "program/schedule.h"
+
+namespace trimtab {
+
+/// Turns any text into a C identifier in lower case.
+[[nodiscard]] std::string to_identifier(const std::string& text);
+
+/// Writes the scheduled program as C++17 for the device into `folder`:
+///   NAME.h          what a C or C++ firmware includes: sizes, scales and three functions
+///   NAME.cpp        constants and the sequence of kernel calls
+///   trimtab/        the kernels it uses and what they include
+///   CMakeLists.txt  a library target, and NAME.mk, the same for make
+/// `version` is this program's; `share` is the folder that holds the runtime's headers as trimtab/*.h.
+void write_sources(const Program& program, const Schedule& schedule, const std::string& name,
+                   const std::filesystem::path& share, const std::filesystem::path& folder);
+
+}  // namespace trimtab
