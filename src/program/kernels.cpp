@@ -58,7 +58,7 @@ Kernel choose_generic_kernel(const Step& step) {
 }
 
 /// What the core, or a core whose instructions it has as well, brings for the step.
-std::optional<Kernel> choose_core_kernel(const Step& step, Core core, Optimize optimize) {
+std::optional<Kernel> choose_core_kernel(const Step& step, Core core, Optimize optimize, std::int64_t scratch_limit) {
   switch (core) {
     case Core::generic:
       return std::nullopt;
@@ -68,10 +68,10 @@ std::optional<Kernel> choose_core_kernel(const Step& step, Core core, Optimize o
     case Core::cortex_m3:
       return choose_cortex_m3_kernel(step, optimize);
     case Core::cortex_m4:
-      return choose_cortex_m4_kernel(step, optimize);
+      return choose_cortex_m4_kernel(step, optimize, scratch_limit);
     case Core::cortex_m55: {
       std::optional<Kernel> kernel = choose_cortex_m55_kernel(step, optimize);
-      return kernel.has_value() ? kernel : choose_cortex_m4_kernel(step, optimize);
+      return kernel.has_value() ? kernel : choose_cortex_m4_kernel(step, optimize, scratch_limit);
     }
   }
   return std::nullopt;
@@ -79,8 +79,8 @@ std::optional<Kernel> choose_core_kernel(const Step& step, Core core, Optimize o
 
 }  // namespace
 
-Kernel choose_kernel(const Step& step, Core core, Optimize optimize) {
-  std::optional<Kernel> kernel = choose_core_kernel(step, core, optimize);
+Kernel choose_kernel(const Step& step, Core core, Optimize optimize, std::int64_t scratch_limit) {
+  std::optional<Kernel> kernel = choose_core_kernel(step, core, optimize, scratch_limit);
   return kernel.has_value() ? std::move(*kernel) : choose_generic_kernel(step);
 }
 

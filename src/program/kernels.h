@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,10 +31,15 @@ struct Kernel {
   std::int64_t scratch_bytes = 0;     ///< the least it can run with, aligned to 8 bytes
   std::vector<std::uint8_t> weights;  ///< packed as it wants them (convolutions)
   bool in_place = false;              ///< its output may lie where its first input lies
-  std::string reason;                 ///< why this one, for --explain
+  /// Its output may overlap its first input (where that is not needed any more) if the output begins at least so many
+  /// bytes before the input: it is written no faster than the input is read for the last time. 0 is in place.
+  std::optional<std::int64_t> overlap_lead_bytes;
+  std::string reason;  ///< why this one, for --explain
 };
 
-/// The one place where a kernel is chosen for a step.
-[[nodiscard]] Kernel choose_kernel(const Step& step, Core core, Optimize optimize);
+/// The one place where a kernel is chosen for a step. A kernel that is faster with more scratch memory than the least
+/// it can run with takes what helps it, up to `scratch_limit` bytes: so a planner asks first without a limit's room,
+/// plans the arena, and then asks again with the room that the step leaves in the arena.
+[[nodiscard]] Kernel choose_kernel(const Step& step, Core core, Optimize optimize, std::int64_t scratch_limit = 0);
 
 }  // namespace trimtab
