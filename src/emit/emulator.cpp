@@ -1,0 +1,98 @@
+#include "emit/emulator.h"
+
+#include <array>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/process.h"
+
+namespace trimtab {
+namespace {
+
+constexpr const char* emulator = "qemu-system-arm";
+constexpr std::int64_t nanoseconds_per_instruction = 64;  // 2^6: -icount shift=6
+
+struct Board {
+  std::string_view name;
+  std::int64_t counter_hz;  // clock of the FPGA's COUNTER register
+};
+constexpr std::array boards{Board{"mps2-an385", 25'000'000}, Board{"mps2-an386", 25'000'000},
+                            Board{"mps2-an500", 25'000'000}, Board{"mps2-an505", 20'000'000},
+                            Board{"mps3-an547", 20'000'000}};
+
+std::int64_t counter_hz(const Target& target) {
+  for (const Board& board : boards) {
+    if (board.name == target.emulated_board) return board.counter_hz;
+  }
+  throw bad_input("the emulated board \"{}\" of target {} is not supported", target.emulated_board, target.name);
+}
+
+/// First words of inputs.bin (firmware/harness.cpp).
+struct Header {
+  std::uint32_t samples, input_bytes, output_bytes;
+};
+/// All of report.bin.
+struct Report {
+  std::uint32_t samples, least_ticks, most_ticks, stack_bytes;
+};
+
+void check_exit(const ImageRun& run, const Target& target) {
+  if (run.exit_code == 0) return;
+  if (run.exit_code == 125) throw failure("the program faults on the emulated {}", target.emulated_board);
+  if (run.exit_code == 3) {
+    throw failure("the stack of the program runs into its data: {} has too little RAM for it", target.name);
+  }
+  throw failure("the emulated {} ends with exit code {}: {}", target.emulated_board, run.exit_code,
+                run.output.substr(0, 300));
+}
+
+}  // namespace
+
+std::int64_t instructions_of_ticks(const Target& target, std::int64_t ticks) {
+  const std::int64_t ticks_in_ten_seconds = counter_hz(target) * 10;
+  const std::int64_t instructions_in_ten_seconds = 10'000'000'000 / nanoseconds_per_instruction;
+  return (ticks * instructions_in_ten_seconds + ticks_in_ten_seconds / 2) / ticks_in_ten_seconds;
+}
+
+ImageRun run_image(const std::filesystem::path& elf, const Target& target, const std::filesystem::path& directory,
+                   std::chrono::milliseconds limit) {
+  const ProcessResult result = run_process(
+      {emulator, "-M", target.emulated_board, "-icount", "shift=6", "-semihosting-config", "enable=on,target=native",
+       "-display", "none", "-monitor", "none", "-serial", "none", "-kernel", std::filesystem::absolute(elf).string()},
+      "install the package qemu-system-arm", limit, directory);
+  if (result.timed_out) {
+    throw failure("the program did not end within {} s on the emulated {}",
+                  std::chrono::duration_cast<std::chrono::seconds>(limit).count(), target.emulated_board);
+  }
+  return {result.exit_code, result.output + result.errors};
+}
+
+EmulatorRun run_firmware(const std::filesystem::path& elf, const Target& target, std::span<const std::uint8_t> inputs,
+                         std::int64_t input_bytes, std::int64_t output_bytes, std::chrono::milliseconds limit) {
+  const auto samples = static_cast<std::int64_t>(inputs.size()) / input_bytes;
+  const Header header{static_cast<std::uint32_t>(samples), static_cast<std::uint32_t>(input_bytes),
+                      static_cast<std::uint32_t>(output_bytes)};
+  std::vector<std::uint8_t> file(sizeof header + static_cast<std::size_t>(samples * input_bytes));
+  std::memcpy(file.data(), &header, sizeof header);
+  std::memcpy(file.data() + sizeof header, inputs.data(), file.size() - sizeof header);
+
+  const TemporaryDirectory directory;
+  write_file(directory.path() / "inputs.bin", file);
+  check_exit(run_image(elf, target, directory.path(), limit), target);
+
+  EmulatorRun run;
+  run.outputs = read_file(directory.path() / "outputs.bin");
+  const std::vector<std::uint8_t> report_bytes = read_file(directory.path() / "report.bin");
+  Report report{};
+  if (report_bytes.size() != sizeof report || static_cast<std::int64_t>(run.outputs.size()) != samples * output_bytes) {
+    throw failure("the emulated {} wrote too few results", target.emulated_board);
+  }
+  std::memcpy(&report, report_bytes.data(), sizeof report);
+  run.least_instructions = instructions_of_ticks(target, report.least_ticks);
+  run.greatest_instructions = instructions_of_ticks(target, report.most_ticks);
+  run.stack_bytes = report.stack_bytes;
+  return run;
+}
+
+}  // namespace trimtab

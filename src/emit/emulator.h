@@ -1,0 +1,45 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "target/target.h"
+
+namespace trimtab {
+
+/// What became of an image in the emulator.
+struct ImageRun {
+  int exit_code = 0;   ///< of its main(); 125: a fault of the core
+  std::string output;  ///< what it printed
+};
+
+/// Runs an image on the target's emulated board, files of the image in `directory`. Every instruction takes 64 ns of
+/// the emulator's clock. Throws Error: (bad input) naming the package where the emulator is not installed, (failure)
+/// where the image does not end within the limit.
+[[nodiscard]] ImageRun run_image(const std::filesystem::path& elf, const Target& target,
+                                 const std::filesystem::path& directory,
+                                 std::chrono::milliseconds limit = std::chrono::minutes(10));
+
+/// Executed instructions that passed while the board's counter (firmware/board.h) went on by so many ticks.
+[[nodiscard]] std::int64_t instructions_of_ticks(const Target& target, std::int64_t ticks);
+
+struct EmulatorRun {
+  std::vector<std::uint8_t> outputs;       ///< of all samples, one after the other
+  std::int64_t least_instructions = 0;     ///< of one inference, over the samples
+  std::int64_t greatest_instructions = 0;  ///< of one inference, over the samples
+  std::int64_t stack_bytes = 0;            ///< of NAME_run(), by painting
+};
+
+/// Runs a program that build_firmware() linked with the harness over `inputs`, whose size is a multiple of
+/// `input_bytes`. Counts are exact to about two instructions and the same on every machine. Throws Error as
+/// run_image(), and (failure) where the core faults or the stack runs into the data.
+[[nodiscard]] EmulatorRun run_firmware(const std::filesystem::path& elf, const Target& target,
+                                       std::span<const std::uint8_t> inputs, std::int64_t input_bytes,
+                                       std::int64_t output_bytes,
+                                       std::chrono::milliseconds limit = std::chrono::minutes(30));
+
+}  // namespace trimtab

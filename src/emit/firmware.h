@@ -1,0 +1,44 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "emit/elf.h"
+#include "program/kernels.h"
+#include "target/target.h"
+
+namespace trimtab {
+
+/// Which kernels a target's core runs.
+[[nodiscard]] Core core_of(const Target& target);
+
+/// Compiler options that a target's core needs: -mcpu, -mthumb and the floating-point ones.
+[[nodiscard]] std::vector<std::string> core_flags(const Target& target);
+
+/// Options that firmware is compiled with beside core_flags(): language, optimization, sections.
+[[nodiscard]] std::vector<std::string> compile_flags(Optimize optimize);
+
+/// What goes into a firmware image.
+struct FirmwareSources {
+  std::vector<std::filesystem::path> sources;              ///< C++ or assembly; one brings main() unless `program_name`
+  std::vector<std::filesystem::path> include_directories;  ///< beside the runtime's and the firmware's own
+  std::vector<std::string> definitions;                    ///< NAME=VALUE
+  /// Adds the harness that runs the emitted program of that name (firmware/harness.cpp): the sources export
+  /// `void* NAME_input(void)`, `void NAME_run(void)` and `const void* NAME_output(void)`.
+  std::string program_name;
+};
+
+struct BuildResult {
+  std::filesystem::path elf;
+  ImageSize size;  ///< read_image_symbols(elf) tells more
+};
+
+/// Compiles and links an image for the target's emulated board, with exactly the target's flash and RAM (at the
+/// addresses the board has them), start-up code and at least 512 bytes left for the stack. Throws Error: (bad input)
+/// naming the package where the compiler is not installed; (bound not met) with the missing bytes where the image does
+/// not fit; (failure) with the compiler's first complaint where it does not compile.
+[[nodiscard]] BuildResult build_firmware(const FirmwareSources& sources, const Target& target, Optimize optimize,
+                                         const std::filesystem::path& elf);
+
+}  // namespace trimtab

@@ -1,0 +1,78 @@
+// Runs an emitted program in the emulator: reads samples from the file inputs.bin in the emulator's working folder,
+// writes what the program makes of them to outputs.bin and what it took to report.bin. TRIMTAB_NAME is the program's
+// name: it exports NAME_input(), NAME_run() and NAME_output().
+
+#include <stdint.h>
+
+#include "board.h"
+#include "semihosting.h"
+
+#define TRIMTAB_JOIN_(name, part) name##part
+#define TRIMTAB_JOIN(name, part) TRIMTAB_JOIN_(name, part)
+#define TRIMTAB_FUNCTION(part) TRIMTAB_JOIN(TRIMTAB_NAME, part)
+
+extern "C" {
+void* TRIMTAB_FUNCTION(_input)(void);
+void TRIMTAB_FUNCTION(_run)(void);
+const void* TRIMTAB_FUNCTION(_output)(void);
+extern uint32_t trimtab_bss_end[];
+int main();
+}
+
+namespace {
+
+using namespace trimtab::firmware;
+
+constexpr uint32_t paint = 0x7ac3e15b;
+
+/// Fills what lies between the static data and the stack.
+__attribute__((noinline)) void paint_stack(const uint32_t* end) {
+  for (volatile uint32_t* word = trimtab_bss_end; word != end; ++word) *word = paint;
+}
+
+/// Bytes below `end` that are no longer as they were painted.
+__attribute__((noinline)) uint32_t stack_used(const uint32_t* end) {
+  const volatile uint32_t* word = trimtab_bss_end;
+  while (word != end && *word == paint) ++word;
+  return static_cast<uint32_t>(end - word) * 4;
+}
+
+inline uint32_t* stack_pointer() {
+  uint32_t* pointer;
+  asm volatile("mov %0, sp" : "=r"(pointer));
+  return pointer;
+}
+
+}  // namespace
+
+int main() {
+  struct {
+    uint32_t samples, input_bytes, output_bytes;
+  } header;
+  struct {
+    uint32_t samples, least_ticks, most_ticks, stack_bytes;
+  } report = {0, UINT32_MAX, 0, 0};
+  const int32_t inputs = open_file("inputs.bin", FileMode::read);
+  if (inputs < 0 || !read_bytes(inputs, &header, sizeof header)) return 2;
+  const int32_t outputs = open_file("outputs.bin", FileMode::write);
+  if (outputs < 0) return 2;
+  // what lies below main's own frame belongs to the program; paint_stack itself needs none of it
+  uint32_t* const end = stack_pointer() - 8;
+  paint_stack(end);
+  for (; report.samples < header.samples; ++report.samples) {
+    if (!read_bytes(inputs, TRIMTAB_FUNCTION(_input)(), header.input_bytes)) return 2;
+    const uint32_t begin = ticks();
+    TRIMTAB_FUNCTION(_run)();
+    const uint32_t taken = ticks() - begin;
+    if (taken < report.least_ticks) report.least_ticks = taken;
+    if (taken > report.most_ticks) report.most_ticks = taken;
+    if (!write_bytes(outputs, TRIMTAB_FUNCTION(_output)(), header.output_bytes)) return 2;
+  }
+  if (*trimtab_bss_end != paint) return 3;  // the stack has run into the data
+  report.stack_bytes = stack_used(end) + 32;
+  close_file(outputs);
+  const int32_t file = open_file("report.bin", FileMode::write);
+  if (file < 0 || !write_bytes(file, &report, sizeof report)) return 2;
+  close_file(file);
+  return 0;
+}

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <filesystem>
+
+namespace trimtab {
+
+/// The folder that holds what the command needs at run time: targets/, runtime/ (the headers emitted programs copy) and
+/// firmware/. In this order: the environment's TRIMTAB_SHARE, share/trimtab beside the installed command's bin/, the
+/// source tree it was built from. Throws Error (bad input) where none of them exists.
+[[nodiscard]] std::filesystem::path share_directory();
+
+/// Descriptions of targets, one TOML file each.
+[[nodiscard]] std::filesystem::path targets_directory();
+/// The include directory of the kernels: headers are `trimtab/NAME.h` in it.
+[[nodiscard]] std::filesystem::path runtime_directory();
+/// Start-up code, harness and linker scripts of firmware images.
+[[nodiscard]] std::filesystem::path firmware_directory();
+
+}  // namespace trimtab

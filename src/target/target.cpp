@@ -1,0 +1,119 @@
+#include "target/target.h"
+
+#include <fmt/ranges.h>
+
+#include <toml++/toml.h>
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "target/share.h"
+
+namespace trimtab {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct NamedProcessor {
+  Processor processor;
+  std::string_view name;
+};
+constexpr std::array processors{
+    NamedProcessor{Processor::cortex_m0plus, "cortex-m0plus"}, NamedProcessor{Processor::cortex_m3, "cortex-m3"},
+    NamedProcessor{Processor::cortex_m4, "cortex-m4"},         NamedProcessor{Processor::cortex_m7, "cortex-m7"},
+    NamedProcessor{Processor::cortex_m33, "cortex-m33"},       NamedProcessor{Processor::cortex_m55, "cortex-m55"}};
+
+/// Reads keys of one file and says what is wrong with them.
+class Reader {
+ public:
+  Reader(const toml::table& table, std::string path) : table_(table), path_(std::move(path)) {}
+
+  [[nodiscard]] std::string text(std::string_view key) const {
+    const auto value = table_.at_path(key).value<std::string>();
+    if (!value.has_value()) throw bad_input("{} has no text \"{}\"", path_, key);
+    return *value;
+  }
+  [[nodiscard]] std::string text_or_empty(std::string_view key) const {
+    return table_.at_path(key).value_or(std::string{});
+  }
+  /// section.key with section.source (or section.key_source) beside it.
+  [[nodiscard]] Sourced number(const std::string& section, const std::string& key, std::int64_t minimum) const {
+    const auto value = table_.at_path(section + "." + key).value<std::int64_t>();
+    if (!value.has_value() || *value < minimum || *value > INT32_MAX) {
+      throw bad_input("{}: {}.{} must be a whole number from {} to {}", path_, section, key, minimum, INT32_MAX);
+    }
+    const auto own = table_.at_path(section + "." + key + "_source").value<std::string>();
+    return {*value, own.has_value() ? *own : text(section + ".source")};
+  }
+  [[nodiscard]] Processor processor() const {
+    const std::string name = text("core");
+    for (const NamedProcessor& known : processors) {
+      if (known.name == name) return known.processor;
+    }
+    throw bad_input("{}: core \"{}\" is unknown; cortex-m0plus, -m3, -m4, -m7, -m33 and -m55 are known", path_, name);
+  }
+
+ private:
+  const toml::table& table_;
+  std::string path_;
+};
+
+toml::table parse(const fs::path& path) {
+  const std::string text = read_text(path, 1 << 20);
+  try {
+    return toml::parse(text, path.string());
+  } catch (const toml::parse_error& error) {
+    throw bad_input("{} is not TOML: {} in line {}", path.string(), error.description(), error.source().begin.line);
+  }
+}
+
+}  // namespace
+
+std::string_view name_of(Processor processor) {
+  return std::find_if(processors.begin(), processors.end(),
+                      [&](const NamedProcessor& known) { return known.processor == processor; })
+      ->name;
+}
+
+std::vector<std::string> target_names() {
+  std::vector<std::string> names;
+  std::error_code unreadable;
+  for (const auto& entry : fs::directory_iterator(targets_directory(), unreadable)) {
+    if (entry.path().extension() != ".toml") continue;
+    if (parse(entry.path())["kind"].value_or(std::string{}) == "microcontroller") names.push_back(entry.path().stem());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Target load_target(const std::string& name) {
+  fs::path path = name;
+  if (path.extension() != ".toml") {
+    const std::vector<std::string> names = target_names();
+    if (std::find(names.begin(), names.end(), name) == names.end()) {
+      throw bad_input("there is no target \"{}\"; known are {} and any description in a .toml file", name,
+                      fmt::join(names, ", "));
+    }
+    path = targets_directory() / (name + ".toml");
+  }
+  const toml::table table = parse(path);
+  const Reader reader(table, path.string());
+  if (reader.text("kind") != "microcontroller") throw bad_input("{} describes no microcontroller", path.string());
+  Target target;
+  target.name = path.stem();
+  target.description = reader.text("description");
+  target.processor = reader.processor();
+  target.fpu = reader.text_or_empty("fpu");
+  target.emulated_board = reader.text("emulated_board");
+  target.clock_hz = reader.number("clock", "hz", 1);
+  target.flash_bytes = reader.number("flash", "bytes", 1024);
+  target.flash_wait_states = reader.number("flash", "wait_states", 0);
+  target.ram_bytes = reader.number("ram", "bytes", 1024);
+  return target;
+}
+
+}  // namespace trimtab

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace trimtab {
+
+/// Processors that programs are emitted for.
+enum class Processor { cortex_m0plus, cortex_m3, cortex_m4, cortex_m7, cortex_m33, cortex_m55 };
+
+/// "cortex-m4" and so on, as the compiler's -mcpu names it.
+[[nodiscard]] std::string_view name_of(Processor processor);
+
+/// A number of a target and where it comes from.
+struct Sourced {
+  std::int64_t value = 0;
+  std::string source;
+};
+
+/// A microcontroller, read from targets/NAME.toml.
+struct Target {
+  std::string name;
+  std::string description;
+  Processor processor = Processor::cortex_m4;
+  std::string fpu;             ///< the compiler's -mfpu, or empty where the core has none
+  Sourced clock_hz;            ///< highest clock of the core
+  Sourced flash_bytes;         ///< for the program
+  Sourced ram_bytes;           ///< for the program
+  Sourced flash_wait_states;   ///< of a flash access at that clock, caches and prefetchers aside
+  std::string emulated_board;  ///< QEMU machine that stands in for it, for instance mps2-an386
+};
+
+/// Reads the target of that name, or the file where `name` is a path that ends in .toml. Throws Error (bad input),
+/// naming the known targets where there is none of that name, and the key where a file lacks one or holds nonsense.
+[[nodiscard]] Target load_target(const std::string& name);
+
+/// Names of the microcontrollers in targets/, sorted.
+[[nodiscard]] std::vector<std::string> target_names();
+
+}  // namespace trimtab
