@@ -1,0 +1,205 @@
+#include "learn/fake_quantize.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+// The loops are bound by memory once they use wide vectors; GCC makes a version for each instruction set.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define TRIMTAB_WIDE_VECTORS __attribute__((target_clones("avx2", "default")))
+#else
+#define TRIMTAB_WIDE_VECTORS
+#endif
+
+namespace trimtab {
+
+namespace {
+
+/// Numbers of one block: sums are kept in single precision within a block and in double precision across.
+constexpr std::int64_t block = 4096;
+
+/// Levels as real numbers of steps: what rounds is first clamped to [low, high], both integers, and outside of
+/// [below, above] (the same, or where the activation function saturates) gradients to the input end.
+struct Levels {
+  float inverse;  ///< 1 / step
+  float low;
+  float high;
+  float above;      ///< numbers beyond it saturate
+  float slope_low;  ///< d(output) / d(step) of numbers that saturate below, above
+  float slope_high;
+};
+
+Levels levels_of(const FakeQuantizeRange& range, float step) {
+  Levels levels{};
+  levels.inverse = 1 / step;
+  levels.low = std::max(static_cast<float>(range.minimum), std::floor(range.saturation.low * levels.inverse + 0.5F));
+  const float limit = range.saturation.high * levels.inverse;
+  const bool by_function = limit < static_cast<float>(range.maximum);
+  levels.high = by_function ? std::floor(limit + 0.5F) : static_cast<float>(range.maximum);
+  levels.above = by_function ? limit : levels.high;
+  levels.slope_low = levels.low;
+  // a number at the function's own end stays there whatever the step is, but for the rounding
+  levels.slope_high = by_function ? levels.high - limit : levels.high;
+  return levels;
+}
+
+TRIMTAB_WIDE_VECTORS
+void quantize_numbers(const float* x, float* y, std::int64_t count, Levels levels, float step) {
+  const float offset = 0.5F - levels.low;
+  const float span = levels.high - levels.low + 0.5F;
+  for (std::int64_t i = 0; i < count; ++i) {
+    // not negative after the clamp, so that truncation is floor
+    float level = x[i] * levels.inverse + offset;
+    level = level > 0.0F ? level : 0.0F;
+    level = level < span ? level : span;
+    y[i] = (static_cast<float>(static_cast<int>(level)) + levels.low) * step;
+  }
+}
+
+/// Writes the gradient to x and returns the one to the step (before its scale).
+TRIMTAB_WIDE_VECTORS
+float differentiate_numbers(const float* x, const float* gradient, float* x_gradient, std::int64_t count,
+                            Levels levels) {
+  float partial[8] = {};
+  const auto one = [&](std::int64_t i) {
+    const float v = x[i] * levels.inverse;
+    const float g = gradient[i];
+    const float inside = v < levels.low ? levels.low : v > levels.high ? levels.high : v;
+    const float level = static_cast<float>(static_cast<int>(inside - levels.low + 0.5F)) + levels.low;
+    float slope = level - v;
+    slope = v < levels.low ? levels.slope_low : slope;
+    slope = v > levels.above ? levels.slope_high : slope;
+    const float pass = v < levels.low || v > levels.above ? 0.0F : 1.0F;
+    x_gradient[i] = g * pass;
+    return g * slope;
+  };
+  std::int64_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    for (std::int64_t lane = 0; lane < 8; ++lane) {
+      partial[lane] += one(i + lane);
+    }
+  }
+  for (; i < count; ++i) {
+    partial[0] += one(i);
+  }
+  float sum = 0;
+  for (const float lane : partial) {
+    sum += lane;
+  }
+  return sum;
+}
+
+/// A tensor with its numbers side by side, in whatever order.
+torch::Tensor dense(const torch::Tensor& tensor) {
+  return tensor.is_non_overlapping_and_dense() ? tensor : tensor.contiguous();
+}
+
+/// `tensor` in the layout of `like`, which is dense.
+torch::Tensor in_layout_of(const torch::Tensor& tensor, const torch::Tensor& like) {
+  if (tensor.strides() == like.strides()) {
+    return tensor;
+  }
+  return torch::empty_like(like).copy_(tensor);
+}
+
+class ActivationFunction : public torch::autograd::Function<ActivationFunction> {
+ public:
+  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& input,
+                               const torch::Tensor& step, const FakeQuantizeRange& range, double gradient_scale) {
+    const torch::Tensor x = dense(input);
+    const float size = step.item<float>();
+    const Levels levels = levels_of(range, size);
+    torch::Tensor y = torch::empty_like(x);
+    const float* from = x.data_ptr<float>();
+    float* to = y.data_ptr<float>();
+    at::parallel_for(0, x.numel(), 4 * block, [&](std::int64_t begin, std::int64_t end) {
+      quantize_numbers(from + begin, to + begin, end - begin, levels, size);
+    });
+    context->save_for_backward({x, step});
+    context->saved_data["minimum"] = static_cast<std::int64_t>(range.minimum);
+    context->saved_data["maximum"] = static_cast<std::int64_t>(range.maximum);
+    context->saved_data["low"] = static_cast<double>(range.saturation.low);
+    context->saved_data["high"] = static_cast<double>(range.saturation.high);
+    context->saved_data["gradient_scale"] = gradient_scale;
+    return y;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradients) {
+    const torch::autograd::variable_list saved = context->get_saved_variables();
+    const torch::Tensor& x = saved[0];
+    const FakeQuantizeRange range{static_cast<std::int32_t>(context->saved_data["minimum"].toInt()),
+                                  static_cast<std::int32_t>(context->saved_data["maximum"].toInt()),
+                                  {static_cast<float>(context->saved_data["low"].toDouble()),
+                                   static_cast<float>(context->saved_data["high"].toDouble())}};
+    const Levels levels = levels_of(range, saved[1].item<float>());
+    const torch::Tensor gradient = in_layout_of(gradients[0], x);
+    torch::Tensor x_gradient = torch::empty_like(x);
+    const float* numbers = x.data_ptr<float>();
+    const float* from = gradient.data_ptr<float>();
+    float* to = x_gradient.data_ptr<float>();
+    const std::int64_t blocks = (x.numel() + block - 1) / block;
+    std::vector<float> sums(static_cast<std::size_t>(blocks));
+    at::parallel_for(0, blocks, 4, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t b = begin; b < end; ++b) {
+        const std::int64_t first = b * block;
+        sums[static_cast<std::size_t>(b)] = differentiate_numbers(numbers + first, from + first, to + first,
+                                                                  std::min(block, x.numel() - first), levels);
+      }
+    });
+    // in the order of the blocks: the same whatever the number of threads
+    double sum = 0;
+    for (const float part : sums) {
+      sum += static_cast<double>(part);
+    }
+    const torch::Tensor step_gradient =
+        torch::full_like(saved[1], sum * context->saved_data["gradient_scale"].toDouble());
+    return {x_gradient, step_gradient, torch::Tensor(), torch::Tensor()};
+  }
+};
+
+class WeightFunction : public torch::autograd::Function<WeightFunction> {
+ public:
+  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& weight,
+                               const torch::Tensor& step, std::int64_t bits, double gradient_scale) {
+    std::vector<std::int64_t> along(static_cast<std::size_t>(weight.dim()), 1);
+    along[0] = -1;
+    const torch::Tensor steps = step.view(along);
+    const double limit = std::ldexp(1.0, static_cast<int>(bits) - 1);
+    const torch::Tensor v = weight / steps;
+    const torch::Tensor level = (v + 0.5).floor_().clamp_(-limit, limit - 1);
+    context->save_for_backward({v, level});
+    context->saved_data["limit"] = limit;
+    context->saved_data["gradient_scale"] = gradient_scale;
+    return level * steps;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradients) {
+    const torch::autograd::variable_list saved = context->get_saved_variables();
+    const double limit = context->saved_data["limit"].toDouble();
+    const torch::Tensor& gradient = gradients[0];
+    const torch::Tensor inside = (saved[0] >= -limit).logical_and_(saved[0] <= limit - 1);
+    const torch::Tensor weight_gradient = gradient * inside;
+    const torch::Tensor slope = saved[1] - saved[0] * inside;
+    const torch::Tensor step_gradient =
+        (gradient * slope).flatten(1).sum(1) * context->saved_data["gradient_scale"].toDouble();
+    return {weight_gradient, step_gradient, torch::Tensor(), torch::Tensor()};
+  }
+};
+
+}  // namespace
+
+torch::Tensor fake_quantize_activation(const torch::Tensor& x, const torch::Tensor& step,
+                                       const FakeQuantizeRange& range, double gradient_scale) {
+  return ActivationFunction::apply(x, step, range, gradient_scale);
+}
+
+torch::Tensor fake_quantize_weight(const torch::Tensor& weight, const torch::Tensor& step, int bits,
+                                   double gradient_scale) {
+  return WeightFunction::apply(weight, step, static_cast<std::int64_t>(bits), gradient_scale);
+}
+
+}  // namespace trimtab
