@@ -1,0 +1,85 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "graph/graph.h"
+#include "learn/batches.h"
+#include "learn/evaluate.h"
+
+namespace trimtab {
+
+/// How a network is trained: stochastic gradient descent with Nesterov's momentum, learning rate rising linearly and
+/// then falling as half a cosine (Loshchilov and Hutter 2017).
+struct TrainOptions {
+  std::int64_t epochs = 30;
+  std::int64_t batch_size = 128;
+  double learning_rate = 0.1;  ///< at its highest
+  double warmup_epochs = 1;
+  double momentum = 0.9;
+  double weight_decay = 5e-4;  ///< on weights, not on biases and not on BatchNormalization
+  double label_smoothing = 0;  ///< share of the target spread evenly over the classes
+  double average_decay =
+      0.999;         ///< of the moving average of the weights that becomes the result, statistics included; 0: none
+  double mixup = 0;  ///< parameter of its beta distribution (Zhang et al. 2018); 0: none
+  Augmentation augmentation;
+
+  std::shared_ptr<const Graph> teacher;  ///< same inputs and classes; null: none
+  double distillation_weight = 0.5;      ///< of the teacher's word against the labels' (Hinton et al. 2015)
+  double temperature = 4;
+
+  std::uint64_t seed = 1;
+  int threads = 0;  ///< 0: all cores
+  std::string device = "auto";
+
+  std::filesystem::path checkpoint;                   ///< file to continue from and to save to; empty: none
+  double checkpoint_seconds = 30;                     ///< between saves; it is saved at every epoch's end, too
+  std::filesystem::path log;                          ///< CSV, a line for every epoch; empty: none
+  const std::atomic<bool>* interrupted = nullptr;     ///< where it becomes true, training saves and ends with an Error
+  std::function<void(std::int64_t step)> after_step;  ///< called after every step with the number of steps done
+};
+
+/// What happened in one epoch.
+struct EpochRecord {
+  std::int64_t epoch = 0;    ///< from 1
+  double learning_rate = 0;  ///< at its end
+  double train_loss = 0;     ///< of the augmented samples, as minimised
+  double train_top1 = 0;     ///< percent, of the augmented samples as the weights were at each step
+  Evaluation test;           ///< of the averaged weights; no samples where there is no test set
+  double seconds = 0;        ///< of training, without the test
+  double samples_per_second = 0;
+};
+
+struct TrainResult {
+  Graph graph;
+  std::vector<EpochRecord> history;
+};
+
+/// Trains the network on preprocessed samples and returns it. Loss: cross entropy of the logits (the input of a final
+/// Softmax). Progress goes to standard error. Where options.checkpoint exists, continues from there, and ends with the
+/// very same numbers as uninterrupted training (with the same threads, on a CPU). Throws Error (bad input) where data
+/// and network do not fit, options are out of range, or the checkpoint is damaged or belongs to other settings, which
+/// it names; (failure) where the loss is no longer a number.
+[[nodiscard]] TrainResult train(const Graph& graph, const Dataset& train_data, const Dataset& test_data,
+                                const Preprocessing& preprocessing, const TrainOptions& options);
+
+/// Everything that the result of training depends on: what must be equal for a run to be continued. Network and data
+/// go in as fingerprints of their content.
+[[nodiscard]] nlohmann::json training_settings(const Graph& graph, const Dataset& train_data,
+                                               const Preprocessing& preprocessing, const TrainOptions& options);
+
+/// Throws Error (bad input) that names what differs, unless the settings are equal. `place` is where `stored` was read.
+void check_same_settings(const nlohmann::json& stored, const nlohmann::json& wanted, const std::string& place);
+
+/// Mean and deviation of every channel over the data set, as preprocessing. A channel without variation gets
+/// deviation 1.
+[[nodiscard]] Preprocessing measure_preprocessing(const Dataset& data);
+
+}  // namespace trimtab

@@ -1,0 +1,345 @@
+#include "learn/training.h"
+
+#include <chrono>
+#include <cmath>
+#include <numbers>
+#include <optional>
+#include <utility>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/progress.h"
+#include "base/random.h"
+#include "learn/checkpoint.h"
+#include "learn/evaluate_executor.h"
+
+namespace trimtab {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// Gamma distribution of shape `alpha`, scale 1 (Marsaglia and Tsang 2000).
+double gamma(double alpha, Random& random) {
+  if (alpha < 1) {
+    const double u = 1 - random.uniform();
+    return gamma(alpha + 1, random) * std::pow(u, 1 / alpha);
+  }
+  const double d = alpha - 1.0 / 3;
+  const double c = 1 / std::sqrt(9 * d);
+  for (;;) {
+    const double x = random.normal();
+    const double v = std::pow(1 + c * x, 3);
+    if (v <= 0) continue;
+    const double u = 1 - random.uniform();
+    if (std::log(u) < 0.5 * x * x + d - d * v + d * std::log(v)) return d * v;
+  }
+}
+
+double beta(double alpha, Random& random) {
+  const double a = gamma(alpha, random);
+  const double b = gamma(alpha, random);
+  return a + b > 0 ? a / (a + b) : 0.5;
+}
+
+void to_json(nlohmann::json& json, const EpochRecord& record) {
+  json = {record.epoch,     record.learning_rate, record.train_loss, record.train_top1, record.test.samples,
+          record.test.top1, record.test.top5,     record.test.loss,  record.seconds,    record.samples_per_second};
+}
+
+EpochRecord epoch_record(const nlohmann::json& json) {
+  EpochRecord record;
+  record.epoch = json.at(0);
+  record.learning_rate = json.at(1);
+  record.train_loss = json.at(2);
+  record.train_top1 = json.at(3);
+  record.test = {json.at(4), json.at(5), json.at(6), json.at(7)};
+  record.seconds = json.at(8);
+  record.samples_per_second = json.at(9);
+  return record;
+}
+
+void write_log(const std::vector<EpochRecord>& history, const std::filesystem::path& path) {
+  if (path.empty()) return;
+  std::string text =
+      "epoch,learning_rate,train_loss,train_top1,test_loss,test_top1,test_top5,seconds,samples_per_second\n";
+  for (const EpochRecord& r : history) {
+    const bool tested = r.test.samples > 0;
+    text += fmt::format("{},{:.6g},{:.5f},{:.3f},{},{},{},{:.2f},{:.1f}\n", r.epoch, r.learning_rate, r.train_loss,
+                        r.train_top1, tested ? fmt::format("{:.5f}", r.test.loss) : "",
+                        tested ? fmt::format("{:.3f}", r.test.top1) : "",
+                        tested ? fmt::format("{:.3f}", r.test.top5) : "", r.seconds, r.samples_per_second);
+  }
+  write_file(path, text);
+}
+
+/// The state of one training; run() goes through the steps that are left.
+class Training {
+ public:
+  Training(Executor& executor, const TrainingTask& task);
+  std::vector<EpochRecord> run();
+
+ private:
+  [[nodiscard]] torch::Tensor loss_of(const torch::Tensor& logits, const torch::Tensor& labels,
+                                      const torch::Tensor& input, double own_share);
+  void step(const Batch& batch);
+  void finish_epoch();
+  void save();
+  void load();
+  [[nodiscard]] std::vector<torch::Tensor> tensors() const;
+  [[nodiscard]] std::int64_t step_in_epoch() const { return step_ - epoch() * per_epoch_; }
+  [[nodiscard]] std::int64_t epoch() const { return static_cast<std::int64_t>(history_.size()); }
+
+  Executor& executor_;
+  const TrainingTask& task_;
+  const TrainOptions& options_;
+  BatchOptions batches_;
+  ValueId logits_;
+  std::int64_t per_epoch_;
+  std::int64_t steps_;
+  std::vector<TrainedTensor> trained_;
+  std::vector<torch::Tensor> state_;  ///< the executor's and the extra tensors
+  Sgd sgd_;
+  MovingAverage average_;
+  std::optional<Executor> teacher_;
+
+  std::int64_t step_ = 0;  ///< steps done
+  std::vector<EpochRecord> history_;
+  torch::Tensor loss_sum_;     ///< over the steps of this epoch
+  torch::Tensor correct_sum_;  ///< likewise
+  double epoch_seconds_ = 0;   ///< spent in this epoch before the last start
+  Clock::time_point start_;
+};
+
+std::vector<TrainedTensor> trained_tensors(const Executor& executor, const std::vector<TrainedTensor>& extra) {
+  std::vector<TrainedTensor> result;
+  for (const Executor::Parameter& own : executor.parameters()) result.push_back({own.name, own.tensor, own.decays, 1});
+  result.insert(result.end(), extra.begin(), extra.end());
+  return result;
+}
+
+std::vector<torch::Tensor> whole_state(const Executor& executor, const std::vector<TrainedTensor>& extra) {
+  std::vector<torch::Tensor> result = executor.state();
+  for (const TrainedTensor& tensor : extra) result.push_back(tensor.tensor.detach());
+  return result;
+}
+
+BatchOptions batch_options(const TrainOptions& options) {
+  BatchOptions result;
+  result.batch_size = options.batch_size;
+  result.training = true;
+  result.augmentation = options.augmentation;
+  result.seed = options.seed;
+  result.epochs = options.epochs;
+  return result;
+}
+
+Training::Training(Executor& executor, const TrainingTask& task)
+    : executor_(executor),
+      task_(task),
+      options_(task.options),
+      batches_(batch_options(task.options)),
+      logits_(logits_of(executor.graph())),
+      per_epoch_(batches_per_epoch(task.train_data.size(), batches_)),
+      steps_(per_epoch_ * task.options.epochs),
+      trained_(trained_tensors(executor, task.extra)),
+      state_(whole_state(executor, task.extra)),
+      sgd_(trained_, task.options.momentum, task.options.weight_decay),
+      average_(state_, task.options.average_decay),
+      loss_sum_(torch::zeros({}, torch::TensorOptions(executor.device()).dtype(torch::kFloat64))),
+      correct_sum_(torch::zeros_like(loss_sum_)) {
+  if (options_.teacher) {
+    teacher_.emplace(*options_.teacher, executor.device());
+    check_data_fits(*options_.teacher, task.train_data);
+    if (element_count(options_.teacher->output_shape()) != element_count(executor.graph().output_shape())) {
+      throw bad_input("the teacher {} has {} outputs; the network {} has {}", options_.teacher->name,
+                      element_count(options_.teacher->output_shape()), executor.graph().name,
+                      element_count(executor.graph().output_shape()));
+    }
+  }
+}
+
+torch::Tensor Training::loss_of(const torch::Tensor& logits, const torch::Tensor& labels, const torch::Tensor& input,
+                                double own_share) {
+  const auto cross_entropy = [&](const torch::Tensor& target) {
+    return torch::cross_entropy_loss(logits, target, {}, at::Reduction::Mean, -100, options_.label_smoothing);
+  };
+  torch::Tensor loss = cross_entropy(labels);
+  if (own_share < 1) loss = loss * own_share + cross_entropy(labels.flip(0)) * (1 - own_share);
+  if (!teacher_) return loss;
+  torch::Tensor taught;
+  {
+    const torch::NoGradGuard no_gradients;
+    taught = teacher_->forward(input, false, logits_of(teacher_->graph())).reshape(logits.sizes());
+  }
+  const double t = options_.temperature;
+  const torch::Tensor divergence =
+      torch::kl_div(torch::log_softmax(logits / t, 1), torch::log_softmax(taught / t, 1), at::Reduction::Sum, true) *
+      (t * t / static_cast<double>(logits.size(0)));
+  return loss * (1 - options_.distillation_weight) + divergence * options_.distillation_weight;
+}
+
+void Training::step(const Batch& batch) {
+  if (task_.before_step) task_.before_step(step_, steps_);
+  torch::Tensor input = input_tensor(batch, task_.train_data.shape).to(executor_.device());
+  const torch::Tensor labels = label_tensor(batch).to(executor_.device());
+  double own_share = 1;
+  if (options_.mixup > 0) {
+    Random random(options_.seed * 0x9e3779b97f4a7c15U + static_cast<std::uint64_t>(step_) + 1);
+    own_share = beta(options_.mixup, random);
+    input = input * own_share + input.flip(0) * (1 - own_share);
+  }
+  const torch::Tensor logits = executor_.forward(input, true, logits_).reshape({batch.size(), -1});
+  const torch::Tensor loss = loss_of(logits, labels, input, own_share);
+  loss.backward();
+  sgd_.step(learning_rate_at(options_.learning_rate, options_.warmup_epochs * static_cast<double>(per_epoch_), step_,
+                             steps_));
+  ++step_;
+  average_.update(step_);
+  loss_sum_ += loss.detach();
+  correct_sum_ += logits.detach().argmax(1).eq(labels).sum();
+}
+
+void Training::finish_epoch() {
+  EpochRecord record;
+  record.epoch = epoch() + 1;
+  record.learning_rate = learning_rate_at(options_.learning_rate,
+                                          options_.warmup_epochs * static_cast<double>(per_epoch_), step_ - 1, steps_);
+  record.train_loss = loss_sum_.item<double>() / static_cast<double>(per_epoch_);
+  const auto samples = static_cast<double>(per_epoch_ * std::min(options_.batch_size, task_.train_data.size()));
+  record.train_top1 = 100 * correct_sum_.item<double>() / samples;
+  record.seconds = epoch_seconds_ + seconds_since(start_);
+  record.samples_per_second = samples / record.seconds;
+  if (!std::isfinite(record.train_loss)) {
+    throw failure("training diverged in epoch {}: the loss is not a number; a smaller learning rate than {} may help",
+                  record.epoch, options_.learning_rate);
+  }
+  if (task_.test_data.size() > 0) {
+    EvaluateOptions evaluation;
+    average_.swap();
+    record.test = evaluate(executor_, task_.test_data, task_.preprocessing, evaluation);
+    average_.swap();
+  }
+  history_.push_back(record);
+  loss_sum_.zero_();
+  correct_sum_.zero_();
+  epoch_seconds_ = 0;
+  start_ = Clock::now();
+  write_log(history_, options_.log);
+}
+
+std::vector<torch::Tensor> Training::tensors() const {
+  std::vector<torch::Tensor> result = state_;
+  for (const auto* more : {&sgd_.velocities(), &average_.averages()}) {
+    result.insert(result.end(), more->begin(), more->end());
+  }
+  result.push_back(loss_sum_);
+  result.push_back(correct_sum_);
+  return result;
+}
+
+void Training::save() {
+  if (options_.checkpoint.empty()) return;
+  nlohmann::json history = nlohmann::json::array();
+  for (const EpochRecord& record : history_) {
+    nlohmann::json entry;
+    to_json(entry, record);
+    history.push_back(entry);
+  }
+  save_checkpoint({{{"step", step_},
+                    {"epoch_seconds", epoch_seconds_ + seconds_since(start_)},
+                    {"history", history},
+                    {"settings", task_.settings}},
+                   tensors()},
+                  options_.checkpoint);
+}
+
+void Training::load() {
+  const std::filesystem::path& path = options_.checkpoint;
+  if (path.empty() || !std::filesystem::exists(path)) return;
+  const Checkpoint checkpoint = load_checkpoint(path);
+  try {
+    check_same_settings(checkpoint.header.at("settings"), task_.settings, path.string());
+    step_ = checkpoint.header.at("step");
+    epoch_seconds_ = checkpoint.header.at("epoch_seconds");
+    for (const nlohmann::json& record : checkpoint.header.at("history")) history_.push_back(epoch_record(record));
+  } catch (const nlohmann::json::exception&) {
+    throw bad_input("{} is damaged; remove it to start anew", path.string());
+  }
+  if (restore(checkpoint.tensors, 0, tensors(), path) != checkpoint.tensors.size() || step_ < 0 || step_ > steps_ ||
+      step_in_epoch() < 0 || step_in_epoch() > per_epoch_) {
+    throw bad_input("{} does not hold the state of this training; remove it to start anew", path.string());
+  }
+}
+
+std::vector<EpochRecord> Training::run() {
+  load();
+  write_log(history_, options_.log);
+  batches_.first_batch = step_;
+  BatchLoader loader(task_.train_data, task_.preprocessing, batches_);
+  const std::int64_t first = step_;
+  Progress progress("training", steps_ - first);
+  start_ = Clock::now();
+  Clock::time_point saved = start_;
+  Batch batch;
+  while (step_ < steps_ && loader.next(batch)) {
+    step(batch);
+    const bool epoch_ends = step_in_epoch() == per_epoch_;
+    if (epoch_ends) finish_epoch();
+    if (options_.interrupted != nullptr && *options_.interrupted) {
+      save();
+      throw failure("training was interrupted after {} of {} steps{}", step_, steps_,
+                    options_.checkpoint.empty() ? "" : "; the same command continues it");
+    }
+    if (epoch_ends || seconds_since(saved) >= options_.checkpoint_seconds) {
+      save();
+      saved = Clock::now();
+    }
+    if (options_.after_step) options_.after_step(step_);
+    progress.update(step_ - first, fmt::format("epoch {}/{}{}", std::min(epoch() + 1, options_.epochs), options_.epochs,
+                                               history_.empty() || history_.back().test.samples == 0
+                                                   ? ""
+                                                   : fmt::format(", test top-1 {:.2f} %", history_.back().test.top1)));
+  }
+  average_.swap();
+  return history_;
+}
+
+void check_range(bool good, const char* what, double value, const char* range) {
+  if (!good) throw bad_input("{} is {}; it must be {}", what, value, range);
+}
+
+void check_options(const TrainOptions& o) {
+  check_range(o.epochs >= 1, "the number of epochs", static_cast<double>(o.epochs), "at least 1");
+  check_range(o.batch_size >= 1, "the batch size", static_cast<double>(o.batch_size), "at least 1");
+  check_range(o.learning_rate > 0 && std::isfinite(o.learning_rate), "the learning rate", o.learning_rate,
+              "larger than 0");
+  check_range(o.warmup_epochs >= 0, "the warm-up", o.warmup_epochs, "at least 0 epochs");
+  check_range(o.momentum >= 0 && o.momentum < 1, "the momentum", o.momentum, "in [0, 1)");
+  check_range(o.weight_decay >= 0, "the weight decay", o.weight_decay, "at least 0");
+  check_range(o.label_smoothing >= 0 && o.label_smoothing < 1, "the label smoothing", o.label_smoothing, "in [0, 1)");
+  check_range(o.average_decay >= 0 && o.average_decay < 1, "the decay of the average", o.average_decay, "in [0, 1)");
+  check_range(o.mixup >= 0, "mixup's parameter", o.mixup, "at least 0");
+  check_range(o.distillation_weight >= 0 && o.distillation_weight <= 1, "the weight of the teacher",
+              o.distillation_weight, "in [0, 1]");
+  check_range(o.temperature > 0, "the temperature", o.temperature, "larger than 0");
+}
+
+}  // namespace
+
+double learning_rate_at(double highest, double warmup, std::int64_t step, std::int64_t steps) {
+  const auto t = static_cast<double>(step);
+  const auto end = static_cast<double>(steps);
+  if (t < warmup) return highest * (t + 1) / warmup;
+  return 0.5 * highest * (1 + std::cos(std::numbers::pi * (t - warmup) / std::max(end - warmup, 1.0)));
+}
+
+std::vector<EpochRecord> run_training(Executor& executor, const TrainingTask& task) {
+  check_options(task.options);
+  check_data_fits(executor.graph(), task.train_data);
+  if (task.test_data.size() > 0) check_data_fits(executor.graph(), task.test_data);
+  return Training(executor, task).run();
+}
+
+}  // namespace trimtab
