@@ -1,0 +1,175 @@
+#include "program/execute.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <thread>
+#include <utility>
+
+#include "base/error.h"
+#include "program/kernel_functions.h"
+
+namespace trimtab {
+namespace {
+
+template <typename T>
+const T* data_or_null(const std::vector<T>& items) {
+  return items.empty() ? nullptr : items.data();
+}
+
+/// A runtime descriptor with its pointers set, its kernel, and its places in the arena.
+template <typename Descriptor, typename Function>
+struct Call {
+  Descriptor descriptor;
+  Function function;
+  std::int64_t a, b, output, scratch;
+};
+
+using AnyCall = std::variant<Call<runtime::Convolution, ConvolutionFunction>, Call<runtime::MaxPool, MaxPoolFunction>,
+                             Call<runtime::AveragePool, AveragePoolFunction>, Call<runtime::Addition, AdditionFunction>,
+                             Call<runtime::Multiplication, MultiplicationFunction>,
+                             Call<runtime::Lookup, LookupFunction>, Call<runtime::Rescale, RescaleFunction>>;
+
+/// `program` and `kernel` own the constants that the call points at.
+AnyCall bind(const Step& step, const Kernel& kernel, const std::vector<std::int64_t>& offsets, std::int64_t scratch) {
+  const auto offset = [&](BufferId id) { return offsets.at(static_cast<std::size_t>(id)); };
+  const std::int64_t a = offset(step.inputs.at(0));
+  const std::int64_t b = step.inputs.size() > 1 ? offset(step.inputs[1]) : 0;
+  const KernelFunction function = kernel_function(kernel.name);
+  const auto call = [&]<typename Descriptor, typename Function>(const Descriptor& descriptor, const Function* chosen) {
+    if (chosen == nullptr) throw failure("kernel '{}' does not run step '{}'", kernel.name, step.name);
+    return AnyCall{Call<Descriptor, Function>{descriptor, *chosen, a, b, offset(step.output), scratch}};
+  };
+  return std::visit(
+      overloaded{[&](const ConvolutionStep& s) {
+                   runtime::Convolution descriptor = s.convolution;
+                   descriptor.weights = kernel.weights.data();
+                   descriptor.bias = s.bias.data();
+                   descriptor.multiplier = s.multiplier.data();
+                   descriptor.padding_value = data_or_null(s.padding_value);
+                   return call(descriptor, std::get_if<ConvolutionFunction>(&function));
+                 },
+                 [&](const MaxPoolStep& s) { return call(s.pool, std::get_if<MaxPoolFunction>(&function)); },
+                 [&](const AveragePoolStep& s) {
+                   runtime::AveragePool descriptor = s.pool;
+                   descriptor.multiplier = s.multiplier.data();
+                   return call(descriptor, std::get_if<AveragePoolFunction>(&function));
+                 },
+                 [&](const AdditionStep& s) { return call(s.addition, std::get_if<AdditionFunction>(&function)); },
+                 [&](const MultiplicationStep& s) {
+                   return call(s.multiplication, std::get_if<MultiplicationFunction>(&function));
+                 },
+                 [&](const LookupStep& s) {
+                   runtime::Lookup descriptor = s.lookup;
+                   descriptor.table = s.table.data();
+                   return call(descriptor, std::get_if<LookupFunction>(&function));
+                 },
+                 [&](const RescaleStep& s) { return call(s.rescale, std::get_if<RescaleFunction>(&function)); }},
+      step.operation);
+}
+
+void run_call(const AnyCall& any, std::uint8_t* arena) {
+  std::visit(overloaded{[&](const Call<runtime::Convolution, ConvolutionFunction>& c) {
+                          c.function(c.descriptor, arena + c.a, arena + c.output, arena + c.scratch);
+                        },
+                        [&](const Call<runtime::Addition, AdditionFunction>& c) {
+                          c.function(c.descriptor, arena + c.a, arena + c.b, arena + c.output);
+                        },
+                        [&](const Call<runtime::Multiplication, MultiplicationFunction>& c) {
+                          c.function(c.descriptor, arena + c.a, arena + c.b, arena + c.output);
+                        },
+                        [&](const auto& c) { c.function(c.descriptor, arena + c.a, arena + c.output); }},
+             any);
+}
+
+}  // namespace
+
+struct ProgramRunner::Binding {
+  Binding(Program the_program, Schedule the_schedule)
+      : program(std::move(the_program)),
+        schedule(std::move(the_schedule)),
+        input(image_of(program, program.input)),
+        output(image_of(program, program.output)) {
+    for (std::size_t s = 0; s < program.steps.size(); ++s) {
+      calls.push_back(bind(program.steps[s], schedule.kernels.at(s), schedule.offsets, schedule.scratch.at(s)));
+    }
+  }
+
+  /// Copies a sample without gaps to its place, which has gaps where it is a part of a concatenation.
+  void load(const std::uint8_t* sample, std::uint8_t* arena) const {
+    const auto pixel = static_cast<std::size_t>(runtime::pixel_bytes(input.channels, input.format.bits));
+    std::uint8_t* place = arena + schedule.offsets[static_cast<std::size_t>(program.input)];
+    for (std::int64_t i = 0; i < std::int64_t{input.height} * input.width; ++i) {
+      std::memcpy(place + i * input.pixel_stride, sample + i * static_cast<std::int64_t>(pixel), pixel);
+    }
+  }
+
+  void store(const std::uint8_t* arena, std::int32_t* result) const {
+    const std::uint8_t* place = arena + schedule.offsets[static_cast<std::size_t>(program.output)];
+    for (std::int64_t i = 0; i < std::int64_t{output.height} * output.width; ++i, place += output.pixel_stride) {
+      for (std::int32_t c = 0; c < output.channels; ++c) {
+        *result++ = runtime::load_activation(place, c, output.format);
+      }
+    }
+  }
+
+  Program program;
+  Schedule schedule;
+  runtime::Image input;
+  runtime::Image output;
+  std::vector<AnyCall> calls;  // point into program and schedule
+};
+
+ProgramRunner::ProgramRunner(Program program, Core core, Optimize optimize) {
+  Schedule schedule = trimtab::schedule(program, core, optimize);
+  binding_ = std::make_unique<Binding>(std::move(program), std::move(schedule));
+}
+ProgramRunner::ProgramRunner(Program program, Schedule schedule)
+    : binding_(std::make_unique<Binding>(std::move(program), std::move(schedule))) {}
+ProgramRunner::~ProgramRunner() = default;
+ProgramRunner::ProgramRunner(ProgramRunner&&) noexcept = default;
+ProgramRunner& ProgramRunner::operator=(ProgramRunner&&) noexcept = default;
+
+const Program& ProgramRunner::program() const { return binding_->program; }
+const Schedule& ProgramRunner::schedule() const { return binding_->schedule; }
+
+std::int64_t ProgramRunner::input_bytes() const {
+  return program().buffers[static_cast<std::size_t>(program().input)].bytes();
+}
+std::int64_t ProgramRunner::output_elements() const {
+  return program().buffers[static_cast<std::size_t>(program().output)].elements();
+}
+
+void ProgramRunner::run(std::span<const std::uint8_t> inputs, std::int64_t count, std::span<std::int32_t> outputs,
+                        int threads) const {
+  const std::int64_t sample = input_bytes();
+  const std::int64_t result = output_elements();
+  if (std::ssize(inputs) != count * sample || std::ssize(outputs) != count * result) {
+    throw failure("{} samples need {} bytes of input and {} integers of output; there are {} and {}", count,
+                  count * sample, count * result, inputs.size(), outputs.size());
+  }
+  std::atomic<std::int64_t> next{0};
+  const auto work = [&] {
+    std::vector<std::uint64_t> arena(static_cast<std::size_t>(schedule().arena_bytes / 8 + 1));  // aligned to 8 bytes
+    auto* bytes = reinterpret_cast<std::uint8_t*>(arena.data());
+    for (std::int64_t i = next++; i < count; i = next++) {
+      binding_->load(inputs.data() + i * sample, bytes);
+      for (const AnyCall& call : binding_->calls) run_call(call, bytes);
+      binding_->store(bytes, outputs.data() + i * result);
+    }
+  };
+  const auto helpers = std::clamp<std::int64_t>(threads, 1, std::max<std::int64_t>(count, 1)) - 1;
+  std::vector<std::jthread> pool;
+  for (std::int64_t t = 0; t < helpers; ++t) pool.emplace_back(work);
+  work();
+}
+
+std::vector<float> dequantize(const Program& program, std::span<const std::int32_t> outputs) {
+  const float scale = program.buffers.at(static_cast<std::size_t>(program.output)).grid.scale;
+  std::vector<float> reals(outputs.size());
+  std::ranges::transform(outputs, reals.begin(),
+                         [scale](std::int32_t integer) { return scale * static_cast<float>(integer); });
+  return reals;
+}
+
+}  // namespace trimtab
