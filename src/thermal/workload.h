@@ -1,0 +1,53 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "thermal/network.h"
+#include "thermal/soc.h"
+
+namespace trimtab::thermal {
+
+/// One way to run the network on a number of cores. Latency t = gcycles / f + fixed_s (f in GHz), in which the second
+/// part is memory time that does not scale with the core's clock; every inference switches joule_per_v2 V^2 joules
+/// beyond what active cycles cost.
+struct Variant {
+  std::string name;
+  int cores = 1;
+  double gcycles = 0;       ///< 1e9 cycles on the critical path of one inference
+  double fixed_s = 0;       ///< s
+  double joule_per_v2 = 0;  ///< J/V^2
+  double accuracy = 0;      ///< top-1, percent
+};
+
+/// A variant at one OPP: what a policy chooses from.
+struct OperatingPoint {
+  std::string variant;
+  int cores = 0;
+  Opp opp;
+  double latency_s = 0;  ///< 0 for idling
+  double rate = 0;       ///< inferences per second
+  double accuracy = 0;
+  Load load;  ///< all power but the leakage, and the voltage for that
+};
+
+[[nodiscard]] OperatingPoint operating_point(const Cluster& cluster, const Variant& variant, const Opp& opp);
+
+/// One point per OPP, frequencies rising. Throws Error (bad input) where the cluster hides its voltages or has too few
+/// cores.
+[[nodiscard]] std::vector<OperatingPoint> operating_points(const Cluster& cluster, const Variant& variant);
+
+/// The cluster clocked at the OPP and doing nothing.
+[[nodiscard]] OperatingPoint idle_point(const Cluster& cluster, const Opp& opp);
+
+/// W at this die temperature.
+[[nodiscard]] double point_power(const Cluster& cluster, const OperatingPoint& point, double celsius);
+
+/// CSV with the columns variant,cores,gcycles,fixed_ms,mj_per_v2,accuracy.
+[[nodiscard]] std::vector<Variant> read_variants(const std::filesystem::path& path);
+
+/// Throws Error (bad input) where there is none of this name and number of cores (cores 0: the most).
+[[nodiscard]] const Variant& find_variant(const std::vector<Variant>& variants, const std::string& name, int cores = 0);
+
+}  // namespace trimtab::thermal
