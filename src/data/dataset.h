@@ -38,6 +38,8 @@ struct Dataset {
   [[nodiscard]] bool is_pixels() const { return !pixels.empty(); }
   /// Writes sample `index`, preprocessed, into `out` (element_count(shape) floats, channels first).
   void read(std::int64_t index, const Preprocessing& preprocessing, std::span<float> out) const;
+  /// The samples with these indices, in their order.
+  [[nodiscard]] Dataset pick(std::span<const std::int64_t> indices) const;
   /// The samples in [first, first + count).
   [[nodiscard]] Dataset slice(std::int64_t first, std::int64_t count) const;
   /// `count` samples, chosen evenly over the classes with this seed.
@@ -49,17 +51,22 @@ enum class Split { train, test };
 
 /// Options that turn files into samples.
 struct DataOptions {
-  Shape
-      shape;  ///< what the network wants; images are resized (shorter side) and centre-cropped to it; empty: as stored
+  /// What the network wants: pictures are resized (shorter side) and centre-cropped to it; empty: as stored.
+  Shape shape{};
   std::int64_t resize = 0;  ///< images: shorter side before the crop; 0: the crop's own size
   std::int64_t limit = 0;   ///< at most so many samples, spread evenly over the source; 0: all
   std::uint64_t seed = 1;
+  std::int64_t label_offset = 0;  ///< added to every label: 1 for networks whose output 0 is a "background" class
 };
 
 /// Loads `cifar10:DIR_OR_FILE.bin`, `images:DIR`, `npy:X.npy,Y.npy` or `synthetic:shapes[:COUNT]`; the formats are in
 /// docs/data.md. Throws Error (bad input), naming the file, for missing or wrong-sized files, no samples, labels out of
 /// range.
 [[nodiscard]] Dataset load_dataset(const std::string& description, Split split, const DataOptions& options);
+
+/// Throws Error (bad input) unless the samples have the shape of the network's input and every label is below its
+/// number of outputs.
+void check_fits(const Dataset& data, const Shape& input, std::int64_t outputs);
 
 /// Preprocessing from the command line's words: "none", "unit" (x/255), "imagenet" (x/255 less mean .485 .456 .406 over
 /// .229 .224 .225), "mobilenet" ((x-128)/128), "cifar10" (per-channel mean and deviation of its training set), or a

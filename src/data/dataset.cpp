@@ -1,0 +1,206 @@
+#include "data/dataset.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <numeric>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/random.h"
+#include "data/sources.h"
+
+namespace trimtab {
+
+namespace {
+
+template <typename T>
+std::vector<T> pick_values(const std::vector<T>& values, std::int64_t sample_size,
+                           std::span<const std::int64_t> indices) {
+  std::vector<T> picked;
+  if (values.empty()) return picked;
+  picked.reserve(indices.size() * static_cast<std::size_t>(sample_size));
+  for (const std::int64_t index : indices) {
+    const auto first = values.begin() + index * sample_size;
+    picked.insert(picked.end(), first, first + sample_size);
+  }
+  return picked;
+}
+
+Shape without_ones(Shape shape) {
+  std::erase(shape, 1);
+  return shape;
+}
+
+std::int64_t parse_count(std::string_view text, const std::string& description) {
+  constexpr std::int64_t largest = 1'000'000;
+  std::int64_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc{} || end != text.data() + text.size() || count < 1 || count > largest) {
+    throw bad_input("the data set '{}' asks for '{}' samples; a number from 1 to {} is needed", description, text,
+                    largest);
+  }
+  return count;
+}
+
+Dataset load_synthetic(const std::string& rest, const std::string& description, Split split,
+                       const DataOptions& options) {
+  const std::size_t colon = rest.find(':');
+  if (rest.substr(0, colon) != "shapes") {
+    throw bad_input("there is no built-in data set '{}'; 'synthetic:shapes' is one", description);
+  }
+  std::int64_t count = split == Split::train ? 12'000 : 2'000;
+  if (colon != std::string::npos) count = parse_count(std::string_view(rest).substr(colon + 1), description);
+  if (options.limit > 0) count = std::min(count, options.limit);
+  return generate_shapes(count, split, options.seed);
+}
+
+Dataset load_source(const std::string& description, Split split, const DataOptions& options) {
+  const std::size_t colon = description.find(':');
+  const std::string kind = description.substr(0, colon);
+  const std::string rest = colon == std::string::npos ? "" : description.substr(colon + 1);
+  const bool known = kind == "cifar10" || kind == "images" || kind == "npy" || kind == "synthetic";
+  if (!known || rest.empty()) {
+    throw bad_input(
+        "there is no data set '{}'; give cifar10:FOLDER_OR_FILE, images:FOLDER, npy:X.npy,Y.npy or synthetic:shapes",
+        description);
+  }
+  if (kind == "cifar10") return load_cifar10(rest, split);
+  if (kind == "images") return load_images(rest, split, options);
+  if (kind == "npy") return load_npy_pair(rest);
+  return load_synthetic(rest, description, split, options);
+}
+
+}  // namespace
+
+void Dataset::read(std::int64_t index, const Preprocessing& preprocessing, std::span<float> out) const {
+  const auto first = static_cast<std::size_t>(index) * out.size();
+  const auto channels = shape.empty() ? std::int64_t{1} : shape[0];
+  const auto channel_size = out.size() / static_cast<std::size_t>(channels);
+  for (std::int64_t channel = 0; channel < channels; ++channel) {
+    const float mean = preprocessing.mean_of(channel);
+    const float deviation = preprocessing.deviation_of(channel);
+    const std::size_t begin = static_cast<std::size_t>(channel) * channel_size;
+    for (std::size_t i = begin; i < begin + channel_size; ++i) {
+      const float raw = is_pixels() ? static_cast<float>(pixels[first + i]) : features[first + i];
+      out[i] = (raw - mean) / deviation;
+    }
+  }
+}
+
+Dataset Dataset::pick(std::span<const std::int64_t> indices) const {
+  Dataset picked;
+  picked.shape = shape;
+  picked.classes = classes;
+  picked.pixels = pick_values(pixels, element_count(shape), indices);
+  picked.features = pick_values(features, element_count(shape), indices);
+  picked.labels = pick_values(labels, 1, indices);
+  return picked;
+}
+
+Dataset Dataset::slice(std::int64_t first, std::int64_t count) const {
+  if (first < 0 || count < 0 || first > size() || count > size() - first) {
+    throw bad_input("samples {} to {} are asked for; the data set has {}", first, first + count, size());
+  }
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
+  std::iota(indices.begin(), indices.end(), first);
+  return pick(indices);
+}
+
+Dataset Dataset::sample(std::int64_t count, std::uint64_t seed) const {
+  if (count < 1) throw bad_input("{} samples are asked for; at least 1 is needed", count);
+  std::vector<std::vector<std::int64_t>> by_class(classes.size());
+  for (std::int64_t i = 0; i < size(); ++i) {
+    by_class[static_cast<std::size_t>(labels[static_cast<std::size_t>(i)])].push_back(i);
+  }
+  std::erase_if(by_class, [](const auto& members) { return members.empty(); });
+  Random random(seed);
+  for (auto& members : by_class) random.shuffle(members);
+  random.shuffle(by_class);
+  // Round after round one of each class, so that every prefix of the result is even, too.
+  std::vector<std::int64_t> chosen;
+  const std::int64_t wanted = std::min(count, size());
+  for (std::size_t round = 0; static_cast<std::int64_t>(chosen.size()) < wanted; ++round) {
+    for (const auto& members : by_class) {
+      if (round < members.size() && static_cast<std::int64_t>(chosen.size()) < wanted) chosen.push_back(members[round]);
+    }
+  }
+  return pick(chosen);
+}
+
+void check_fits(const Dataset& data, const Shape& input, std::int64_t outputs) {
+  if (data.shape != input) {
+    throw bad_input("the samples have the shape {}; the network takes {}", to_string(data.shape), to_string(input));
+  }
+  for (std::int64_t i = 0; i < data.size(); ++i) {
+    const std::int64_t label = data.labels[static_cast<std::size_t>(i)];
+    if (label >= outputs) {
+      throw bad_input("sample {} has the label {}; the network has {} outputs, so labels 0 to {} are possible", i,
+                      label, outputs, outputs - 1);
+    }
+  }
+}
+
+Dataset load_dataset(const std::string& description, Split split, const DataOptions& options) {
+  if (options.limit < 0) throw bad_input("the limit of {} samples is negative", options.limit);
+  Dataset data = load_source(description, split, options);
+  if (options.limit > 0 && options.limit < data.size()) data = data.pick(spread(data.size(), options.limit));
+  if (!options.shape.empty() && data.shape != options.shape) {
+    if (without_ones(data.shape) != without_ones(options.shape)) {
+      throw bad_input("the data set '{}' has samples of shape {}; the network takes {}", description,
+                      to_string(data.shape), to_string(options.shape));
+    }
+    data.shape = options.shape;
+  }
+  if (options.label_offset != 0) {
+    for (std::int64_t& label : data.labels) label += options.label_offset;
+    std::vector<std::string> names;
+    if (options.label_offset > 0) {
+      names.assign(static_cast<std::size_t>(std::min<std::int64_t>(options.label_offset, 100'000)), "background");
+      names.insert(names.end(), data.classes.begin(), data.classes.end());
+    }
+    data.classes.clear();
+    name_classes(data, std::move(names), fmt::format("{} with the label offset {}", description, options.label_offset));
+  }
+  return data;
+}
+
+std::vector<std::int64_t> spread(std::int64_t total, std::int64_t limit) {
+  const std::int64_t count = limit > 0 ? std::min(limit, total) : total;
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
+  for (std::int64_t i = 0; i < count; ++i) indices[static_cast<std::size_t>(i)] = i * total / count;
+  return indices;
+}
+
+std::vector<std::string> read_class_names(const std::filesystem::path& path) {
+  std::vector<std::string> names;
+  if (!std::filesystem::exists(path)) return names;
+  const std::string text = read_text(path, 16 << 20);
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    std::string line = text.substr(begin, end - begin);
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (!line.empty()) names.push_back(std::move(line));
+    begin = end + 1;
+  }
+  return names;
+}
+
+void name_classes(Dataset& data, std::vector<std::string> names, const std::string& where) {
+  constexpr std::int64_t largest = 100'000;
+  auto count = static_cast<std::int64_t>(names.size());
+  for (std::size_t i = 0; i < data.labels.size(); ++i) {
+    const std::int64_t label = data.labels[i];
+    if (label < 0 || label >= largest) {
+      throw bad_input("{}: sample {} has the label {}; labels from 0 to {} are possible", where, i, label, largest - 1);
+    }
+    count = std::max(count, label + 1);
+  }
+  for (auto i = static_cast<std::int64_t>(names.size()); i < count; ++i) names.push_back(std::to_string(i));
+  data.classes = std::move(names);
+}
+
+}  // namespace trimtab

@@ -1,0 +1,248 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <opencv2/core.hpp>
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "data/parallel.h"
+#include "data/sources.h"
+
+namespace trimtab {
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Listing {
+  std::vector<fs::path> files;
+  std::vector<std::int64_t> labels;
+  std::vector<std::string> classes;
+};
+
+bool is_picture(const fs::path& path) {
+  std::string extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return extension == ".jpg" || extension == ".jpeg" || extension == ".png";
+}
+
+std::vector<fs::path> sorted_entries(const fs::path& folder) {
+  std::vector<fs::path> entries;
+  for (const auto& entry : fs::directory_iterator(folder)) entries.push_back(entry.path());
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+/// Lines "file index".
+Listing read_labels(const fs::path& folder, const fs::path& list) {
+  Listing listing;
+  const std::string text = read_text(list);
+  std::int64_t number = 0;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    std::string line = text.substr(begin, end - begin);
+    begin = end + 1;
+    ++number;
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+    if (line.empty()) continue;
+    const std::size_t space = line.rfind(' ');
+    const std::string index = space == std::string::npos ? "" : line.substr(space + 1);
+    std::int64_t label = -1;
+    const auto [last, error] = std::from_chars(index.data(), index.data() + index.size(), label);
+    if (index.empty() || space == 0 || error != std::errc{} || last != index.data() + index.size()) {
+      throw bad_input("{}, line {}: '{}' is not of the form \"file index\"", list.string(), number, line);
+    }
+    listing.files.push_back(folder / line.substr(0, space));
+    listing.labels.push_back(label);
+  }
+  listing.classes = read_class_names(folder / "classes.txt");
+  return listing;
+}
+
+Listing list_class_folders(const fs::path& folder) {
+  Listing listing;
+  for (const fs::path& entry : sorted_entries(folder)) {
+    if (!fs::is_directory(entry)) continue;
+    const auto label = static_cast<std::int64_t>(listing.classes.size());
+    for (const fs::path& file : sorted_entries(entry)) {
+      if (!is_picture(file)) continue;
+      listing.files.push_back(file);
+      listing.labels.push_back(label);
+    }
+    listing.classes.push_back(entry.filename().string());
+  }
+  return listing;
+}
+
+/// The folder of the split where the pictures are parted in train and test (or val).
+fs::path folder_of_split(const fs::path& folder, Split split) {
+  if (!fs::is_directory(folder / "train")) return folder;
+  for (const char* name : {"test", "val"}) {
+    if (fs::is_directory(folder / name)) return folder / (split == Split::train ? "train" : name);
+  }
+  return folder;
+}
+
+struct Size {
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+};
+
+std::int64_t big_endian(std::span<const std::uint8_t> bytes) {
+  std::int64_t value = 0;
+  for (const std::uint8_t byte : bytes) value = value << 8 | byte;
+  return value;
+}
+
+/// Height and width from the header of a PNG (its first chunk) or a JPEG (its frame header, ISO/IEC 10918-1 B.2.2);
+/// nothing where it is neither. Known before decoding, so that a small file cannot ask for much memory.
+std::optional<Size> read_size(std::span<const std::uint8_t> bytes) {
+  constexpr std::array<std::uint8_t, 8> png{0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
+  if (bytes.size() >= 24 && std::equal(png.begin(), png.end(), bytes.begin())) {
+    return Size{big_endian(bytes.subspan(20, 4)), big_endian(bytes.subspan(16, 4))};
+  }
+  if (bytes.size() < 2 || bytes[0] != 0xFF || bytes[1] != 0xD8) return {};
+  for (std::size_t at = 2; at + 9 <= bytes.size();) {
+    if (bytes[at] != 0xFF) return {};
+    const std::uint8_t marker = bytes[at + 1];
+    if (marker == 0xFF) {  // fill byte
+      ++at;
+      continue;
+    }
+    const bool is_frame = marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
+    if (is_frame) return Size{big_endian(bytes.subspan(at + 5, 2)), big_endian(bytes.subspan(at + 7, 2))};
+    at += 2 + static_cast<std::size_t>(big_endian(bytes.subspan(at + 2, 2)));
+  }
+  return {};
+}
+
+cv::Mat decode(const fs::path& file, bool colour) {
+  constexpr std::int64_t most_pixels = 64 << 20;
+  const std::vector<std::uint8_t> bytes = read_file(file);
+  if (bytes.empty()) throw bad_input("{} is empty; a JPEG or PNG picture is needed", file.string());
+  const std::optional<Size> size = read_size(bytes);
+  if (!size) throw bad_input("{} is neither a JPEG nor a PNG picture", file.string());
+  if (size->height * size->width > most_pixels) {
+    throw bad_input("{} has {}x{} pixels; at most {} are read", file.string(), size->width, size->height, most_pixels);
+  }
+  cv::Mat picture;
+  try {
+    picture = cv::imdecode(bytes, (colour ? cv::IMREAD_COLOR : cv::IMREAD_GRAYSCALE) | cv::IMREAD_IGNORE_ORIENTATION);
+  } catch (const cv::Exception&) {
+    picture.release();
+  }
+  if (picture.empty()) throw bad_input("{} is a damaged picture", file.string());
+  return picture;
+}
+
+/// Resizes so that the shorter side is `shorter_side` (0: so that the picture just covers the crop), and cuts the
+/// middle out.
+cv::Mat resize_and_crop(const cv::Mat& picture, Size crop, std::int64_t shorter_side, const fs::path& file) {
+  const double height = picture.rows;
+  const double width = picture.cols;
+  const double scale =
+      shorter_side > 0 ? static_cast<double>(shorter_side) / std::min(height, width)
+                       : std::max(static_cast<double>(crop.height) / height, static_cast<double>(crop.width) / width);
+  const auto rows = static_cast<std::int64_t>(std::lround(height * scale));
+  const auto columns = static_cast<std::int64_t>(std::lround(width * scale));
+  if (rows < crop.height || columns < crop.width) {
+    throw bad_input("{} is {}x{} after resizing, less than the {}x{} wanted; choose a larger shorter side",
+                    file.string(), columns, rows, crop.width, crop.height);
+  }
+  constexpr std::int64_t longest = 1 << 15;  // a picture of one column could grow beyond all memory
+  if (rows > longest || columns > longest) throw bad_input("{} is too narrow to be resized", file.string());
+  cv::Mat resized = picture;
+  if (rows != picture.rows || columns != picture.cols) {
+    cv::resize(picture, resized, cv::Size(static_cast<int>(columns), static_cast<int>(rows)), 0, 0,
+               scale < 1 ? cv::INTER_AREA : cv::INTER_LINEAR);
+  }
+  const cv::Rect middle(static_cast<int>((columns - crop.width) / 2), static_cast<int>((rows - crop.height) / 2),
+                        static_cast<int>(crop.width), static_cast<int>(crop.height));
+  return resized(middle);
+}
+
+/// Rows of blue, green, red triples (as OpenCV has them) to planes of red, green, blue.
+void store_planes(const cv::Mat& picture, std::span<std::uint8_t> out) {
+  const int channels = picture.channels();
+  const auto plane = static_cast<std::size_t>(picture.rows) * static_cast<std::size_t>(picture.cols);
+  std::size_t at = 0;
+  for (int row = 0; row < picture.rows; ++row) {
+    const std::uint8_t* pixel = picture.ptr<std::uint8_t>(row);
+    for (int column = 0; column < picture.cols; ++column, ++at) {
+      for (int channel = 0; channel < channels; ++channel) {
+        out[static_cast<std::size_t>(channels - 1 - channel) * plane + at] = *pixel++;
+      }
+    }
+  }
+}
+
+void check_shape(const Shape& shape) {
+  constexpr std::int64_t longest = 8192;
+  const bool fits = shape.size() == 3 && (shape[0] == 1 || shape[0] == 3) && shape[1] >= 1 && shape[1] <= longest &&
+                    shape[2] >= 1 && shape[2] <= longest;
+  if (!fits) {
+    throw bad_input("pictures cannot be made samples of shape {}; 1 or 3 channels x height x width are possible",
+                    to_string(shape));
+  }
+}
+
+}  // namespace
+
+Dataset load_images(const fs::path& folder, Split split, const DataOptions& options) {
+  if (!fs::is_directory(folder)) throw bad_input("{} is not a folder of pictures", folder.string());
+  if (options.resize < 0 || options.resize > 8192) {
+    throw bad_input("pictures cannot be resized to {} pixels; 1 to 8192 are possible", options.resize);
+  }
+  const fs::path source = folder_of_split(folder, split);
+  const fs::path list = source / "labels.txt";
+  const Listing listing = fs::exists(list) ? read_labels(source, list) : list_class_folders(source);
+  if (listing.files.empty()) {
+    throw bad_input(
+        "the folder {} holds no pictures; one folder per class, or labels.txt with lines \"file index\", is "
+        "needed",
+        source.string());
+  }
+  const std::vector<std::int64_t> chosen = spread(static_cast<std::int64_t>(listing.files.size()), options.limit);
+
+  Dataset data;
+  data.shape = options.shape;
+  const bool as_stored = data.shape.empty();
+  if (as_stored) {
+    const cv::Mat first = decode(listing.files[static_cast<std::size_t>(chosen[0])], true);
+    data.shape = {3, first.rows, first.cols};
+  }
+  check_shape(data.shape);
+  const auto sample_size = static_cast<std::size_t>(element_count(data.shape));
+  data.labels.resize(chosen.size());
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    data.labels[i] = listing.labels[static_cast<std::size_t>(chosen[i])];
+  }
+  name_classes(data, listing.classes, fs::exists(list) ? list.string() : source.string());
+
+  data.pixels.resize(chosen.size() * sample_size);
+  parallel_for(static_cast<std::int64_t>(chosen.size()), [&](std::int64_t i) {
+    const fs::path& file = listing.files[static_cast<std::size_t>(chosen[static_cast<std::size_t>(i)])];
+    cv::Mat picture = decode(file, data.shape[0] == 3);
+    if (as_stored && (picture.rows != data.shape[1] || picture.cols != data.shape[2])) {
+      throw bad_input("{} is {}x{}, the first picture {}x{}; say what shape all of them should get", file.string(),
+                      picture.cols, picture.rows, data.shape[2], data.shape[1]);
+    }
+    picture = resize_and_crop(picture, {data.shape[1], data.shape[2]}, as_stored ? 0 : options.resize, file);
+    store_planes(picture, std::span(data.pixels).subspan(static_cast<std::size_t>(i) * sample_size, sample_size));
+  });
+  return data;
+}
+
+}  // namespace trimtab

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+
+namespace trimtab {
+
+// The sources behind load_dataset, one file each. They give at least one sample, labels in range and finite numbers, or
+// throw Error (bad input) with the file's name.
+
+/// Records of one label byte and 3x1024 bytes (red, green, blue planes): one .bin file, or a folder with
+/// data_batch*.bin (train) and test_batch*.bin (test).
+[[nodiscard]] Dataset load_cifar10(const std::filesystem::path& path, Split split);
+
+/// "X.npy,Y.npy": samples N x F, N x H x W or N x C x H x W (uint8: pixels; others: features), integer labels N.
+[[nodiscard]] Dataset load_npy_pair(const std::string& paths);
+
+/// JPEG and PNG pictures in one folder per class, or listed in labels.txt as "file index"; decodes only
+/// those that `limit` leaves.
+[[nodiscard]] Dataset load_images(const std::filesystem::path& folder, Split split, const DataOptions& options);
+
+/// `count` pictures of ten shapes; see docs/data.md. The same on every machine.
+[[nodiscard]] Dataset generate_shapes(std::int64_t count, Split split, std::uint64_t seed);
+
+/// Indices of min(limit, total) items spread evenly over [0, total); all where limit is 0.
+[[nodiscard]] std::vector<std::int64_t> spread(std::int64_t total, std::int64_t limit);
+
+/// Class names, one per line; empty where there is no such file.
+[[nodiscard]] std::vector<std::string> read_class_names(const std::filesystem::path& path);
+
+/// Makes as many names as the labels and `names` need, at most 100,000: those of `names`, then numbers. `where` is for
+/// the message when a label is negative or too large.
+void name_classes(Dataset& data, std::vector<std::string> names, const std::string& where);
+
+}  // namespace trimtab
