@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -13,14 +14,32 @@ struct Block {
   std::int64_t last = 0;
 };
 
+/// A step that reads `input` for the last time while it writes `output`, and writes no faster than it reads: the two
+/// may overlap if the output begins at least `lead` bytes before the input (0: at the same place).
+struct Overlap {
+  std::size_t input = 0;
+  std::size_t output = 0;
+  std::int64_t lead = 0;
+};
+
 struct Arena {
   std::vector<std::int64_t> offsets;  ///< by block, multiples of `alignment`
   std::int64_t bytes = 0;
-  std::int64_t lower_bound_bytes = 0;  ///< the most that is alive at one step, each block rounded up to `alignment`
+  std::int64_t lower_bound_bytes = 0;  ///< the most that is needed at one step, each block rounded up to `alignment`
 };
 
-/// Offsets such that blocks alive at the same step do not overlap: first fit over several orders and then over seeded
-/// exchanges of neighbours in the best order, until the lower bound is met or `tries` are used up. O(tries * blocks^2).
-[[nodiscard]] Arena plan_arena(std::span<const Block> blocks, std::int64_t alignment = 8, int tries = 2000);
+/// Offsets such that blocks alive at the same step do not overlap, but for the overlaps allowed: every block at the
+/// lowest place that is free, in several orders and then in seeded exchanges of the best one, until the lower bound is
+/// met or `tries` are used up. O(tries * blocks^2).
+[[nodiscard]] Arena plan_arena(std::span<const Block> blocks, std::span<const Overlap> overlaps = {},
+                               std::int64_t alignment = 8, int tries = 4000);
+
+/// The largest gap that a planned arena leaves at a step: offset and bytes.
+struct Gap {
+  std::int64_t offset = 0;
+  std::int64_t bytes = 0;
+};
+[[nodiscard]] Gap largest_gap(std::span<const Block> blocks, const Arena& arena, std::int64_t step,
+                              std::int64_t alignment = 8);
 
 }  // namespace trimtab

@@ -8,80 +8,63 @@
 namespace trimtab {
 namespace {
 
-/// Buffers that share memory (parts of a concatenation, results written over an input) form one block of the arena.
-class Blocks {
- public:
-  explicit Blocks(const Program& program)
-      : program_(program), owner_(program.buffers.size()), life_(program.buffers.size()) {
-    std::iota(owner_.begin(), owner_.end(), BufferId{0});
-    const auto steps = static_cast<std::int64_t>(program.steps.size());
-    for (std::size_t id = 0; id < life_.size(); ++id) life_[id] = {program.buffers[id].bytes(), steps, -1};
-    for (std::int64_t s = 0; s < steps; ++s) {
-      const Step& step = program.steps[static_cast<std::size_t>(s)];
-      touch(step.output, s);
-      for (const BufferId input : step.inputs) touch(input, s);
-    }
-    touch(program.input, -1);
-    touch(program.output, steps);
-    for (std::size_t id = 0; id < life_.size(); ++id) {
-      if (program.buffers[id].parent.has_value()) join(static_cast<BufferId>(id), *program.buffers[id].parent);
-    }
-  }
-
-  [[nodiscard]] BufferId owner(BufferId id) const {
-    while (owner_[static_cast<std::size_t>(id)] != id) id = owner_[static_cast<std::size_t>(id)];
-    return id;
-  }
-
-  [[nodiscard]] const Block& block(BufferId id) const { return life_[static_cast<std::size_t>(owner(id))]; }
-
-  /// Lets the output of step `s` lie where one of its inputs lies, if that input ends there and both are laid out
-  /// alike.
-  void try_in_place(std::int64_t s) {
-    const Step& step = program_.steps[static_cast<std::size_t>(s)];
-    const runtime::Image output = image_of(program_, step.output);
-    for (const BufferId input : step.inputs) {
-      const runtime::Image image = image_of(program_, input);
-      const bool alike =
-          image.height == output.height && image.width == output.width && image.pixel_stride == output.pixel_stride;
-      const bool whole = !program_.buffers[static_cast<std::size_t>(input)].parent.has_value() &&
-                         !program_.buffers[static_cast<std::size_t>(step.output)].parent.has_value();
-      if (!alike || !whole || block(input).last != s || block(step.output).first != s) continue;
-      join(step.output, input);
-      return;
-    }
-  }
-
- private:
-  void touch(BufferId id, std::int64_t s) {
-    Block& life = life_[static_cast<std::size_t>(id)];
-    life.first = std::min(life.first, s);
-    life.last = std::max(life.last, s);
-  }
-
-  void join(BufferId member, BufferId into) {
-    const BufferId from = owner(member);
-    const BufferId to = owner(into);
-    if (from == to) return;
-    owner_[static_cast<std::size_t>(from)] = to;
-    const Block& a = life_[static_cast<std::size_t>(from)];
-    Block& b = life_[static_cast<std::size_t>(to)];
-    b = {std::max(a.bytes, b.bytes), std::min(a.first, b.first), std::max(a.last, b.last)};
-  }
-
-  const Program& program_;
-  std::vector<BufferId> owner_;
-  std::vector<Block> life_;
+/// The outermost buffer that holds this one, and where in it this one starts.
+struct Place {
+  BufferId owner;
+  std::int64_t offset;  ///< bytes
 };
 
-/// Bytes from the start of the outermost buffer that holds this one.
-std::int64_t offset_in_parents(const Program& program, BufferId id) {
-  std::int64_t offset = 0;
-  for (const Buffer* buffer = &program.buffers[static_cast<std::size_t>(id)]; buffer->parent.has_value();
-       buffer = &program.buffers[static_cast<std::size_t>(*buffer->parent)]) {
-    offset += std::int64_t{buffer->parent_channel} * buffer->grid.bits / 8;
+Place place_of(const Program& program, BufferId id) {
+  Place place{id, 0};
+  while (program.buffers[static_cast<std::size_t>(place.owner)].parent.has_value()) {
+    const Buffer& buffer = program.buffers[static_cast<std::size_t>(place.owner)];
+    place.offset += std::int64_t{buffer.parent_channel} * buffer.grid.bits / 8;
+    place.owner = *buffer.parent;
   }
-  return offset;
+  return place;
+}
+
+/// One block of memory for every buffer that is no part of another (the parts' blocks stay empty), alive from the step
+/// that first writes it or a part of it to the last that reads it. The input is alive before the first step, the output
+/// after the last.
+std::vector<Block> buffer_blocks(const Program& program) {
+  const auto steps = static_cast<std::int64_t>(program.steps.size());
+  std::vector<Block> blocks(program.buffers.size(), Block{0, steps, -1});
+  const auto touch = [&](BufferId id, std::int64_t step) {
+    const BufferId owner = place_of(program, id).owner;
+    Block& block = blocks[static_cast<std::size_t>(owner)];
+    block.bytes = program.buffers[static_cast<std::size_t>(owner)].bytes();
+    block.first = std::min(block.first, step);
+    block.last = std::max(block.last, step);
+  };
+  for (std::int64_t s = 0; s < steps; ++s) {
+    const Step& step = program.steps[static_cast<std::size_t>(s)];
+    touch(step.output, s);
+    for (const BufferId input : step.inputs) touch(input, s);
+  }
+  touch(program.input, -1);
+  touch(program.output, steps);
+  return blocks;
+}
+
+/// Where a step's output may overlap one of its inputs. A kernel that works element by element may do so with any input
+/// that is laid out like its output; others say how far they need to be ahead of their first input.
+void add_overlaps(const Program& program, const Step& step, const Kernel& kernel, std::int64_t s,
+                  const std::vector<Block>& blocks, std::vector<Overlap>& overlaps) {
+  const auto output = static_cast<std::size_t>(step.output);
+  if (program.buffers[output].parent.has_value() || blocks[output].first != s) return;
+  const runtime::Image out = image_of(program, step.output);
+  for (std::size_t i = 0; i < step.inputs.size(); ++i) {
+    const auto input = static_cast<std::size_t>(step.inputs[i]);
+    if (program.buffers[input].parent.has_value() || blocks[input].last != s || input == output) continue;
+    const runtime::Image in = image_of(program, step.inputs[i]);
+    const bool alike = in.height == out.height && in.width == out.width && in.pixel_stride == out.pixel_stride;
+    if (kernel.in_place && alike) {
+      overlaps.push_back({input, output, 0});
+    } else if (kernel.overlap_lead_bytes.has_value() && i == 0) {
+      overlaps.push_back({input, output, *kernel.overlap_lead_bytes});
+    }
+  }
 }
 
 }  // namespace
@@ -89,32 +72,31 @@ std::int64_t offset_in_parents(const Program& program, BufferId id) {
 Schedule schedule(const Program& program, Core core, Optimize optimize) {
   Schedule result;
   result.core = core;
-  Blocks memory(program);
-  for (std::size_t s = 0; s < program.steps.size(); ++s) {
-    result.kernels.push_back(choose_kernel(program.steps[s], core, optimize));
-    if (result.kernels.back().in_place) memory.try_in_place(static_cast<std::int64_t>(s));
-  }
-
-  std::vector<Block> blocks;
-  std::vector<std::int64_t> block_of(program.buffers.size(), -1);
-  for (std::size_t id = 0; id < program.buffers.size(); ++id) {
-    const auto buffer = static_cast<BufferId>(id);
-    if (memory.owner(buffer) != buffer) continue;
-    block_of[id] = static_cast<std::int64_t>(blocks.size());
-    blocks.push_back(memory.block(buffer));
-  }
+  std::vector<Block> blocks = buffer_blocks(program);
   const std::size_t first_scratch = blocks.size();
+  std::vector<Overlap> overlaps;
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
-    blocks.push_back({result.kernels[s].scratch_bytes, static_cast<std::int64_t>(s), static_cast<std::int64_t>(s)});
+    const auto at = static_cast<std::int64_t>(s);
+    const Kernel& kernel = result.kernels.emplace_back(choose_kernel(program.steps[s], core, optimize));
+    add_overlaps(program, program.steps[s], kernel, at, blocks, overlaps);
+    blocks.push_back({kernel.scratch_bytes, at, at});
   }
+  const Arena arena = plan_arena(blocks, overlaps);
 
-  const Arena arena = plan_arena(blocks);
   for (std::size_t id = 0; id < program.buffers.size(); ++id) {
-    const auto buffer = static_cast<BufferId>(id);
-    const auto block = static_cast<std::size_t>(block_of[static_cast<std::size_t>(memory.owner(buffer))]);
-    result.offsets.push_back(arena.offsets[block] + offset_in_parents(program, buffer));
+    const Place place = place_of(program, static_cast<BufferId>(id));
+    result.offsets.push_back(arena.offsets[static_cast<std::size_t>(place.owner)] + place.offset);
   }
-  result.scratch.assign(arena.offsets.begin() + static_cast<std::ptrdiff_t>(first_scratch), arena.offsets.end());
+  // A second round: kernels that are faster with more scratch memory take what the arena leaves free at their step.
+  for (std::size_t s = 0; s < program.steps.size(); ++s) {
+    const auto at = static_cast<std::int64_t>(s);
+    Block& scratch = blocks[first_scratch + s];
+    scratch.bytes = 0;
+    const Gap gap = largest_gap(blocks, arena, at);  // at least what the first round reserved
+    result.kernels[s] = choose_kernel(program.steps[s], core, optimize, gap.bytes);
+    scratch.bytes = result.kernels[s].scratch_bytes;
+    result.scratch.push_back(gap.offset);
+  }
   result.arena_bytes = arena.bytes;
   result.lower_bound_bytes = arena.lower_bound_bytes;
   return result;

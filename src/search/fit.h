@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "data/dataset.h"
+#include "emit/deploy.h"
+#include "graph/graph.h"
+#include "learn/quantization_aware.h"
+#include "learn/quantize.h"
+#include "plan/plan.h"
+#include "program/program.h"
+#include "target/target.h"
+
+namespace trimtab {
+
+/// What a deployed image may take; by default all that the target has.
+struct Bounds {
+  std::int64_t flash_bytes = 0;
+  std::int64_t ram_bytes = 0;
+};
+
+struct FitOptions {
+  Target target;
+  Bounds bounds;
+  int weight_bits = 8;
+  int activation_bits = 8;
+  std::optional<std::filesystem::path> plan_file;  ///< overrides the bits of the layers it names
+  CalibrationOptions calibration;
+  QatOptions training;  ///< epochs 0: post-training quantization only
+  Optimize optimize = Optimize::speed;
+  std::int64_t verify_samples = 32;  ///< run in the emulator and compared bit for bit
+  int threads = 0;
+  std::function<void(const std::string&)> report;  ///< told what is being done, one line each; may be empty
+};
+
+struct FitResult {
+  QuantizedNetwork network;
+  Program program;
+  Deployment deployment;
+  double top1 = 0;  ///< percent, of the integer program on the test data
+  double top5 = 0;
+  double top1_float = 0;  ///< percent, of the network before
+  double agreement = 0;   ///< percent of the test samples whose largest output is the float network's
+  std::int64_t samples = 0;
+};
+
+/// Turns a trained network into a program that runs on the target within the bounds: quantizes it, trains it further
+/// under the plan where options.training.epochs > 0, lowers, links, runs the image in the emulator, and compares every
+/// number with the host's. `folder` receives the device sources and the image. Throws Error: (bad input) where a layer
+/// cannot be deployed or data do not fit; (bound not met), with the missing bytes and the nearest uniform setting that
+/// fits, before any training; (failure) where a single bit differs.
+[[nodiscard]] FitResult fit(const Graph& graph, const Dataset& train_data, const Dataset& test_data,
+                            const Preprocessing& preprocessing, const FitOptions& options,
+                            const std::filesystem::path& folder);
+
+}  // namespace trimtab
