@@ -1,0 +1,197 @@
+#pragma once
+
+// The integer program by its definition: 64-bit integers in vectors, plain loops, nothing of the runtime's arithmetic.
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "program/program.h"
+
+namespace trimtab {
+
+class NaiveInterpreter {
+ public:
+  /// height x width x channels integers in, the same out.
+  static std::vector<std::int64_t> run(const Program& program, const std::vector<std::int64_t>& input) {
+    NaiveInterpreter interpreter(program);
+    interpreter.write(program.input, input);
+    for (const Step& step : program.steps) {
+      std::visit([&](const auto& operation) { interpreter.run_step(step, operation); }, step.operation);
+    }
+    return interpreter.read(program.output);
+  }
+
+ private:
+  using Values = std::vector<std::int64_t>;
+
+  explicit NaiveInterpreter(const Program& program) : program_(program), values_(program.buffers.size()) {
+    for (std::size_t i = 0; i < values_.size(); ++i) {
+      values_[i].assign(static_cast<std::size_t>(program.buffers[i].elements()), 0);
+    }
+  }
+
+  const Buffer& buffer(BufferId id) const { return program_.buffers[static_cast<std::size_t>(id)]; }
+
+  /// Where channel 0 of the buffer's pixel lies: the outermost buffer, and the channel there.
+  std::pair<BufferId, std::int64_t> place(BufferId id) const {
+    std::int64_t channel = 0;
+    for (; buffer(id).parent.has_value(); id = *buffer(id).parent) channel += buffer(id).parent_channel;
+    return {id, channel};
+  }
+
+  std::int64_t& at(BufferId id, std::int64_t pixel, std::int64_t channel) {
+    const auto [owner, first] = place(id);
+    return values_[static_cast<std::size_t>(owner)]
+                  [static_cast<std::size_t>(pixel * buffer(owner).channels + first + channel)];
+  }
+
+  void write(BufferId id, const Values& values) {
+    for (std::int64_t i = 0; i < buffer(id).elements(); ++i) {
+      at(id, i / buffer(id).channels, i % buffer(id).channels) = values.at(static_cast<std::size_t>(i));
+    }
+  }
+
+  Values read(BufferId id) {
+    Values values;
+    for (std::int64_t i = 0; i < buffer(id).elements(); ++i) {
+      values.push_back(at(id, i / buffer(id).channels, i % buffer(id).channels));
+    }
+    return values;
+  }
+
+  static std::int64_t clamp(std::int64_t value, std::int64_t low, std::int64_t high) {
+    if (value < low) return low;
+    return value > high ? high : value;
+  }
+
+  /// floor(a / 2^bits + 1/2)
+  static std::int64_t round_down(std::int64_t a, int bits) {
+    const std::int64_t unit = std::int64_t{1} << bits;
+    const std::int64_t sum = a + unit / 2;
+    const std::int64_t quotient = sum / unit;
+    return sum % unit < 0 ? quotient - 1 : quotient;
+  }
+
+  static std::int64_t requantize(std::int64_t value, std::int64_t multiplier, int shift) {
+    return round_down(value * (std::int64_t{1} << shift) * multiplier, 32);
+  }
+
+  /// visit(pixel of the input, or -1 in the padding; row and column of the kernel)
+  template <typename Visit>
+  static void for_window(const Buffer& input, const runtime::Window& w, std::int64_t y, std::int64_t x,
+                         const Visit& visit) {
+    for (std::int64_t i = 0; i < w.kernel_height; ++i) {
+      for (std::int64_t j = 0; j < w.kernel_width; ++j) {
+        const std::int64_t row = y * w.stride_rows + i * w.dilation_rows - w.pad_top;
+        const std::int64_t column = x * w.stride_columns + j * w.dilation_columns - w.pad_left;
+        const bool inside = row >= 0 && row < input.height && column >= 0 && column < input.width;
+        visit(inside ? row * input.width + column : -1, i, j);
+      }
+    }
+  }
+
+  /// Sets every output element to compute(y, x, channel).
+  template <typename Compute>
+  void fill(BufferId output, const Compute& compute) {
+    Values values;
+    for (std::int64_t y = 0; y < buffer(output).height; ++y) {
+      for (std::int64_t x = 0; x < buffer(output).width; ++x) {
+        for (std::int64_t c = 0; c < buffer(output).channels; ++c) values.push_back(compute(y, x, c));
+      }
+    }
+    write(output, values);
+  }
+
+  void run_step(const Step& step, const ConvolutionStep& s) {
+    const Buffer& input = buffer(step.inputs[0]);
+    const Buffer& output = buffer(step.output);
+    const runtime::Window& w = s.convolution.window;
+    const std::int64_t inputs = input.channels / s.convolution.groups;
+    const std::int64_t outputs = output.channels / s.convolution.groups;
+    fill(step.output, [&](std::int64_t y, std::int64_t x, std::int64_t c) {
+      std::int64_t sum = s.bias[static_cast<std::size_t>(c)];
+      for_window(input, w, y, x, [&](std::int64_t pixel, std::int64_t i, std::int64_t j) {
+        for (std::int64_t k = 0; k < inputs; ++k) {
+          const std::int64_t channel = c / outputs * inputs + k;
+          const auto weight = static_cast<std::size_t>(((c * w.kernel_height + i) * w.kernel_width + j) * inputs + k);
+          const std::int64_t padding = s.padding_value.empty() ? 0 : s.padding_value[static_cast<std::size_t>(channel)];
+          sum += s.weights[weight] * (pixel < 0 ? padding : at(step.inputs[0], pixel, channel));
+        }
+      });
+      return clamp(requantize(sum, s.multiplier[static_cast<std::size_t>(c)], s.convolution.shift),
+                   s.convolution.output_minimum, s.convolution.output_maximum);
+    });
+  }
+
+  void run_step(const Step& step, const MaxPoolStep& s) {
+    fill(step.output, [&](std::int64_t y, std::int64_t x, std::int64_t c) {
+      std::int64_t best = INT64_MIN;
+      for_window(buffer(step.inputs[0]), s.pool.window, y, x, [&](std::int64_t pixel, std::int64_t, std::int64_t) {
+        if (pixel >= 0 && at(step.inputs[0], pixel, c) > best) best = at(step.inputs[0], pixel, c);
+      });
+      return clamp(best, s.pool.output_minimum, s.pool.output_maximum);
+    });
+  }
+
+  void run_step(const Step& step, const AveragePoolStep& s) {
+    fill(step.output, [&](std::int64_t y, std::int64_t x, std::int64_t c) {
+      std::int64_t sum = 0;
+      std::size_t count = 0;
+      for_window(buffer(step.inputs[0]), s.pool.window, y, x, [&](std::int64_t pixel, std::int64_t, std::int64_t) {
+        if (pixel < 0) return;
+        sum += at(step.inputs[0], pixel, c);
+        ++count;
+      });
+      return clamp(requantize(sum, s.multiplier.at(s.pool.fixed_divisor ? 0 : count - 1), s.pool.shift),
+                   s.pool.output_minimum, s.pool.output_maximum);
+    });
+  }
+
+  /// The second operand of an element-wise step, which may be a single pixel.
+  std::int64_t second(const Step& step, std::int64_t y, std::int64_t x, std::int64_t c) {
+    const Buffer& b = buffer(step.inputs[1]);
+    return at(step.inputs[1], b.height * b.width == 1 ? 0 : y * b.width + x, c);
+  }
+  std::int64_t first(const Step& step, std::int64_t y, std::int64_t x, std::int64_t c) {
+    return at(step.inputs[0], y * buffer(step.inputs[0]).width + x, c);
+  }
+
+  void run_step(const Step& step, const AdditionStep& s) {
+    fill(step.output, [&](std::int64_t y, std::int64_t x, std::int64_t c) {
+      const std::int64_t sum =
+          first(step, y, x, c) * s.addition.multiplier_a + second(step, y, x, c) * s.addition.multiplier_b;
+      return clamp(round_down(sum, s.addition.shift), s.addition.output_minimum, s.addition.output_maximum);
+    });
+  }
+
+  void run_step(const Step& step, const MultiplicationStep& s) {
+    fill(step.output, [&](std::int64_t y, std::int64_t x, std::int64_t c) {
+      const std::int64_t product = first(step, y, x, c) * second(step, y, x, c);
+      return clamp(requantize(product, s.multiplication.multiplier, s.multiplication.shift),
+                   s.multiplication.output_minimum, s.multiplication.output_maximum);
+    });
+  }
+
+  void run_step(const Step& step, const LookupStep& s) {
+    const std::int64_t entries = std::ssize(s.table);
+    fill(step.output, [&](std::int64_t y, std::int64_t x, std::int64_t c) {
+      const std::int64_t value = first(step, y, x, c);
+      return std::int64_t{s.table[static_cast<std::size_t>(value < 0 ? value + entries : value)]};
+    });
+  }
+
+  void run_step(const Step& step, const RescaleStep& s) {
+    fill(step.output, [&](std::int64_t y, std::int64_t x, std::int64_t c) {
+      const std::int64_t value = first(step, y, x, c);
+      if (s.rescale.multiplier == 0) return value;
+      return clamp(requantize(value, s.rescale.multiplier, s.rescale.shift), s.rescale.output_minimum,
+                   s.rescale.output_maximum);
+    });
+  }
+
+  const Program& program_;
+  std::vector<Values> values_;  // by buffer; parts of a concatenation lie in their outermost buffer
+};
+
+}  // namespace trimtab
