@@ -9,4 +9,7 @@ namespace trimtab::cli {
 // One function per subcommand, each in the file of its name. It adds the subcommand with its options and its callback.
 // (Keep the list in the order in which `trimtab --help` should show it.)
 
+void add_train(CLI::App& app);
+void add_eval(CLI::App& app);
+
 }  // namespace trimtab::cli

@@ -13,6 +13,9 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.failure_message(CLI::FailureMessage::help);
 
+  trimtab::cli::add_train(app);
+  trimtab::cli::add_eval(app);
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& request) {  // --help, --version

@@ -1,26 +1,14 @@
 #include "learn/evaluate.h"
 
-#include <algorithm>
+#include <fmt/format.h>
 
-#include "base/error.h"
+#include <cstdint>
+#include <limits>
+
 #include "base/progress.h"
 #include "learn/evaluate_executor.h"
 
 namespace trimtab {
-
-void check_data_fits(const Graph& graph, const Dataset& data, std::int64_t first_class) {
-  if (data.size() == 0) throw bad_input("the data set has no samples");
-  if (data.shape != graph.input_shape()) {
-    throw bad_input("the data set has samples of {}; the network {} takes {}", to_string(data.shape), graph.name,
-                    to_string(graph.input_shape()));
-  }
-  const std::int64_t outputs = element_count(graph.output_shape());
-  const std::int64_t largest = *std::max_element(data.labels.begin(), data.labels.end());
-  if (largest + first_class >= outputs) {
-    throw bad_input("the data set has a label {}; the network {} has {} outputs{}", largest, graph.name, outputs,
-                    first_class > 0 ? fmt::format(", of which the first class is number {}", first_class) : "");
-  }
-}
 
 torch::Tensor input_tensor(const Batch& batch, const Shape& shape) {
   auto* data = const_cast<float*>(batch.inputs.data());
@@ -36,7 +24,7 @@ torch::Tensor label_tensor(const Batch& batch) {
 
 Evaluation evaluate(Executor& executor, const Dataset& data, const Preprocessing& preprocessing,
                     const EvaluateOptions& options) {
-  check_data_fits(executor.graph(), data, options.first_class);
+  check_fits(data, executor.graph().input_shape(), element_count(executor.graph().output_shape()));
   const torch::NoGradGuard no_gradients;
   const ValueId logits_value = logits_of(executor.graph());
   BatchOptions batches;
@@ -49,7 +37,7 @@ Evaluation evaluate(Executor& executor, const Dataset& data, const Preprocessing
   double loss = 0;
   Batch batch;
   while (loader.next(batch)) {
-    const torch::Tensor labels = label_tensor(batch).to(executor.device()) + options.first_class;
+    const torch::Tensor labels = label_tensor(batch).to(executor.device());
     const torch::Tensor logits =
         executor.forward(input_tensor(batch, data.shape), false, logits_value).reshape({batch.size(), -1});
     const torch::Tensor own = logits.gather(1, labels.unsqueeze(1));

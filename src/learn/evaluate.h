@@ -18,8 +18,6 @@ struct Evaluation {
 
 struct EvaluateOptions {
   std::int64_t batch_size = 256;
-  /// Output number of the first class: 1 where output 0 is "background".
-  std::int64_t first_class = 0;
   int threads = 0;              ///< 0: all cores
   std::string device = "auto";  ///< "cpu", "cuda", "cuda:1"; "auto": CUDA where there is one
 };

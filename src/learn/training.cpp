@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <optional>
 #include <utility>
@@ -49,14 +50,18 @@ void to_json(nlohmann::json& json, const EpochRecord& record) {
 }
 
 EpochRecord epoch_record(const nlohmann::json& json) {
+  // JSON writes infinity and what is not a number as null.
+  const auto number = [&](std::size_t i) {
+    return json.at(i).is_null() ? std::numeric_limits<double>::quiet_NaN() : json.at(i).get<double>();
+  };
   EpochRecord record;
   record.epoch = json.at(0);
-  record.learning_rate = json.at(1);
-  record.train_loss = json.at(2);
-  record.train_top1 = json.at(3);
-  record.test = {json.at(4), json.at(5), json.at(6), json.at(7)};
-  record.seconds = json.at(8);
-  record.samples_per_second = json.at(9);
+  record.learning_rate = number(1);
+  record.train_loss = number(2);
+  record.train_top1 = number(3);
+  record.test = {json.at(4), number(5), number(6), number(7)};
+  record.seconds = number(8);
+  record.samples_per_second = number(9);
   return record;
 }
 
@@ -72,6 +77,10 @@ void write_log(const std::vector<EpochRecord>& history, const std::filesystem::p
                         tested ? fmt::format("{:.3f}", r.test.top5) : "", r.seconds, r.samples_per_second);
   }
   write_file(path, text);
+}
+
+void check_fits(const Dataset& data, const Graph& graph) {
+  trimtab::check_fits(data, graph.input_shape(), element_count(graph.output_shape()));
 }
 
 /// The state of one training; run() goes through the steps that are left.
@@ -151,7 +160,7 @@ Training::Training(Executor& executor, const TrainingTask& task)
       correct_sum_(torch::zeros_like(loss_sum_)) {
   if (options_.teacher) {
     teacher_.emplace(*options_.teacher, executor.device());
-    check_data_fits(*options_.teacher, task.train_data);
+    check_fits(task.train_data, *options_.teacher);
     if (element_count(options_.teacher->output_shape()) != element_count(executor.graph().output_shape())) {
       throw bad_input("the teacher {} has {} outputs; the network {} has {}", options_.teacher->name,
                       element_count(options_.teacher->output_shape()), executor.graph().name,
@@ -337,8 +346,8 @@ double learning_rate_at(double highest, double warmup, std::int64_t step, std::i
 
 std::vector<EpochRecord> run_training(Executor& executor, const TrainingTask& task) {
   check_options(task.options);
-  check_data_fits(executor.graph(), task.train_data);
-  if (task.test_data.size() > 0) check_data_fits(executor.graph(), task.test_data);
+  check_fits(task.train_data, executor.graph());
+  if (task.test_data.size() > 0) check_fits(task.test_data, executor.graph());
   return Training(executor, task).run();
 }
 

@@ -1,0 +1,79 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "cli/model_data.h"
+#include "data/dataset.h"
+#include "graph/onnx.h"
+#include "learn/evaluate.h"
+
+namespace trimtab::cli {
+namespace {
+
+struct EvalOptions {
+  CommonOptions common;
+  std::string model;
+  std::string data;
+  std::string preprocessing;
+  std::string split = "test";
+  DataOptions source;
+  EvaluateOptions evaluation;
+};
+
+void run_eval(EvalOptions& options) {
+  const Graph graph = read_onnx(options.model);
+  options.source.shape = graph.input_shape();
+  options.source.seed = options.common.seed;
+  const Dataset data =
+      load_dataset(options.data, options.split == "train" ? Split::train : Split::test, options.source);
+  const Preprocessing preprocessing =
+      choose_preprocessing(options.preprocessing, options.model, graph.input_shape().at(0));
+  options.evaluation.threads = options.common.threads;
+  const Evaluation result = evaluate(graph, data, preprocessing, options.evaluation);
+  if (options.common.json) {
+    const nlohmann::json json = {{"model", options.model},     {"data", options.data},
+                                 {"mean", preprocessing.mean}, {"deviation", preprocessing.deviation},
+                                 {"samples", result.samples},  {"top1_float", result.top1},
+                                 {"top5_float", result.top5},  {"loss", result.loss},
+                                 {"version", TRIMTAB_VERSION}};
+    fmt::print("{}\n", json.dump(2));
+    return;
+  }
+  fmt::print("{}: top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f} on {} samples (float; preprocessing: {})\n",
+             options.model, result.top1, result.top5, result.loss, result.samples, describe(preprocessing));
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app) {
+  auto options = std::make_shared<EvalOptions>();
+  CLI::App* command = app.add_subcommand("eval", "measure a network's accuracy on labelled data");
+  command->add_option("MODEL", options->model, "the network, an ONNX file")->required();
+  command->add_option("--data", options->data, "cifar10:PATH, images:DIR, npy:X.npy,Y.npy or synthetic:shapes")
+      ->required();
+  command->add_option("--preprocessing", options->preprocessing,
+                      "none, unit, imagenet, mobilenet, cifar10 or a TOML file; without it, the preprocessing.toml "
+                      "beside the model if there is one");
+  command->add_option("--split", options->split, "which part of data that has two")
+      ->check(CLI::IsMember({"train", "test"}))
+      ->capture_default_str();
+  command->add_option("--limit", options->source.limit, "at most so many samples; 0 means all")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--resize", options->source.resize, "images: shorter side before the centre crop; 0: the crop's")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--label-offset", options->source.label_offset,
+                      "added to every label: 1 for networks whose output 0 is a background class");
+  command->add_option("--batch-size", options->evaluation.batch_size, "samples at a time")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+  command->add_option("--device", options->evaluation.device, "auto, cpu or cuda[:N]")->capture_default_str();
+  add_common_options(*command, options->common,
+                     "trimtab eval resnet8.onnx --data cifar10:cifar-10-batches-bin --preprocessing none");
+  command->callback([options] { run_eval(*options); });
+}
+
+}  // namespace trimtab::cli

@@ -1,0 +1,43 @@
+#include "cli/model_data.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace trimtab::cli {
+
+Preprocessing choose_preprocessing(const std::string& description, const std::filesystem::path& model,
+                                   std::int64_t channels) {
+  if (!description.empty()) return parse_preprocessing(description, channels);
+  const std::filesystem::path beside = model.parent_path() / "preprocessing.toml";
+  return std::filesystem::exists(beside) ? parse_preprocessing(beside.string(), channels) : Preprocessing{};
+}
+
+std::string to_toml(const Preprocessing& preprocessing) {
+  std::string text = "# x = (raw - mean) / deviation, per channel\n";
+  // {:.9g} keeps every bit of a float, and TOML's floats need a point or an exponent.
+  const auto line = [&](const char* name, const std::vector<float>& numbers) {
+    if (numbers.empty()) return;
+    std::string list;
+    for (const float x : numbers) {
+      std::string number = fmt::format("{:.9g}", x);
+      if (number.find_first_of(".e") == std::string::npos) number += ".0";
+      list += (list.empty() ? "" : ", ") + number;
+    }
+    text += fmt::format("{} = [{}]\n", name, list);
+  };
+  line("mean", preprocessing.mean);
+  line("deviation", preprocessing.deviation);
+  return text;
+}
+
+std::string describe(const Preprocessing& preprocessing) {
+  if (preprocessing.mean.empty() && preprocessing.deviation.empty()) return "none";
+  std::string text;
+  if (!preprocessing.mean.empty()) text = fmt::format("mean {:.4g}", fmt::join(preprocessing.mean, " "));
+  if (!preprocessing.deviation.empty()) {
+    text += fmt::format("{}deviation {:.4g}", text.empty() ? "" : ", ", fmt::join(preprocessing.deviation, " "));
+  }
+  return text;
+}
+
+}  // namespace trimtab::cli

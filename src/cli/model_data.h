@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "data/dataset.h"
+
+namespace trimtab::cli {
+
+/// Preprocessing for a network: what `description` says (see parse_preprocessing); where it is empty, the file
+/// preprocessing.toml beside `model`, as `trimtab train` leaves it there, or else none.
+[[nodiscard]] Preprocessing choose_preprocessing(const std::string& description, const std::filesystem::path& model,
+                                                 std::int64_t channels);
+
+/// The text of a preprocessing file.
+[[nodiscard]] std::string to_toml(const Preprocessing& preprocessing);
+
+/// "mean 125.3 123 113.9, deviation 63 62.1 66.7", "none".
+[[nodiscard]] std::string describe(const Preprocessing& preprocessing);
+
+}  // namespace trimtab::cli
