@@ -71,19 +71,26 @@ WeightGrid make_weight_grid(const Tensor& weight, const Tensor& bias, float inpu
   const auto channels = static_cast<std::size_t>(weight.shape.at(0));
   const std::size_t per_channel = weight.data.size() / channels;
   WeightGrid grid{bits, std::vector<float>(channels)};
-  float largest = 0;
   for (std::size_t c = 0; c < channels; ++c) {
     grid.scale[c] = weight_scale(std::span(weight.data).subspan(c * per_channel, per_channel), bits, method);
-    largest = std::max(largest, std::abs(grid.scale[c]));
   }
-  for (std::size_t c = 0; c < channels; ++c) {
+  keep_scales_up(grid, bias, input_scale);
+  return grid;
+}
+
+void keep_scales_up(WeightGrid& grid, const Tensor& bias, float input_scale) {
+  float largest = 0;
+  for (const float scale : grid.scale) {
+    largest = std::max(largest, std::abs(scale));
+  }
+  const float smallest = largest > 0 ? largest * smallest_scale_ratio : 1.0F;
+  for (std::size_t c = 0; c < grid.scale.size(); ++c) {
     const float for_bias = bias.empty() ? 0.0F : std::abs(bias.data[c]) / (input_scale * largest_bias);
-    const float least = std::max(largest > 0 ? largest * smallest_scale_ratio : 1.0F, for_bias);
+    const float least = std::max(smallest, for_bias);
     if (std::abs(grid.scale[c]) < least) {
       grid.scale[c] = std::copysign(least, grid.scale[c]);
     }
   }
-  return grid;
 }
 
 void round_to_grid(Tensor& weight, const WeightGrid& grid) {

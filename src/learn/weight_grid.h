@@ -23,6 +23,9 @@ namespace trimtab {
 [[nodiscard]] WeightGrid make_weight_grid(const Tensor& weight, const Tensor& bias, float input_scale, int bits,
                                           RangeMethod method);
 
+/// Raises scales to what is said above.
+void keep_scales_up(WeightGrid& grid, const Tensor& bias, float input_scale);
+
 /// Replaces every weight by the nearest of its grid: exactly integer * scale.
 void round_to_grid(Tensor& weight, const WeightGrid& grid);
 

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <filesystem>
+
+#include "data/dataset.h"
+#include "graph/graph.h"
+#include "learn/quantize.h"
+#include "learn/train.h"
+#include "plan/plan.h"
+#include "plan/quantized_network.h"
+
+namespace trimtab {
+
+/// How a network learns to live with its grids. The defaults suit 10 to 20 epochs from a trained float network.
+struct QatOptions {
+  QatOptions();
+
+  /// Epochs, learning rate, augmentation, seed, threads, ... Its teacher is not used (see `distill`), nor its
+  /// checkpoint and log (see `directory`).
+  TrainOptions training;
+  bool distill = true;                  ///< the float network itself is the teacher, with training.distillation_weight
+  double step_learning_rate_scale = 1;  ///< of the grids' steps
+  CalibrationOptions calibration;       ///< where the grids start
+  /// Folder for the checkpoint, the log (a line for every epoch) and the finished network: the same call continues what
+  /// is there, and does not repeat what is finished. Empty: none.
+  std::filesystem::path directory;
+};
+
+/// Quantization-aware training: the network computes with numbers on their grids, exactly as deployed but for the
+/// rounding of biases and multipliers, while weights, BatchNormalization and the steps of the grids (per output channel
+/// of weights, per value that is quantized to 8 bits or fewer) learn by gradient: LSQ (Esser et al., ICLR 2020), steps
+/// starting from post-training calibration. BatchNormalization stays unfolded; its statistics are measured anew at the
+/// end and folded into scales and biases exactly. `prepared` comes from prepare_for_deployment and takes raw samples,
+/// as do the data sets (`test_data` may be empty: it is only watched). Values of more than 8 bits are calibrated at the
+/// end. Throws Error as `train` and quantize_post_training do.
+[[nodiscard]] QuantizedNetwork train_quantized(const Graph& prepared, const Plan& plan, const Dataset& train_data,
+                                               const Dataset& test_data, const QatOptions& options);
+
+}  // namespace trimtab
