@@ -1,0 +1,46 @@
+#pragma once
+
+// Requantization of a block of accumulators, with the saturations that most layers have as one instruction.
+
+#include "trimtab/operators.h"
+
+namespace trimtab::runtime {
+
+/// requantize(), written so that compilers for 32-bit Arm make it a shift and an SMLAL.
+inline int32_t scale_sum(int32_t sum, int32_t multiplier, int shift) {
+  const auto scaled = static_cast<int32_t>(static_cast<uint32_t>(sum) << shift);
+  return static_cast<int32_t>((INT64_C(0x80000000) + static_cast<int64_t>(scaled) * multiplier) >> 32);
+}
+
+/// Stores channel `channel` of `count` neighbouring pixels, from sums[0], sums[1] ...
+inline void store_channel(const Convolution& step, const int32_t* sums, int32_t count, int32_t channel,
+                          uint8_t* pixels) {
+  const int32_t multiplier = step.multiplier[channel];
+  const int32_t minimum = step.output_minimum;
+  const int32_t maximum = step.output_maximum;
+  const int shift = step.shift;
+  const int32_t stride = step.output.pixel_stride;
+  if (step.output.format.bits != 8) {
+    for (int32_t p = 0; p < count; ++p, pixels += stride) {
+      store_activation(pixels, channel, saturate(scale_sum(sums[p], multiplier, shift), minimum, maximum),
+                       step.output.format);
+    }
+    return;
+  }
+  pixels += channel;
+  if (minimum == 0 && maximum == 255) {
+    for (int32_t p = 0; p < count; ++p, pixels += stride) {
+      *pixels = static_cast<uint8_t>(saturate(scale_sum(sums[p], multiplier, shift), 0, 255));
+    }
+  } else if (minimum == -128 && maximum == 127) {
+    for (int32_t p = 0; p < count; ++p, pixels += stride) {
+      *pixels = static_cast<uint8_t>(saturate(scale_sum(sums[p], multiplier, shift), -128, 127));
+    }
+  } else {
+    for (int32_t p = 0; p < count; ++p, pixels += stride) {
+      *pixels = static_cast<uint8_t>(saturate(scale_sum(sums[p], multiplier, shift), minimum, maximum));
+    }
+  }
+}
+
+}  // namespace trimtab::runtime
