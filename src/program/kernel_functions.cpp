@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "trimtab/convolution_4x2_dsp.h"
 #include "trimtab/convolution_generic.h"
 #include "trimtab/convolution_s16_4x16_avx2.h"
 #include "trimtab/depthwise_s16_1x16_avx2.h"
@@ -23,7 +24,17 @@ struct Entry {
 #define TRIMTAB_KERNEL(name) \
   { #name, &runtime::name }
 
+#define TRIMTAB_CONVOLUTIONS_4X2_DSP(format)                                                                \
+  TRIMTAB_KERNEL(convolution_##format##_w2_4x2_dsp), TRIMTAB_KERNEL(convolution_##format##_w3_4x2_dsp),     \
+      TRIMTAB_KERNEL(convolution_##format##_w4_4x2_dsp), TRIMTAB_KERNEL(convolution_##format##_w5_4x2_dsp), \
+      TRIMTAB_KERNEL(convolution_##format##_w6_4x2_dsp), TRIMTAB_KERNEL(convolution_##format##_w7_4x2_dsp), \
+      TRIMTAB_KERNEL(convolution_##format##_w8_4x2_dsp)
+
 const Entry kernels[] = {
+    // the DSP extension's, which run everywhere
+    TRIMTAB_CONVOLUTIONS_4X2_DSP(u8),          TRIMTAB_CONVOLUTIONS_4X2_DSP(s8),
+    TRIMTAB_CONVOLUTIONS_4X2_DSP(u4),          TRIMTAB_CONVOLUTIONS_4X2_DSP(s4),
+    TRIMTAB_CONVOLUTIONS_4X2_DSP(u2),          TRIMTAB_CONVOLUTIONS_4X2_DSP(s2),
     TRIMTAB_KERNEL(convolution_generic),       TRIMTAB_KERNEL(max_pool_generic),
     TRIMTAB_KERNEL(average_pool_generic),      TRIMTAB_KERNEL(addition_generic),
     TRIMTAB_KERNEL(multiplication_generic),    TRIMTAB_KERNEL(lookup_generic),
@@ -36,6 +47,7 @@ const Entry kernels[] = {
 #endif
 };
 
+#undef TRIMTAB_CONVOLUTIONS_4X2_DSP
 #undef TRIMTAB_KERNEL
 
 }  // namespace

@@ -1,9 +1,63 @@
+#include <algorithm>
+#include <string>
+
+#include <fmt/format.h>
+
 #include "program/kernel_choices.h"
+#include "program/overlap.h"
+#include "program/pack.h"
+#include "trimtab/convolution_4x2_dsp.h"
 
 namespace trimtab {
+namespace {
 
-std::optional<Kernel> choose_cortex_m4_kernel(const Step& /*step*/, Optimize /*optimize*/,
-                                              std::int64_t /*scratch_limit*/) {
+constexpr std::int64_t align(std::int64_t bytes) { return (bytes + 7) / 8 * 8; }
+
+/// "u8", "s4" and so on.
+std::string name_of(runtime::ActivationFormat format) {
+  return fmt::format("{}{}", format.is_signed ? 's' : 'u', format.bits);
+}
+
+/// Filters that are decoded at a time: all of a group where their bits need no decoding or the limit allows it, else as
+/// many as fit the limit, but at least so many that gathering the columns again for each block stays below a fifth of
+/// the work.
+std::int32_t filters_per_block(const runtime::Convolution& convolution, std::int64_t scratch_limit) {
+  const std::int32_t filters = convolution.output.channels / convolution.groups;
+  if (convolution.weight_bits == 8) return filters;
+  constexpr std::int32_t least = 8;
+  std::int32_t count = (filters + 1) / 2 * 2;
+  while (count > least && align(runtime::convolution_4x2_scratch_bytes(convolution, count)) > scratch_limit) count -= 2;
+  return std::min(count, filters);
+}
+
+std::optional<Kernel> choose_convolution_4x2(const ConvolutionStep& step, std::int64_t scratch_limit) {
+  const runtime::Convolution& convolution = step.convolution;
+  const std::int32_t group_channels = convolution.input.channels / convolution.groups;
+  const int bits = convolution.input.format.bits;
+  if (bits > 8 || (convolution.groups > 1 && group_channels * bits % 8 != 0)) return std::nullopt;
+  const std::int32_t filters = convolution.output.channels / convolution.groups;
+  const std::int32_t block = filters_per_block(convolution, scratch_limit);
+  Kernel kernel;
+  kernel.name = fmt::format("convolution_{}_w{}_4x2_dsp", name_of(convolution.input.format), convolution.weight_bits);
+  kernel.header = "convolution_4x2_dsp.h";
+  kernel.scratch_bytes = align(runtime::convolution_4x2_scratch_bytes(convolution, block));
+  kernel.weights = pack_convolution_4x2(step, block);
+  if (convolution.groups == 1 && block >= filters) kernel.overlap_lead_bytes = overlap_lead_bytes(convolution, 4);
+  kernel.reason = "four pixels and two filters at a time by SMLAD";
+  if (block < filters) {
+    kernel.reason += fmt::format(", {} of {} filters decoded at a time", block, filters);
+  } else if (convolution.weight_bits < 8) {
+    kernel.reason += ", all filters decoded at once";
+  }
+  return kernel;
+}
+
+}  // namespace
+
+std::optional<Kernel> choose_cortex_m4_kernel(const Step& step, Optimize /*optimize*/, std::int64_t scratch_limit) {
+  if (const auto* convolution = std::get_if<ConvolutionStep>(&step.operation)) {
+    return choose_convolution_4x2(*convolution, scratch_limit);
+  }
   return std::nullopt;
 }
 

@@ -1,8 +1,89 @@
 #include "program/pack.h"
 
+#include <algorithm>
+#include <array>
+
+#include "trimtab/convolution_4x2_dsp.h"
 #include "trimtab/weights.h"
 
 namespace trimtab {
+namespace {
+
+void append_word(std::vector<std::uint8_t>& bytes, std::uint32_t word) {
+  for (int shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<std::uint8_t>(word >> shift));
+}
+
+/// Appends words of four signed weights as runtime/trimtab/weight_planes.h reads them.
+void append_planes(std::vector<std::uint8_t>& packed, std::span<const std::int8_t> weights, int bits) {
+  constexpr std::size_t words = runtime::plane_group_words;
+  constexpr std::size_t group = 4 * words;
+  for (std::size_t first = 0; first < weights.size(); first += group) {
+    std::array<std::uint32_t, group> fields{};
+    for (std::size_t i = 0; i < std::min(group, weights.size() - first); ++i) {
+      fields[i] = static_cast<std::uint32_t>(weights[first + i] + (1 << (bits - 1)));
+    }
+    int done = 0;
+    for (const int plane : {4, 2, 1}) {
+      if ((bits & plane) == 0) continue;
+      const std::size_t per_byte = 8 / static_cast<std::size_t>(plane);
+      for (std::size_t word = 0; word < words; word += per_byte) {
+        for (std::size_t byte = 0; byte < 4; ++byte) {
+          std::uint32_t value = 0;
+          for (std::size_t j = 0; j < per_byte; ++j) {
+            const std::uint32_t field = fields[(word + j) * 4 + byte] >> done & ((1U << plane) - 1);
+            value |= field << (j * static_cast<std::size_t>(plane));
+          }
+          packed.push_back(static_cast<std::uint8_t>(value));
+        }
+      }
+      done += plane;
+    }
+  }
+}
+
+/// The two filters `first` and `first` + 1 (or an empty one) of a group that ends at `end`, word by word.
+void append_filter_pair(std::vector<std::int8_t>& words, const ConvolutionStep& step, std::int32_t first,
+                        std::int32_t end) {
+  const runtime::ColumnLayout layout = runtime::column_layout(step.convolution);
+  const std::int32_t per_word = 32 / step.convolution.input.format.bits;
+  const std::int32_t runs = layout.rows * layout.runs_per_row;
+  const std::int32_t size = runs * layout.run_length;
+  const std::size_t begin = words.size();
+  words.resize(begin + static_cast<std::size_t>(4 * layout.pairs()));
+  for (std::int32_t filter = first; filter < std::min(first + 2, end); ++filter) {
+    for (std::int32_t i = 0; i < size; ++i) {
+      const std::int32_t run = i / layout.run_length;
+      const auto at = runtime::column_position(i % layout.run_length, layout.run_length, per_word);
+      const std::int32_t pair = run * layout.run_pairs + at.pair;
+      words[begin + static_cast<std::size_t>(4 * pair + 2 * at.lane + filter - first)] =
+          step.weights[static_cast<std::size_t>(filter * size + i)];
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> pack_convolution_4x2(const ConvolutionStep& step, std::int32_t filters_per_block) {
+  const runtime::Convolution& convolution = step.convolution;
+  const std::int32_t group_filters = convolution.output.channels / convolution.groups;
+  std::vector<std::uint8_t> packed;
+  append_word(packed, static_cast<std::uint32_t>(filters_per_block));
+  for (std::int32_t group = 0; group < convolution.groups; ++group) {
+    const std::int32_t end = (group + 1) * group_filters;
+    for (std::int32_t block = group * group_filters; block < end; block += filters_per_block) {
+      std::vector<std::int8_t> words;
+      for (std::int32_t filter = block; filter < std::min(block + filters_per_block, end); filter += 2) {
+        append_filter_pair(words, step, filter, end);
+      }
+      if (convolution.weight_bits < 8) {
+        append_planes(packed, words, convolution.weight_bits);
+      } else {
+        for (const std::int8_t weight : words) packed.push_back(static_cast<std::uint8_t>(weight));
+      }
+    }
+  }
+  return packed;
+}
 
 std::vector<std::uint8_t> pack_filters(std::span<const std::int8_t> weights, std::int64_t filters, int bits) {
   const auto size = static_cast<std::int32_t>(static_cast<std::int64_t>(weights.size()) / filters);

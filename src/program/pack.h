@@ -4,10 +4,17 @@
 #include <span>
 #include <vector>
 
+#include "program/program.h"
+
 namespace trimtab {
 
 /// Packs `filters` filters of equal size as runtime/trimtab/weights.h reads them.
 [[nodiscard]] std::vector<std::uint8_t> pack_filters(std::span<const std::int8_t> weights, std::int64_t filters,
                                                      int bits);
+
+/// Packs a convolution as runtime/trimtab/convolution_4x2_dsp.h reads it, decoding `filters_per_block` filters at a
+/// time.
+[[nodiscard]] std::vector<std::uint8_t> pack_convolution_4x2(const ConvolutionStep& step,
+                                                             std::int32_t filters_per_block);
 
 }  // namespace trimtab

@@ -72,8 +72,10 @@ TEST_P(RandomPrograms, MatchTheDefinitionInThePlannedArena) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Execute, RandomPrograms, testing::Values(Core::generic, Core::host),
-                         [](const auto& test) { return test.param == Core::host ? "host" : "generic"; });
+INSTANTIATE_TEST_SUITE_P(Execute, RandomPrograms, testing::Values(Core::generic, Core::host, Core::cortex_m4),
+                         [](const auto& test) {
+                           return test.param == Core::host ? "host" : test.param == Core::generic ? "generic" : "dsp";
+                         });
 
 TEST(Execute, SeveralBandsOfRowsMatchTheDefinition) {
   ProgramBuilder b(5);

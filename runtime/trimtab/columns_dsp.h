@@ -1,0 +1,237 @@
+#pragma once
+
+// Gathers the inputs of four output pixels as columns (column_layout.h) of 16-bit halves: pair k of pixel p is word
+// 4 * k + p, so that two LDRD bring one pair of all four. Windows that reach over the image's edge are padded here.
+
+#include "trimtab/column_layout.h"
+#include "trimtab/dsp.h"
+
+namespace trimtab::runtime {
+
+/// Activations of 8, 4 or 2 bits: how a word of them becomes pairs.
+template <int Bits, bool Signed>
+struct Activations {
+  static constexpr uint8_t bits = Bits;
+  static constexpr bool is_signed = Signed;
+  static constexpr int32_t per_word = 32 / Bits;
+  static constexpr int32_t pairs_per_word = per_word / 2;
+
+  /// Pair Index of a word: its activations Index and Index + per_word / 2.
+  template <int Index>
+  static uint32_t pair(uint32_t word) {
+    if constexpr (Bits == 8) {
+      return Signed ? dsp::sxtb16<8 * Index>(word) : dsp::uxtb16<8 * Index>(word);
+    } else {
+      constexpr uint32_t ones = 0x00010001U;
+      constexpr uint32_t mask = ones * ((1U << Bits) - 1);
+      if constexpr (!Signed) return word >> (Bits * Index) & mask;
+      // two's complement to 16 bits: flip the sign bit and subtract its value
+      constexpr uint32_t sign = ones << (Bits - 1);
+      return dsp::ssub16((word >> (Bits * Index) & mask) ^ sign, sign);
+    }
+  }
+};
+
+namespace detail {
+
+/// The rest of a run, r < per_word activations, with the upper half of them moved to bit 16.
+template <class A>
+inline uint32_t load_rest(const uint8_t* from, int32_t rest) {
+  const int32_t bytes = (rest * A::bits + 7) / 8;
+  uint32_t word = from[0];
+  if (bytes > 1) word |= static_cast<uint32_t>(from[1]) << 8;
+  if (bytes > 2) word |= static_cast<uint32_t>(from[2]) << 16;
+  if (bytes > 3) word |= static_cast<uint32_t>(from[3]) << 24;
+  const int32_t low_bits = (rest + 1) / 2 * A::bits;
+  return (word & ((1U << low_bits) - 1)) | word >> low_bits << 16;
+}
+
+/// Writes the pairs of one word, `count` at most, for one pixel.
+template <class A, int Index = 0>
+inline void store_pairs(uint32_t word, uint32_t* column) {
+  if constexpr (Index < A::pairs_per_word) {
+    column[4 * Index] = A::template pair<Index>(word);
+    store_pairs<A, Index + 1>(word, column);
+  }
+}
+
+/// The same for four pixels.
+template <class A, int Index = 0>
+inline void store_pairs_4(uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t* column) {
+  if constexpr (Index < A::pairs_per_word) {
+    column[4 * Index] = A::template pair<Index>(a);
+    column[4 * Index + 1] = A::template pair<Index>(b);
+    column[4 * Index + 2] = A::template pair<Index>(c);
+    column[4 * Index + 3] = A::template pair<Index>(d);
+    store_pairs_4<A, Index + 1>(a, b, c, d, column);
+  }
+}
+
+/// One run of one pixel.
+template <class A>
+inline void expand(const uint8_t* from, int32_t length, uint32_t* column) {
+  for (; length >= A::per_word; length -= A::per_word) {
+    store_pairs<A>(load_word(from), column);
+    from += 4;
+    column += 4 * A::pairs_per_word;
+  }
+  if (length > 0) {
+    uint32_t word = load_rest<A>(from, length);
+    for (; length > 0; length -= 2, word >>= A::bits, column += 4) *column = A::template pair<0>(word);
+  }
+}
+
+/// One run of four pixels that lie `step` bytes apart.
+template <class A>
+inline void expand_4(const uint8_t* from, int32_t step, int32_t length, uint32_t* column) {
+  const uint8_t* second = from + step;
+  const uint8_t* third = second + step;
+  const uint8_t* fourth = third + step;
+  for (; length >= A::per_word; length -= A::per_word) {
+    store_pairs_4<A>(load_word(from), load_word(second), load_word(third), load_word(fourth), column);
+    from += 4;
+    second += 4;
+    third += 4;
+    fourth += 4;
+    column += 4 * A::pairs_per_word;
+  }
+  if (length > 0) {
+    expand<A>(from, length, column);
+    expand<A>(second, length, column + 1);
+    expand<A>(third, length, column + 2);
+    expand<A>(fourth, length, column + 3);
+  }
+}
+
+}  // namespace detail
+
+/// Walks over the output pixels of a convolution, row by row, and makes their columns.
+template <class A>
+class Columns {
+ public:
+  /// Columns of one group of channels.
+  Columns(const Convolution& step, int32_t group, const uint8_t* input) : step_(step), layout_(column_layout(step)) {
+    const Window& window = step.window;
+    channels_ = step.input.channels / step.groups;
+    input_ = input + group * channels_ * A::bits / 8;
+    padding_ = step.padding_value == nullptr ? nullptr : step.padding_value + group * channels_;
+    flat_ = window.kernel_height == 1 && window.kernel_width == 1 && window.stride_rows == 1 &&
+            window.stride_columns == 1 && window.pad_top == 0 && window.pad_left == 0;
+    // a pointwise convolution sees one long row
+    input_width_ = flat_ ? step.input.width * step.input.height : step.input.width;
+    output_width_ = flat_ ? step.output.width * step.output.height : step.output.width;
+    reach_ = (window.kernel_width - 1) * window.dilation_columns;
+    tap_aligned_ = layout_.runs_per_row > 1 || window.kernel_width == 1 || channels_ % A::per_word == 0;
+  }
+
+  int32_t pairs() const { return layout_.pairs(); }
+
+  /// Columns of the next `count` <= 4 pixels.
+  void gather(int32_t count, uint32_t* column) {
+    const Window& window = step_.window;
+    const int32_t left = x_ * window.stride_columns - window.pad_left;
+    const int32_t top = y_ * window.stride_rows - window.pad_top;
+    if (count == 4 && x_ + 4 <= output_width_ && left >= 0 &&
+        left + 3 * window.stride_columns + reach_ < input_width_) {
+      const int32_t words = 4 * layout_.run_pairs;
+      for (int32_t i = 0, row = top; i < layout_.rows; ++i, row += window.dilation_rows) {
+        if (static_cast<uint32_t>(row) >= static_cast<uint32_t>(step_.input.height)) {
+          for (int32_t p = 0; p < 4; ++p) gather_row(row, left + p * window.stride_columns, column + p);
+          column += words * layout_.runs_per_row;
+          continue;
+        }
+        const uint8_t* from = pixel(row, left);
+        for (int32_t run = 0; run < layout_.runs_per_row; ++run) {
+          detail::expand_4<A>(from, window.stride_columns * step_.input.pixel_stride, layout_.run_length, column);
+          from += window.dilation_columns * step_.input.pixel_stride;
+          column += words;
+        }
+      }
+      advance(4);
+      return;
+    }
+    for (int32_t p = 0; p < count; ++p) {
+      gather_pixel(column + p);
+      advance(1);
+    }
+  }
+
+ private:
+  const uint8_t* pixel(int32_t row, int32_t column) const {
+    return input_ + (row * input_width_ + column) * step_.input.pixel_stride;
+  }
+
+  void advance(int32_t pixels) {
+    x_ += pixels;
+    if (x_ >= output_width_) {
+      x_ = 0;
+      ++y_;
+    }
+  }
+
+  void gather_pixel(uint32_t* column) const {
+    const Window& window = step_.window;
+    int32_t row = y_ * window.stride_rows - window.pad_top;
+    for (int32_t i = 0; i < layout_.rows; ++i, row += window.dilation_rows) {
+      gather_row(row, x_ * window.stride_columns - window.pad_left, column);
+      column += 4 * layout_.run_pairs * layout_.runs_per_row;
+    }
+  }
+
+  /// One kernel row of one pixel, at the edge or not.
+  void gather_row(int32_t row, int32_t left, uint32_t* column) const {
+    const bool row_inside = static_cast<uint32_t>(row) < static_cast<uint32_t>(step_.input.height) || flat_;
+    if (row_inside && left >= 0 && left + reach_ < input_width_ && layout_.runs_per_row == 1) {
+      detail::expand<A>(pixel(row, left), layout_.run_length, column);
+      return;
+    }
+    if (!row_inside && padding_ == nullptr) {
+      fill_zeros(layout_.run_pairs * layout_.runs_per_row, column);
+      return;
+    }
+    const int32_t tap_words = 4 * run_pairs(channels_, A::per_word);
+    for (int32_t tap = 0; tap < step_.window.kernel_width; ++tap, left += step_.window.dilation_columns) {
+      const bool inside = row_inside && static_cast<uint32_t>(left) < static_cast<uint32_t>(input_width_);
+      const uint8_t* from = inside ? pixel(row, left) : nullptr;
+      if (!tap_aligned_ || (!inside && padding_ != nullptr)) {
+        gather_tap(from, tap, column);
+      } else if (inside) {
+        detail::expand<A>(from, channels_, column + tap * tap_words);
+      } else {
+        fill_zeros(tap_words / 4, column + tap * tap_words);
+      }
+    }
+  }
+
+  static void fill_zeros(int32_t pairs, uint32_t* column) {
+    for (; pairs > 0; --pairs, column += 4) *column = 0;
+  }
+
+  /// One tap, half by half: where taps do not start at words, or the padding is not zero. `from` is null outside.
+  void gather_tap(const uint8_t* from, int32_t tap, uint32_t* row_column) const {
+    const bool one_run = layout_.runs_per_row == 1;
+    uint32_t* column = one_run ? row_column : row_column + 4 * tap * layout_.run_pairs;
+    const int32_t first = one_run ? tap * channels_ : 0;
+    for (int32_t channel = 0; channel < channels_; ++channel) {
+      int32_t value = 0;
+      if (from != nullptr) {
+        value = load_activation(from, channel, {A::bits, A::is_signed});
+      } else if (padding_ != nullptr) {
+        value = padding_[channel];
+      }
+      const ColumnPosition at = column_position(first + channel, layout_.run_length, A::per_word);
+      const auto half = static_cast<int16_t>(value);
+      memcpy(reinterpret_cast<uint8_t*>(column + 4 * at.pair) + 2 * at.lane, &half, sizeof half);
+    }
+  }
+
+  const Convolution& step_;
+  ColumnLayout layout_;
+  const uint8_t* input_;
+  const int16_t* padding_;  // of the group's channels, or null for zeros
+  int32_t input_width_, output_width_, reach_, channels_;
+  int32_t x_ = 0, y_ = 0;
+  bool flat_, tap_aligned_;
+};
+
+}  // namespace trimtab::runtime
