@@ -1,10 +1,10 @@
 // Kernels of cores that multiply and accumulate one product at a time: Cortex-M3, and M0+ with the same files compiled
 // without inline assembly.
 
-#include <algorithm>
-#include <span>
+#include <string>
 
 #include "program/kernel_choices.h"
+#include "program/overlap.h"
 #include "program/pack.h"
 #include "trimtab/convolution_s32_4x2_m3.h"
 
@@ -29,24 +29,6 @@ std::vector<std::uint8_t> pack_pairs(const ConvolutionStep& step, std::int64_t p
   return pack_filters(pairs, groups * group_pairs, step.convolution.weight_bits);
 }
 
-/// How many bytes before its input the output of a convolution must begin that reads the windows of `block` pixels
-/// before it writes their outputs, row by row.
-std::int64_t overlap_lead(const runtime::Convolution& c, std::int64_t block) {
-  const std::int64_t pixels = std::int64_t{c.output.height} * c.output.width;
-  std::int64_t lead = 0;
-  for (std::int64_t next = block; next < pixels; next += block) {
-    const std::int64_t y = next / c.output.width;
-    const std::int64_t x = next % c.output.width;
-    const std::int64_t row = std::max<std::int64_t>(y * c.window.stride_rows - c.window.pad_top, 0);
-    const std::int64_t column = std::max<std::int64_t>(x * c.window.stride_columns - c.window.pad_left, 0);
-    const std::int64_t next_row = std::max<std::int64_t>((y + 1) * c.window.stride_rows - c.window.pad_top, 0);
-    const std::int64_t needed = std::min(row * c.input.width + column, next_row * c.input.width);
-    lead = std::max(lead, next * c.output.pixel_stride - needed * c.input.pixel_stride);
-  }
-  // the last block is written when nothing is read any more, but must not begin before the output does
-  return lead;
-}
-
 std::optional<Kernel> choose_convolution(const ConvolutionStep& step) {
   const runtime::Convolution& c = step.convolution;
   Kernel kernel;
@@ -54,7 +36,7 @@ std::optional<Kernel> choose_convolution(const ConvolutionStep& step) {
   kernel.header = "convolution_s32_4x2_m3.h";
   kernel.scratch_bytes = (runtime::convolution_s32_4x2_m3_scratch_bytes(c) + 7) / 8 * 8;
   kernel.weights = pack_pairs(step, runtime::convolution_s32_4x2_m3_padded_size(c));
-  if (c.groups == 1) kernel.overlap_lead_bytes = overlap_lead(c, 4);
+  if (c.groups == 1) kernel.overlap_lead_bytes = overlap_lead_bytes(c, 4);
   kernel.reason = "4 pixels x 2 channels share their loads";
   return kernel;
 }
