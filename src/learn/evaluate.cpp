@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "base/error.h"
 #include "base/progress.h"
 #include "learn/evaluate_executor.h"
 
@@ -24,6 +25,7 @@ torch::Tensor label_tensor(const Batch& batch) {
 
 Evaluation evaluate(Executor& executor, const Dataset& data, const Preprocessing& preprocessing,
                     const EvaluateOptions& options) {
+  if (data.size() == 0) throw bad_input("the data set has no samples");
   check_fits(data, executor.graph().input_shape(), element_count(executor.graph().output_shape()));
   const torch::NoGradGuard no_gradients;
   const ValueId logits_value = logits_of(executor.graph());

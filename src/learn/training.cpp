@@ -80,6 +80,7 @@ void write_log(const std::vector<EpochRecord>& history, const std::filesystem::p
 }
 
 void check_fits(const Dataset& data, const Graph& graph) {
+  if (data.size() == 0) throw bad_input("the data set has no samples");
   trimtab::check_fits(data, graph.input_shape(), element_count(graph.output_shape()));
 }
 

@@ -322,6 +322,7 @@ TEST(Train, RefusesOptionsOutOfRange) {
   labels.labels[3] = 3;
   labels.classes.resize(4);
   EXPECT_NE(complaint(labels, small_options()), "");
+  EXPECT_THAT(complaint(data.slice(0, 0), small_options()), HasSubstr("no samples"));
 }
 
 TEST(Train, SaysWhenItDiverges) {
