@@ -1,0 +1,327 @@
+#include "program/check.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <span>
+#include <utility>
+
+#include "base/error.h"
+
+namespace trimtab {
+namespace {
+
+constexpr std::int64_t most_accumulated = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t most_elements = std::int64_t{1} << 28;
+constexpr std::int32_t longest_side = std::numeric_limits<std::int16_t>::max();
+constexpr std::int64_t most_bytes = std::int64_t{1} << 30;
+constexpr std::size_t most_parts = 4096;  // values, steps
+
+std::int64_t largest_magnitude(const ActivationGrid& grid) {
+  return std::max<std::int64_t>(grid.maximum(), -std::int64_t{grid.minimum()});
+}
+
+bool is_grid(const ActivationGrid& grid) {
+  return (grid.bits == 2 || grid.bits == 4 || grid.bits == 8 || grid.bits == 16) && std::isfinite(grid.scale) &&
+         grid.scale > 0;
+}
+
+bool same_format(const ActivationGrid& a, const ActivationGrid& b) {
+  return a.bits == b.bits && a.is_signed == b.is_signed;
+}
+
+bool same_image(const runtime::Image& a, const runtime::Image& b) {
+  return a.height == b.height && a.width == b.width && a.channels == b.channels && a.pixel_stride == b.pixel_stride &&
+         a.format.bits == b.format.bits && a.format.is_signed == b.format.is_signed;
+}
+
+class Check {
+ public:
+  Check(const Program& program, const std::string& source)
+      : program_(program), source_(source), written_(program.buffers.size()) {}
+
+  void values() const {
+    if (program_.buffers.size() > most_parts || program_.steps.size() > most_parts) {
+      throw bad_input("{} has {} values and {} steps; at most {} of each are taken", source_, program_.buffers.size(),
+                      program_.steps.size(), most_parts);
+    }
+    std::int64_t bytes = 0;
+    for (BufferId id = 0; id < std::ssize(program_.buffers); ++id) {
+      check_buffer(id);
+      bytes += buffer(id).bytes();
+    }
+    if (bytes > most_bytes) throw bad_input("{} has values of {} bytes; at most {}", source_, bytes, most_bytes);
+    check_id(program_.input, "the input");
+    check_id(program_.output, "the output");
+    for (const Step& step : program_.steps) {
+      const bool binary = std::holds_alternative<AdditionStep>(step.operation) ||
+                          std::holds_alternative<MultiplicationStep>(step.operation);
+      require(step.inputs.size() == (binary ? 2 : 1), step, "a wrong number of inputs");
+      for (const BufferId input : step.inputs) check_id(input, "an input of step '" + step.name + "'");
+      check_id(step.output, "the output of step '" + step.name + "'");
+    }
+  }
+
+  void run() {
+    values();
+    check_preprocessing();
+    check_plan();
+    write(program_.input, "the input");
+    for (const Step& step : program_.steps) {
+      for (const BufferId input : step.inputs) {
+        require(is_written(input), step, "an input that no step before it writes");
+      }
+      std::visit([&](const auto& operation) { check(step, operation); }, step.operation);
+      write(step.output, "step '" + step.name + "'");
+    }
+    if (!is_written(program_.output)) throw bad_input("{} has an output that no step writes", source_);
+  }
+
+ private:
+  const Buffer& buffer(BufferId id) const { return program_.buffers[static_cast<std::size_t>(id)]; }
+
+  void check_id(BufferId id, const std::string& where) const {
+    if (id < 0 || id >= std::ssize(program_.buffers)) {
+      throw bad_input("{} has {} values; {} is number {}", source_, program_.buffers.size(), where, id);
+    }
+  }
+
+  [[noreturn]] void refuse_buffer(const Buffer& value, const std::string& what) const {
+    throw bad_input("{}: value '{}' has {}", source_, value.name, what);
+  }
+
+  void check_buffer(BufferId id) const {
+    const Buffer& value = buffer(id);
+    for (const std::int32_t side : {value.height, value.width, value.channels}) {
+      if (side < 1 || side > longest_side) {
+        refuse_buffer(value, fmt::format("a side of {}; 1 to {} are possible", side, longest_side));
+      }
+    }
+    if (!is_grid(value.grid)) {
+      refuse_buffer(value,
+                    fmt::format("a grid of {} bits and scale {}; 2, 4, 8 or 16 bits and a positive scale are possible",
+                                value.grid.bits, value.grid.scale));
+    }
+    // Parents come later than their parts or earlier, but a chain never gets longer than there are values.
+    const Buffer* owner = &value;
+    for (std::size_t length = 0; owner->parent.has_value(); ++length) {
+      check_id(*owner->parent, "the whole of value '" + value.name + "'");
+      if (length > program_.buffers.size()) refuse_buffer(value, "itself as a part");
+      const Buffer& whole = buffer(*owner->parent);
+      const std::int64_t end = std::int64_t{owner->parent_channel} + owner->channels;
+      if (owner->height != whole.height || owner->width != whole.width || owner->grid != whole.grid ||
+          owner->parent_channel < 0 || end > whole.channels) {
+        refuse_buffer(value, "a size or grid that does not fit the concatenation it is a part of");
+      }
+      if (std::int64_t{owner->parent_channel} * owner->grid.bits % 8 != 0) {
+        refuse_buffer(value, "a first channel in its concatenation that does not start at a byte");
+      }
+      owner = &whole;
+    }
+    const std::int64_t stride = runtime::pixel_bytes(owner->channels, owner->grid.bits);
+    if (stride > longest_side)
+      refuse_buffer(value, fmt::format("{} bytes per pixel; at most {}", stride, longest_side));
+    if (std::int64_t{value.height} * value.width * stride > most_elements) refuse_buffer(value, "more than 256 MB");
+  }
+
+  void check_preprocessing() const {
+    const auto channels = static_cast<std::size_t>(buffer(program_.input).channels);
+    const auto finite = [](float x) { return std::isfinite(x); };
+    for (const std::vector<float>* numbers : {&program_.preprocessing.mean, &program_.preprocessing.deviation}) {
+      if ((!numbers->empty() && numbers->size() != channels) || !std::ranges::all_of(*numbers, finite)) {
+        throw bad_input("{}: the preprocessing needs a finite number per channel of the input, which has {}", source_,
+                        channels);
+      }
+    }
+    if (std::ranges::count(program_.preprocessing.deviation, 0.0F) != 0) {
+      throw bad_input("{}: the preprocessing divides by a deviation of 0", source_);
+    }
+  }
+
+  void check_plan() const {
+    for (const LayerPlan& layer : program_.plan.layers) {
+      const int a = layer.activation_bits;
+      if (layer.filters < 0 || layer.weight_bits < 2 || layer.weight_bits > 16 ||
+          (a != 2 && a != 4 && a != 8 && a != 16)) {
+        throw bad_input("{}: the plan of layer '{}' has {} filters, {} weight bits and {} activation bits", source_,
+                        layer.layer, layer.filters, layer.weight_bits, a);
+      }
+    }
+  }
+
+  /// The outermost buffer that holds the value, and the value's first channel there.
+  std::pair<BufferId, std::int64_t> place(BufferId id) const {
+    std::int64_t channel = 0;
+    for (; buffer(id).parent.has_value(); id = *buffer(id).parent) channel += buffer(id).parent_channel;
+    return {id, channel};
+  }
+
+  /// Which channels of the outermost buffer are written.
+  std::span<char> channels(BufferId id) {
+    const auto [owner, first] = place(id);
+    std::vector<char>& all = written_[static_cast<std::size_t>(owner)];
+    all.resize(static_cast<std::size_t>(buffer(owner).channels));
+    return std::span(all).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(buffer(id).channels));
+  }
+  void write(BufferId id, const std::string& where) {
+    for (char& channel : channels(id)) {
+      if (std::exchange(channel, 1) != 0) {
+        throw bad_input("{}: {} writes value '{}', part of which is written before", source_, where, buffer(id).name);
+      }
+    }
+  }
+  bool is_written(BufferId id) { return std::ranges::count(channels(id), 0) == 0; }
+
+  [[noreturn]] void refuse(const Step& step, const std::string& what) const {
+    throw bad_input("{}: step '{}' has {}", source_, step.name, what);
+  }
+  void require(bool holds, const Step& step, const char* what) const {
+    if (!holds) refuse(step, what);
+  }
+
+  const Buffer& input(const Step& step, std::size_t index = 0) const { return buffer(step.inputs[index]); }
+  const Buffer& output(const Step& step) const { return buffer(step.output); }
+
+  void check_images(const Step& step, const runtime::Image& from, const runtime::Image& to) const {
+    require(same_image(from, image_of(program_, step.inputs[0])) && same_image(to, image_of(program_, step.output)),
+            step, "a description that does not fit its values");
+  }
+
+  void check_output_range(const Step& step, std::int32_t low, std::int32_t high) const {
+    const ActivationGrid& grid = output(step).grid;
+    require(grid.minimum() <= low && low <= high && high <= grid.maximum(), step,
+            "an output range outside of the output's grid");
+  }
+
+  /// `bound` is the largest magnitude before the shift.
+  void check_shift(const Step& step, std::int64_t bound, int shift) const {
+    require(shift >= 0 && shift <= 30, step, "a shift that is not within 0 to 30");
+    require(bound <= most_accumulated >> shift, step, "sums that could overflow 32 bits");
+  }
+
+  void check_window(const Step& step, const runtime::Window& w) const {
+    const auto positive = {w.kernel_height,  w.kernel_width,  w.stride_rows,
+                           w.stride_columns, w.dilation_rows, w.dilation_columns};
+    require(std::ranges::all_of(positive, [](int x) { return x >= 1; }) && w.pad_top >= 0 && w.pad_left >= 0, step,
+            "a window with a side, stride or dilation below 1 or a negative pad");
+    const auto padded = [](std::int64_t outputs, std::int64_t kernel, std::int64_t stride, std::int64_t dilation) {
+      return (outputs - 1) * stride + (kernel - 1) * dilation + 1;
+    };
+    const std::int64_t rows = padded(output(step).height, w.kernel_height, w.stride_rows, w.dilation_rows);
+    const std::int64_t columns = padded(output(step).width, w.kernel_width, w.stride_columns, w.dilation_columns);
+    require(rows <= 65536 && columns <= 65536 && rows * columns * input(step).channels <= most_elements, step,
+            "a window that reaches too far");
+  }
+
+  void check(const Step& step, const ConvolutionStep& s) const {
+    const runtime::Convolution& c = s.convolution;
+    check_images(step, c.input, c.output);
+    check_window(step, c.window);
+    check_output_range(step, c.output_minimum, c.output_maximum);
+    require(c.weight_bits >= 2 && c.weight_bits <= 8, step, "weights that do not have 2 to 8 bits");
+    require(c.groups >= 1 && input(step).channels % c.groups == 0 && output(step).channels % c.groups == 0, step,
+            "groups that do not divide its channels");
+    const auto outputs = static_cast<std::size_t>(output(step).channels);
+    const std::int64_t filter_size =
+        std::int64_t{c.window.kernel_height} * c.window.kernel_width * (input(step).channels / c.groups);
+    require(std::ssize(s.weights) == filter_size * output(step).channels && s.bias.size() == outputs &&
+                s.multiplier.size() == outputs &&
+                (s.padding_value.empty() || std::ssize(s.padding_value) == input(step).channels),
+            step, "a wrong number of constants");
+    const int limit = 1 << (c.weight_bits - 1);
+    std::int64_t largest = largest_magnitude(input(step).grid);
+    for (const std::int16_t value : s.padding_value) largest = std::max<std::int64_t>(largest, std::abs(value));
+    auto weight = s.weights.begin();
+    for (std::size_t o = 0; o < outputs; ++o) {
+      std::int64_t sum = 0;
+      for (std::int64_t i = 0; i < filter_size; ++i, ++weight) {
+        require(*weight >= -limit && *weight < limit, step, "a weight that its bits cannot hold");
+        sum += std::abs(*weight);
+      }
+      check_shift(step, sum * largest + std::abs(std::int64_t{s.bias[o]}), c.shift);
+    }
+  }
+
+  void check(const Step& step, const MaxPoolStep& s) const {
+    check_images(step, s.pool.input, s.pool.output);
+    check_window(step, s.pool.window);
+    check_output_range(step, s.pool.output_minimum, s.pool.output_maximum);
+    require(input(step).channels == output(step).channels && same_format(input(step).grid, output(step).grid), step,
+            "an output unlike its input");
+  }
+
+  void check(const Step& step, const AveragePoolStep& s) const {
+    check_images(step, s.pool.input, s.pool.output);
+    check_window(step, s.pool.window);
+    check_output_range(step, s.pool.output_minimum, s.pool.output_maximum);
+    require(input(step).channels == output(step).channels, step, "an output unlike its input");
+    const std::int64_t count = std::int64_t{s.pool.window.kernel_height} * s.pool.window.kernel_width;
+    require(std::ssize(s.multiplier) == (s.pool.fixed_divisor ? 1 : count), step, "a wrong number of constants");
+    check_shift(step, count * largest_magnitude(input(step).grid), s.pool.shift);
+  }
+
+  /// Output and first input of the same shape, the second too or a single pixel.
+  void check_shapes(const Step& step) const {
+    const Buffer& to = output(step);
+    for (std::size_t i = 0; i < step.inputs.size(); ++i) {
+      const Buffer& from = input(step, i);
+      const bool same = from.height == to.height && from.width == to.width;
+      const bool pixel = i == 1 && from.height == 1 && from.width == 1;
+      require(from.channels == to.channels && (same || pixel), step, "values of different shapes");
+    }
+  }
+
+  void check(const Step& step, const AdditionStep& s) const {
+    const runtime::Addition& a = s.addition;
+    check_images(step, a.a, a.output);
+    require(same_image(a.b, image_of(program_, step.inputs[1])), step, "a description that does not fit its values");
+    check_shapes(step);
+    check_output_range(step, a.output_minimum, a.output_maximum);
+    require(a.shift >= 1 && a.shift <= 30, step, "a shift that is not within 1 to 30");
+    const std::int64_t bound = largest_magnitude(input(step).grid) * std::abs(std::int64_t{a.multiplier_a}) +
+                               largest_magnitude(input(step, 1).grid) * std::abs(std::int64_t{a.multiplier_b}) +
+                               (std::int64_t{1} << (a.shift - 1));
+    check_shift(step, bound, 0);
+  }
+
+  void check(const Step& step, const MultiplicationStep& s) const {
+    const runtime::Multiplication& m = s.multiplication;
+    check_images(step, m.a, m.output);
+    require(same_image(m.b, image_of(program_, step.inputs[1])), step, "a description that does not fit its values");
+    check_shapes(step);
+    check_output_range(step, m.output_minimum, m.output_maximum);
+    check_shift(step, largest_magnitude(input(step).grid) * largest_magnitude(input(step, 1).grid), m.shift);
+  }
+
+  void check(const Step& step, const LookupStep& s) const {
+    check_images(step, s.lookup.input, s.lookup.output);
+    check_shapes(step);
+    require(input(step).grid.bits <= 8, step, "a table for an input of more than 8 bits");
+    require(std::ssize(s.table) == std::int64_t{1} << input(step).grid.bits, step, "a wrong number of constants");
+    const auto [low, high] = std::ranges::minmax(s.table);
+    check_output_range(step, low, high);
+  }
+
+  void check(const Step& step, const RescaleStep& s) const {
+    check_images(step, s.rescale.input, s.rescale.output);
+    check_shapes(step);
+    check_output_range(step, s.rescale.output_minimum, s.rescale.output_maximum);
+    if (s.rescale.multiplier == 0) {
+      require(same_format(input(step).grid, output(step).grid), step, "a copy to another format");
+    }
+    check_shift(step, largest_magnitude(input(step).grid), s.rescale.shift);
+  }
+
+  const Program& program_;
+  const std::string& source_;
+  std::vector<std::vector<char>> written_;  // by outermost buffer, per channel
+};
+
+}  // namespace
+
+void check_program(const Program& program, const std::string& source) { Check(program, source).run(); }
+
+void check_values(const Program& program, const std::string& source) { Check(program, source).values(); }
+
+}  // namespace trimtab
