@@ -6,9 +6,10 @@
 #include <cmath>
 #include <limits>
 
+#include "../graph/random_graph.h"
+#include "../graph/reference.h"
 #include "base/error.h"
 #include "graphs.h"
-#include "reference.h"
 
 namespace trimtab {
 namespace {
@@ -17,24 +18,23 @@ using test::GraphMaker;
 using test::random_conv;
 using test::random_normalization;
 using test::random_tensor;
-using test::run_reference;
 
 /// The executor and the plain loops agree on three random samples.
 void expect_equal_to_reference(const Graph& graph, Random& random) {
   constexpr std::int64_t count = 3;
   const FloatNetwork network(graph, "cpu", 1);
   std::vector<float> inputs;
-  std::vector<double> expected;
+  std::vector<float> expected;
   for (std::int64_t i = 0; i < count; ++i) {
     const Tensor sample = random_tensor(graph.input_shape(), random, -2, 2);
     inputs.insert(inputs.end(), sample.data.begin(), sample.data.end());
-    const std::vector<double> output = run_reference(graph, sample.data);
+    const std::vector<float> output = reference::run(graph, sample.data);
     expected.insert(expected.end(), output.begin(), output.end());
   }
   const std::vector<float> outputs = network.run(inputs, count, 2);
   ASSERT_EQ(outputs.size(), expected.size());
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    ASSERT_NEAR(static_cast<double>(outputs[i]), expected[i], 1e-4 * (1 + std::abs(expected[i]))) << "output " << i;
+    ASSERT_NEAR(outputs[i], expected[i], 1e-4F * (1 + std::abs(expected[i]))) << "output " << i;
   }
 }
 
@@ -145,6 +145,14 @@ TEST(FloatNetwork, KeepsValuesThatAreStillRead) {
   const ValueId flat = maker.add(Reshape{{24 * 64}}, {all});
   maker.add(Linear{random_tensor({10, 24 * 64}, random, -0.1, 0.1), random_tensor({10}, random)}, {flat});
   expect_equal_to_reference(maker.graph(), random);
+}
+
+TEST(FloatNetwork, RunsRandomNetworksOfAllOperators) {
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    Random random(seed);
+    SCOPED_TRACE(seed);
+    expect_equal_to_reference(reference::random_graph(seed, 12), random);
+  }
 }
 
 TEST(FloatNetwork, NamesWrongInputs) {
