@@ -17,7 +17,8 @@ namespace trimtab {
 [[nodiscard]] Graph read_onnx(const std::filesystem::path& path);
 [[nodiscard]] Graph parse_onnx(std::span<const std::uint8_t> bytes, const std::string& name);
 
-/// Writes the graph as ONNX, opset 13, batch dimension "N" free.
+/// Writes the graph as ONNX, opset 10 (which OpenCV 4.6 reads too), batch dimension "N" free. Throws Error (bad input)
+/// where the graph is not valid.
 void write_onnx(const Graph& graph, const std::filesystem::path& path);
 [[nodiscard]] std::vector<std::uint8_t> serialize_onnx(const Graph& graph);
 

@@ -13,7 +13,8 @@
 namespace trimtab {
 namespace {
 
-constexpr std::int64_t opset = 13;
+/// The newest in which Clip and Pad hold their numbers as attributes: OpenCV 4.6 reads no other Clip.
+constexpr std::int64_t opset = 10;
 
 static_assert(std::endian::native == std::endian::little, "raw_data is little-endian");
 
@@ -25,7 +26,7 @@ class Writer {
 
   [[nodiscard]] onnx::ModelProto write() {
     onnx::ModelProto model;
-    model.set_ir_version(7);  // the one that came with opset 13 (ONNX 1.8)
+    model.set_ir_version(5);  // the one that came with opset 10 (ONNX 1.5)
     model.set_producer_name("trimtab");
     model.set_producer_version(TRIMTAB_VERSION);
     model.add_opset_import()->set_version(opset);
@@ -77,9 +78,6 @@ class Writer {
   std::string add(const std::string& name, const Tensor& tensor) {
     return add_initializer(name, tensor.shape, tensor.data, onnx::TensorProto::FLOAT);
   }
-  std::string add(const std::string& name, float number) {
-    return add_initializer<float>(name, {}, {number}, onnx::TensorProto::FLOAT);
-  }
   std::string add(const std::string& name, const std::vector<std::int64_t>& numbers) {
     return add_initializer(name, {static_cast<std::int64_t>(numbers.size())}, numbers, onnx::TensorProto::INT64);
   }
@@ -90,6 +88,8 @@ class Writer {
     node.set_op_type(type);
     return node;
   }
+  [[nodiscard]] onnx::NodeProto& last_node() { return *proto_->mutable_node(proto_->node_size() - 1); }
+
   /// The node that computes `node`'s output of its inputs.
   onnx::NodeProto& whole(const Node& node, const char* type) {
     onnx::NodeProto& made = add_node(node.name, type);
@@ -103,7 +103,7 @@ class Writer {
     onnx::NodeProto& made = add_node(node.name + suffix, type);
     made.add_input(input);
     if (!constant.empty()) made.add_input(constant);
-    made.add_output(unique(node.name + suffix + "_output"));
+    made.add_output(unique(node.name + suffix + "/output"));
     return made.output(0);
   }
 
@@ -120,7 +120,7 @@ class Writer {
   static void set(onnx::NodeProto& node, const char* name, float number) {
     attribute(node, name, onnx::AttributeProto::FLOAT).set_f(number);
   }
-  static void set(onnx::NodeProto& node, const char* name, std::initializer_list<std::int64_t> numbers) {
+  static void set(onnx::NodeProto& node, const char* name, const std::vector<std::int64_t>& numbers) {
     auto& made = attribute(node, name, onnx::AttributeProto::INTS);
     for (const std::int64_t number : numbers) made.add_ints(number);
   }
@@ -149,12 +149,12 @@ class Writer {
                    [&](const Sigmoid&) { whole(node, "Sigmoid"); },
                    [&](const Pool& op) { write(node, op); },
                    [&](const GlobalAveragePool& op) { write(node, op); },
-                   [&](const Add&) { whole(node, "Add"); },
-                   [&](const Mul&) { whole(node, "Mul"); },
+                   [&](const Add&) { write_both(node, "Add"); },
+                   [&](const Mul&) { write_both(node, "Mul"); },
                    [&](const Concat&) { set(whole(node, "Concat"), "axis", std::int64_t{1}); },
                    [&](const Reshape& op) { write(node, op); },
                    [&](const Pad& op) { write(node, op); },
-                   [&](const Softmax&) { set(whole(node, "Softmax"), "axis", std::int64_t{1}); },
+                   [&](const Softmax&) { write_softmax(node); },
                },
                node.op);
   }
@@ -235,16 +235,40 @@ class Writer {
 
   void write(const Node& node, const Clip& op) {
     onnx::NodeProto& made = whole(node, "Clip");
-    made.add_input(std::isinf(op.low) ? "" : add(node.name + ".min", op.low));
-    if (!std::isinf(op.high)) made.add_input(add(node.name + ".max", op.high));
+    if (!std::isinf(op.low)) set(made, "min", op.low);
+    if (!std::isinf(op.high)) set(made, "max", op.high);
+  }
+
+  /// Until opset 13 a Softmax is over all dimensions from its axis on, so the channels must be the last.
+  void write_softmax(const Node& node) {
+    const Shape& shape = graph_.shape_of(node.output);
+    if (element_count(shape) == shape[0]) {
+      set(whole(node, "Softmax"), "axis", std::int64_t{1});
+      return;
+    }
+    const auto last = static_cast<std::int64_t>(shape.size());
+    std::vector<std::int64_t> forth{0};
+    std::vector<std::int64_t> back{0, last};
+    for (std::int64_t axis = 2; axis <= last; ++axis) {
+      forth.push_back(axis);
+      back.push_back(axis - 1);
+    }
+    forth.push_back(1);
+    const std::string turned = step(node, "Transpose", "/channels_last", name_of(node.inputs[0]), "");
+    set(last_node(), "perm", forth);
+    const std::string result = step(node, "Softmax", "", turned, "");
+    set(last_node(), "axis", last);
+    onnx::NodeProto& made = add_node(node.name + "/channels_first", "Transpose");
+    made.add_input(result);
+    made.add_output(name_of(node.output));
+    set(made, "perm", back);
   }
 
   /// HardSwish came with opset 14.
   void write_hard_swish(const Node& node) {
     const std::string gate = step(node, "HardSigmoid", "/gate", name_of(node.inputs[0]), "");
-    onnx::NodeProto& sigmoid = *proto_->mutable_node(proto_->node_size() - 1);
-    set(sigmoid, "alpha", 1.0F / 6);
-    set(sigmoid, "beta", 0.5F);
+    set(last_node(), "alpha", 1.0F / 6);
+    set(last_node(), "beta", 0.5F);
     whole(node, "Mul").add_input(gate);
   }
 
@@ -260,11 +284,19 @@ class Writer {
   void write(const Node& node, const GlobalAveragePool& op) {
     if (op.keep_dimensions) {
       whole(node, "GlobalAveragePool");
-    } else {
-      onnx::NodeProto& made = whole(node, "ReduceMean");
-      set(made, "axes", {2, 3});
-      set(made, "keepdims", std::int64_t{0});
+      return;
     }
+    const std::string mean = step(node, "GlobalAveragePool", "", name_of(node.inputs[0]), "");
+    onnx::NodeProto& made = add_node(node.name + "/flatten", "Flatten");
+    made.add_input(mean);
+    made.add_output(name_of(node.output));
+    set(made, "axis", std::int64_t{1});
+  }
+
+  /// The operand that is broadcast comes second: OpenCV wants it there.
+  void write_both(const Node& node, const char* type) {
+    onnx::NodeProto& made = whole(node, type);
+    if (graph_.shape_of(node.inputs[0]) != graph_.shape_of(node.output)) made.mutable_input()->SwapElements(0, 1);
   }
 
   void write(const Node& node, const Reshape& op) {
@@ -280,8 +312,8 @@ class Writer {
   void write(const Node& node, const Pad& op) {
     onnx::NodeProto& made = whole(node, "Pad");
     const auto [top, left, bottom, right] = op.padding;
-    made.add_input(add(node.name + ".pads", std::vector<std::int64_t>{0, 0, top, left, 0, 0, bottom, right}));
-    made.add_input(add(node.name + ".value", op.value));
+    set(made, "pads", {0, 0, top, left, 0, 0, bottom, right});
+    set(made, "value", op.value);
   }
 
   const Graph& graph_;
