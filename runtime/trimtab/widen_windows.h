@@ -4,56 +4,47 @@
 // k (kernel row, kernel column, input channel of the group) of pixel p. Padding is filled in, so that a kernel's inner
 // loop knows no borders and no formats.
 
+#include "trimtab/interleave_m3.h"
 #include "trimtab/operators.h"
 
 namespace trimtab::runtime {
 
-namespace detail {
-
-/// `count` channels of a pixel, or of neighbouring pixels without gaps where they take 8 bits, to every fourth word.
-inline int32_t* widen(const uint8_t* pixel, int32_t first_channel, int32_t count, ActivationFormat format,
-                      int32_t* words) {
-  if (format.bits == 8) {
-    const uint8_t* source = pixel + first_channel;
-    const uint8_t* const end = source + count;
-    if (format.is_signed) {
-      for (; end - source >= 4; source += 4, words += 16) {
-        words[0] = static_cast<int8_t>(source[0]);
-        words[4] = static_cast<int8_t>(source[1]);
-        words[8] = static_cast<int8_t>(source[2]);
-        words[12] = static_cast<int8_t>(source[3]);
-      }
-      for (; source != end; ++source, words += 4) *words = static_cast<int8_t>(*source);
-    } else {
-      for (; end - source >= 4; source += 4, words += 16) {
-        words[0] = source[0];
-        words[4] = source[1];
-        words[8] = source[2];
-        words[12] = source[3];
-      }
-      for (; source != end; ++source, words += 4) *words = *source;
-    }
-    return words;
-  }
-  for (int32_t k = 0; k < count; ++k, words += 4) *words = load_activation(pixel, first_channel + k, format);
-  return words;
-}
-
-}  // namespace detail
-
 /// Walks over the windows of all output pixels, row by row, four at a time.
 class WindowWidener {
  public:
-  WindowWidener(const Convolution& step, const uint8_t* input, int32_t first_channel)
-      : step_(step), input_(input), first_channel_(first_channel), channels_(step.input.channels / step.groups) {
-    whole_rows_ = step.window.dilation_columns == 1 && step.groups == 1 && step.input.format.bits == 8 &&
-                  step.input.pixel_stride == step.input.channels;
+  /// Bytes of scratch memory: a pixel of padding.
+  static constexpr int32_t scratch_bytes(const Convolution& step) {
+    return (step.input.channels / step.groups + 7) / 8 * 8;
+  }
+
+  WindowWidener(const Convolution& step, const uint8_t* input, int32_t first_channel, uint8_t* scratch)
+      : step_(step),
+        input_(input),
+        padding_(scratch),
+        first_channel_(first_channel),
+        channels_(step.input.channels / step.groups) {
+    are_bytes_ = step.input.format.bits == 8;
+    for (int32_t k = 0; k < channels_; ++k) {
+      const int32_t value = padding_of(k);
+      scratch[k] = static_cast<uint8_t>(value);
+      const int32_t kept = step.input.format.is_signed ? static_cast<int8_t>(value) : static_cast<uint8_t>(value);
+      if (kept != value) are_bytes_ = false;
+    }
   }
 
   /// Fills `words` for the next four pixels; beyond the last pixel it is repeated.
   void widen_four(int32_t* words) {
+    const Window& window = step_.window;
+    int32_t rows[4];
+    int32_t columns[4];
+    const int32_t last_row = (window.kernel_height - 1) * window.dilation_rows;
+    const int32_t last_column = (window.kernel_width - 1) * window.dilation_columns;
+    bool inside = true;
     for (int32_t p = 0; p < 4; ++p) {
-      widen_one(words + p);
+      rows[p] = y_ * window.stride_rows - window.pad_top;
+      columns[p] = x_ * window.stride_columns - window.pad_left;
+      inside = inside && rows[p] >= 0 && columns[p] >= 0 && rows[p] + last_row < step_.input.height &&
+               columns[p] + last_column < step_.input.width;
       if (x_ + 1 < step_.output.width) {
         ++x_;
       } else if (y_ + 1 < step_.output.height) {
@@ -61,46 +52,84 @@ class WindowWidener {
         ++y_;
       }
     }
+    if (!are_bytes_) {
+      for (int32_t p = 0; p < 4; ++p) widen_any(rows[p], columns[p], words + p);
+    } else if (step_.input.format.is_signed) {
+      widen_bytes<true>(rows, columns, inside, words);
+    } else {
+      widen_bytes<false>(rows, columns, inside, words);
+    }
   }
 
  private:
-  void widen_one(int32_t* words) const {
+  int32_t padding_of(int32_t k) const {
+    return step_.padding_value == nullptr ? 0 : step_.padding_value[first_channel_ + k];
+  }
+
+  const uint8_t* pixel(int32_t row, int32_t column) const {
+    return input_ + (row * step_.input.width + column) * step_.input.pixel_stride;
+  }
+
+  /// Pixels of 8 bits.
+  template <bool is_signed>
+  void widen_bytes(const int32_t (&rows)[4], const int32_t (&columns)[4], bool inside, int32_t* words) const {
     const Window& window = step_.window;
     const Image& image = step_.input;
-    const int32_t first_row = y_ * window.stride_rows - window.pad_top;
-    const int32_t first_column = x_ * window.stride_columns - window.pad_left;
-    const bool inside = first_column >= 0 && first_column + window.kernel_width <= image.width;
-    for (int32_t i = 0, row = first_row; i < window.kernel_height; ++i, row += window.dilation_rows) {
-      if (row < 0 || row >= image.height) {
-        for (int32_t j = 0; j < window.kernel_width; ++j) words = pad(words);
-        continue;
+    const uint8_t* places[4];
+    if (inside) {
+      for (int32_t p = 0; p < 4; ++p) places[p] = pixel(rows[p], columns[p]) + first_channel_;
+      // neighbouring pixels without gaps are one run
+      const bool whole = window.dilation_columns == 1 && image.pixel_stride == channels_;
+      const int32_t run = whole ? window.kernel_width * channels_ : channels_;
+      const int32_t runs = whole ? 1 : window.kernel_width;
+      const int32_t column_step = window.dilation_columns * image.pixel_stride;
+      const int32_t row_step = window.dilation_rows * image.width * image.pixel_stride - runs * column_step;
+      for (int32_t i = 0; i < window.kernel_height; ++i) {
+        for (int32_t j = 0; j < runs; ++j) {
+          words = detail::interleave_four<is_signed>(places, run, words);
+          for (const uint8_t*& place : places) place += column_step;
+        }
+        for (const uint8_t*& place : places) place += row_step;
       }
-      const uint8_t* const pixels = input_ + row * image.width * image.pixel_stride;
-      if (whole_rows_ && inside) {
-        words = detail::widen(pixels + first_column * image.pixel_stride, 0, window.kernel_width * channels_,
-                              image.format, words);
-        continue;
-      }
-      for (int32_t j = 0, column = first_column; j < window.kernel_width; ++j, column += window.dilation_columns) {
-        words = column < 0 || column >= image.width ? pad(words)
-                                                    : detail::widen(pixels + column * image.pixel_stride,
-                                                                    first_channel_, channels_, image.format, words);
+      return;
+    }
+    for (int32_t i = 0, down = 0; i < window.kernel_height; ++i, down += window.dilation_rows) {
+      for (int32_t j = 0, right = 0; j < window.kernel_width; ++j, right += window.dilation_columns) {
+        for (int32_t p = 0; p < 4; ++p) {
+          const int32_t row = rows[p] + down;
+          const int32_t column = columns[p] + right;
+          places[p] = row >= 0 && row < image.height && column >= 0 && column < image.width
+                          ? pixel(row, column) + first_channel_
+                          : padding_;
+        }
+        words = detail::interleave_four<is_signed>(places, channels_, words);
       }
     }
   }
 
-  int32_t* pad(int32_t* words) const {
-    for (int32_t k = 0; k < channels_; ++k, words += 4) {
-      *words = step_.padding_value == nullptr ? 0 : step_.padding_value[first_channel_ + k];
+  /// A pixel of any format.
+  void widen_any(int32_t first_row, int32_t first_column, int32_t* words) const {
+    const Window& window = step_.window;
+    for (int32_t i = 0, row = first_row; i < window.kernel_height; ++i, row += window.dilation_rows) {
+      for (int32_t j = 0, column = first_column; j < window.kernel_width; ++j, column += window.dilation_columns) {
+        if (row < 0 || row >= step_.input.height || column < 0 || column >= step_.input.width) {
+          for (int32_t k = 0; k < channels_; ++k, words += 4) *words = padding_of(k);
+        } else {
+          const uint8_t* const at = pixel(row, column);
+          for (int32_t k = 0; k < channels_; ++k, words += 4) {
+            *words = load_activation(at, first_channel_ + k, step_.input.format);
+          }
+        }
+      }
     }
-    return words;
   }
 
   const Convolution& step_;
   const uint8_t* input_;
+  const uint8_t* padding_;
   int32_t first_channel_;
   int32_t channels_;
-  bool whole_rows_;
+  bool are_bytes_;  // the input, and the values of its padding
   int32_t y_ = 0;
   int32_t x_ = 0;
 };

@@ -102,9 +102,10 @@ BuildResult build_firmware(const FirmwareSources& sources, const Target& target,
   };
   add(core_flags(target));
   add(compile_flags(optimize));
+  // first the sources' own copies of the runtime's headers: #pragma once does not see that they are the same
+  for (const fs::path& directory : sources.include_directories) command.push_back("-I" + directory.string());
   add({"-I" + runtime_directory().string(), "-I" + firmware.string(),
        "-DTRIMTAB_BOARD_" + macro_of(target.emulated_board)});
-  for (const fs::path& directory : sources.include_directories) command.push_back("-I" + directory.string());
   for (const std::string& definition : sources.definitions) command.push_back("-D" + definition);
   command.push_back((firmware / "startup.cpp").string());
   if (!sources.program_name.empty()) {

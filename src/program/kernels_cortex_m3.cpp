@@ -1,12 +1,14 @@
 // Kernels of cores that multiply and accumulate one product at a time: Cortex-M3, and M0+ with the same files compiled
 // without inline assembly.
 
+#include <algorithm>
 #include <string>
 
 #include "program/kernel_choices.h"
 #include "program/overlap.h"
 #include "program/pack.h"
 #include "trimtab/convolution_s32_4x2_m3.h"
+#include "trimtab/depthwise_8_plane_m3.h"
 
 namespace trimtab {
 namespace {
@@ -29,22 +31,86 @@ std::vector<std::uint8_t> pack_pairs(const ConvolutionStep& step, std::int64_t p
   return pack_filters(pairs, groups * group_pairs, step.convolution.weight_bits);
 }
 
-std::optional<Kernel> choose_convolution(const ConvolutionStep& step) {
+bool is_byte(const runtime::Image& image) { return image.format.bits == 8; }
+
+std::string sign_of(const runtime::Image& image) { return image.format.is_signed ? "s8" : "u8"; }
+
+/// One filter per channel, bytes in and out, and padding that the input's format can hold.
+bool is_depthwise_of_bytes(const ConvolutionStep& step) {
+  const runtime::Convolution& c = step.convolution;
+  const ActivationGrid grid{1, 8, c.input.format.is_signed};
+  return c.groups == c.input.channels && c.groups == c.output.channels && is_byte(c.input) && is_byte(c.output) &&
+         std::all_of(step.padding_value.begin(), step.padding_value.end(),
+                     [&](std::int16_t value) { return value >= grid.minimum() && value <= grid.maximum(); });
+}
+
+/// A single output whose window is the whole input, bytes without gaps.
+bool is_linear_of_bytes(const runtime::Convolution& c) {
+  return c.groups == 1 && c.output.height == 1 && c.output.width == 1 && c.window.kernel_height == c.input.height &&
+         c.window.kernel_width == c.input.width && c.window.dilation_rows == 1 && c.window.dilation_columns == 1 &&
+         c.window.pad_top == 0 && c.window.pad_left == 0 && is_byte(c.input) &&
+         (c.input.pixel_stride == c.input.channels || (c.input.height == 1 && c.input.width == 1));
+}
+
+Kernel choose_convolution(const ConvolutionStep& step) {
   const runtime::Convolution& c = step.convolution;
   Kernel kernel;
-  kernel.name = "convolution_s32_4x2_m3<" + std::to_string(c.weight_bits) + ">";
+  if (is_depthwise_of_bytes(step)) {
+    kernel.name = "depthwise_" + sign_of(c.input) + "_plane_m3";
+    kernel.header = "depthwise_8_plane_m3.h";
+    kernel.scratch_bytes = runtime::depthwise_8_plane_m3_scratch_bytes(c);
+    kernel.weights = pack_filters(step.weights, c.output.channels, c.weight_bits);
+    kernel.in_place = c.input.pixel_stride == c.output.pixel_stride &&
+                      c.output.height * c.output.width <= c.input.height * c.input.width;
+    kernel.reason = "one filter per channel: channel by channel in a plane";
+    return kernel;
+  }
+  const std::string bits = std::to_string(c.weight_bits);
+  kernel.weights = pack_pairs(step, runtime::convolution_s32_4x2_m3_padded_size(c));
+  if (is_linear_of_bytes(c)) {
+    kernel.name = "linear_8_w" + bits + "_1x2_m3";
+    kernel.header = "linear_8_1x2_m3.h";
+    kernel.reason = "a single output pixel";
+    return kernel;
+  }
+  kernel.name = "convolution_w" + bits + "_4x2_m3";
   kernel.header = "convolution_s32_4x2_m3.h";
   kernel.scratch_bytes = (runtime::convolution_s32_4x2_m3_scratch_bytes(c) + 7) / 8 * 8;
-  kernel.weights = pack_pairs(step, runtime::convolution_s32_4x2_m3_padded_size(c));
   if (c.groups == 1) kernel.overlap_lead_bytes = overlap_lead_bytes(c, 4);
   kernel.reason = "4 pixels x 2 channels share their loads";
   return kernel;
 }
 
+std::optional<Kernel> simple(std::string name, std::string header, bool in_place = false) {
+  Kernel kernel;
+  kernel.name = std::move(name);
+  kernel.header = std::move(header);
+  kernel.in_place = in_place;
+  kernel.reason = "bytes";
+  return kernel;
+}
+
+std::optional<Kernel> choose_addition(const runtime::Addition& step) {
+  const bool equal_size = step.a.height == step.b.height && step.a.width == step.b.width &&
+                          step.a.height == step.output.height && step.a.width == step.output.width;
+  if (!equal_size || !is_byte(step.a) || !is_byte(step.b) || !is_byte(step.output)) return std::nullopt;
+  return simple("addition_" + sign_of(step.a) + "_" + sign_of(step.b) + "_m3", "addition_8_m3.h",
+                step.a.pixel_stride == step.output.pixel_stride);
+}
+
 }  // namespace
 
 std::optional<Kernel> choose_cortex_m3_kernel(const Step& step, Optimize /*optimize*/) {
-  return std::visit(overloaded{[](const ConvolutionStep& s) { return choose_convolution(s); },
+  return std::visit(overloaded{[](const ConvolutionStep& s) { return std::optional(choose_convolution(s)); },
+                               [](const MaxPoolStep& s) {
+                                 return is_byte(s.pool.input) ? simple("max_pool_8_m3", "pool_8_m3.h") : std::nullopt;
+                               },
+                               [](const AveragePoolStep& s) {
+                                 return is_byte(s.pool.input)
+                                            ? simple("average_pool_" + sign_of(s.pool.input) + "_m3", "pool_8_m3.h")
+                                            : std::nullopt;
+                               },
+                               [](const AdditionStep& s) { return choose_addition(s.addition); },
                                [](const auto&) { return std::optional<Kernel>(); }},
                     step.operation);
 }

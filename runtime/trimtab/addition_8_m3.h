@@ -1,0 +1,76 @@
+#pragma once
+
+// Addition of images of bytes of equal size, for cores without SIMD. The output may lie where the first input lies.
+
+#include "trimtab/operators.h"
+
+namespace trimtab::runtime {
+
+namespace detail {
+
+template <typename A, typename B, typename Output>
+inline void addition_8(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
+  const int32_t multiplier_a = step.multiplier_a;
+  const int32_t multiplier_b = step.multiplier_b;
+  const int32_t shift = step.shift;
+  const int32_t half = 1 << (shift - 1);
+  constexpr bool is_signed = static_cast<Output>(-1) < 0;
+  const int32_t minimum = step.output_minimum;
+  const int32_t maximum = step.output_maximum;
+  const bool whole = minimum == (is_signed ? -128 : 0) && maximum == (is_signed ? 127 : 255);
+  int32_t pixels = step.output.height * step.output.width;
+  int32_t channels = step.output.channels;
+  if (step.a.pixel_stride == channels && step.b.pixel_stride == channels && step.output.pixel_stride == channels) {
+    channels *= pixels;  // without gaps: one long pixel
+    pixels = 1;
+  }
+  for (; pixels > 0; --pixels) {
+    const auto* left = reinterpret_cast<const A*>(a);
+    const auto* right = reinterpret_cast<const B*>(b);
+    const auto sum = [&](int32_t i) { return (left[i] * multiplier_a + right[i] * multiplier_b + half) >> shift; };
+    if (whole) {
+      const auto store = [&](int32_t i) {
+        output[i] = static_cast<uint8_t>(is_signed ? saturate(sum(i), -128, 127) : saturate(sum(i), 0, 255));
+      };
+      int32_t i = 0;
+      for (; i + 4 <= channels; i += 4) {
+        store(i);
+        store(i + 1);
+        store(i + 2);
+        store(i + 3);
+      }
+      for (; i < channels; ++i) store(i);
+    } else {
+      for (int32_t i = 0; i < channels; ++i) output[i] = static_cast<uint8_t>(saturate(sum(i), minimum, maximum));
+    }
+    a += step.a.pixel_stride;
+    b += step.b.pixel_stride;
+    output += step.output.pixel_stride;
+  }
+}
+
+template <typename A, typename B>
+inline void addition_8(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
+  if (step.output.format.is_signed) {
+    addition_8<A, B, int8_t>(step, a, b, output);
+  } else {
+    addition_8<A, B, uint8_t>(step, a, b, output);
+  }
+}
+
+}  // namespace detail
+
+inline void addition_u8_u8_m3(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
+  detail::addition_8<uint8_t, uint8_t>(step, a, b, output);
+}
+inline void addition_u8_s8_m3(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
+  detail::addition_8<uint8_t, int8_t>(step, a, b, output);
+}
+inline void addition_s8_u8_m3(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
+  detail::addition_8<int8_t, uint8_t>(step, a, b, output);
+}
+inline void addition_s8_s8_m3(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
+  detail::addition_8<int8_t, int8_t>(step, a, b, output);
+}
+
+}  // namespace trimtab::runtime

@@ -1,0 +1,190 @@
+#pragma once
+
+// The inner loops of convolution_s32_4x2_m3.h: filters two by two over the widened windows of four pixels.
+
+#include "trimtab/arithmetic.h"
+
+namespace trimtab::runtime::detail {
+
+/// What a run over `pairs` pairs of filters reads and writes; it moves weights, bias, multiplier, output and pairs on.
+struct FilterRun {
+  const int32_t* words;       // 0: word 4 * k + p is number k of pixel p
+  const int32_t* words_end;   // 4: a multiple of 16 words later
+  const int32_t* bias;        // 8
+  const int32_t* multiplier;  // 12
+  uint8_t* output;            // 16
+  int32_t stride;             // 20: bytes from one pixel of the output to the next
+  int32_t shift;              // 24
+  int32_t pairs;              // 28: > 0
+  const uint8_t* weights;     // 32
+};
+using RunFilters = void(FilterRun& run);
+
+/// What becomes of the eight sums of a pair: requantized and saturated to 0..255 or -128..127 at output[p * stride +
+/// c], or kept, as words, at output: word 4 * c + p.
+enum class FilterOutput { unsigned_bytes, signed_bytes, sums };
+
+#if defined(__ARM_ARCH_7M__)
+
+// One k: two activations at a time, r2 and r3; the weights of the two filters are in r12 and lr.
+#define TRIMTAB_PRODUCTS    \
+  "ldrd r2, r3, [r0], #8\n" \
+  "mla r4, r2, r12, r4\n"   \
+  "mla r8, r2, lr, r8\n"    \
+  "mla r5, r3, r12, r5\n"   \
+  "mla r9, r3, lr, r9\n"    \
+  "ldrd r2, r3, [r0], #8\n" \
+  "mla r6, r2, r12, r6\n"   \
+  "mla r10, r2, lr, r10\n"  \
+  "mla r7, r3, r12, r7\n"   \
+  "mla r11, r3, lr, r11\n"
+
+// The weights at bit `offset` of the bytes at r1 + `byte`.
+#define TRIMTAB_FIELDS(load, byte, offset, bits)           \
+  load " r12, [r1, #" #byte                                \
+       "]\n"                                               \
+       "sbfx lr, r12, #(" #offset " + " #bits "), #" #bits \
+       "\n"                                                \
+       "sbfx r12, r12, #" #offset ", #" #bits "\n" TRIMTAB_PRODUCTS
+
+#define TRIMTAB_BYTES "ldrsb r12, [r1], #1\n ldrsb lr, [r1], #1\n" TRIMTAB_PRODUCTS
+
+// One output: r0 shift, r1 address, r12 multiplier, lr stride.
+#define TRIMTAB_REQUANTIZE(sum, saturation)                                                        \
+  "lsls " sum ", r0\n mov r2, #0x80000000\n movs r3, #0\n smlal r2, r3, " sum ", r12\n" saturation \
+  " r3, #8, r3\n strb r3, [r1]\n add r1, lr\n"
+
+// The next multiplier, the address of its channel, stride and shift.
+#define TRIMTAB_NEXT_CHANNEL                                                       \
+  "ldr r0, [sp, #4]\n ldr r2, [r0, #12]\n ldr r12, [r2], #4\n str r2, [r0, #12]\n" \
+  "ldrd r1, lr, [r0, #16]\n adds r2, r1, #1\n str r2, [r0, #16]\n ldr r0, [r0, #24]\n"
+
+#define TRIMTAB_STORE(saturation)       \
+  TRIMTAB_NEXT_CHANNEL                  \
+  TRIMTAB_REQUANTIZE("r4", saturation)  \
+  TRIMTAB_REQUANTIZE("r5", saturation)  \
+  TRIMTAB_REQUANTIZE("r6", saturation)  \
+  TRIMTAB_REQUANTIZE("r7", saturation)  \
+  TRIMTAB_NEXT_CHANNEL                  \
+  TRIMTAB_REQUANTIZE("r8", saturation)  \
+  TRIMTAB_REQUANTIZE("r9", saturation)  \
+  TRIMTAB_REQUANTIZE("r10", saturation) \
+  TRIMTAB_REQUANTIZE("r11", saturation)
+
+// [sp] is the end of the words, [sp, #4] the run. Flags are free between the instructions of a block.
+#define TRIMTAB_RUN(products, store)                                                                          \
+  asm volatile(                                                                                               \
+      "ldrd r1, r3, [r0, #4]\n mov r2, r0\n push {r1, r2}\n ldr r1, [r0, #32]\n"                              \
+      "2:\n"                                                                                                  \
+      "ldr r2, [sp, #4]\n ldr r0, [r2]\n ldr r3, [r2, #8]\n ldrd r4, r8, [r3], #8\n str r3, [r2, #8]\n"       \
+      "mov r5, r4\n mov r6, r4\n mov r7, r4\n mov r9, r8\n mov r10, r8\n mov r11, r8\n"                       \
+      "1:\n" products                                                                                         \
+      "ldr r2, [sp]\n cmp r0, r2\n bne 1b\n"                                                                  \
+      "ldr r0, [sp, #4]\n str r1, [r0, #32]\n" store                                                          \
+      "ldr r0, [sp, #4]\n ldr r1, [r0, #32]\n ldr r3, [r0, #28]\n subs r3, #1\n str r3, [r0, #28]\n bne 2b\n" \
+      "add sp, #8\n"                                                                                          \
+      : "+r"(r0)                                                                                              \
+      :                                                                                                       \
+      : "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory")
+
+#define TRIMTAB_RUN_TO(products)                                                          \
+  if constexpr (kind == FilterOutput::unsigned_bytes) {                                   \
+    TRIMTAB_RUN(products, TRIMTAB_STORE("usat"));                                         \
+  } else if constexpr (kind == FilterOutput::signed_bytes) {                              \
+    TRIMTAB_RUN(products, TRIMTAB_STORE("ssat"));                                         \
+  } else {                                                                                \
+    TRIMTAB_RUN(products, "ldr r1, [r0, #16]\n stm r1!, {r4-r11}\n str r1, [r0, #16]\n"); \
+  }
+
+template <int bits, FilterOutput kind>
+__attribute__((noinline)) inline void run_filters_4x2(FilterRun& run) {
+  register FilterRun* r0 asm("r0") = &run;
+  if constexpr (bits == 8) {
+    TRIMTAB_RUN_TO(TRIMTAB_BYTES TRIMTAB_BYTES TRIMTAB_BYTES TRIMTAB_BYTES)
+  } else if constexpr (bits == 7) {
+    TRIMTAB_RUN_TO(TRIMTAB_FIELDS("ldrh", 0, 0, 7) TRIMTAB_FIELDS("ldr", 1, 6, 7) TRIMTAB_FIELDS("ldr", 3, 4, 7)
+                       TRIMTAB_FIELDS("ldrh", 5, 2, 7) "adds r1, #7\n")
+  } else if constexpr (bits == 6) {
+    TRIMTAB_RUN_TO(TRIMTAB_FIELDS("ldrh", 0, 0, 6) TRIMTAB_FIELDS("ldrh", 1, 4, 6) TRIMTAB_FIELDS("ldrh", 3, 0, 6)
+                       TRIMTAB_FIELDS("ldrh", 4, 4, 6) "adds r1, #6\n")
+  } else if constexpr (bits == 5) {
+    TRIMTAB_RUN_TO(TRIMTAB_FIELDS("ldrh", 0, 0, 5) TRIMTAB_FIELDS("ldrh", 1, 2, 5) TRIMTAB_FIELDS("ldrh", 2, 4, 5)
+                       TRIMTAB_FIELDS("ldrh", 3, 6, 5) "adds r1, #5\n")
+  } else if constexpr (bits == 4) {
+    TRIMTAB_RUN_TO(TRIMTAB_FIELDS("ldrb", 0, 0, 4) TRIMTAB_FIELDS("ldrb", 1, 0, 4) TRIMTAB_FIELDS("ldrb", 2, 0, 4)
+                       TRIMTAB_FIELDS("ldrb", 3, 0, 4) "adds r1, #4\n")
+  } else if constexpr (bits == 3) {
+    TRIMTAB_RUN_TO(TRIMTAB_FIELDS("ldrb", 0, 0, 3) TRIMTAB_FIELDS("ldrh", 0, 6, 3) TRIMTAB_FIELDS("ldrh", 1, 4, 3)
+                       TRIMTAB_FIELDS("ldrb", 2, 2, 3) "adds r1, #3\n")
+  } else {
+    static_assert(bits == 2, "weights have 2 to 8 bits");
+    TRIMTAB_RUN_TO(TRIMTAB_FIELDS("ldrb", 0, 0, 2) TRIMTAB_FIELDS("ldrb", 0, 4, 2) TRIMTAB_FIELDS("ldrb", 1, 0, 2)
+                       TRIMTAB_FIELDS("ldrb", 1, 4, 2) "adds r1, #2\n")
+  }
+}
+
+#undef TRIMTAB_RUN_TO
+#undef TRIMTAB_RUN
+#undef TRIMTAB_STORE
+#undef TRIMTAB_NEXT_CHANNEL
+#undef TRIMTAB_REQUANTIZE
+#undef TRIMTAB_BYTES
+#undef TRIMTAB_FIELDS
+#undef TRIMTAB_PRODUCTS
+
+#else
+
+/// Integer number `index` of a row of fields.
+template <int bits>
+inline int32_t load_field(const uint8_t* packed, int32_t index) {
+  if constexpr (bits == 8) return static_cast<int8_t>(packed[index]);
+  const int32_t bit = index * bits;
+  uint32_t held = packed[bit >> 3];
+  if ((bit & 7) + bits > 8) held |= static_cast<uint32_t>(packed[(bit >> 3) + 1]) << 8;
+  return static_cast<int32_t>(held << (32 - bits - (bit & 7))) >> (32 - bits);
+}
+
+/// One filter of the pair: the eight registers of Armv6-M hold four sums, two pointers, a weight and a product.
+template <int bits>
+inline void sum_filter_4x1(const int32_t* words, const int32_t* end, const uint8_t* weights, int32_t filter,
+                           int32_t bias, int32_t* sums) {
+  int32_t sum0 = bias;
+  int32_t sum1 = bias;
+  int32_t sum2 = bias;
+  int32_t sum3 = bias;
+  const auto add = [&](int32_t weight, const int32_t* quad) {
+    sum0 += quad[0] * weight;
+    sum1 += quad[1] * weight;
+    sum2 += quad[2] * weight;
+    sum3 += quad[3] * weight;
+  };
+  while (words != end) {
+    add(load_field<bits>(weights, filter), words);
+    add(load_field<bits>(weights, filter + 2), words + 4);
+    add(load_field<bits>(weights, filter + 4), words + 8);
+    add(load_field<bits>(weights, filter + 6), words + 12);
+    words += 16;
+    weights += bits;
+  }
+  sums[0] = sum0;
+  sums[1] = sum1;
+  sums[2] = sum2;
+  sums[3] = sum3;
+}
+
+template <int bits, FilterOutput kind>
+inline void run_filters_4x2(FilterRun& run) {
+  static_assert(kind == FilterOutput::sums, "the caller requantizes");
+  for (; run.pairs > 0; --run.pairs) {
+    auto* sums = reinterpret_cast<int32_t*>(run.output);
+    sum_filter_4x1<bits>(run.words, run.words_end, run.weights, 0, run.bias[0], sums);
+    sum_filter_4x1<bits>(run.words, run.words_end, run.weights, 1, run.bias[1], sums + 4);
+    run.weights += (run.words_end - run.words) / 16 * bits;
+    run.bias += 2;
+    run.output += 32;
+  }
+}
+
+#endif
+
+}  // namespace trimtab::runtime::detail
