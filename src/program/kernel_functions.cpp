@@ -7,6 +7,7 @@
 #include "trimtab/convolution_4x2_dsp.h"
 #include "trimtab/convolution_generic.h"
 #include "trimtab/convolution_s16_4x16_avx2.h"
+#include "trimtab/depthwise_1x4_dsp.h"
 #include "trimtab/depthwise_s16_1x16_avx2.h"
 #include "trimtab/elementwise_generic.h"
 #include "trimtab/elementwise_s16_1x16_avx2.h"
@@ -30,24 +31,45 @@ struct Entry {
       TRIMTAB_KERNEL(convolution_##format##_w6_4x2_dsp), TRIMTAB_KERNEL(convolution_##format##_w7_4x2_dsp), \
       TRIMTAB_KERNEL(convolution_##format##_w8_4x2_dsp)
 
+#define TRIMTAB_DEPTHWISE_1X4_DSP(format)                                                                 \
+  TRIMTAB_KERNEL(depthwise_3x3s1_##format##_1x4_dsp), TRIMTAB_KERNEL(depthwise_3x3s2_##format##_1x4_dsp), \
+      TRIMTAB_KERNEL(depthwise_##format##_1x4_dsp)
+
 const Entry kernels[] = {
     // the DSP extension's, which run everywhere
-    TRIMTAB_CONVOLUTIONS_4X2_DSP(u8),          TRIMTAB_CONVOLUTIONS_4X2_DSP(s8),
-    TRIMTAB_CONVOLUTIONS_4X2_DSP(u4),          TRIMTAB_CONVOLUTIONS_4X2_DSP(s4),
-    TRIMTAB_CONVOLUTIONS_4X2_DSP(u2),          TRIMTAB_CONVOLUTIONS_4X2_DSP(s2),
-    TRIMTAB_KERNEL(convolution_generic),       TRIMTAB_KERNEL(max_pool_generic),
-    TRIMTAB_KERNEL(average_pool_generic),      TRIMTAB_KERNEL(addition_generic),
-    TRIMTAB_KERNEL(multiplication_generic),    TRIMTAB_KERNEL(lookup_generic),
+    TRIMTAB_CONVOLUTIONS_4X2_DSP(u8),
+    TRIMTAB_CONVOLUTIONS_4X2_DSP(s8),
+    TRIMTAB_CONVOLUTIONS_4X2_DSP(u4),
+    TRIMTAB_CONVOLUTIONS_4X2_DSP(s4),
+    TRIMTAB_CONVOLUTIONS_4X2_DSP(u2),
+    TRIMTAB_CONVOLUTIONS_4X2_DSP(s2),
+    TRIMTAB_DEPTHWISE_1X4_DSP(u8),
+    TRIMTAB_DEPTHWISE_1X4_DSP(s8),
+    TRIMTAB_DEPTHWISE_1X4_DSP(u4),
+    TRIMTAB_DEPTHWISE_1X4_DSP(s4),
+    TRIMTAB_DEPTHWISE_1X4_DSP(u2),
+    TRIMTAB_DEPTHWISE_1X4_DSP(s2),
+
+    TRIMTAB_KERNEL(convolution_generic),
+    TRIMTAB_KERNEL(max_pool_generic),
+    TRIMTAB_KERNEL(average_pool_generic),
+    TRIMTAB_KERNEL(addition_generic),
+    TRIMTAB_KERNEL(multiplication_generic),
+    TRIMTAB_KERNEL(lookup_generic),
     TRIMTAB_KERNEL(rescale_generic),
 #if defined(TRIMTAB_HAS_AVX2_KERNELS)
-    TRIMTAB_KERNEL(convolution_s16_4x16_avx2), TRIMTAB_KERNEL(depthwise_s16_1x16_avx2),
-    TRIMTAB_KERNEL(max_pool_s16_1x16_avx2),    TRIMTAB_KERNEL(average_pool_s16_1x16_avx2),
-    TRIMTAB_KERNEL(addition_s16_1x16_avx2),    TRIMTAB_KERNEL(multiplication_s16_1x16_avx2),
+    TRIMTAB_KERNEL(convolution_s16_4x16_avx2),
+    TRIMTAB_KERNEL(depthwise_s16_1x16_avx2),
+    TRIMTAB_KERNEL(max_pool_s16_1x16_avx2),
+    TRIMTAB_KERNEL(average_pool_s16_1x16_avx2),
+    TRIMTAB_KERNEL(addition_s16_1x16_avx2),
+    TRIMTAB_KERNEL(multiplication_s16_1x16_avx2),
     TRIMTAB_KERNEL(rescale_s16_1x16_avx2),
 #endif
 };
 
 #undef TRIMTAB_CONVOLUTIONS_4X2_DSP
+#undef TRIMTAB_DEPTHWISE_1X4_DSP
 #undef TRIMTAB_KERNEL
 
 }  // namespace

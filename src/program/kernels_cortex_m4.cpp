@@ -7,6 +7,7 @@
 #include "program/overlap.h"
 #include "program/pack.h"
 #include "trimtab/convolution_4x2_dsp.h"
+#include "trimtab/depthwise_1x4_dsp.h"
 
 namespace trimtab {
 namespace {
@@ -52,11 +53,38 @@ std::optional<Kernel> choose_convolution_4x2(const ConvolutionStep& step, std::i
   return kernel;
 }
 
+std::optional<Kernel> choose_depthwise_1x4(const ConvolutionStep& step, Optimize optimize, std::int64_t scratch_limit) {
+  const runtime::Convolution& c = step.convolution;
+  const runtime::Window& window = c.window;
+  const bool depthwise = c.groups == c.input.channels && c.groups == c.output.channels && c.groups > 1;
+  if (!depthwise || c.input.format.bits > 8 || window.kernel_width > 7 || window.stride_columns > 2 ||
+      window.dilation_rows != 1 || window.dilation_columns != 1) {
+    return std::nullopt;
+  }
+  // Few rows cost the moving of those that the next band needs as well, one or two instructions per output.
+  constexpr std::int32_t least = 4;
+  std::int32_t rows = c.output.height;
+  while (rows > least && align(runtime::depthwise_1x4_scratch_bytes(c, rows)) > scratch_limit) --rows;
+  const bool three = window.kernel_height == 3 && window.kernel_width == 3 && optimize == Optimize::speed;
+  Kernel kernel;
+  kernel.name = fmt::format("depthwise_{}{}_1x4_dsp", three ? fmt::format("3x3s{}_", window.stride_columns) : "",
+                            name_of(c.input.format));
+  kernel.header = "depthwise_1x4_dsp.h";
+  kernel.scratch_bytes = align(runtime::depthwise_1x4_scratch_bytes(c, rows));
+  kernel.weights = pack_depthwise_1x4(step, rows);
+  kernel.in_place = c.output.pixel_stride == c.input.pixel_stride && c.output.format.bits == c.input.format.bits &&
+                    c.output.width <= c.input.width && c.output.height <= c.input.height &&
+                    window.pad_top < window.kernel_height;
+  kernel.reason = fmt::format("depthwise: planes of four channels, {} of {} rows at a time", rows, c.output.height);
+  return kernel;
+}
+
 }  // namespace
 
-std::optional<Kernel> choose_cortex_m4_kernel(const Step& step, Optimize /*optimize*/, std::int64_t scratch_limit) {
+std::optional<Kernel> choose_cortex_m4_kernel(const Step& step, Optimize optimize, std::int64_t scratch_limit) {
   if (const auto* convolution = std::get_if<ConvolutionStep>(&step.operation)) {
-    return choose_convolution_4x2(*convolution, scratch_limit);
+    std::optional<Kernel> depthwise = choose_depthwise_1x4(*convolution, optimize, scratch_limit);
+    return depthwise.has_value() ? depthwise : choose_convolution_4x2(*convolution, scratch_limit);
   }
   return std::nullopt;
 }

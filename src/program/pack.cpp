@@ -85,6 +85,19 @@ std::vector<std::uint8_t> pack_convolution_4x2(const ConvolutionStep& step, std:
   return packed;
 }
 
+std::vector<std::uint8_t> pack_depthwise_1x4(const ConvolutionStep& step, std::int32_t rows_per_band) {
+  const std::span<const std::int8_t> weights(step.weights);
+  const std::size_t four = weights.size() / static_cast<std::size_t>(step.convolution.output.channels) * 4;
+  std::vector<std::uint8_t> packed;
+  append_word(packed, static_cast<std::uint32_t>(rows_per_band));
+  for (std::size_t first = 0; first < weights.size(); first += four) {
+    const auto channels = weights.subspan(first, std::min(four, weights.size() - first));
+    const std::vector<std::uint8_t> filters = pack_filters(channels, 1, step.convolution.weight_bits);
+    packed.insert(packed.end(), filters.begin(), filters.end());
+  }
+  return packed;
+}
+
 std::vector<std::uint8_t> pack_filters(std::span<const std::int8_t> weights, std::int64_t filters, int bits) {
   const auto size = static_cast<std::int32_t>(static_cast<std::int64_t>(weights.size()) / filters);
   const std::int64_t filter_bytes = runtime::packed_filter_bytes(size, bits);

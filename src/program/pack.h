@@ -17,4 +17,8 @@ namespace trimtab {
 [[nodiscard]] std::vector<std::uint8_t> pack_convolution_4x2(const ConvolutionStep& step,
                                                              std::int32_t filters_per_block);
 
+/// Packs a depthwise convolution as runtime/trimtab/depthwise_1x4_dsp.h reads it, making `rows_per_band` output rows at
+/// a time.
+[[nodiscard]] std::vector<std::uint8_t> pack_depthwise_1x4(const ConvolutionStep& step, std::int32_t rows_per_band);
+
 }  // namespace trimtab
