@@ -95,8 +95,8 @@ double Plant::advance(double seconds, const Load& load) {
     }
     energy += (load.fixed_w + s.leakage) * attempt + s.slope * (s.integral.dot(extended) + ambient_ * attempt);
     state_ = next.array() + ambient_;
-    if (!(state_(0) < 1000)) throw failure("the simulated temperature ran away past 1000 degrees");
     peak_ = std::max(peak_, state_(0));
+    if (!(state_(0) < 1000)) break;  // ran away; no chip is left to simulate
     left -= attempt;
     if (left < 1e-9 * seconds) break;
   }

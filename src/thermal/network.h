@@ -26,7 +26,8 @@ class Plant {
  public:
   Plant(const Network& network, const PowerModel& power, double other_w, double ambient_c, double start_c);
 
-  /// Goes on by `seconds` under `load`. Returns the energy that the cluster took, J.
+  /// Goes on by `seconds` under `load`. Returns the energy that the cluster took, J. Stops where thermal runaway has
+  /// passed 1000 degrees.
   double advance(double seconds, const Load& load);
 
   [[nodiscard]] double celsius() const { return state_(0); }  ///< node 0, what a sensor reads

@@ -36,6 +36,10 @@ Simulation simulate(const Soc& soc, const Cluster& cluster, const std::vector<Op
       next_sample += options.sample_s;
     }
     const double energy = plant.advance(period, points[point].load);
+    if (plant.celsius() > options.limit_c + 150) {
+      result.runaway = true;
+      break;
+    }
     if (plant.celsius() > options.limit_c) result.above_limit_s += period;
     if (!steady) continue;
     const double done = points[point].rate * (period - (changed ? std::min(cluster.transition_s, period) : 0.0));

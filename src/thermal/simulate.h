@@ -36,12 +36,13 @@ struct Simulation {
   double power_w = 0;        ///< of the cluster, steady
   double energy_j = 0;       ///< per inference, of the cluster, steady
   double above_limit_s = 0;  ///< time above the limit, over all the run
+  bool runaway = false;  ///< the temperature left every bound; the simulation stopped there
   double mean_mhz = 0;       ///< steady
   std::int64_t changes = 0;  ///< changes of the operating point, steady
   std::vector<Sample> samples;
 };
 
-/// Runs the policy over the points. Throws Error (failure) where the temperature runs away.
+/// Runs the policy over the points.
 [[nodiscard]] Simulation simulate(const Soc& soc, const Cluster& cluster, const std::vector<OperatingPoint>& points,
                                   Governor& governor, const SimulationOptions& options);
 
