@@ -11,5 +11,9 @@ namespace trimtab::cli {
 
 void add_train(CLI::App& app);
 void add_eval(CLI::App& app);
+void add_fit(CLI::App& app);
+void add_inspect(CLI::App& app);
+void add_data(CLI::App& app);
+void add_taxonomy(CLI::App& app);
 
 }  // namespace trimtab::cli

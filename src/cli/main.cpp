@@ -15,6 +15,10 @@ int main(int argc, char** argv) {
 
   trimtab::cli::add_train(app);
   trimtab::cli::add_eval(app);
+  trimtab::cli::add_fit(app);
+  trimtab::cli::add_inspect(app);
+  trimtab::cli::add_data(app);
+  trimtab::cli::add_taxonomy(app);
 
   try {
     app.parse(argc, argv);

@@ -61,8 +61,8 @@ class Fitting {
     FitResult result;
     result.network = quantize_post_training(prepared_, plan, samples_, options_.calibration);
     check_bounds(result.network);
-    if (options_.training.epochs > 0) {
-      tell(fmt::format("training under the plan for {} epochs", options_.training.epochs));
+    if (options_.train) {
+      tell(fmt::format("training under the plan for {} epochs", options_.training.training.epochs));
       result.network =
           train_quantized(prepared_, plan, samples_, preprocess_features(test_, preprocessing_), options_.training);
     }
@@ -167,7 +167,7 @@ class Fitting {
     result.top1 = evaluation.top1;
     result.top5 = evaluation.top5;
     result.samples = test_.size();
-    const std::vector<std::int64_t> before = predict(graph_, test_, preprocessing_, options_.threads);
+    const std::vector<std::int64_t> before = predict_float();
     std::int64_t right = 0;
     std::int64_t same = 0;
     for (std::size_t i = 0; i < before.size(); ++i) {
@@ -176,6 +176,27 @@ class Fitting {
     }
     result.top1_float = 100.0 * static_cast<double>(right) / static_cast<double>(before.size());
     result.agreement = 100.0 * static_cast<double>(same) / static_cast<double>(before.size());
+  }
+
+  /// The class that the float network gives every test sample.
+  [[nodiscard]] std::vector<std::int64_t> predict_float() const {
+    const FloatNetwork network(graph_, "auto", options_.threads);
+    const std::int64_t size = element_count(graph_.input_shape());
+    const std::int64_t outputs = element_count(graph_.output_shape());
+    constexpr std::int64_t chunk = 512;
+    std::vector<float> inputs;
+    std::vector<std::int64_t> classes;
+    for (std::int64_t first = 0; first < test_.size(); first += chunk) {
+      const std::int64_t count = std::min(chunk, test_.size() - first);
+      inputs.resize(static_cast<std::size_t>(count * size));
+      for (std::int64_t i = 0; i < count; ++i)
+        test_.read(first + i, preprocessing_,
+                   std::span(inputs).subspan(static_cast<std::size_t>(i * size), static_cast<std::size_t>(size)));
+      const std::vector<float> results = network.run(inputs, count);
+      for (auto row = results.begin(); row != results.end(); row += outputs)
+        classes.push_back(std::max_element(row, row + outputs) - row);
+    }
+    return classes;
   }
 
   void verify(FitResult& result) const {

@@ -30,7 +30,8 @@ struct FitOptions {
   int activation_bits = 8;
   std::optional<std::filesystem::path> plan_file;  ///< overrides the bits of the layers it names
   CalibrationOptions calibration;
-  QatOptions training;  ///< epochs 0: post-training quantization only
+  bool train = false;  ///< quantization-aware training, as `training` says; otherwise post-training quantization only
+  QatOptions training;
   Optimize optimize = Optimize::speed;
   std::int64_t verify_samples = 32;  ///< run in the emulator and compared bit for bit
   int threads = 0;
@@ -49,7 +50,7 @@ struct FitResult {
 };
 
 /// Turns a trained network into a program that runs on the target within the bounds: quantizes it, trains it further
-/// under the plan where options.training.epochs > 0, lowers, links, runs the image in the emulator, and compares every
+/// under the plan where options.train says so, lowers, links, runs the image in the emulator, and compares every
 /// number with the host's. `folder` receives the device sources and the image. Throws Error: (bad input) where a layer
 /// cannot be deployed or data do not fit; (bound not met), with the missing bytes and the nearest uniform setting that
 /// fits, before any training; (failure) where a single bit differs.
