@@ -1,0 +1,87 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/units.h"
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "graph/onnx.h"
+#include "graph/summary.h"
+
+namespace trimtab::cli {
+namespace {
+
+struct Options {
+  CommonOptions common;
+  std::filesystem::path model;
+};
+
+nlohmann::json to_json(const Graph& graph, const GraphSummary& summary) {
+  nlohmann::json layers = nlohmann::json::array();
+  for (const NodeSummary& node : summary.nodes) {
+    layers.push_back({{"name", node.name},
+                      {"operator", node.type},
+                      {"output_shape", node.output},
+                      {"parameters", node.parameters},
+                      {"macs", node.multiply_accumulates},
+                      {"weight_bytes", node.weight_bytes},
+                      {"activation_bytes", node.activation_bytes},
+                      {"live_bytes", node.live_bytes}});
+  }
+  return {{"name", graph.name},
+          {"input_shape", graph.input_shape()},
+          {"output_shape", graph.output_shape()},
+          {"layers", layers},
+          {"parameters", summary.parameters},
+          {"macs", summary.multiply_accumulates},
+          {"weight_bytes", summary.weight_bytes},
+          {"activation_bytes", summary.activation_bytes},
+          {"peak_ram_bytes", summary.peak_ram_bytes},
+          {"peak_ram_layer", summary.peak_node},
+          {"version", TRIMTAB_VERSION}};
+}
+
+void print(const Graph& graph, const GraphSummary& summary) {
+  std::size_t name = 4;
+  for (const NodeSummary& node : summary.nodes) name = std::max(name, node.name.size());
+  name = std::min<std::size_t>(name, 40);
+  fmt::print("{}: {} -> {}\n\n", graph.name, to_string(graph.input_shape()), to_string(graph.output_shape()));
+  constexpr auto row = "{:<{}}  {:<18}  {:>13}  {:>11}  {:>14}  {:>11}  {:>11}\n";
+  fmt::print(row, "name", name, "operator", "output", "parameters", "MACs", "weights", "activations");
+  for (const NodeSummary& node : summary.nodes) {
+    fmt::print(row, node.name, name, node.type, to_string(node.output), format_count(node.parameters),
+               format_count(node.multiply_accumulates), format_count(node.weight_bytes),
+               format_count(node.activation_bytes));
+  }
+  fmt::print(row, "total", name, "", "", format_count(summary.parameters), format_count(summary.multiply_accumulates),
+             format_count(summary.weight_bytes), format_count(summary.activation_bytes));
+  fmt::print("\nweights: bytes as float32; activations: bytes of the output at 8 bits\n");
+  fmt::print("peak RAM at 8 bits: at least {} bytes ({}), at '{}'\n", format_count(summary.peak_ram_bytes),
+             format_bytes(summary.peak_ram_bytes), summary.peak_node);
+}
+
+void run(const Options& options) {
+  const Graph graph = read_onnx(options.model);
+  const GraphSummary summary = summarize(graph);
+  if (options.common.json) {
+    fmt::print("{}\n", to_json(graph, summary).dump(2));
+  } else {
+    print(graph, summary);
+  }
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand(
+      "inspect", "Print layers, parameters, MACs, weight and activation bytes and the peak RAM of a network");
+  add_common_options(*command, options->common, "trimtab inspect resnet8.onnx --json");
+  command->add_option("MODEL", options->model, "an ONNX model")->required();
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace trimtab::cli
