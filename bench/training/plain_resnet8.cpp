@@ -2,15 +2,9 @@
 
 #include <torch/torch.h>
 
-#include <chrono>
-
 namespace {
 
 namespace nn = torch::nn;
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
 nn::Sequential unit(std::int64_t from, std::int64_t to, std::int64_t stride) {
   return nn::Sequential(nn::Conv2d(nn::Conv2dOptions(from, to, 3).stride(stride).padding(1).bias(false)),
                         nn::BatchNorm2d(to));
@@ -73,21 +67,17 @@ struct PlainResnet8::State {
 PlainResnet8::PlainResnet8(std::int64_t batch_size) : state_(std::make_unique<State>(batch_size)) {}
 PlainResnet8::~PlainResnet8() = default;
 
-double PlainResnet8::train(int steps) {
+void PlainResnet8::train(int steps) {
   state_->net->train();
-  const Clock::time_point start = Clock::now();
   for (int i = 0; i < steps; ++i) {
     state_->optimizer.zero_grad();
     torch::nn::functional::cross_entropy(state_->net->forward(state_->input), state_->labels).backward();
     state_->optimizer.step();
   }
-  return seconds_since(start);
 }
 
-double PlainResnet8::infer(int steps) {
+void PlainResnet8::infer(int steps) {
   const torch::NoGradGuard no_gradients;
   state_->net->eval();
-  const Clock::time_point start = Clock::now();
   for (int i = 0; i < steps; ++i) state_->net->forward(state_->input);
-  return seconds_since(start);
 }

@@ -14,10 +14,10 @@ class PlainResnet8 {
   PlainResnet8(PlainResnet8&&) = delete;
   PlainResnet8& operator=(PlainResnet8&&) = delete;
 
-  /// Seconds that `steps` steps of training take.
-  double train(int steps);
-  /// Seconds that `steps` forward passes without gradients take.
-  double infer(int steps);
+  /// Steps of training.
+  void train(int steps);
+  /// Forward passes without gradients.
+  void infer(int steps);
 
  private:
   struct State;
