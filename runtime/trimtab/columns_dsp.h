@@ -37,13 +37,33 @@ namespace detail {
 /// The rest of a run, r < per_word activations, with the upper half of them moved to bit 16.
 template <class A>
 inline uint32_t load_rest(const uint8_t* from, int32_t rest) {
-  const int32_t bytes = (rest * A::bits + 7) / 8;
-  uint32_t word = from[0];
-  if (bytes > 1) word |= static_cast<uint32_t>(from[1]) << 8;
-  if (bytes > 2) word |= static_cast<uint32_t>(from[2]) << 16;
-  if (bytes > 3) word |= static_cast<uint32_t>(from[3]) << 24;
-  const int32_t low_bits = (rest + 1) / 2 * A::bits;
-  return (word & ((1U << low_bits) - 1)) | word >> low_bits << 16;
+  if constexpr (A::bits == 8) {
+    if (rest == 1) return from[0];
+    uint16_t half;
+    memcpy(&half, from, sizeof half);
+    // only bytes 0 and 2 of two activations are read
+    return rest == 2 ? half | static_cast<uint32_t>(half) << 8 : half | static_cast<uint32_t>(from[2]) << 16;
+  } else {
+    const int32_t bytes = (rest * A::bits + 7) / 8;
+    uint32_t word = from[0];
+    if (bytes > 1) word |= static_cast<uint32_t>(from[1]) << 8;
+    if (bytes > 2) word |= static_cast<uint32_t>(from[2]) << 16;
+    if (bytes > 3) word |= static_cast<uint32_t>(from[3]) << 24;
+    const int32_t low_bits = (rest + 1) / 2 * A::bits;
+    return (word & ((1U << low_bits) - 1)) | word >> low_bits << 16;
+  }
+}
+
+/// Its pairs, for one pixel.
+template <class A>
+inline void expand_rest(const uint8_t* from, int32_t rest, uint32_t* column) {
+  uint32_t word = load_rest<A>(from, rest);
+  *column = A::template pair<0>(word);
+  for (rest -= 2; rest > 0; rest -= 2) {
+    word >>= A::bits;
+    column += 4;
+    *column = A::template pair<0>(word);
+  }
 }
 
 /// Writes the pairs of one word, `count` at most, for one pixel.
@@ -75,10 +95,7 @@ inline void expand(const uint8_t* from, int32_t length, uint32_t* column) {
     from += 4;
     column += 4 * A::pairs_per_word;
   }
-  if (length > 0) {
-    uint32_t word = load_rest<A>(from, length);
-    for (; length > 0; length -= 2, word >>= A::bits, column += 4) *column = A::template pair<0>(word);
-  }
+  if (length > 0) expand_rest<A>(from, length, column);
 }
 
 /// One run of four pixels that lie `step` bytes apart.
@@ -96,10 +113,10 @@ inline void expand_4(const uint8_t* from, int32_t step, int32_t length, uint32_t
     column += 4 * A::pairs_per_word;
   }
   if (length > 0) {
-    expand<A>(from, length, column);
-    expand<A>(second, length, column + 1);
-    expand<A>(third, length, column + 2);
-    expand<A>(fourth, length, column + 3);
+    expand_rest<A>(from, length, column);
+    expand_rest<A>(second, length, column + 1);
+    expand_rest<A>(third, length, column + 2);
+    expand_rest<A>(fourth, length, column + 3);
   }
 }
 
@@ -122,6 +139,7 @@ class Columns {
     output_width_ = flat_ ? step.output.width * step.output.height : step.output.width;
     reach_ = (window.kernel_width - 1) * window.dilation_columns;
     tap_aligned_ = layout_.runs_per_row > 1 || window.kernel_width == 1 || channels_ % A::per_word == 0;
+    edge_bytes_ = fits_edge_bytes();
   }
 
   int32_t pairs() const { return layout_.pairs(); }
@@ -157,6 +175,8 @@ class Columns {
   }
 
  private:
+  static constexpr int32_t most_edge_bytes = 64;
+
   const uint8_t* pixel(int32_t row, int32_t column) const {
     return input_ + (row * input_width_ + column) * step_.input.pixel_stride;
   }
@@ -189,6 +209,12 @@ class Columns {
       fill_zeros(layout_.run_pairs * layout_.runs_per_row, column);
       return;
     }
+    if (edge_bytes_) {
+      uint8_t bytes[most_edge_bytes];
+      copy_edge(row_inside ? pixel(row, 0) : nullptr, left, bytes);
+      detail::expand<A>(bytes, layout_.run_length, column);
+      return;
+    }
     const int32_t tap_words = 4 * run_pairs(channels_, A::per_word);
     for (int32_t tap = 0; tap < step_.window.kernel_width; ++tap, left += step_.window.dilation_columns) {
       const bool inside = row_inside && static_cast<uint32_t>(left) < static_cast<uint32_t>(input_width_);
@@ -201,6 +227,27 @@ class Columns {
         fill_zeros(tap_words / 4, column + tap * tap_words);
       }
     }
+  }
+
+  /// The bytes of a kernel row that reaches over the edge; `row` is null outside.
+  void copy_edge(const uint8_t* row, int32_t left, uint8_t* bytes) const {
+    for (int32_t tap = step_.window.kernel_width; tap > 0; --tap, ++left) {
+      const bool inside = row != nullptr && static_cast<uint32_t>(left) < static_cast<uint32_t>(input_width_);
+      const uint8_t* from = inside ? row + left * channels_ : nullptr;
+      for (int32_t channel = 0; channel < channels_; ++channel) {
+        *bytes++ = inside ? from[channel] : padding_ == nullptr ? uint8_t{0} : static_cast<uint8_t>(padding_[channel]);
+      }
+    }
+  }
+
+  /// Whether short kernel rows at the edge can be put together as bytes.
+  bool fits_edge_bytes() const {
+    if (A::bits != 8 || layout_.runs_per_row > 1 || layout_.run_length > most_edge_bytes) return false;
+    for (int32_t channel = 0; padding_ != nullptr && channel < channels_; ++channel) {
+      const int32_t value = A::is_signed ? int32_t{static_cast<int8_t>(padding_[channel])} : padding_[channel] & 255;
+      if (value != padding_[channel]) return false;
+    }
+    return !tap_aligned_ || padding_ != nullptr;
   }
 
   static void fill_zeros(int32_t pairs, uint32_t* column) {
@@ -231,7 +278,7 @@ class Columns {
   const int16_t* padding_;  // of the group's channels, or null for zeros
   int32_t input_width_, output_width_, reach_, channels_;
   int32_t x_ = 0, y_ = 0;
-  bool flat_, tap_aligned_;
+  bool flat_, tap_aligned_, edge_bytes_;
 };
 
 }  // namespace trimtab::runtime
