@@ -1,7 +1,7 @@
 #pragma once
 
 // Depthwise convolution (one filter per channel) of bytes for cores without SIMD: each channel is gathered into a plane
-// with its padding, where neighbours are neighbours, and convolved from there. A channel's outputs are written when its
+// with its padding, where neighbours lie together, and convolved from there. A channel's outputs are written when its
 // inputs are no longer needed, so that the output may lie where the input lies. Kernels of 3 columns make four outputs
 // at a time: 12 MLA for 6 (stride 2: 9) loads of activations and 3 of weights.
 //
@@ -28,136 +28,201 @@ constexpr int32_t depthwise_8_plane_m3_scratch_bytes(const Convolution& step) {
 
 namespace detail {
 
+/// One axis of a depthwise convolution.
+struct DepthwiseAxis {
+  int32_t kernel, stride, dilation, pad;
+  int32_t input, input_step;  // size, and bytes from one place to the next
+  int32_t output, output_step;
+  int32_t plane;        // size of the plane
+  int32_t filter_step;  // from one weight to the next
+};
+
+/// Fours and single outputs of a row, in instructions or so.
+constexpr int32_t depthwise_cost(int32_t along, int32_t across) {
+  return across * (along / 4 * 110 + along % 4 * 50 + 40);
+}
+
 /// Saturation to all of 0..255 is one instruction, to anything else six.
 template <bool whole_byte>
-inline uint8_t requantize_byte(const Convolution& step, int32_t sum, int32_t multiplier) {
-  const int32_t value = scale_sum(sum, multiplier, step.shift);
+inline uint8_t requantize_byte(int32_t sum, int32_t multiplier, int32_t shift, int32_t minimum, int32_t maximum) {
+  const int32_t value = scale_sum(sum, multiplier, shift);
   if constexpr (whole_byte) return static_cast<uint8_t>(saturate(value, 0, 255));
-  return static_cast<uint8_t>(saturate(value, step.output_minimum, step.output_maximum));
+  return static_cast<uint8_t>(saturate(value, minimum, maximum));
 }
 
-/// One row of outputs of a kernel with three neighbouring columns and any number of rows.
+/// All outputs of a channel, for a kernel of three neighbouring places along the rows of the plane.
 template <typename Activation, int32_t stride, bool whole_byte>
-inline void depthwise_row_3(const Convolution& step, const Activation* plane, int32_t row_step, const int32_t* filter,
-                            int32_t bias, int32_t multiplier, uint8_t* output) {
-  const int32_t pixel_stride = step.output.pixel_stride;
-  const int32_t rows = step.window.kernel_height;
-  int32_t left = step.output.width;
-  for (; left >= 4; left -= 4, plane += 4 * stride, output += 4 * pixel_stride) {
-    int32_t sum0 = bias;
-    int32_t sum1 = bias;
-    int32_t sum2 = bias;
-    int32_t sum3 = bias;
-    const Activation* at = plane;
-    const int32_t* weights = filter;
-    for (int32_t i = rows; i > 0; --i, at += row_step, weights += 3) {
-      const int32_t w0 = weights[0];
-      const int32_t w1 = weights[1];
-      const int32_t w2 = weights[2];
-      sum0 += at[0] * w0 + at[1] * w1 + at[2] * w2;
-      sum1 += at[stride] * w0 + at[stride + 1] * w1 + at[stride + 2] * w2;
-      sum2 += at[2 * stride] * w0 + at[2 * stride + 1] * w1 + at[2 * stride + 2] * w2;
-      sum3 += at[3 * stride] * w0 + at[3 * stride + 1] * w1 + at[3 * stride + 2] * w2;
+inline void depthwise_plane_3(const Convolution& step, const DepthwiseAxis& along, const DepthwiseAxis& across,
+                              const Activation* plane, const int32_t* filter, int32_t channel, uint8_t* output) {
+  const int32_t bias = step.bias[channel];
+  const int32_t multiplier = step.multiplier[channel];
+  const int32_t shift = step.shift;
+  const int32_t minimum = step.output_minimum;
+  const int32_t maximum = step.output_maximum;
+  const int32_t out_step = along.output_step;
+  const int32_t row_step = across.dilation * along.plane;
+  const auto requantized = [&](int32_t sum) {
+    return requantize_byte<whole_byte>(sum, multiplier, shift, minimum, maximum);
+  };
+  for (int32_t rows = across.output; rows > 0; --rows) {
+    const Activation* first = plane;
+    uint8_t* out = output;
+    int32_t left = along.output;
+    for (; left >= 4; left -= 4, first += 4 * stride) {
+      int32_t sum0 = bias;
+      int32_t sum1 = bias;
+      int32_t sum2 = bias;
+      int32_t sum3 = bias;
+      const Activation* at = first;
+      const int32_t* weights = filter;
+      for (int32_t i = across.kernel; i > 0; --i, at += row_step, weights += 3) {
+        const int32_t w0 = weights[0];
+        const int32_t w1 = weights[1];
+        const int32_t w2 = weights[2];
+        sum0 += at[0] * w0 + at[1] * w1 + at[2] * w2;
+        sum1 += at[stride] * w0 + at[stride + 1] * w1 + at[stride + 2] * w2;
+        sum2 += at[2 * stride] * w0 + at[2 * stride + 1] * w1 + at[2 * stride + 2] * w2;
+        sum3 += at[3 * stride] * w0 + at[3 * stride + 1] * w1 + at[3 * stride + 2] * w2;
+      }
+      *out = requantized(sum0);
+      out += out_step;
+      *out = requantized(sum1);
+      out += out_step;
+      *out = requantized(sum2);
+      out += out_step;
+      *out = requantized(sum3);
+      out += out_step;
     }
-    output[0] = requantize_byte<whole_byte>(step, sum0, multiplier);
-    output[pixel_stride] = requantize_byte<whole_byte>(step, sum1, multiplier);
-    output[2 * pixel_stride] = requantize_byte<whole_byte>(step, sum2, multiplier);
-    output[3 * pixel_stride] = requantize_byte<whole_byte>(step, sum3, multiplier);
-  }
-  for (; left > 0; --left, plane += stride, output += pixel_stride) {
-    int32_t sum = bias;
-    const Activation* at = plane;
-    const int32_t* weights = filter;
-    for (int32_t i = rows; i > 0; --i, at += row_step, weights += 3) {
-      sum += at[0] * weights[0] + at[1] * weights[1] + at[2] * weights[2];
+    for (; left > 0; --left, first += stride, out += out_step) {
+      int32_t sum = bias;
+      const Activation* at = first;
+      const int32_t* weights = filter;
+      for (int32_t i = across.kernel; i > 0; --i, at += row_step, weights += 3) {
+        sum += at[0] * weights[0] + at[1] * weights[1] + at[2] * weights[2];
+      }
+      *out = requantized(sum);
     }
-    *output = requantize_byte<whole_byte>(step, sum, multiplier);
+    plane += across.stride * along.plane;
+    output += across.output_step;
   }
 }
 
-/// One row of outputs of any kernel.
+/// All outputs of a channel, for any kernel.
 template <typename Activation>
-inline void depthwise_row_any(const Convolution& step, const Activation* plane, int32_t columns, const int32_t* filter,
-                              int32_t bias, int32_t multiplier, uint8_t* output) {
-  const Window& window = step.window;
-  for (int32_t x = 0; x < step.output.width; ++x, plane += window.stride_columns, output += step.output.pixel_stride) {
-    int32_t sum = bias;
-    const int32_t* weight = filter;
-    const Activation* row = plane;
-    for (int32_t i = 0; i < window.kernel_height; ++i, row += window.dilation_rows * columns) {
-      const Activation* at = row;
-      for (int32_t j = 0; j < window.kernel_width; ++j, at += window.dilation_columns) sum += *at * *weight++;
+inline void depthwise_plane_any(const Convolution& step, const DepthwiseAxis& along, const DepthwiseAxis& across,
+                                const Activation* plane, const int32_t* filter, int32_t channel, uint8_t* output) {
+  for (int32_t y = 0; y < across.output; ++y) {
+    for (int32_t x = 0; x < along.output; ++x) {
+      int32_t sum = step.bias[channel];
+      const int32_t* weight = filter;
+      const Activation* row = plane + y * across.stride * along.plane + x * along.stride;
+      for (int32_t i = 0; i < across.kernel; ++i, row += across.dilation * along.plane) {
+        const Activation* at = row;
+        for (int32_t j = 0; j < along.kernel; ++j, at += along.dilation) sum += *at * *weight++;
+      }
+      output[y * across.output_step + x * along.output_step] =
+          requantize_byte<false>(sum, step.multiplier[channel], step.shift, step.output_minimum, step.output_maximum);
     }
-    *output = requantize_byte<false>(step, sum, multiplier);
+  }
+}
+
+/// A channel's inputs into the middle of its plane.
+inline void gather_plane(const uint8_t* input, const DepthwiseAxis& along, const DepthwiseAxis& across,
+                         uint8_t* plane) {
+  const int32_t room = along.plane - along.pad;
+  const int32_t width = room < along.input ? room : along.input;
+  const int32_t rows = across.plane - across.pad;
+  const int32_t height = rows < across.input ? rows : across.input;
+  const int32_t step = along.input_step;
+  plane += across.pad * along.plane + along.pad;
+  for (int32_t y = 0; y < height; ++y, input += across.input_step, plane += along.plane) {
+    const uint8_t* from = input;
+    uint8_t* to = plane;
+    int32_t count = width;
+    for (; count >= 4; count -= 4, to += 4) {
+      to[0] = *from;
+      from += step;
+      to[1] = *from;
+      from += step;
+      to[2] = *from;
+      from += step;
+      to[3] = *from;
+      from += step;
+    }
+    for (; count > 0; --count, from += step) *to++ = *from;
   }
 }
 
 template <typename Activation>
 inline void depthwise_8_plane(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch) {
   const Window& window = step.window;
-  const Image& image = step.input;
-  const int32_t rows = depthwise_8_plane_m3_rows(step);
-  const int32_t columns = depthwise_8_plane_m3_columns(step);
-  const int32_t size = window.kernel_height * window.kernel_width;
+  const Image& from = step.input;
+  const Image& to = step.output;
+  DepthwiseAxis along = {window.kernel_width,
+                         window.stride_columns,
+                         window.dilation_columns,
+                         window.pad_left,
+                         from.width,
+                         from.pixel_stride,
+                         to.width,
+                         to.pixel_stride,
+                         depthwise_8_plane_m3_columns(step),
+                         1};
+  DepthwiseAxis across = {window.kernel_height,
+                          window.stride_rows,
+                          window.dilation_rows,
+                          window.pad_top,
+                          from.height,
+                          from.width * from.pixel_stride,
+                          to.height,
+                          to.width * to.pixel_stride,
+                          depthwise_8_plane_m3_rows(step),
+                          window.kernel_width};
+  const auto is_fast = [](const DepthwiseAxis& axis) {
+    return axis.kernel == 3 && axis.dilation == 1 && (axis.stride == 1 || axis.stride == 2);
+  };
+  // a tall image lies on its side in the plane, where its rows have fewer single outputs at their ends
+  if (is_fast(across) &&
+      (!is_fast(along) || depthwise_cost(across.output, along.output) < depthwise_cost(along.output, across.output))) {
+    const DepthwiseAxis swapped = along;
+    along = across;
+    across = swapped;
+  }
+  const int32_t size = along.kernel * across.kernel;
+  const int32_t plane_bytes = along.plane * across.plane;
   uint8_t* const plane = scratch;
-  auto* const filter = reinterpret_cast<int32_t*>(scratch + (rows * columns + 7) / 8 * 8);
+  auto* const filter = reinterpret_cast<int32_t*>(scratch + (plane_bytes + 7) / 8 * 8);
   auto* const bytes = reinterpret_cast<int8_t*>(filter + size);
-  // the part of the image that the plane holds, and where it lies in the plane
-  const int32_t top = window.pad_top;
-  const int32_t left = window.pad_left;
-  const int32_t height = rows - top < image.height ? rows - top : image.height;
-  const int32_t width = columns - left < image.width ? columns - left : image.width;
-  const bool padded = top > 0 || left > 0 || top + height < rows || left + width < columns;
+  const bool padded = along.pad > 0 || across.pad > 0 || along.pad + along.input < along.plane ||
+                      across.pad + across.input < across.plane;
   const bool whole_byte = step.output_minimum == 0 && step.output_maximum == 255;
-  const bool three = window.kernel_width == 3 && window.dilation_columns == 1 &&
-                     (window.stride_columns == 1 || window.stride_columns == 2);
   const int32_t filter_bytes = packed_filter_bytes(size, step.weight_bits);
-  for (int32_t channel = 0; channel < step.output.channels; ++channel) {
+  for (int32_t channel = 0; channel < to.channels; ++channel) {
     if (padded && (channel == 0 || step.padding_value != nullptr)) {
       const auto value = static_cast<uint8_t>(step.padding_value == nullptr ? 0 : step.padding_value[channel]);
-      for (int32_t i = 0; i < rows * columns; ++i) plane[i] = value;
+      for (int32_t i = 0; i < plane_bytes; ++i) plane[i] = value;
     }
-    const uint8_t* source_row = input + channel;
-    uint8_t* to_row = plane + top * columns + left;
-    for (int32_t y = 0; y < height; ++y, source_row += image.width * image.pixel_stride, to_row += columns) {
-      const uint8_t* source = source_row;
-      uint8_t* to = to_row;
-      int32_t count = width;
-      for (; count >= 4; count -= 4, to += 4) {
-        to[0] = *source;
-        source += image.pixel_stride;
-        to[1] = *source;
-        source += image.pixel_stride;
-        to[2] = *source;
-        source += image.pixel_stride;
-        to[3] = *source;
-        source += image.pixel_stride;
-      }
-      for (; count > 0; --count, source += image.pixel_stride) *to++ = *source;
-    }
+    gather_plane(input + channel, along, across, plane);
     unpack_weights(step.weights + channel * filter_bytes, size, step.weight_bits, bytes);
-    for (int32_t i = 0; i < size; ++i) filter[i] = bytes[i];
-    const int32_t bias = step.bias[channel];
-    const int32_t multiplier = step.multiplier[channel];
-    const auto* from = reinterpret_cast<const Activation*>(plane);
-    const int32_t row_step = window.dilation_rows * columns;
-    uint8_t* out = output + channel;
-    for (int32_t y = 0; y < step.output.height; ++y) {
-      if (!three) {
-        depthwise_row_any(step, from, columns, filter, bias, multiplier, out);
-      } else if (window.stride_columns == 1) {
-        if (whole_byte) {
-          depthwise_row_3<Activation, 1, true>(step, from, row_step, filter, bias, multiplier, out);
-        } else {
-          depthwise_row_3<Activation, 1, false>(step, from, row_step, filter, bias, multiplier, out);
-        }
-      } else if (whole_byte) {
-        depthwise_row_3<Activation, 2, true>(step, from, row_step, filter, bias, multiplier, out);
-      } else {
-        depthwise_row_3<Activation, 2, false>(step, from, row_step, filter, bias, multiplier, out);
+    for (int32_t i = 0, at = 0; i < across.kernel; ++i) {
+      for (int32_t j = 0; j < along.kernel; ++j) {
+        filter[at++] = bytes[i * across.filter_step + j * along.filter_step];
       }
-      from += window.stride_rows * columns;
-      out += step.output.width * step.output.pixel_stride;
+    }
+    const auto* at = reinterpret_cast<const Activation*>(plane);
+    uint8_t* const out = output + channel;
+    if (!is_fast(along)) {
+      depthwise_plane_any(step, along, across, at, filter, channel, out);
+    } else if (along.stride == 1) {
+      if (whole_byte) {
+        depthwise_plane_3<Activation, 1, true>(step, along, across, at, filter, channel, out);
+      } else {
+        depthwise_plane_3<Activation, 1, false>(step, along, across, at, filter, channel, out);
+      }
+    } else if (whole_byte) {
+      depthwise_plane_3<Activation, 2, true>(step, along, across, at, filter, channel, out);
+    } else {
+      depthwise_plane_3<Activation, 2, false>(step, along, across, at, filter, channel, out);
     }
   }
 }
