@@ -43,6 +43,8 @@ struct Rounds {
 constexpr std::int64_t batch_size = 128;
 constexpr int warm_up = 3;
 
+double least(const std::vector<double>& values) { return *std::min_element(values.begin(), values.end()); }
+
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
@@ -109,9 +111,9 @@ int main(int argc, char** argv) {
         {"images_per_second", median(own.images_per_second)},
         {"plain_images_per_second", median(other.images_per_second)},
         {"ratio", median(own.images_per_second) / median(other.images_per_second)},
-        {"processor_us_per_image", median(own.processor_us)},
-        {"plain_processor_us_per_image", median(other.processor_us)},
-        {"processor_ratio", median(other.processor_us) / median(own.processor_us)},
+        {"processor_us_per_image", least(own.processor_us)},
+        {"plain_processor_us_per_image", least(other.processor_us)},
+        {"processor_ratio", least(other.processor_us) / least(own.processor_us)},
     };
   };
   const nlohmann::json result = {{"rounds", rounds},
