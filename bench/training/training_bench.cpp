@@ -1,7 +1,7 @@
 // Images per second, and processor time per image, of this project's training and evaluation (data from memory,
 // augmented, averaged weights) beside those of a plain libtorch loop on one batch of random numbers. Both run in turn
-// in one process; the ratios of the medians are printed as JSON. On a machine that others use, look at the processor
-// time with one thread.
+// in one process. Prints JSON: medians of the speeds, and the least processor times. On a machine that others use, look
+// at the processor time with one thread: what others do only adds to it.
 //   bench_training [ROUNDS] [STEPS PER ROUND] [THREADS]
 
 #include <algorithm>
