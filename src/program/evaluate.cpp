@@ -35,13 +35,24 @@ std::vector<std::uint8_t> convert_samples(const Program& program, const Dataset&
   }
   const runtime::Image layout = image_of(program, program.input);
   const std::int64_t bytes = input.bytes();
+  const std::int32_t stride = runtime::pixel_bytes(input.channels, input.grid.bits);  // samples lie without gaps
   const std::int64_t pixels = std::int64_t{input.height} * input.width;
   std::vector<std::uint8_t> converted(static_cast<std::size_t>(data.size() * bytes));
+  if (data.is_pixels() && program.preprocessing.mean.empty() && program.preprocessing.deviation.empty()) {
+    for (std::int64_t i = 0; i < data.size(); ++i) {  // only channels last instead of first
+      const std::uint8_t* sample = data.pixels.data() + i * bytes;
+      std::uint8_t* pixel = converted.data() + i * bytes;
+      for (std::int64_t p = 0; p < pixels; ++p) {
+        for (std::int32_t c = 0; c < input.channels; ++c) *pixel++ = sample[c * pixels + p];
+      }
+    }
+    return converted;
+  }
   std::vector<float> sample(static_cast<std::size_t>(input.elements()));
   for (std::int64_t i = 0; i < data.size(); ++i) {
     data.read(i, program.preprocessing, sample);
     std::uint8_t* pixel = converted.data() + i * bytes;
-    for (std::int64_t p = 0; p < pixels; ++p, pixel += layout.pixel_stride) {
+    for (std::int64_t p = 0; p < pixels; ++p, pixel += stride) {
       for (std::int32_t c = 0; c < input.channels; ++c) {
         runtime::store_activation(pixel, c, quantize(sample[static_cast<std::size_t>(c * pixels + p)], input.grid),
                                   layout.format);

@@ -64,7 +64,7 @@ class ProgramBuilder {
 
   BufferId convolution(BufferId input, const ConvolutionShape& shape, const ActivationGrid& grid, int weight_bits,
                        bool with_padding_value = false) {
-    const Buffer& from = buffer(input);
+    const Buffer from = buffer(input);
     const BufferId output = add_buffer(output_size(from.height, shape.kernel_height, shape.stride_rows,
                                                    shape.dilation_rows, shape.pad_top + shape.pad_bottom),
                                        output_size(from.width, shape.kernel_width, shape.stride_columns,
@@ -76,7 +76,7 @@ class ProgramBuilder {
 
   void convolution_into(BufferId output, BufferId input, const ConvolutionShape& shape, int weight_bits,
                         bool with_padding_value = false) {
-    const Buffer& from = buffer(input);
+    const Buffer from = buffer(input);
     const ActivationGrid& grid = buffer(output).grid;
     ConvolutionStep step;
     runtime::Convolution& c = step.convolution;
@@ -108,7 +108,7 @@ class ProgramBuilder {
   }
 
   BufferId max_pool(BufferId input, int kernel, int stride, int pad) {
-    const Buffer& from = buffer(input);
+    const Buffer from = buffer(input);
     const BufferId output = add_buffer(output_size(from.height, kernel, stride, 1, 2 * pad),
                                        output_size(from.width, kernel, stride, 1, 2 * pad), from.channels, from.grid);
     MaxPoolStep step;
@@ -120,7 +120,7 @@ class ProgramBuilder {
 
   BufferId average_pool(BufferId input, int kernel_height, int kernel_width, int stride, int pad, bool fixed_divisor,
                         const ActivationGrid& grid) {
-    const Buffer& from = buffer(input);
+    const Buffer from = buffer(input);
     const BufferId output = add_buffer(output_size(from.height, kernel_height, stride, 1, 2 * pad),
                                        output_size(from.width, kernel_width, stride, 1, 2 * pad), from.channels, grid);
     AveragePoolStep step;

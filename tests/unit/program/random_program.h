@@ -109,7 +109,7 @@ class RandomProgram {
 
   /// A value to add to or multiply with x: of its shape, or a single pixel.
   BufferId partner(BufferId x) {
-    const Buffer& from = b_.buffer(x);
+    const Buffer from = b_.buffer(x);
     if (chance(3)) return b_.global_average_pool(x, grid());
     if (chance(6)) return x;
     ConvolutionShape shape;
