@@ -182,5 +182,7 @@ template <typename... Functions>
 struct overloaded : Functions... {
   using Functions::operator()...;
 };
+template <typename... Functions>
+overloaded(Functions...) -> overloaded<Functions...>;  // clang 14 needs to be told
 
 }  // namespace trimtab
