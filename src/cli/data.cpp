@@ -1,0 +1,136 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "data/contact_sheet.h"
+#include "data/dataset.h"
+#include "data/npy.h"
+
+namespace trimtab::cli {
+namespace {
+
+struct DescribeOptions {
+  CommonOptions common;
+  std::string description;
+  std::string split = "test";
+  Shape shape;
+  DataOptions source;
+  std::string output;
+};
+
+struct ChannelStatistics {
+  std::vector<double> mean;
+  std::vector<double> deviation;
+};
+
+ChannelStatistics measure(const Dataset& data) {
+  const auto channels = static_cast<std::size_t>(data.shape[0]);
+  std::vector<float> sample(static_cast<std::size_t>(element_count(data.shape)));
+  const std::size_t channel_size = sample.size() / channels;
+  std::vector<double> sum(channels);
+  std::vector<double> squares(channels);
+  for (std::int64_t index = 0; index < data.size(); ++index) {
+    data.read(index, {}, sample);
+    for (std::size_t i = 0; i < sample.size(); ++i) {
+      const double x = sample[i];
+      sum[i / channel_size] += x;
+      squares[i / channel_size] += x * x;
+    }
+  }
+  const double count = static_cast<double>(data.size()) * static_cast<double>(channel_size);
+  ChannelStatistics statistics;
+  for (std::size_t c = 0; c < channels; ++c) {
+    const double mean = sum[c] / count;
+    statistics.mean.push_back(mean);
+    statistics.deviation.push_back(std::sqrt(std::max(0.0, squares[c] / count - mean * mean)));
+  }
+  return statistics;
+}
+
+std::vector<std::int64_t> count_labels(const Dataset& data) {
+  std::vector<std::int64_t> counts(data.classes.size());
+  for (const std::int64_t label : data.labels) ++counts[static_cast<std::size_t>(label)];
+  return counts;
+}
+
+/// x.npy, y.npy and classes.txt, from which `npy:` makes the same data set again, and a picture of the first samples.
+void write_dataset(const Dataset& data, const std::filesystem::path& folder) {
+  make_directory(folder);
+  Shape shape = data.shape;
+  shape.insert(shape.begin(), data.size());
+  if (data.is_pixels()) {
+    write_npy(folder / "x.npy", shape, std::span(data.pixels));
+  } else {
+    write_npy(folder / "x.npy", shape, std::span(data.features));
+  }
+  write_npy(folder / "y.npy", {data.size()}, std::span(data.labels));
+  write_file(folder / "classes.txt", fmt::format("{}\n", fmt::join(data.classes, "\n")));
+  if (is_drawable(data)) write_contact_sheet(data, folder / "samples.png");
+}
+
+void run_data(DescribeOptions& options) {
+  options.source.shape = options.shape;
+  options.source.seed = options.common.seed;
+  const Dataset data =
+      load_dataset(options.description, options.split == "train" ? Split::train : Split::test, options.source);
+  const std::vector<std::int64_t> counts = count_labels(data);
+  const ChannelStatistics statistics = measure(data);
+  if (!options.output.empty()) write_dataset(data, options.output);
+
+  if (options.common.json) {
+    const nlohmann::json json = {{"data", options.description}, {"samples", data.size()},
+                                 {"shape", data.shape},         {"kind", data.is_pixels() ? "pixels" : "features"},
+                                 {"classes", data.classes},     {"samples_per_class", counts},
+                                 {"mean", statistics.mean},     {"deviation", statistics.deviation},
+                                 {"version", TRIMTAB_VERSION}};
+    fmt::print("{}\n", json.dump(2));
+    return;
+  }
+  fmt::print("{}: {} samples of {} {}, {} classes\n", options.description, data.size(), to_string(data.shape),
+             data.is_pixels() ? "pixels" : "features", data.classes.size());
+  const std::size_t shown_channels = std::min<std::size_t>(statistics.mean.size(), 16);
+  for (std::size_t c = 0; c < shown_channels; ++c) {
+    fmt::print("channel {}: mean {:.3f}, deviation {:.3f}\n", c, statistics.mean[c], statistics.deviation[c]);
+  }
+  if (shown_channels < statistics.mean.size()) fmt::print("... ({} channels)\n", statistics.mean.size());
+  const std::size_t shown_classes = std::min<std::size_t>(counts.size(), 40);
+  for (std::size_t c = 0; c < shown_classes; ++c) fmt::print("{:>6} x {}\n", counts[c], data.classes[c]);
+  if (shown_classes < counts.size()) fmt::print("... ({} classes)\n", counts.size());
+  if (!options.output.empty()) fmt::print("written to {}\n", options.output);
+}
+
+}  // namespace
+
+void add_data(CLI::App& app) {
+  auto options = std::make_shared<DescribeOptions>();
+  CLI::App* command = app.add_subcommand("data", "describe a data set, or export it as NumPy arrays");
+  command
+      ->add_option("DESCRIPTION", options->description,
+                   "cifar10:PATH, images:DIR, npy:X.npy,Y.npy or synthetic:shapes[:COUNT]")
+      ->required();
+  command->add_option("--split", options->split, "which part of data that has two")
+      ->check(CLI::IsMember({"train", "test"}))
+      ->capture_default_str();
+  command->add_option("--shape", options->shape, "what pictures become: channels,height,width; without it, as stored")
+      ->delimiter(',')
+      ->expected(3);
+  command->add_option("--resize", options->source.resize, "images: shorter side before the centre crop; 0: the crop's")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--limit", options->source.limit, "at most so many samples; 0 means all")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("-o,--output", options->output,
+                      "write x.npy, y.npy, classes.txt and, of pictures, samples.png to this folder");
+  add_common_options(*command, options->common, "trimtab data synthetic:shapes --split train -o shapes/");
+  command->callback([options] { run_data(*options); });
+}
+
+}  // namespace trimtab::cli

@@ -1,0 +1,100 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "data/dataset.h"
+#include "data/taxonomy.h"
+#include "data/wordnet.h"
+
+namespace trimtab::cli {
+namespace {
+
+struct TaxonomyOptions {
+  CommonOptions common;
+  std::string source;
+  std::string wordnet = wordnet_nouns;
+  std::vector<std::int64_t> sizes{500, 120, 30, 15, 2};
+  std::string data;
+  std::string output;
+};
+
+struct LevelSummary {
+  std::string largest;            ///< the class with most leaves
+  std::int64_t largest_size = 0;  ///< its leaves
+};
+
+LevelSummary summarize(const Level& level) {
+  std::vector<std::int64_t> sizes(level.classes.size());
+  for (const std::int64_t index : level.class_of) ++sizes[static_cast<std::size_t>(index)];
+  const auto largest = std::max_element(sizes.begin(), sizes.end());
+  return {level.classes[static_cast<std::size_t>(largest - sizes.begin())], *largest};
+}
+
+void print(const Taxonomy& taxonomy) {
+  fmt::print("{:<20} {:>8} {:>15}  {}\n", "level", "classes", "largest has", "(which is)");
+  for (const Level& level : taxonomy.levels) {
+    const LevelSummary summary = summarize(level);
+    fmt::print("{:<20} {:>8} {:>15}  {}\n", level.name, level.classes.size(),
+               fmt::format("{} ({:.1f} %)", summary.largest_size,
+                           100.0 * static_cast<double>(summary.largest_size) / static_cast<double>(taxonomy.leaves())),
+               summary.largest);
+  }
+}
+
+nlohmann::json to_json(const Taxonomy& taxonomy) {
+  nlohmann::json levels = nlohmann::json::array();
+  for (const Level& level : taxonomy.levels) {
+    const LevelSummary summary = summarize(level);
+    levels.push_back({{"name", level.name},
+                      {"classes", level.classes.size()},
+                      {"largest", summary.largest},
+                      {"largest_leaves", summary.largest_size}});
+  }
+  return {{"leaves", taxonomy.leaves()}, {"levels", levels}, {"version", TRIMTAB_VERSION}};
+}
+
+void run_taxonomy(const TaxonomyOptions& options) {
+  const std::string ending = std::filesystem::path(options.source).extension().string();
+  const bool is_written = ending == ".toml" || ending == ".csv";
+  Taxonomy taxonomy = is_written ? read_taxonomy(options.source)
+                                 : cut(read_wordnet(options.wordnet, read_wnids(options.source)), options.sizes);
+  if (!options.data.empty()) taxonomy = arrange(taxonomy, load_dataset(options.data, Split::test, {}).classes);
+  if (!options.output.empty()) write_file(options.output, to_toml(taxonomy));
+  if (options.common.json) {
+    fmt::print("{}\n", to_json(taxonomy).dump(2));
+    return;
+  }
+  print(taxonomy);
+  if (!options.output.empty()) fmt::print("written to {}\n", options.output);
+}
+
+}  // namespace
+
+void add_taxonomy(CLI::App& app) {
+  auto options = std::make_shared<TaxonomyOptions>();
+  CLI::App* command = app.add_subcommand("taxonomy", "make, check and describe levels of abstraction of classes");
+  command
+      ->add_option("SOURCE", options->source,
+                   "a taxonomy (.toml or .csv), or a list of ImageNet's wnids, one at the beginning of every line")
+      ->required();
+  command->add_option("--levels", options->sizes, "most classes of the levels made from WordNet")
+      ->delimiter(',')
+      ->capture_default_str();
+  command->add_option("--wordnet", options->wordnet, "WordNet 3.0's file of nouns")->capture_default_str();
+  command->add_option("--data", options->data,
+                      "a data set whose classes the taxonomy must match, and whose order it gets");
+  command->add_option("-o,--output", options->output, "write the taxonomy to this TOML file");
+  add_common_options(*command, options->common,
+                     "trimtab taxonomy synset_words.txt --levels 500,120,30,15,2 -o imagenet.toml");
+  command->callback([options] { run_taxonomy(*options); });
+}
+
+}  // namespace trimtab::cli
