@@ -1,0 +1,158 @@
+#pragma once
+
+// Convolution of bytes to bytes, one group, any shape, for cores with MVE: blocks of 4 pixels x 2 filters. The windows
+// of some pixels are copied together, as signed numbers (unsigned ones less 128, which the bias takes back), and meet
+// every filter: 14 instructions for 128 products.
+//
+// Weights: filters in blocks of eight (the last one filled up with copies of the last filter), each as four pairs; a
+// pair is for every 16 numbers (kernel row, kernel column, input channel; zeros at the end) a chunk of the one filter
+// and one of the other. Of less than 8 bits, eight chunks are packed into weight_bits vectors: in each of the 16 lanes
+// a row of eight fields, lowest bits first. They are unpacked once for 16 pixels.
+
+#include "trimtab/operators.h"
+#if defined(__ARM_FEATURE_MVE)
+#include "trimtab/filters_4x2_mve.h"
+#endif
+
+namespace trimtab::runtime {
+
+/// 16 numbers each that a window takes.
+constexpr int32_t convolution_8_4x2_mve_chunks(const Convolution& step) {
+  return (step.window.kernel_height * step.window.kernel_width * step.input.channels + 15) / 16;
+}
+/// Pixels whose windows are copied together.
+constexpr int32_t convolution_8_4x2_mve_pixels(const Convolution& step) { return step.weight_bits == 8 ? 4 : 16; }
+
+/// Windows, a pixel of padding, biases, and a block of filters where they are unpacked.
+constexpr int32_t convolution_8_4x2_mve_scratch_bytes(const Convolution& step) {
+  const int32_t chunks = convolution_8_4x2_mve_chunks(step);
+  return 16 * chunks * convolution_8_4x2_mve_pixels(step) + (step.input.channels + 15) / 16 * 16 +
+         (step.output.channels + 1) / 2 * 8 + (step.weight_bits == 8 ? 0 : 128 * chunks);
+}
+
+#if defined(__ARM_FEATURE_MVE)
+
+namespace detail {
+
+/// Copies the window of output pixel (y, x).
+inline void copy_window_mve(const Convolution& step, const uint8_t* input, const uint8_t* padding, int32_t y, int32_t x,
+                            uint32_t flip, int8_t* to) {
+  const Window& window = step.window;
+  const Image& image = step.input;
+  const int32_t first_column = x * window.stride_columns - window.pad_left;
+  int32_t row = y * window.stride_rows - window.pad_top;
+  const int32_t channels = image.channels;
+  const bool whole = window.dilation_columns == 1 && image.pixel_stride == channels && first_column >= 0 &&
+                     first_column + window.kernel_width <= image.width;
+  for (int32_t i = 0; i < window.kernel_height; ++i, row += window.dilation_rows) {
+    const bool inside = row >= 0 && row < image.height;
+    const uint8_t* const pixels = input + row * image.width * image.pixel_stride;
+    if (whole && inside) {
+      copy_flipped_mve(pixels + first_column * channels, window.kernel_width * channels, flip, to);
+      to += window.kernel_width * channels;
+      continue;
+    }
+    for (int32_t j = 0, column = first_column; j < window.kernel_width; ++j, column += window.dilation_columns) {
+      const uint8_t* const from =
+          inside && column >= 0 && column < image.width ? pixels + column * image.pixel_stride : padding;
+      copy_flipped_mve(from, channels, flip, to);
+      to += channels;
+    }
+  }
+}
+
+template <int weight_bits>
+inline void convolution_8_4x2_mve(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch) {
+  constexpr int32_t strip = weight_bits == 8 ? 4 : 16;
+  const int32_t chunks = convolution_8_4x2_mve_chunks(step);
+  const int32_t bytes = 16 * chunks;
+  const int32_t filters = step.output.channels;
+  const int32_t pixels = step.output.height * step.output.width;
+  const uint32_t flip = step.input.format.is_signed ? 0 : 0x80;
+  auto* const windows = reinterpret_cast<int8_t*>(scratch);
+  uint8_t* const padding = scratch + strip * bytes;
+  auto* const bias = reinterpret_cast<int32_t*>(padding + (step.input.channels + 15) / 16 * 16);
+  auto* const unpacked = reinterpret_cast<int8_t*>(bias + (filters + 1) / 2 * 2);
+  for (int32_t k = 0; k < step.input.channels; ++k) {
+    padding[k] = static_cast<uint8_t>(step.padding_value == nullptr ? 0 : step.padding_value[k]);
+  }
+  for (int32_t filter = 0; filter < filters; ++filter) bias[filter] = step.bias[filter];
+
+  MveRun run;
+  run.chunks = chunks;
+  run.shift = step.shift;
+  run.minimum = step.output_minimum;
+  run.maximum = step.output_maximum;
+  const int32_t stride = step.output.pixel_stride;
+  int32_t y = 0;
+  int32_t x = 0;
+  for (int32_t first = 0; first < pixels; first += strip) {
+    const int32_t count = pixels - first < strip ? pixels - first : strip;
+    for (int32_t p = 0; p < count; ++p) {
+      copy_window_mve(step, input, padding, y, x, flip, windows + p * bytes);
+      if (++x == step.output.width) {
+        x = 0;
+        ++y;
+      }
+    }
+    const int32_t block = weight_bits == 8 ? filters : 8;
+    const uint8_t* packed = step.weights;
+    for (int32_t filter = 0; filter < filters; filter += block, packed += chunks * 16 * weight_bits) {
+      const int32_t end = filter + block < filters ? filter + block : filters;
+      const auto* weights = reinterpret_cast<const int8_t*>(packed);
+      if constexpr (weight_bits < 8) {
+        unpack_chunks_mve<weight_bits>(packed, chunks, unpacked);
+        weights = unpacked;
+      }
+      if (first == 0 && flip != 0) {
+        for (int32_t f = filter; f < end; f += 2) add_offsets_mve(weights + (f - filter) * bytes, chunks, bias + f);
+      }
+      for (int32_t p = 0; p < count; p += 4) {
+        // beyond the last pixel it is made again, at the same place
+        for (int32_t q = 0; q < 4; ++q) {
+          const int32_t pixel = p + q < count ? q : count - 1 - p;
+          run.windows[q] = windows + (p + pixel) * bytes;
+          run.places[2 * q] = static_cast<uint32_t>(pixel * stride);
+          run.places[2 * q + 1] = static_cast<uint32_t>(pixel * stride + 1);
+        }
+        run.weights = weights;
+        run.bias = bias + filter;
+        run.multiplier = step.multiplier + filter;
+        run.output = output + (first + p) * stride + filter;
+        run.constants[0] = run.constants[2] = 0;
+        run.constants[1] = run.constants[3] = 4;
+        run.pairs = (end - filter) / 2;
+        if (run.pairs > 0) run_filters_4x2_mve(run);
+        if ((end - filter) % 2 != 0) {
+          // the second filter of the pair is the first once more
+          for (int32_t q = 0; q < 4; ++q) {
+            run.constants[q] = 0;
+            run.places[2 * q + 1] = run.places[2 * q];
+          }
+          run.pairs = 1;
+          run_filters_4x2_mve(run);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace detail
+
+#define TRIMTAB_CONVOLUTION(bits)                                                                             \
+  inline void convolution_8_w##bits##_4x2_mve(const Convolution& step, const uint8_t* input, uint8_t* output, \
+                                              uint8_t* scratch) {                                             \
+    detail::convolution_8_4x2_mve<bits>(step, input, output, scratch);                                        \
+  }
+TRIMTAB_CONVOLUTION(2)
+TRIMTAB_CONVOLUTION(3)
+TRIMTAB_CONVOLUTION(4)
+TRIMTAB_CONVOLUTION(5)
+TRIMTAB_CONVOLUTION(6)
+TRIMTAB_CONVOLUTION(7)
+TRIMTAB_CONVOLUTION(8)
+#undef TRIMTAB_CONVOLUTION
+
+#endif
+
+}  // namespace trimtab::runtime

@@ -1,0 +1,129 @@
+#pragma once
+
+// The inner loop of convolution_8_4x2_mve.h: filters two by two over the windows of four pixels, 16 products per
+// VMLADAVA. Only for cores with MVE (Armv8.1-M).
+
+#include <arm_mve.h>
+
+#include "trimtab/arithmetic.h"
+
+namespace trimtab::runtime::detail {
+
+/// What a run over `pairs` pairs of filters reads and writes; it moves weights, bias, multiplier and output on.
+struct MveRun {
+  const int8_t* windows[4];   // 0: of the pixels, `chunks` times 16 bytes each
+  const int8_t* weights;      // 16: 16 numbers of the one filter, 16 of the other, in turn
+  int32_t chunks;             // 20: > 0
+  const int32_t* bias;        // 24
+  const int32_t* multiplier;  // 28
+  uint8_t* output;            // 32
+  int32_t pairs;              // 36: > 0
+  int32_t shift;              // 40
+  int32_t minimum;            // 44
+  int32_t maximum;            // 48
+  uint32_t constants[4];      // 52: offsets of bias and multiplier: filters 0, 1, 0, 1
+  uint32_t places[8];         // 68: offsets of the outputs: pixel 0 filters 0 and 1, pixel 1 ...
+};
+
+// Sums of pixels 0 to 3: r0, r2, r4, r6 for the first filter, r8, r10, r12, lr for the second.
+#define TRIMTAB_LOAD_CHUNK                                                                          \
+  "vldrb.8 q4, [r9], #16\n vldrb.8 q0, [r1], #16\n vldrb.8 q5, [r9], #16\n vldrb.8 q1, [r3], #16\n" \
+  "vldrb.8 q2, [r5], #16\n vldrb.8 q3, [r7], #16\n"
+#define TRIMTAB_MULTIPLY(operation)                                                                                  \
+  operation " r0, q0, q4\n" operation " r8, q0, q5\n" operation " r2, q1, q4\n" operation " r10, q1, q5\n" operation \
+            " r4, q2, q4\n" operation " r12, q2, q5\n" operation " r6, q3, q4\n" operation " lr, q3, q5\n"
+#define TRIMTAB_CHUNK TRIMTAB_LOAD_CHUNK TRIMTAB_MULTIPLY("vmladava.s8")
+
+__attribute__((noinline)) inline void run_filters_4x2_mve(MveRun& run) {
+  register MveRun* r0 asm("r0") = &run;
+  asm volatile(
+      "push {r0}\n"
+      "ldr r1, [r0, #44]\n vdup.32 q6, r1\n ldr r1, [r0, #48]\n vdup.32 q7, r1\n ldr r9, [r0, #16]\n"
+      // a pair of filters
+      "2:\n ldrd r1, r3, [r0]\n ldrd r5, r7, [r0, #8]\n ldr r11, [r0, #20]\n"
+      TRIMTAB_LOAD_CHUNK TRIMTAB_MULTIPLY("vmladav.s8")
+      "subs r11, #3\n blt 3f\n"
+      "1:\n" TRIMTAB_CHUNK TRIMTAB_CHUNK
+      "subs r11, #2\n bge 1b\n"
+      "3:\n adds r11, #1\n bne 4f\n" TRIMTAB_CHUNK
+      // filters 0, 1, 0, 1 of pixels 0, 0, 1, 1 and 2, 2, 3, 3
+      "4:\n vmov q0[2], q0[0], r0, r2\n vmov q0[3], q0[1], r8, r10\n"
+      "vmov q1[2], q1[0], r4, r6\n vmov q1[3], q1[1], r12, lr\n"
+      "ldr r0, [sp]\n ldrd r1, r3, [r0, #24]\n"
+      "vldrw.32 q4, [r0, #52]\n vldrw.u32 q2, [r1, q4]\n vldrw.u32 q3, [r3, q4]\n"
+      "ldrd r4, r6, [r0, #32]\n ldr r2, [r0, #40]\n"
+      "vadd.i32 q0, q0, q2\n vadd.i32 q1, q1, q2\n vshl.s32 q0, r2\n vshl.s32 q1, r2\n"
+      "vrmulh.s32 q0, q0, q3\n vrmulh.s32 q1, q1, q3\n"
+      "vmax.s32 q0, q0, q6\n vmax.s32 q1, q1, q6\n vmin.s32 q0, q0, q7\n vmin.s32 q1, q1, q7\n"
+      "vldrw.32 q4, [r0, #68]\n vldrw.32 q5, [r0, #84]\n vstrb.32 q0, [r4, q4]\n vstrb.32 q1, [r4, q5]\n"
+      "adds r1, #8\n adds r3, #8\n strd r1, r3, [r0, #24]\n"
+      "adds r4, #2\n subs r6, #1\n strd r4, r6, [r0, #32]\n bne 2b\n"
+      "str r9, [r0, #16]\n add sp, #4\n"
+      : "+r"(r0)
+      :
+      : "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "q0", "q1", "q2", "q3", "q4",
+        "q5", "q6", "q7", "cc", "memory");
+}
+
+#undef TRIMTAB_CHUNK
+#undef TRIMTAB_MULTIPLY
+#undef TRIMTAB_LOAD_CHUNK
+
+/// `bias` + 128 times the sum of the weights, for two filters: what takes back that unsigned activations are read as
+/// signed ones, 128 less.
+inline void add_offsets_mve(const int8_t* weights, int32_t chunks, int32_t* bias) {
+  int32_t sum0 = 0;
+  int32_t sum1 = 0;
+  for (; chunks > 0; --chunks, weights += 32) {
+    sum0 = vaddvaq_s8(sum0, vldrbq_s8(weights));
+    sum1 = vaddvaq_s8(sum1, vldrbq_s8(weights + 16));
+  }
+  bias[0] += sum0 * 128;
+  bias[1] += sum1 * 128;
+}
+
+/// Copies bytes, every one exclusive-ored with `flip`.
+inline void copy_flipped_mve(const uint8_t* from, int32_t count, uint32_t flip, int8_t* to) {
+  asm volatile(
+      "vdup.8 q1, %[flip]\n wlstp.8 lr, %[count], 2f\n"
+      "1: vldrb.8 q0, [%[from]], #16\n veor q0, q0, q1\n vstrb.8 q0, [%[to]], #16\n letp lr, 1b\n 2:\n"
+      : [from] "+r"(from), [to] "+r"(to)
+      : [count] "r"(count), [flip] "r"(flip)
+      : "lr", "q0", "q1", "cc", "memory");
+}
+
+/// Chunk `index` of eight whose numbers of `bits` bits lie one above the other in each of the 16 lanes of `bits`
+/// vectors.
+template <int bits, int index>
+inline int8x16_t field_mve(const uint8_t* packed) {
+  constexpr int bit = index * bits;
+  constexpr int low = bit % 8;
+  const uint8x16_t first = vldrbq_u8(packed + bit / 8 * 16);
+  if constexpr (low + bits == 8) {
+    return vshrq_n_s8(vreinterpretq_s8_u8(first), 8 - bits);
+  } else if constexpr (low + bits < 8) {
+    return vshrq_n_s8(vreinterpretq_s8_u8(vshlq_n_u8(first, 8 - bits - low)), 8 - bits);
+  } else {
+    // the upper part of the number comes from the next vector, the lower part below it
+    constexpr int upper = low + bits - 8;
+    const uint8x16_t top = vshlq_n_u8(vldrbq_u8(packed + (bit / 8 + 1) * 16), 8 - upper);
+    return vshrq_n_s8(vreinterpretq_s8_u8(vsriq_n_u8(top, first, upper)), 8 - bits);
+  }
+}
+
+/// Unpacks `groups` times eight chunks.
+template <int bits>
+inline void unpack_chunks_mve(const uint8_t* packed, int32_t groups, int8_t* chunks) {
+  for (; groups > 0; --groups, packed += 16 * bits, chunks += 128) {
+    vstrbq_s8(chunks, (field_mve<bits, 0>(packed)));
+    vstrbq_s8(chunks + 16, (field_mve<bits, 1>(packed)));
+    vstrbq_s8(chunks + 32, (field_mve<bits, 2>(packed)));
+    vstrbq_s8(chunks + 48, (field_mve<bits, 3>(packed)));
+    vstrbq_s8(chunks + 64, (field_mve<bits, 4>(packed)));
+    vstrbq_s8(chunks + 80, (field_mve<bits, 5>(packed)));
+    vstrbq_s8(chunks + 96, (field_mve<bits, 6>(packed)));
+    vstrbq_s8(chunks + 112, (field_mve<bits, 7>(packed)));
+  }
+}
+
+}  // namespace trimtab::runtime::detail
