@@ -1,0 +1,24 @@
+// Whatever the bytes are: refused with an Error, or a network that is valid, and stays so written and read once more.
+
+#include <cstdlib>
+
+#include "base/error.h"
+#include "graph/onnx.h"
+#include "graph/passes.h"
+#include "graph/summary.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  try {
+    const trimtab::Graph graph = trimtab::parse_onnx({data, size}, "input.onnx");
+    try {
+      const trimtab::Graph again = trimtab::parse_onnx(trimtab::serialize_onnx(graph), "again.onnx");
+      if (again.input_shape() != graph.input_shape() || again.output_shape() != graph.output_shape()) std::abort();
+      static_cast<void>(trimtab::summarize(again));
+      static_cast<void>(trimtab::merge_padding(trimtab::fold_batch_normalization(again)));
+    } catch (const trimtab::Error&) {
+      std::abort();
+    }
+  } catch (const trimtab::Error&) {
+  }
+  return 0;
+}
