@@ -50,7 +50,9 @@ class Pi : public Governor {
   std::size_t decide(double celsius) override {
     const double top = static_cast<double>(options_.points) - 1;
     const double error = options_.setpoint_c - celsius;
-    integral_ = std::clamp(integral_ + options_.integral * error * options_.period_s, 0.0, top);
+    // Anti-windup: what the proportional part already saturates is taken out of the integral.
+    const double highest = std::clamp(top - options_.proportional * error, 0.0, top);
+    integral_ = std::clamp(integral_ + options_.integral * error * options_.period_s, 0.0, highest);
     const double level = std::clamp(integral_ + options_.proportional * error, 0.0, top);
     carry_ += level - std::floor(level);
     const double up = carry_ >= 1 ? 1 : 0;

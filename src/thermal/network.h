@@ -36,6 +36,11 @@ class Plant {
   [[nodiscard]] double peak() const { return peak_; }
   void reset_peak() { peak_ = state_(0); }
   void set_ambient(double celsius) { ambient_ = celsius; }
+  void set_state(const Eigen::VectorXd& celsius) { state_ = celsius; }
+  void set_network(const Network& network) {
+    network_ = network;
+    steps_.clear();
+  }
   void set_fan(bool on) { fan_ = on; }
 
  private:

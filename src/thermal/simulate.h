@@ -36,7 +36,7 @@ struct Simulation {
   double power_w = 0;        ///< of the cluster, steady
   double energy_j = 0;       ///< per inference, of the cluster, steady
   double above_limit_s = 0;  ///< time above the limit, over all the run
-  bool runaway = false;  ///< the temperature left every bound; the simulation stopped there
+  bool runaway = false;      ///< the temperature left every bound; the simulation stopped there
   double mean_mhz = 0;       ///< steady
   std::int64_t changes = 0;  ///< changes of the operating point, steady
   std::vector<Sample> samples;
