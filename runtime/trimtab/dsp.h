@@ -79,6 +79,9 @@ inline uint32_t pack_high(uint32_t a, uint32_t b) {
 inline uint32_t ssub16(uint32_t a, uint32_t b) {
   return static_cast<uint32_t>(__ssub16(static_cast<int16x2_t>(a), static_cast<int16x2_t>(b)));
 }
+inline uint32_t sadd16(uint32_t a, uint32_t b) {
+  return static_cast<uint32_t>(__sadd16(static_cast<int16x2_t>(a), static_cast<int16x2_t>(b)));
+}
 inline uint32_t uadd8(uint32_t a, uint32_t b) { return __uadd8(a, b); }
 inline uint32_t usub8(uint32_t a, uint32_t b) { return __usub8(a, b); }
 inline uint32_t uqsub8(uint32_t a, uint32_t b) { return __uqsub8(a, b); }
@@ -117,6 +120,7 @@ inline int32_t smlad(uint32_t a, uint32_t b, int32_t accumulator) {
 inline uint32_t pack_low(uint32_t a, uint32_t b) { return halves(a, b); }
 inline uint32_t pack_high(uint32_t a, uint32_t b) { return halves(a >> 16, b >> 16); }
 inline uint32_t ssub16(uint32_t a, uint32_t b) { return halves(a - b, (a >> 16) - (b >> 16)); }
+inline uint32_t sadd16(uint32_t a, uint32_t b) { return halves(a + b, (a >> 16) + (b >> 16)); }
 
 template <typename Function>
 inline uint32_t by_byte(uint32_t a, uint32_t b, Function function) {

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "trimtab/addition_dsp.h"
 #include "trimtab/convolution_4x2_dsp.h"
 #include "trimtab/convolution_generic.h"
 #include "trimtab/convolution_s16_4x16_avx2.h"
@@ -11,6 +12,7 @@
 #include "trimtab/depthwise_s16_1x16_avx2.h"
 #include "trimtab/elementwise_generic.h"
 #include "trimtab/elementwise_s16_1x16_avx2.h"
+#include "trimtab/pool_dsp.h"
 #include "trimtab/pool_generic.h"
 #include "trimtab/pool_s16_1x16_avx2.h"
 
@@ -43,6 +45,16 @@ const Entry kernels[] = {
     TRIMTAB_CONVOLUTIONS_4X2_DSP(s4),
     TRIMTAB_CONVOLUTIONS_4X2_DSP(u2),
     TRIMTAB_CONVOLUTIONS_4X2_DSP(s2),
+    TRIMTAB_KERNEL(max_pool_u8_dsp),
+    TRIMTAB_KERNEL(max_pool_s8_dsp),
+    TRIMTAB_KERNEL(max_pool_u4_dsp),
+    TRIMTAB_KERNEL(max_pool_s4_dsp),
+    TRIMTAB_KERNEL(average_pool_u8_dsp),
+    TRIMTAB_KERNEL(average_pool_s8_dsp),
+    TRIMTAB_KERNEL(average_pool_u4_dsp),
+    TRIMTAB_KERNEL(average_pool_s4_dsp),
+    TRIMTAB_KERNEL(addition_8_dsp),
+    TRIMTAB_KERNEL(addition_4_dsp),
     TRIMTAB_DEPTHWISE_1X4_DSP(u8),
     TRIMTAB_DEPTHWISE_1X4_DSP(s8),
     TRIMTAB_DEPTHWISE_1X4_DSP(u4),

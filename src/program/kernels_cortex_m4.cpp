@@ -79,6 +79,46 @@ std::optional<Kernel> choose_depthwise_1x4(const ConvolutionStep& step, Optimize
   return kernel;
 }
 
+/// Pools whose windows the word-wise kernels take: no dilation, 8 or 4 bits.
+bool takes_words(const runtime::Image& input, const runtime::Window& window) {
+  return (input.format.bits == 8 || input.format.bits == 4) && window.dilation_rows == 1 &&
+         window.dilation_columns == 1;
+}
+
+std::optional<Kernel> choose_max_pool(const runtime::MaxPool& pool) {
+  if (!takes_words(pool.input, pool.window) || pool.output.format.bits != pool.input.format.bits) return std::nullopt;
+  Kernel kernel;
+  kernel.name = fmt::format("max_pool_{}_dsp", name_of(pool.input.format));
+  kernel.header = "pool_dsp.h";
+  kernel.overlap_lead_bytes = overlap_lead_bytes(pool.input, pool.output, pool.window, 1, false);
+  kernel.reason = "sixteen bytes at a time by UQSUB8 and UADD8";
+  return kernel;
+}
+
+std::optional<Kernel> choose_average_pool(const runtime::AveragePool& pool) {
+  if (!takes_words(pool.input, pool.window) || pool.window.kernel_width > 127) return std::nullopt;
+  Kernel kernel;
+  kernel.name = fmt::format("average_pool_{}_dsp", name_of(pool.input.format));
+  kernel.header = "pool_dsp.h";
+  kernel.overlap_lead_bytes = overlap_lead_bytes(pool.input, pool.output, pool.window, 1, false);
+  kernel.reason = "words of activations, sums in halves";
+  return kernel;
+}
+
+std::optional<Kernel> choose_addition(const runtime::Addition& addition) {
+  const int bits = addition.output.format.bits;
+  const auto fits = [&](const runtime::Image& image) {
+    return image.format.bits == bits && image.height == addition.output.height && image.width == addition.output.width;
+  };
+  if ((bits != 8 && bits != 4) || !fits(addition.a) || !fits(addition.b)) return std::nullopt;
+  Kernel kernel;
+  kernel.name = fmt::format("addition_{}_dsp", bits);
+  kernel.header = "addition_dsp.h";
+  kernel.in_place = addition.a.pixel_stride == addition.output.pixel_stride;
+  kernel.reason = "four bytes at a time";
+  return kernel;
+}
+
 }  // namespace
 
 std::optional<Kernel> choose_cortex_m4_kernel(const Step& step, Optimize optimize, std::int64_t scratch_limit) {
@@ -86,6 +126,9 @@ std::optional<Kernel> choose_cortex_m4_kernel(const Step& step, Optimize optimiz
     std::optional<Kernel> depthwise = choose_depthwise_1x4(*convolution, optimize, scratch_limit);
     return depthwise.has_value() ? depthwise : choose_convolution_4x2(*convolution, scratch_limit);
   }
+  if (const auto* pool = std::get_if<MaxPoolStep>(&step.operation)) return choose_max_pool(pool->pool);
+  if (const auto* pool = std::get_if<AveragePoolStep>(&step.operation)) return choose_average_pool(pool->pool);
+  if (const auto* sum = std::get_if<AdditionStep>(&step.operation)) return choose_addition(sum->addition);
   return std::nullopt;
 }
 

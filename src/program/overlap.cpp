@@ -5,7 +5,7 @@
 namespace trimtab {
 
 std::int64_t overlap_lead_bytes(const runtime::Image& input, const runtime::Image& output,
-                                const runtime::Window& window, std::int32_t pixels_at_once) {
+                                const runtime::Window& window, std::int32_t pixels_at_once, bool reads_first) {
   const std::int64_t pixels = std::int64_t{output.height} * output.width;
   const std::int64_t input_pixels = std::int64_t{input.height} * input.width;
   // First input pixel that output pixel `index` reads; windows of later rows begin no earlier than their own row's left
@@ -24,9 +24,13 @@ std::int64_t overlap_lead_bytes(const runtime::Image& input, const runtime::Imag
   for (std::int64_t block = last_block; block >= 0; --block) {
     const std::int64_t begin = block * pixels_at_once;
     const std::int64_t end = std::min(begin + pixels_at_once, pixels);
+    const auto read_block = [&] {
+      for (std::int64_t index = begin; index < end; ++index) needed = std::min(needed, first_read(index));
+    };
+    if (!reads_first) read_block();
     // all bytes below end * output.pixel_stride - lead must lie below needed * input.pixel_stride
     if (needed < input_pixels) lead = std::max(lead, end * output.pixel_stride - needed * input.pixel_stride);
-    for (std::int64_t index = begin; index < end; ++index) needed = std::min(needed, first_read(index));
+    read_block();
   }
   return lead;
 }

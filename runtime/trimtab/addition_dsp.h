@@ -1,0 +1,91 @@
+#pragma once
+
+// Addition of two images of 8 or of 4-bit activations, both of one size and any sign, four bytes at a time. Fields are
+// taken unsigned with their sign bit flipped; the constant that this adds is taken off the rounding term.
+
+#include "trimtab/dsp.h"
+#include "trimtab/operators.h"
+
+namespace trimtab::runtime {
+
+namespace detail {
+
+struct AdditionTerms {
+  uint32_t multiplier_a, multiplier_b, constant;
+  int32_t shift, minimum, maximum;
+
+  /// Fields of the words after the flip; `Unsigned8`: the range is 0 to 255.
+  template <int Bits, bool Unsigned8, int Index>
+  uint32_t add(uint32_t a, uint32_t b) const {
+    constexpr uint32_t mask = (1U << Bits) - 1;
+    const uint32_t sum =
+        constant + (a >> (Bits * Index) & mask) * multiplier_a + (b >> (Bits * Index) & mask) * multiplier_b;
+    const int32_t shifted = static_cast<int32_t>(sum) >> shift;
+    if constexpr (Unsigned8) return static_cast<uint32_t>(dsp::usat<8>(shifted)) << (Bits * Index);
+    return (static_cast<uint32_t>(saturate(shifted, minimum, maximum)) & mask) << (Bits * Index);
+  }
+
+  template <int Bits, bool Unsigned8, int Index = 0>
+  uint32_t add_word(uint32_t a, uint32_t b) const {
+    if constexpr (Index * Bits == 32)
+      return 0;
+    else
+      return add<Bits, Unsigned8, Index>(a, b) | add_word<Bits, Unsigned8, Index + 1>(a, b);
+  }
+};
+
+template <int Bits, bool Unsigned8>
+inline void add_bytes(const AdditionTerms& given, const uint8_t* a, uint32_t flip_a, const uint8_t* b, uint32_t flip_b,
+                      uint8_t* output, int32_t bytes) {
+  const AdditionTerms terms = given;
+  for (; bytes >= 4; bytes -= 4, a += 4, b += 4, output += 4) {
+    store_word(output, terms.add_word<Bits, Unsigned8>(load_word(a) ^ flip_a, load_word(b) ^ flip_b));
+  }
+  for (; bytes > 0; --bytes) {
+    *output++ = static_cast<uint8_t>(terms.add_word<Bits, Unsigned8>(*a++ ^ flip_a, *b++ ^ flip_b));
+  }
+}
+
+}  // namespace detail
+
+template <int Bits>
+inline void addition(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
+  const auto flip = [](const Image& image) {
+    return !image.format.is_signed ? 0U : Bits == 8 ? 0x80808080U : 0x88888888U;
+  };
+  constexpr uint32_t half = 1U << (Bits - 1);
+  detail::AdditionTerms terms{};
+  terms.multiplier_a = static_cast<uint32_t>(step.multiplier_a);
+  terms.multiplier_b = static_cast<uint32_t>(step.multiplier_b);
+  terms.constant = (1U << (step.shift - 1)) - (step.a.format.is_signed ? half * terms.multiplier_a : 0) -
+                   (step.b.format.is_signed ? half * terms.multiplier_b : 0);
+  terms.shift = step.shift;
+  terms.minimum = step.output_minimum;
+  terms.maximum = step.output_maximum;
+  const bool unsigned8 = Bits == 8 && step.output_minimum == 0 && step.output_maximum == 255;
+  int32_t pixels = step.output.height * step.output.width;
+  int32_t bytes = (step.output.channels * Bits + 7) / 8;
+  if (step.a.pixel_stride == bytes && step.b.pixel_stride == bytes && step.output.pixel_stride == bytes) {
+    bytes *= pixels;
+    pixels = 1;
+  }
+  for (; pixels > 0; --pixels) {
+    if (unsigned8) {
+      detail::add_bytes<Bits, true>(terms, a, flip(step.a), b, flip(step.b), output, bytes);
+    } else {
+      detail::add_bytes<Bits, false>(terms, a, flip(step.a), b, flip(step.b), output, bytes);
+    }
+    a += step.a.pixel_stride;
+    b += step.b.pixel_stride;
+    output += step.output.pixel_stride;
+  }
+}
+
+inline void addition_8_dsp(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
+  addition<8>(step, a, b, output);
+}
+inline void addition_4_dsp(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
+  addition<4>(step, a, b, output);
+}
+
+}  // namespace trimtab::runtime
