@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -10,6 +11,8 @@
 #include "data/dataset.h"
 #include "graph/onnx.h"
 #include "learn/evaluate.h"
+#include "program/evaluate.h"
+#include "program/program_file.h"
 
 namespace trimtab::cli {
 namespace {
@@ -24,7 +27,31 @@ struct EvalOptions {
   EvaluateOptions evaluation;
 };
 
+/// Measures the integer program of a finished folder of `trimtab fit`.
+void run_program(EvalOptions& options) {
+  const std::filesystem::path path = options.model;
+  const Program program = load_program(std::filesystem::is_directory(path) ? path / "program.bin" : path);
+  const Buffer& input = program.buffers[static_cast<std::size_t>(program.input)];
+  options.source.shape = {input.channels, input.height, input.width};
+  options.source.seed = options.common.seed;
+  const Dataset data =
+      load_dataset(options.data, options.split == "train" ? Split::train : Split::test, options.source);
+  const ProgramEvaluation result = evaluate_program(program, data, options.common.threads);
+  if (options.common.json) {
+    const nlohmann::json json = {{"model", options.model}, {"data", options.data}, {"samples", result.samples},
+                                 {"top1", result.top1},    {"top5", result.top5},  {"version", TRIMTAB_VERSION}};
+    fmt::print("{}\n", json.dump(2));
+    return;
+  }
+  fmt::print("{}: top-1 {:.2f} %, top-5 {:.2f} % on {} samples (integer program)\n", options.model, result.top1,
+             result.top5, result.samples);
+}
+
 void run_eval(EvalOptions& options) {
+  if (std::filesystem::is_directory(options.model) || std::filesystem::path(options.model).extension() == ".bin") {
+    run_program(options);
+    return;
+  }
   const Graph graph = read_onnx(options.model);
   options.source.shape = graph.input_shape();
   options.source.seed = options.common.seed;
@@ -52,7 +79,8 @@ void run_eval(EvalOptions& options) {
 void add_eval(CLI::App& app) {
   auto options = std::make_shared<EvalOptions>();
   CLI::App* command = app.add_subcommand("eval", "measure a network's accuracy on labelled data");
-  command->add_option("MODEL", options->model, "the network, an ONNX file")->required();
+  command->add_option("MODEL", options->model, "the network, an ONNX file, or a folder made by trimtab fit")
+      ->required();
   command->add_option("--data", options->data, "cifar10:PATH, images:DIR, npy:X.npy,Y.npy or synthetic:shapes")
       ->required();
   command->add_option("--preprocessing", options->preprocessing,

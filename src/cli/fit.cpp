@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -14,6 +15,7 @@
 #include "cli/model_data.h"
 #include "data/dataset.h"
 #include "graph/onnx.h"
+#include "program/program_file.h"
 #include "search/fit.h"
 
 namespace trimtab::cli {
@@ -35,6 +37,7 @@ struct FitCommand {
   std::string optimize = "speed";
   std::string out;
   DataOptions source;
+  bool unlabelled = false;
   std::int64_t epochs = 0;
   FitOptions options;
 };
@@ -102,67 +105,95 @@ std::int64_t weights_bytes(const Program& program) {
   return bytes;
 }
 
+/// What was measured on the device and the bounds it was held against.
+void add_deployment(nlohmann::ordered_json& json, const FitCommand& command, const Deployment& deployment) {
+  const Target& target = *command.options.target;
+  json["target"] = target.name;
+  json["flash_bytes"] = deployment.flash_bytes();
+  json["ram_bytes"] = deployment.ram_bytes();
+  json["stack_bytes"] = deployment.stack_bytes;
+  json["arena_bytes"] = deployment.arena_bytes;
+  json["text_bytes"] = deployment.image.text;
+  json["rodata_bytes"] = deployment.image.rodata;
+  json["instructions"] = deployment.instructions;
+  json["device"] = {
+      {"machine", target.emulated_board}, {"samples", deployment.samples}, {"mismatches", deployment.mismatches}};
+  json["bounds"] = {{"flash_bytes", command.options.bounds.flash_bytes},
+                    {"ram_bytes", command.options.bounds.ram_bytes}};
+}
+
 nlohmann::ordered_json result_json(const FitCommand& command, const FitResult& result, double seconds) {
-  const Deployment& deployment = result.deployment;
-  const Target& target = command.options.target;
-  return {
-      {"model", command.model},
-      {"target", target.name},
-      {"data", command.data},
-      {"top1", result.top1},
-      {"top5", result.top5},
-      {"samples", result.samples},
-      {"top1_float", result.top1_float},
-      {"agreement", result.agreement},
-      {"weights_bytes", weights_bytes(result.program)},
-      {"flash_bytes", deployment.flash_bytes()},
-      {"ram_bytes", deployment.ram_bytes()},
-      {"stack_bytes", deployment.stack_bytes},
-      {"arena_bytes", deployment.arena_bytes},
-      {"text_bytes", deployment.image.text},
-      {"rodata_bytes", deployment.image.rodata},
-      {"instructions", deployment.instructions},
-      {"device",
-       {{"machine", target.emulated_board}, {"samples", deployment.samples}, {"mismatches", deployment.mismatches}}},
-      {"bounds",
-       {{"flash_bytes", command.options.bounds.flash_bytes}, {"ram_bytes", command.options.bounds.ram_bytes}}},
-      {"plan", plan_json(result.program.plan)},
-      {"epochs", command.epochs},
-      {"seed", command.common.seed},
-      {"wall_s", seconds},
-      {"version", TRIMTAB_VERSION}};
+  nlohmann::ordered_json json = {{"model", command.model}, {"data", command.data}};
+  if (command.options.labelled) {
+    json["top1"] = result.top1;
+    json["top5"] = result.top5;
+    json["top1_float"] = result.top1_float;
+  }
+  json["agreement"] = result.agreement;
+  json["samples"] = result.samples;
+  json["weights_bytes"] = weights_bytes(result.program);
+  if (result.deployment.has_value()) add_deployment(json, command, *result.deployment);
+  json["plan"] = plan_json(result.program.plan);
+  json["epochs"] = command.epochs;
+  json["seed"] = command.common.seed;
+  json["wall_s"] = seconds;
+  json["version"] = TRIMTAB_VERSION;
+  return json;
 }
 
 std::string summary(const FitCommand& command, const FitResult& result) {
-  const Deployment& deployment = result.deployment;
-  const Target& target = command.options.target;
+  std::string text =
+      command.options.labelled
+          ? fmt::format("top-1         {:.2f} % of {} samples as integers, {:.2f} % in float; both agree on {:.2f} %\n",
+                        result.top1, result.samples, result.top1_float, result.agreement)
+          : fmt::format("agreement     {:.2f} % of {} samples get the float network's answer\n", result.agreement,
+                        result.samples);
+  const std::string model = fs::path(command.model).filename().string();
+  const std::string files =
+      "plan.toml             bits of every layer\nprogram.bin           the integer network, for 'trimtab eval' and "
+      "'trimtab inspect'\n";
+  if (!result.deployment.has_value()) {
+    return fmt::format("{} as integers on this machine\n\n{}weights       {}\n\n{}", model, text,
+                       format_bytes(weights_bytes(result.program)), files);
+  }
+  const Deployment& deployment = *result.deployment;
+  const Target& target = *command.options.target;
   const Bounds& bounds = command.options.bounds;
+  text += fmt::format("flash         {} of {}: weights {}, code {}\n", format_bytes(deployment.flash_bytes()),
+                      format_bytes(bounds.flash_bytes), format_bytes(weights_bytes(result.program)),
+                      format_bytes(deployment.image.text));
+  text += fmt::format("RAM           {} of {}: arena {}, stack {}\n", format_bytes(deployment.ram_bytes()),
+                      format_bytes(bounds.ram_bytes), format_bytes(deployment.arena_bytes),
+                      format_bytes(deployment.stack_bytes));
+  text += fmt::format("instructions  {} per inference\n", format_count(deployment.instructions));
+  text += fmt::format("verified      {} samples on the emulated {}: {} numbers differ from the host's\n",
+                      deployment.samples, target.emulated_board, deployment.mismatches);
   return fmt::format(
-      "{} on {} ({}, {})\n\n"
-      "top-1         {:.2f} % of {} samples as integers, {:.2f} % in float; both agree on {:.2f} %\n"
-      "flash         {} of {}: weights {}, code {}\n"
-      "RAM           {} of {}: arena {}, stack {}\n"
-      "instructions  {} per inference\n"
-      "verified      {} samples on the emulated {}: {} numbers differ from the host's\n\n"
-      "device/         C++ sources and {} for your firmware\n"
-      "device/firmware.elf   the image that was measured and run\n"
-      "plan.toml       bits of every layer; program.bin the integer network\n",
-      fs::path(command.model).filename().string(), target.name, target.description,
-      format_frequency(static_cast<double>(target.clock_hz.value)), result.top1, result.samples, result.top1_float,
-      result.agreement, format_bytes(deployment.flash_bytes()), format_bytes(bounds.flash_bytes),
-      format_bytes(weights_bytes(result.program)), format_bytes(deployment.image.text),
-      format_bytes(deployment.ram_bytes()), format_bytes(bounds.ram_bytes), format_bytes(deployment.arena_bytes),
-      format_bytes(deployment.stack_bytes), format_count(deployment.instructions), deployment.samples,
-      target.emulated_board, deployment.mismatches, "a C header");
+      "{} on {} ({})\n\n{}\ndevice/               C++ sources with a C header for your firmware\ndevice/firmware.elf   "
+      "the image that was measured and run\n{}",
+      model, target.name, target.description, text, files);
+}
+
+/// Samples without meaningful labels: those of the network take their place, so that whatever looks at labels sees
+/// valid ones.
+void forget_labels(Dataset& data, std::int64_t outputs) {
+  std::fill(data.labels.begin(), data.labels.end(), 0);
+  data.classes.clear();
+  for (std::int64_t i = 0; i < outputs; ++i) data.classes.push_back(std::to_string(i));
 }
 
 void run_fit(FitCommand& command) {
   const auto start = std::chrono::steady_clock::now();
   FitOptions& options = command.options;
-  options.target = load_target(command.target);
-  options.bounds.flash_bytes =
-      command.flash.empty() ? options.target.flash_bytes.value : parse_bytes(command.flash, "--flash");
-  options.bounds.ram_bytes = command.ram.empty() ? options.target.ram_bytes.value : parse_bytes(command.ram, "--ram");
+  if (command.target != "host") {
+    options.target = load_target(command.target);
+    options.bounds.flash_bytes =
+        command.flash.empty() ? options.target->flash_bytes.value : parse_bytes(command.flash, "--flash");
+    options.bounds.ram_bytes =
+        command.ram.empty() ? options.target->ram_bytes.value : parse_bytes(command.ram, "--ram");
+  } else if (!command.flash.empty() || !command.ram.empty()) {
+    throw bad_input("--flash and --ram bound a microcontroller; with --target host there is none");
+  }
   if (!command.plan.empty()) options.plan_file = command.plan;
   options.calibration.activations = parse_range_method(command.calibration);
   options.calibration.threads = command.common.threads;
@@ -175,9 +206,15 @@ void run_fit(FitCommand& command) {
       choose_preprocessing(command.preprocessing, command.model, graph.input_shape()[0]);
   command.source.shape = graph.input_shape();
   command.source.seed = command.common.seed;
-  const Dataset test_data = load_dataset(command.data, Split::test, command.source);
-  const Dataset train_data =
+  Dataset test_data = load_dataset(command.data, Split::test, command.source);
+  Dataset train_data =
       load_dataset(command.train_data.empty() ? command.data : command.train_data, Split::train, command.source);
+  options.labelled = !command.unlabelled;
+  if (command.unlabelled) {
+    if (command.epochs > 0) throw bad_input("--epochs needs labels; leave --unlabelled out or give --epochs 0");
+    forget_labels(test_data, element_count(graph.output_shape()));
+    forget_labels(train_data, element_count(graph.output_shape()));
+  }
 
   options.train = command.epochs > 0;
   options.training.training.epochs = command.epochs;
@@ -185,12 +222,12 @@ void run_fit(FitCommand& command) {
   options.training.training.threads = command.common.threads;
   options.training.calibration = options.calibration;
   options.training.directory = fs::path(command.out) / "training";
-  if (!train_data.is_pixels() || train_data.shape.size() != 3) options.training.training.augmentation = {};
 
   const StagingFolder staging(command.out);
   const FitResult result = fit(graph, train_data, test_data, preprocessing, options, staging.path() / "device");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const nlohmann::ordered_json json = result_json(command, result, seconds);
+  save_program(result.program, staging.path() / "program.bin");
   write_file(staging.path() / "plan.toml", to_toml(result.program.plan));
   write_file(staging.path() / "summary.txt", summary(command, result));
   write_file(staging.path() / "result.json", json.dump(2) + "\n");
@@ -219,8 +256,12 @@ void add_fit(CLI::App& app) {
   fit->add_option("--resize", command->source.resize, "pictures: shorter side before the centre crop");
   fit->add_option("--label-offset", command->source.label_offset,
                   "added to every label: 1 where output 0 is a background class");
+  fit->add_flag("--unlabelled", command->unlabelled,
+                "the labels are not the network's: measure only how often integers and float agree");
   fit->add_option("--limit", command->source.limit, "use at most so many samples of each part, spread evenly");
-  fit->add_option("--target", command->target, "microcontroller: a name of targets/ or a TOML file")
+  fit->add_option(
+         "--target", command->target,
+         "microcontroller: a name of targets/ or a TOML file; host: only the integer program, for this machine")
       ->capture_default_str();
   fit->add_option("--flash", command->flash, "bound on flash, such as 64KB (default: what the target has)");
   fit->add_option("--ram", command->ram, "bound on RAM with the stack, such as 48KB (default: what the target has)");

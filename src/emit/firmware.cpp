@@ -88,6 +88,15 @@ std::vector<std::string> compile_flags(Optimize optimize) {
           "-fdata-sections"};
 }
 
+Target with_memory_of_board(Target target) {
+  // The MPS2 boards have 4 MB of code memory and 4 MB of SRAM; AN547 has tightly coupled memories of 512 KB (see the
+  // .ld files).
+  const std::int64_t bytes = target.emulated_board == "mps3-an547" ? std::int64_t{512} << 10 : std::int64_t{4} << 20;
+  target.flash_bytes.value = std::max(target.flash_bytes.value, bytes);
+  target.ram_bytes.value = std::max(target.ram_bytes.value, bytes);
+  return target;
+}
+
 BuildResult build_firmware(const FirmwareSources& sources, const Target& target, Optimize optimize,
                            const fs::path& elf) {
   const fs::path firmware = firmware_directory();

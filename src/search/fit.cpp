@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/units.h"
+#include "emit/firmware.h"
 #include "emit/source.h"
 #include "learn/evaluate.h"
 #include "learn/inference.h"
@@ -60,7 +61,7 @@ class Fitting {
                      options_.activation_bits));
     FitResult result;
     result.network = quantize_post_training(prepared_, plan, samples_, options_.calibration);
-    check_bounds(result.network);
+    if (options_.target.has_value()) check_bounds(result.network);
     if (options_.train) {
       tell(fmt::format("training under the plan for {} epochs", options_.training.training.epochs));
       result.network =
@@ -68,7 +69,7 @@ class Fitting {
     }
     result.program = lower_network(result.network);
     evaluate_all(result);
-    verify(result);
+    if (options_.target.has_value()) verify(result);
     return result;
   }
 
@@ -108,16 +109,8 @@ class Fitting {
     const ProgramRunner runner(program);
     std::vector<std::int32_t> expected(static_cast<std::size_t>(runner.output_elements()));
     runner.run(inputs, 1, expected);
-    return deploy(program, unlimited(), options_.optimize, name(), inputs, expected, work.path());
-  }
-
-  /// The target with room enough that an image that misses the bounds can be linked and its excess be told.
-  [[nodiscard]] Target unlimited() const {
-    Target target = options_.target;
-    constexpr std::int64_t board_bytes = std::int64_t{2} << 20;
-    target.flash_bytes.value = std::max(target.flash_bytes.value, board_bytes);
-    target.ram_bytes.value = std::max(target.ram_bytes.value, board_bytes);
-    return target;
+    return deploy(program, with_memory_of_board(*options_.target), options_.optimize, name(), inputs, expected,
+                  work.path());
   }
 
   [[nodiscard]] std::string misses(const Deployment& deployment) const {
@@ -201,18 +194,18 @@ class Fitting {
 
   void verify(FitResult& result) const {
     const std::int64_t count = std::min(options_.verify_samples, test_.size());
-    tell(fmt::format("running {} samples on the emulated {}", count, name_of(options_.target.processor)));
+    tell(fmt::format("running {} samples on the emulated {}", count, name_of(options_.target->processor)));
     const Dataset samples = test_.sample(count, 1);
     const std::vector<std::uint8_t> inputs = convert_samples(result.program, samples);
     const ProgramRunner runner(result.program);
     std::vector<std::int32_t> expected(static_cast<std::size_t>(runner.output_elements() * samples.size()));
     runner.run(inputs, samples.size(), expected, 1);
-    result.deployment = deploy(result.program, options_.target, options_.optimize, name(), inputs, expected, folder_);
-    if (result.deployment.mismatches > 0) {
+    result.deployment = deploy(result.program, *options_.target, options_.optimize, name(), inputs, expected, folder_);
+    if (result.deployment->mismatches > 0) {
       throw failure("the emulated device and the host differ in {} numbers over {} samples",
-                    result.deployment.mismatches, samples.size());
+                    result.deployment->mismatches, samples.size());
     }
-    const std::string missed = misses(result.deployment);
+    const std::string missed = misses(*result.deployment);
     if (!missed.empty()) throw bound_not_met("{} (with the stack of {} samples)", missed, samples.size());
   }
 

@@ -24,7 +24,7 @@ struct Bounds {
 };
 
 struct FitOptions {
-  Target target;
+  std::optional<Target> target;  ///< none: the integer program for this machine only, nothing linked or emulated
   Bounds bounds;
   int weight_bits = 8;
   int activation_bits = 8;
@@ -33,6 +33,7 @@ struct FitOptions {
   bool train = false;  ///< quantization-aware training, as `training` says; otherwise post-training quantization only
   QatOptions training;
   Optimize optimize = Optimize::speed;
+  bool labelled = true;              ///< false: the test data's labels mean nothing, and only agreement is measured
   std::int64_t verify_samples = 32;  ///< run in the emulator and compared bit for bit
   int threads = 0;
   std::function<void(const std::string&)> report;  ///< told what is being done, one line each; may be empty
@@ -41,8 +42,8 @@ struct FitOptions {
 struct FitResult {
   QuantizedNetwork network;
   Program program;
-  Deployment deployment;
-  double top1 = 0;  ///< percent, of the integer program on the test data
+  std::optional<Deployment> deployment;  ///< where there is a target
+  double top1 = 0;                       ///< percent, of the integer program on the test data
   double top5 = 0;
   double top1_float = 0;  ///< percent, of the network before
   double agreement = 0;   ///< percent of the test samples whose largest output is the float network's
