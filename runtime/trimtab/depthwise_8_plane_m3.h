@@ -37,6 +37,49 @@ struct DepthwiseAxis {
   int32_t filter_step;  // from one weight to the next
 };
 
+inline DepthwiseAxis depthwise_columns(const Convolution& step) {
+  const Window& window = step.window;
+  return {window.kernel_width,
+          window.stride_columns,
+          window.dilation_columns,
+          window.pad_left,
+          step.input.width,
+          step.input.pixel_stride,
+          step.output.width,
+          step.output.pixel_stride,
+          depthwise_8_plane_m3_columns(step),
+          1};
+}
+inline DepthwiseAxis depthwise_rows(const Convolution& step) {
+  const Window& window = step.window;
+  return {window.kernel_height,
+          window.stride_rows,
+          window.dilation_rows,
+          window.pad_top,
+          step.input.height,
+          step.input.width * step.input.pixel_stride,
+          step.output.height,
+          step.output.width * step.output.pixel_stride,
+          depthwise_8_plane_m3_rows(step),
+          window.kernel_width};
+}
+
+/// Whether the plane is larger than what the image fills.
+inline bool depthwise_is_padded(const DepthwiseAxis& along, const DepthwiseAxis& across) {
+  return along.pad > 0 || across.pad > 0 || along.input < along.plane || across.input < across.plane;
+}
+
+/// A channel's weights in the order of the plane; `bytes` has room for them.
+inline void unpack_depthwise_filter(const Convolution& step, const DepthwiseAxis& along, const DepthwiseAxis& across,
+                                    const uint8_t* packed, int8_t* bytes, int32_t* filter) {
+  unpack_weights(packed, along.kernel * across.kernel, step.weight_bits, bytes);
+  for (int32_t i = 0, at = 0; i < across.kernel; ++i) {
+    for (int32_t j = 0; j < along.kernel; ++j) {
+      filter[at++] = bytes[i * across.filter_step + j * along.filter_step];
+    }
+  }
+}
+
 /// Fours and single outputs of a row, in instructions or so.
 constexpr int32_t depthwise_cost(int32_t along, int32_t across) {
   return across * (along / 4 * 110 + along % 4 * 50 + 40);
@@ -155,29 +198,8 @@ inline void gather_plane(const uint8_t* input, const DepthwiseAxis& along, const
 
 template <typename Activation>
 inline void depthwise_8_plane(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch) {
-  const Window& window = step.window;
-  const Image& from = step.input;
-  const Image& to = step.output;
-  DepthwiseAxis along = {window.kernel_width,
-                         window.stride_columns,
-                         window.dilation_columns,
-                         window.pad_left,
-                         from.width,
-                         from.pixel_stride,
-                         to.width,
-                         to.pixel_stride,
-                         depthwise_8_plane_m3_columns(step),
-                         1};
-  DepthwiseAxis across = {window.kernel_height,
-                          window.stride_rows,
-                          window.dilation_rows,
-                          window.pad_top,
-                          from.height,
-                          from.width * from.pixel_stride,
-                          to.height,
-                          to.width * to.pixel_stride,
-                          depthwise_8_plane_m3_rows(step),
-                          window.kernel_width};
+  DepthwiseAxis along = depthwise_columns(step);
+  DepthwiseAxis across = depthwise_rows(step);
   const auto is_fast = [](const DepthwiseAxis& axis) {
     return axis.kernel == 3 && axis.dilation == 1 && (axis.stride == 1 || axis.stride == 2);
   };
@@ -193,22 +215,16 @@ inline void depthwise_8_plane(const Convolution& step, const uint8_t* input, uin
   uint8_t* const plane = scratch;
   auto* const filter = reinterpret_cast<int32_t*>(scratch + (plane_bytes + 7) / 8 * 8);
   auto* const bytes = reinterpret_cast<int8_t*>(filter + size);
-  const bool padded = along.pad > 0 || across.pad > 0 || along.pad + along.input < along.plane ||
-                      across.pad + across.input < across.plane;
+  const bool padded = depthwise_is_padded(along, across);
   const bool whole_byte = step.output_minimum == 0 && step.output_maximum == 255;
   const int32_t filter_bytes = packed_filter_bytes(size, step.weight_bits);
-  for (int32_t channel = 0; channel < to.channels; ++channel) {
+  for (int32_t channel = 0; channel < step.output.channels; ++channel) {
     if (padded && (channel == 0 || step.padding_value != nullptr)) {
       const auto value = static_cast<uint8_t>(step.padding_value == nullptr ? 0 : step.padding_value[channel]);
       for (int32_t i = 0; i < plane_bytes; ++i) plane[i] = value;
     }
     gather_plane(input + channel, along, across, plane);
-    unpack_weights(step.weights + channel * filter_bytes, size, step.weight_bits, bytes);
-    for (int32_t i = 0, at = 0; i < across.kernel; ++i) {
-      for (int32_t j = 0; j < along.kernel; ++j) {
-        filter[at++] = bytes[i * across.filter_step + j * along.filter_step];
-      }
-    }
+    unpack_depthwise_filter(step, along, across, step.weights + channel * filter_bytes, bytes, filter);
     const auto* at = reinterpret_cast<const Activation*>(plane);
     uint8_t* const out = output + channel;
     if (!is_fast(along)) {

@@ -3,7 +3,7 @@
 // Pooling of bytes for cores without SIMD, any window. The maximum takes four channels at a time in a word where all
 // pixels begin at words.
 
-#include "trimtab/operators.h"
+#include "trimtab/window_clip.h"
 
 namespace trimtab::runtime {
 
@@ -19,18 +19,9 @@ inline uint32_t greater_bytes(uint32_t a, uint32_t b, uint32_t high) {
   return b ^ (differ & mask);
 }
 
-/// The taps [first, end) of a kernel whose places lie inside the image along one axis.
-inline void clip(int32_t start, int32_t kernel, int32_t dilation, int32_t size, int32_t& first, int32_t& end) {
-  first = 0;
-  end = kernel;
-  while (first < end && start + first * dilation < 0) ++first;
-  while (end > first && start + (end - 1) * dilation >= size) --end;
-}
-
 }  // namespace detail
 
 inline void max_pool_8_m3(const MaxPool& step, const uint8_t* input, uint8_t* output) {
-  const Window& window = step.window;
   const Image& image = step.input;
   const int32_t channels = image.channels;
   // signed bytes compare as unsigned ones do once their highest bit is flipped
@@ -41,119 +32,87 @@ inline void max_pool_8_m3(const MaxPool& step, const uint8_t* input, uint8_t* ou
                       3) == 0;
   const bool saturates = image.format.is_signed ? step.output_minimum > -128 || step.output_maximum < 127
                                                 : step.output_minimum > 0 || step.output_maximum < 255;
-  for (int32_t y = 0; y < step.output.height; ++y) {
-    const int32_t start_row = y * window.stride_rows - window.pad_top;
-    int32_t first_row;
-    int32_t end_row;
-    detail::clip(start_row, window.kernel_height, window.dilation_rows, image.height, first_row, end_row);
-    for (int32_t x = 0; x < step.output.width; ++x, output += step.output.pixel_stride) {
-      const int32_t start_column = x * window.stride_columns - window.pad_left;
-      int32_t first_column;
-      int32_t end_column;
-      detail::clip(start_column, window.kernel_width, window.dilation_columns, image.width, first_column, end_column);
-      const int32_t column_step = window.dilation_columns * image.pixel_stride;
-      const int32_t row_step = window.dilation_rows * image.width * image.pixel_stride;
-      const int32_t columns = end_column - first_column;
-      const uint8_t* const corner = input + ((start_row + first_row * window.dilation_rows) * image.width +
-                                             start_column + first_column * window.dilation_columns) *
-                                                image.pixel_stride;
-      if (words) {
-        for (int32_t channel = 0; channel < channels; channel += 4) {
-          uint32_t best = 0;  // the least there is
-          const uint8_t* row = corner + channel;
-          for (int32_t i = first_row; i < end_row; ++i, row += row_step) {
-            const uint8_t* at = row;
-            for (int32_t j = columns; j > 0; --j, at += column_step) {
-              uint32_t four;
-              __builtin_memcpy(&four, __builtin_assume_aligned(at, 4), 4);
-              best = detail::greater_bytes(four ^ flip, best, high);
+  detail::for_each_window(
+      step.input, step.output, step.window, input, [&](const detail::ClippedWindow& window, int32_t pixel) {
+        uint8_t* const out = output + pixel * step.output.pixel_stride;
+        if (words) {
+          for (int32_t channel = 0; channel < channels; channel += 4) {
+            uint32_t best = 0;  // the least there is
+            const uint8_t* row = window.first + channel;
+            for (int32_t i = window.rows; i > 0; --i, row += window.row_step) {
+              const uint8_t* at = row;
+              for (int32_t j = window.columns; j > 0; --j, at += window.column_step) {
+                uint32_t four;
+                __builtin_memcpy(&four, __builtin_assume_aligned(at, 4), 4);
+                best = detail::greater_bytes(four ^ flip, best, high);
+              }
             }
+            best ^= flip;
+            __builtin_memcpy(__builtin_assume_aligned(out + channel, 4), &best, 4);
           }
-          best ^= flip;
-          __builtin_memcpy(__builtin_assume_aligned(output + channel, 4), &best, 4);
-        }
-      } else {
-        for (int32_t channel = 0; channel < channels; ++channel) {
-          uint32_t best = 0;
-          const uint8_t* row = corner + channel;
-          for (int32_t i = first_row; i < end_row; ++i, row += row_step) {
-            const uint8_t* at = row;
-            for (int32_t j = columns; j > 0; --j, at += column_step) {
-              const uint32_t one = *at ^ (flip & 0xff);
-              if (one > best) best = one;
+        } else {
+          for (int32_t channel = 0; channel < channels; ++channel) {
+            uint32_t best = 0;
+            const uint8_t* row = window.first + channel;
+            for (int32_t i = window.rows; i > 0; --i, row += window.row_step) {
+              const uint8_t* at = row;
+              for (int32_t j = window.columns; j > 0; --j, at += window.column_step) {
+                const uint32_t one = *at ^ (flip & 0xff);
+                if (one > best) best = one;
+              }
             }
+            out[channel] = static_cast<uint8_t>(best ^ flip);
           }
-          output[channel] = static_cast<uint8_t>(best ^ flip);
         }
-      }
-      if (saturates) {
-        for (int32_t channel = 0; channel < channels; ++channel) {
-          const int32_t value =
-              image.format.is_signed ? static_cast<int8_t>(output[channel]) : static_cast<int32_t>(output[channel]);
-          output[channel] = static_cast<uint8_t>(saturate(value, step.output_minimum, step.output_maximum));
+        if (saturates) {
+          for (int32_t channel = 0; channel < channels; ++channel) {
+            const int32_t value =
+                image.format.is_signed ? static_cast<int8_t>(out[channel]) : static_cast<int32_t>(out[channel]);
+            out[channel] = static_cast<uint8_t>(saturate(value, step.output_minimum, step.output_maximum));
+          }
         }
-      }
-    }
-  }
+      });
 }
 
 namespace detail {
 
 template <typename Activation>
 inline void average_pool_8(const AveragePool& step, const uint8_t* input, uint8_t* output) {
-  const Window& window = step.window;
-  const Image& image = step.input;
-  const int32_t channels = image.channels;
-  const int32_t column_step = window.dilation_columns * image.pixel_stride;
-  const int32_t row_step = window.dilation_rows * image.width * image.pixel_stride;
-  for (int32_t y = 0; y < step.output.height; ++y) {
-    const int32_t start_row = y * window.stride_rows - window.pad_top;
-    int32_t first_row;
-    int32_t end_row;
-    clip(start_row, window.kernel_height, window.dilation_rows, image.height, first_row, end_row);
-    for (int32_t x = 0; x < step.output.width; ++x, output += step.output.pixel_stride) {
-      const int32_t start_column = x * window.stride_columns - window.pad_left;
-      int32_t first_column;
-      int32_t end_column;
-      clip(start_column, window.kernel_width, window.dilation_columns, image.width, first_column, end_column);
-      const int32_t columns = end_column - first_column;
-      const int32_t count = (end_row - first_row) * columns;
-      const int32_t multiplier = step.multiplier[step.fixed_divisor || count == 0 ? 0 : count - 1];
-      const auto* const corner =
-          reinterpret_cast<const Activation*>(input + ((start_row + first_row * window.dilation_rows) * image.width +
-                                                       start_column + first_column * window.dilation_columns) *
-                                                          image.pixel_stride);
-      const auto store = [&](int32_t channel, int32_t sum) {
-        store_activation(output, channel,
-                         requantize(sum, multiplier, step.shift, step.output_minimum, step.output_maximum),
-                         step.output.format);
-      };
-      int32_t channel = 0;
-      for (; channel + 4 <= channels; channel += 4) {
-        int32_t sums[4] = {0, 0, 0, 0};
-        const Activation* row = corner + channel;
-        for (int32_t i = first_row; i < end_row; ++i, row += row_step) {
-          const Activation* at = row;
-          for (int32_t j = columns; j > 0; --j, at += column_step) {
-            sums[0] += at[0];
-            sums[1] += at[1];
-            sums[2] += at[2];
-            sums[3] += at[3];
-          }
+  const int32_t channels = step.input.channels;
+  for_each_window(step.input, step.output, step.window, input, [&](const ClippedWindow& window, int32_t pixel) {
+    const int32_t count = window.rows * window.columns;
+    const int32_t multiplier = step.multiplier[step.fixed_divisor || count == 0 ? 0 : count - 1];
+    const auto* const corner = reinterpret_cast<const Activation*>(window.first);
+    uint8_t* const out = output + pixel * step.output.pixel_stride;
+    const auto store = [&](int32_t channel, int32_t sum) {
+      store_activation(out, channel, requantize(sum, multiplier, step.shift, step.output_minimum, step.output_maximum),
+                       step.output.format);
+    };
+    int32_t channel = 0;
+    for (; channel + 4 <= channels; channel += 4) {
+      int32_t sums[4] = {0, 0, 0, 0};
+      const Activation* row = corner + channel;
+      for (int32_t i = window.rows; i > 0; --i, row += window.row_step) {
+        const Activation* at = row;
+        for (int32_t j = window.columns; j > 0; --j, at += window.column_step) {
+          sums[0] += at[0];
+          sums[1] += at[1];
+          sums[2] += at[2];
+          sums[3] += at[3];
         }
-        for (int32_t k = 0; k < 4; ++k) store(channel + k, sums[k]);
       }
-      for (; channel < channels; ++channel) {
-        int32_t sum = 0;
-        const Activation* row = corner + channel;
-        for (int32_t i = first_row; i < end_row; ++i, row += row_step) {
-          const Activation* at = row;
-          for (int32_t j = columns; j > 0; --j, at += column_step) sum += *at;
-        }
-        store(channel, sum);
-      }
+      for (int32_t k = 0; k < 4; ++k) store(channel + k, sums[k]);
     }
-  }
+    for (; channel < channels; ++channel) {
+      int32_t sum = 0;
+      const Activation* row = corner + channel;
+      for (int32_t i = window.rows; i > 0; --i, row += window.row_step) {
+        const Activation* at = row;
+        for (int32_t j = window.columns; j > 0; --j, at += window.column_step) sum += *at;
+      }
+      store(channel, sum);
+    }
+  });
 }
 
 }  // namespace detail

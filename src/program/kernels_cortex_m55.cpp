@@ -5,7 +5,9 @@
 
 #include "program/kernel_choices.h"
 #include "program/overlap.h"
+#include "program/pack.h"
 #include "trimtab/convolution_8_4x2_mve.h"
+#include "trimtab/depthwise_8_plane_mve.h"
 
 namespace trimtab {
 namespace {
@@ -53,10 +55,23 @@ std::vector<std::uint8_t> pack_for_mve(const ConvolutionStep& step) {
   return packed;
 }
 
+std::string sign_of(const runtime::Image& image) { return image.format.is_signed ? "s8" : "u8"; }
+
 std::optional<Kernel> choose_convolution(const ConvolutionStep& step) {
   const runtime::Convolution& c = step.convolution;
-  if (!is_byte(c.input) || !is_byte(c.output) || !padding_is_bytes(step) || c.groups != 1) return std::nullopt;
+  if (!is_byte(c.input) || !is_byte(c.output) || !padding_is_bytes(step)) return std::nullopt;
   Kernel kernel;
+  if (c.groups == c.input.channels && c.groups == c.output.channels) {
+    kernel.name = "depthwise_" + sign_of(c.input) + "_plane_mve";
+    kernel.header = "depthwise_8_plane_mve.h";
+    kernel.scratch_bytes = (runtime::depthwise_8_plane_mve_scratch_bytes(c) + 7) / 8 * 8;
+    kernel.weights = pack_filters(step.weights, c.output.channels, c.weight_bits);
+    kernel.in_place = c.input.pixel_stride == c.output.pixel_stride &&
+                      c.output.height * c.output.width <= c.input.height * c.input.width;
+    kernel.reason = "one filter per channel: channel by channel in a plane, four outputs at a time";
+    return kernel;
+  }
+  if (c.groups != 1) return std::nullopt;
   kernel.name = "convolution_8_w" + std::to_string(c.weight_bits) + "_4x2_mve";
   kernel.header = "convolution_8_4x2_mve.h";
   kernel.scratch_bytes = (runtime::convolution_8_4x2_mve_scratch_bytes(c) + 7) / 8 * 8;
@@ -66,12 +81,36 @@ std::optional<Kernel> choose_convolution(const ConvolutionStep& step) {
   return kernel;
 }
 
+std::optional<Kernel> vectors(const std::string& name, bool in_place = false) {
+  Kernel kernel;
+  kernel.name = name + "_mve";
+  kernel.header = "elementwise_8_mve.h";
+  kernel.in_place = in_place;
+  kernel.reason = "bytes, many channels at a time";
+  return kernel;
+}
+
+std::optional<Kernel> choose_addition(const runtime::Addition& step) {
+  const bool equal_size = step.a.height == step.b.height && step.a.width == step.b.width;
+  if (!equal_size || !is_byte(step.a) || !is_byte(step.b) || !is_byte(step.output)) return std::nullopt;
+  return vectors("addition_" + sign_of(step.a) + "_" + sign_of(step.b),
+                 step.a.pixel_stride == step.output.pixel_stride);
+}
+
 }  // namespace
 
 std::optional<Kernel> choose_cortex_m55_kernel(const Step& step, Optimize /*optimize*/) {
-  return std::visit(overloaded{[](const ConvolutionStep& s) { return choose_convolution(s); },
-                               [](const auto&) { return std::optional<Kernel>(); }},
-                    step.operation);
+  return std::visit(
+      overloaded{[](const ConvolutionStep& s) { return choose_convolution(s); },
+                 [](const MaxPoolStep& s) { return is_byte(s.pool.input) ? vectors("max_pool_8") : std::nullopt; },
+                 [](const AveragePoolStep& s) {
+                   return is_byte(s.pool.input) && is_byte(s.pool.output)
+                              ? vectors("average_pool_" + sign_of(s.pool.input))
+                              : std::nullopt;
+                 },
+                 [](const AdditionStep& s) { return choose_addition(s.addition); },
+                 [](const auto&) { return std::optional<Kernel>(); }},
+      step.operation);
 }
 
 }  // namespace trimtab

@@ -1,0 +1,29 @@
+#pragma once
+
+// arithmetic.h's requantize() for four accumulators at a time. Only for cores with MVE: VRMULH rounds as our arithmetic
+// does, to nearest with halves upward.
+
+#include <arm_mve.h>
+
+#include "trimtab/arithmetic.h"
+
+namespace trimtab::runtime::detail {
+
+struct RequantizeMve {
+  int32x4_t multiplier;
+  int32x4_t minimum;
+  int32x4_t maximum;
+  int32_t shift;
+
+  RequantizeMve(int32_t multiplier_, int32_t shift_, int32_t minimum_, int32_t maximum_)
+      : multiplier(vdupq_n_s32(multiplier_)),
+        minimum(vdupq_n_s32(minimum_)),
+        maximum(vdupq_n_s32(maximum_)),
+        shift(shift_) {}
+
+  int32x4_t operator()(int32x4_t sums) const {
+    return vminq_s32(vmaxq_s32(vrmulhq_s32(vshlq_r_s32(sums, shift), multiplier), minimum), maximum);
+  }
+};
+
+}  // namespace trimtab::runtime::detail
