@@ -74,6 +74,14 @@ Dataset load_source(const std::string& description, Split split, const DataOptio
   return load_synthetic(rest, description, split, options);
 }
 
+Dataset load(const std::string& description, Split split, const DataOptions& options) {
+  try {
+    return load_source(description, split, options);
+  } catch (const std::filesystem::filesystem_error& error) {
+    throw bad_input("{} cannot be read: {}", error.path1().string(), error.code().message());
+  }
+}
+
 }  // namespace
 
 void Dataset::read(std::int64_t index, const Preprocessing& preprocessing, std::span<float> out) const {
@@ -146,7 +154,7 @@ void check_fits(const Dataset& data, const Shape& input, std::int64_t outputs) {
 
 Dataset load_dataset(const std::string& description, Split split, const DataOptions& options) {
   if (options.limit < 0) throw bad_input("the limit of {} samples is negative", options.limit);
-  Dataset data = load_source(description, split, options);
+  Dataset data = load(description, split, options);
   if (options.limit > 0 && options.limit < data.size()) data = data.pick(spread(data.size(), options.limit));
   if (!options.shape.empty() && data.shape != options.shape) {
     if (without_ones(data.shape) != without_ones(options.shape)) {

@@ -128,6 +128,15 @@ std::optional<Size> read_size(std::span<const std::uint8_t> bytes) {
   return {};
 }
 
+/// Whether the second half of the file holds the mark that ends a PNG or JPEG.
+bool is_complete(std::span<const std::uint8_t> bytes) {
+  constexpr std::array<std::uint8_t, 4> png_end{'I', 'E', 'N', 'D'};
+  constexpr std::array<std::uint8_t, 2> jpeg_end{0xFF, 0xD9};
+  const auto half = bytes.subspan(bytes.size() / 2);
+  if (bytes[0] == 0xFF) return !std::ranges::search(half, jpeg_end).empty();
+  return !std::ranges::search(half, png_end).empty();
+}
+
 cv::Mat decode(const fs::path& file, bool colour) {
   constexpr std::int64_t most_pixels = 64 << 20;
   const std::vector<std::uint8_t> bytes = read_file(file);
@@ -137,6 +146,7 @@ cv::Mat decode(const fs::path& file, bool colour) {
   if (size->height * size->width > most_pixels) {
     throw bad_input("{} has {}x{} pixels; at most {} are read", file.string(), size->width, size->height, most_pixels);
   }
+  if (!is_complete(bytes)) throw bad_input("{} is cut off: the end of the picture is missing", file.string());
   cv::Mat picture;
   try {
     picture = cv::imdecode(bytes, (colour ? cv::IMREAD_COLOR : cv::IMREAD_GRAYSCALE) | cv::IMREAD_IGNORE_ORIENTATION);
