@@ -15,5 +15,6 @@ void add_fit(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_data(CLI::App& app);
 void add_taxonomy(CLI::App& app);
+void add_sustain(CLI::App& app);
 
 }  // namespace trimtab::cli

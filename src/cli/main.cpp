@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
   trimtab::cli::add_inspect(app);
   trimtab::cli::add_data(app);
   trimtab::cli::add_taxonomy(app);
+  trimtab::cli::add_sustain(app);
 
   try {
     app.parse(argc, argv);

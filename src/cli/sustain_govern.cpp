@@ -1,0 +1,137 @@
+#include <fmt/format.h>
+#include <signal.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <memory>
+
+#include "base/error.h"
+#include "cli/sustain.h"
+#include "thermal/govern.h"
+
+namespace trimtab::cli {
+namespace {
+
+volatile sig_atomic_t stop_requested = 0;
+extern "C" void request_stop(int /*signal*/) { stop_requested = 1; }
+
+/// The machine's monotonic clock; ends on SIGINT, SIGTERM and SIGHUP, or after a given time.
+class RealClock : public thermal::Clock {
+ public:
+  explicit RealClock(double seconds) : end_(seconds > 0 ? now() + seconds : INFINITY) {
+    struct sigaction action {};
+    action.sa_handler = request_stop;
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
+  }
+  [[nodiscard]] double now_s() override { return now(); }
+  [[nodiscard]] bool sleep_until(double time_s) override {
+    timespec until{};
+    until.tv_sec = static_cast<time_t>(time_s);
+    until.tv_nsec = static_cast<long>((time_s - std::floor(time_s)) * 1e9);
+    while (stop_requested == 0 && ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == EINTR) {
+    }
+    return stop_requested == 0 && now() < end_;
+  }
+
+ private:
+  static double now() {
+    timespec t{};
+    ::clock_gettime(CLOCK_MONOTONIC, &t);
+    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+  }
+  double end_;
+};
+
+struct Options {
+  CommonOptions common;
+  std::string soc;
+  std::string cluster;
+  std::string variants;
+  std::string root = "/sys";
+  std::string policy = "policy0";
+  std::string zone = "thermal_zone0";
+  std::string operating_point;
+  thermal::GovernOptions govern;
+  double seconds = 0;
+  bool verbose = false;
+};
+
+void run(const Options& options) {
+  const thermal::Soc soc = thermal::read_soc(options.soc);
+  const thermal::Cluster& cluster = options.cluster.empty() ? soc.clusters.front() : find_cluster(soc, options.cluster);
+  std::vector<thermal::OperatingPoint> points;
+  double best = 0;
+  for (const thermal::Variant& variant : thermal::read_variants(options.variants)) {
+    // Without a way to tell the application which variant to run there is only the first.
+    if (options.operating_point.empty() && !points.empty()) break;
+    best = std::max(best, variant.accuracy);
+    const std::vector<thermal::OperatingPoint> more = operating_points(cluster, variant);
+    points.insert(points.end(), more.begin(), more.end());
+  }
+  if (options.govern.accuracy_floor > best) {
+    throw bound_not_met("no variant reaches a mean accuracy of {} %; the best has {} %", options.govern.accuracy_floor,
+                        best);
+  }
+  thermal::Controller controller(soc, cluster, std::move(points), options.govern);
+  thermal::SysfsDevice device(options.root, options.policy, options.zone, options.operating_point);
+  std::vector<thermal::Watchdog::Restore> files{{device.limit_path(), device.original()}};
+  if (!options.operating_point.empty()) files.push_back({device.operating_point_file(), ""});
+  RealClock clock(options.seconds);
+  thermal::Watchdog watchdog(files, std::max(10.0, 20 * options.govern.period_s));
+  std::int64_t steps = 0;
+  std::string trouble;
+  double rate = 0;
+  govern(controller, device, clock, options.govern.period_s, [&](std::size_t point) {
+    watchdog.beat();
+    ++steps;
+    rate += controller.points()[point].rate;
+    if (controller.trouble() != trouble) {
+      trouble = controller.trouble();
+      fmt::print(stderr, "trimtab govern: {}\n", trouble.empty() ? "all is well again" : trouble + "; lowest OPP");
+    }
+    if (options.verbose && steps % 20 == 0) {
+      fmt::print(stderr, "trimtab govern: ambient {:.1f} degrees, {:g} MHz\n", controller.ambient_c(),
+                 controller.points()[point].opp.mhz);
+    }
+  });
+  const double mean = steps > 0 ? rate / static_cast<double>(steps) : 0;
+  print_result({{"steps", steps}, {"ambient_c", controller.ambient_c()}, {"planned_rate_per_s", mean}},
+               fmt::format("{} steps, ambient estimated at {:.1f} degrees, {:.2f} inferences/s planned; restored\n",
+                           steps, controller.ambient_c(), mean),
+               options.common.json);
+}
+
+}  // namespace
+
+void add_sustain_govern(CLI::App& sustain) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* command =
+      sustain.add_subcommand("govern", "the daemon that keeps a board below its limit, as fast as it can be");
+  command->add_option("soc", options->soc, "SoC file")->required();
+  command->add_option("--variants", options->variants, "CSV of the network's variants")->required();
+  command->add_option("--cluster", options->cluster, "cluster; the first one by default");
+  command->add_option("--policy", options->policy, "cpufreq policy of the cluster")->capture_default_str();
+  command->add_option("--zone", options->zone, "thermal zone of the cluster")->capture_default_str();
+  command->add_option("--sysfs-root", options->root, "sysfs of the board")->capture_default_str();
+  command->add_option("--operating-point", options->operating_point,
+                      "file for the application with the variant to run; without it only the first variant is used");
+  command->add_option("--limit", options->govern.limit_c, "limit, degrees Celsius")->capture_default_str();
+  command->add_option("--margin", options->govern.margin_k, "K that peaks stay below the limit")
+      ->check(CLI::Range(0.0, 30.0))
+      ->capture_default_str();
+  command->add_option("--min-accuracy", options->govern.accuracy_floor, "mean accuracy over inferences, percent");
+  command->add_option("--period", options->govern.period_s, "seconds between decisions")
+      ->check(CLI::Range(0.02, 10.0))
+      ->capture_default_str();
+  command->add_option("--seconds", options->seconds, "end after this long; 0: never");
+  command->add_flag("--verbose", options->verbose, "log the state every 20 steps");
+  add_common_options(
+      *command, options->common,
+      "trimtab sustain govern targets/socs/exynos5422.toml --variants mobilenet.csv --policy policy4 --zone "
+      "thermal_zone0 --limit 85");
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace trimtab::cli
