@@ -32,9 +32,12 @@ Program finish(ProgramBuilder& builder, BufferId output) {
       operator_.output_minimum = grid.minimum();
       operator_.output_maximum = grid.maximum();
     };
-    std::visit(overloaded{[&](ConvolutionStep& s) { widen(s.convolution); }, [&](MaxPoolStep& s) { widen(s.pool); },
-                          [&](AveragePoolStep& s) { widen(s.pool); }, [&](AdditionStep& s) { widen(s.addition); },
-                          [](auto&) {}},
+    std::visit(overloaded{[&](ConvolutionStep& s) {
+                            widen(s.convolution);
+                            s.convolution.shift = 0;  // as lowering nearly always gives
+                          },
+                          [&](MaxPoolStep& s) { widen(s.pool); }, [&](AveragePoolStep& s) { widen(s.pool); },
+                          [&](AdditionStep& s) { widen(s.addition); }, [](auto&) {}},
                step.operation);
   }
   return builder.finish(output);

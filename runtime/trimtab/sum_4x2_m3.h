@@ -144,7 +144,29 @@ inline int32_t load_field(const uint8_t* packed, int32_t index) {
   return static_cast<int32_t>(held << (32 - bits - (bit & 7))) >> (32 - bits);
 }
 
-/// One filter of the pair: the eight registers of Armv6-M hold four sums, two pointers, a weight and a product.
+/// sums[p] += words[4 * k + p] * weight.
+template <int k>
+inline void add_quad(const int32_t* words, int32_t weight, int32_t& sum0, int32_t& sum1, int32_t& sum2, int32_t& sum3) {
+#if defined(__ARM_ARCH_6M__)
+  // Keeps GCC from computing a sum at a time with all weights at hand, more than there are registers.
+  int32_t product;
+  asm("ldr %[product], [%[words], %[at0]]\n muls %[product], %[weight]\n adds %[sum0], %[product]\n"
+      "ldr %[product], [%[words], %[at1]]\n muls %[product], %[weight]\n adds %[sum1], %[product]\n"
+      "ldr %[product], [%[words], %[at2]]\n muls %[product], %[weight]\n adds %[sum2], %[product]\n"
+      "ldr %[product], [%[words], %[at3]]\n muls %[product], %[weight]\n adds %[sum3], %[product]\n"
+      : [product] "=&l"(product), [sum0] "+l"(sum0), [sum1] "+l"(sum1), [sum2] "+l"(sum2), [sum3] "+l"(sum3)
+      : [words] "l"(words), [weight] "l"(weight), [at0] "i"(16 * k), [at1] "i"(16 * k + 4), [at2] "i"(16 * k + 8),
+        [at3] "i"(16 * k + 12), "m"(*reinterpret_cast<const int32_t(*)[16]>(words))
+      : "cc");
+#else
+  sum0 += words[4 * k] * weight;
+  sum1 += words[4 * k + 1] * weight;
+  sum2 += words[4 * k + 2] * weight;
+  sum3 += words[4 * k + 3] * weight;
+#endif
+}
+
+/// One filter of the pair: the eight low registers of Armv6-M hold four sums, two pointers, a weight and a product.
 template <int bits>
 inline void sum_filter_4x1(const int32_t* words, const int32_t* end, const uint8_t* weights, int32_t filter,
                            int32_t bias, int32_t* sums) {
@@ -152,17 +174,19 @@ inline void sum_filter_4x1(const int32_t* words, const int32_t* end, const uint8
   int32_t sum1 = bias;
   int32_t sum2 = bias;
   int32_t sum3 = bias;
-  const auto add = [&](int32_t weight, const int32_t* quad) {
-    sum0 += quad[0] * weight;
-    sum1 += quad[1] * weight;
-    sum2 += quad[2] * weight;
-    sum3 += quad[3] * weight;
+  if constexpr (bits == 8) weights += filter;
+  const auto weight = [&](int32_t k) {
+    if constexpr (bits == 8) {
+      return static_cast<int32_t>(static_cast<int8_t>(weights[2 * k]));
+    } else {
+      return load_field<bits>(weights, 2 * k + filter);
+    }
   };
   while (words != end) {
-    add(load_field<bits>(weights, filter), words);
-    add(load_field<bits>(weights, filter + 2), words + 4);
-    add(load_field<bits>(weights, filter + 4), words + 8);
-    add(load_field<bits>(weights, filter + 6), words + 12);
+    add_quad<0>(words, weight(0), sum0, sum1, sum2, sum3);
+    add_quad<1>(words, weight(1), sum0, sum1, sum2, sum3);
+    add_quad<2>(words, weight(2), sum0, sum1, sum2, sum3);
+    add_quad<3>(words, weight(3), sum0, sum1, sum2, sum3);
     words += 16;
     weights += bits;
   }
