@@ -79,10 +79,8 @@ inline void store_pairs(uint32_t word, uint32_t* column) {
 template <class A, int Index = 0>
 inline void store_pairs_4(uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t* column) {
   if constexpr (Index < A::pairs_per_word) {
-    column[4 * Index] = A::template pair<Index>(a);
-    column[4 * Index + 1] = A::template pair<Index>(b);
-    column[4 * Index + 2] = A::template pair<Index>(c);
-    column[4 * Index + 3] = A::template pair<Index>(d);
+    dsp::store_two<4 * Index>(column, A::template pair<Index>(a), A::template pair<Index>(b));
+    dsp::store_two<4 * Index + 2>(column, A::template pair<Index>(c), A::template pair<Index>(d));
     store_pairs_4<A, Index + 1>(a, b, c, d, column);
   }
 }
@@ -98,20 +96,21 @@ inline void expand(const uint8_t* from, int32_t length, uint32_t* column) {
   if (length > 0) expand_rest<A>(from, length, column);
 }
 
-/// One run of four pixels that lie `step` bytes apart.
+/// One run of four pixels.
 template <class A>
-inline void expand_4(const uint8_t* from, int32_t step, int32_t length, uint32_t* column) {
-  const uint8_t* second = from + step;
-  const uint8_t* third = second + step;
-  const uint8_t* fourth = third + step;
-  for (; length >= A::per_word; length -= A::per_word) {
-    store_pairs_4<A>(load_word(from), load_word(second), load_word(third), load_word(fourth), column);
+inline void expand_4(const uint8_t* from, const uint8_t* second, const uint8_t* third, const uint8_t* fourth,
+                     int32_t length, uint32_t* column) {
+  const uint8_t* const end = from + length / A::per_word * 4;
+  while (from != end) {
+    const uint32_t a = load_word(from), b = load_word(second), c = load_word(third), d = load_word(fourth);
     from += 4;
     second += 4;
     third += 4;
     fourth += 4;
+    store_pairs_4<A>(a, b, c, d, column);
     column += 4 * A::pairs_per_word;
   }
+  length %= A::per_word;
   if (length > 0) {
     expand_rest<A>(from, length, column);
     expand_rest<A>(second, length, column + 1);
@@ -140,6 +139,7 @@ class Columns {
     reach_ = (window.kernel_width - 1) * window.dilation_columns;
     tap_aligned_ = layout_.runs_per_row > 1 || window.kernel_width == 1 || channels_ % A::per_word == 0;
     edge_bytes_ = fits_edge_bytes();
+    row_words_ = 4 * layout_.run_pairs * layout_.runs_per_row;
   }
 
   int32_t pairs() const { return layout_.pairs(); }
@@ -149,21 +149,30 @@ class Columns {
     const Window& window = step_.window;
     const int32_t left = x_ * window.stride_columns - window.pad_left;
     const int32_t top = y_ * window.stride_rows - window.pad_top;
-    if (count == 4 && x_ + 4 <= output_width_ && left >= 0 &&
-        left + 3 * window.stride_columns + reach_ < input_width_) {
-      const int32_t words = 4 * layout_.run_pairs;
+    if (count == 4 && x_ + 4 <= output_width_) {
+      const int32_t step = window.stride_columns;
+      const bool inside = left >= 0 && left + 3 * step + reach_ < input_width_;
       for (int32_t i = 0, row = top; i < layout_.rows; ++i, row += window.dilation_rows) {
-        if (static_cast<uint32_t>(row) >= static_cast<uint32_t>(step_.input.height)) {
-          for (int32_t p = 0; p < 4; ++p) gather_row(row, left + p * window.stride_columns, column + p);
-          column += words * layout_.runs_per_row;
-          continue;
+        const bool row_inside = static_cast<uint32_t>(row) < static_cast<uint32_t>(step_.input.height) || flat_;
+        if (row_inside && inside) {
+          gather_inside(pixel(row, left), column);
+        } else if (!row_inside && padding_ == nullptr) {
+          uint32_t* to = column;
+          for (int32_t words = row_words_; words > 0; words -= 8, to += 8) {
+            dsp::store_two<0>(to, 0, 0);
+            dsp::store_two<2>(to, 0, 0);
+            if (words < 8) break;
+            dsp::store_two<4>(to, 0, 0);
+            dsp::store_two<6>(to, 0, 0);
+          }
+        } else if (row_inside && layout_.runs_per_row == 1 && edge_bytes_) {
+          gather_edge_bytes(row, left, column);
+        } else if (row_inside && layout_.runs_per_row == 1 && tap_aligned_ && padding_ == nullptr) {
+          gather_edge_taps(row, left, column);
+        } else {
+          for (int32_t p = 0; p < 4; ++p) gather_row(row, left + p * step, column + p);
         }
-        const uint8_t* from = pixel(row, left);
-        for (int32_t run = 0; run < layout_.runs_per_row; ++run) {
-          detail::expand_4<A>(from, window.stride_columns * step_.input.pixel_stride, layout_.run_length, column);
-          from += window.dilation_columns * step_.input.pixel_stride;
-          column += words;
-        }
+        column += row_words_;
       }
       advance(4);
       return;
@@ -175,10 +184,57 @@ class Columns {
   }
 
  private:
-  static constexpr int32_t most_edge_bytes = 64;
+  static constexpr int32_t most_edge_bytes = 32;
 
   const uint8_t* pixel(int32_t row, int32_t column) const {
     return input_ + (row * input_width_ + column) * step_.input.pixel_stride;
+  }
+
+  /// One kernel row of four pixels whose windows lie inside.
+  void gather_inside(const uint8_t* from, uint32_t* column) const {
+    const int32_t step = step_.window.stride_columns * step_.input.pixel_stride;
+    for (int32_t run = 0; run < layout_.runs_per_row; ++run) {
+      detail::expand_4<A>(from, from + step, from + 2 * step, from + 3 * step, layout_.run_length, column);
+      from += step_.window.dilation_columns * step_.input.pixel_stride;
+      column += 4 * layout_.run_pairs;
+    }
+  }
+
+  /// One kernel row of four pixels, some at the edge: taps that all have, and taps that some miss.
+  void gather_edge_taps(int32_t row, int32_t left, uint32_t* column) const {
+    const int32_t step = step_.window.stride_columns;
+    const int32_t tap_words = 4 * run_pairs(channels_, A::per_word);
+    for (int32_t tap = step_.window.kernel_width; tap > 0; --tap, ++left, column += tap_words) {
+      if (left >= 0 && left + 3 * step < input_width_) {
+        const uint8_t* from = pixel(row, left);
+        const int32_t bytes = step * step_.input.pixel_stride;
+        detail::expand_4<A>(from, from + bytes, from + 2 * bytes, from + 3 * bytes, channels_, column);
+        continue;
+      }
+      for (int32_t p = 0; p < 4; ++p) {
+        const int32_t x = left + p * step;
+        if (static_cast<uint32_t>(x) < static_cast<uint32_t>(input_width_)) {
+          detail::expand<A>(pixel(row, x), channels_, column + p);
+        } else {
+          fill_zeros(tap_words / 4, column + p);
+        }
+      }
+    }
+  }
+
+  /// The same where kernel rows are short: those that reach over the edge are put together as bytes.
+  void gather_edge_bytes(int32_t row, int32_t left, uint32_t* column) const {
+    uint8_t bytes[4][most_edge_bytes];
+    const uint8_t* from[4];
+    for (int32_t p = 0; p < 4; ++p, left += step_.window.stride_columns) {
+      if (left >= 0 && left + reach_ < input_width_) {
+        from[p] = pixel(row, left);
+      } else {
+        copy_edge(pixel(row, 0), left, bytes[p]);
+        from[p] = bytes[p];
+      }
+    }
+    detail::expand_4<A>(from[0], from[1], from[2], from[3], layout_.run_length, column);
   }
 
   void advance(int32_t pixels) {
@@ -276,7 +332,7 @@ class Columns {
   ColumnLayout layout_;
   const uint8_t* input_;
   const int16_t* padding_;  // of the group's channels, or null for zeros
-  int32_t input_width_, output_width_, reach_, channels_;
+  int32_t input_width_, output_width_, reach_, channels_, row_words_;
   int32_t x_ = 0, y_ = 0;
   bool flat_, tap_aligned_, edge_bytes_;
 };

@@ -63,6 +63,12 @@ inline int32_t smlad(uint32_t a, uint32_t b, int32_t accumulator) {
   return __smlad(static_cast<int16x2_t>(a), static_cast<int16x2_t>(b), accumulator);
 }
 
+/// Two words, `Word` words after an address that is a multiple of 4.
+template <int Word>
+inline void store_two(uint32_t* to, uint32_t first, uint32_t second) {
+  asm volatile("strd %0, %1, [%2, %3]" : : "r"(first), "r"(second), "r"(to), "I"(4 * Word) : "memory");
+}
+
 /// (low of a, low of b) and (high of a, high of b)
 inline uint32_t pack_low(uint32_t a, uint32_t b) {
   uint32_t result;
@@ -116,6 +122,11 @@ inline uint32_t sxtb16(uint32_t word) {
 inline int32_t smlad(uint32_t a, uint32_t b, int32_t accumulator) {
   return static_cast<int32_t>(static_cast<uint32_t>(accumulator) + static_cast<uint32_t>(low_half(a) * low_half(b)) +
                               static_cast<uint32_t>(high_half(a) * high_half(b)));
+}
+template <int Word>
+inline void store_two(uint32_t* to, uint32_t first, uint32_t second) {
+  to[Word] = first;
+  to[Word + 1] = second;
 }
 inline uint32_t pack_low(uint32_t a, uint32_t b) { return halves(a, b); }
 inline uint32_t pack_high(uint32_t a, uint32_t b) { return halves(a >> 16, b >> 16); }

@@ -23,10 +23,12 @@ struct Forbidden {
 class Planner {
  public:
   Planner(std::span<const Block> blocks, std::span<const Overlap> overlaps, std::int64_t alignment)
-      : blocks_(blocks.begin(), blocks.end()), leads_(blocks.size()) {
+      : blocks_(blocks.begin(), blocks.end()), leads_(blocks.size()), exact_(blocks.size()) {
     for (Block& block : blocks_) block.bytes = round_up(block.bytes, alignment);
-    for (const Overlap& overlap : overlaps)
+    for (const Overlap& overlap : overlaps) {
       leads_[overlap.output].emplace_back(overlap.input, round_up(overlap.lead, alignment));
+      if (overlap.exact) exact_[overlap.output].push_back(overlap.input);
+    }
   }
 
   [[nodiscard]] std::size_t size() const { return blocks_.size(); }
@@ -51,7 +53,12 @@ class Planner {
       for (std::size_t earlier = 0; earlier < position; ++earlier) {
         const std::size_t other = order[earlier];
         if (block.bytes > 0 && blocks_[other].bytes > 0 && meet(block, blocks_[other])) {
-          forbidden.push_back(between(index, other, offsets[other]));
+          if (only_exact(index, other)) {  // all but the very same place
+            forbidden.push_back({offsets[other] - block.bytes, offsets[other]});
+            forbidden.push_back({offsets[other], offsets[other] + blocks_[other].bytes});
+          } else {
+            forbidden.push_back(between(index, other, offsets[other]));
+          }
         }
       }
       std::sort(forbidden.begin(), forbidden.end(),
@@ -75,6 +82,13 @@ class Planner {
       if (block == input) return bytes;
     }
     return -1;
+  }
+
+  [[nodiscard]] bool only_exact(std::size_t a, std::size_t b) const {
+    const auto holds = [](const std::vector<std::size_t>& inputs, std::size_t input) {
+      return std::find(inputs.begin(), inputs.end(), input) != inputs.end();
+    };
+    return holds(exact_[a], b) || holds(exact_[b], a);
   }
 
   [[nodiscard]] Forbidden between(std::size_t index, std::size_t other, std::int64_t offset) const {
@@ -103,6 +117,7 @@ class Planner {
 
   std::vector<Block> blocks_;
   std::vector<std::vector<std::pair<std::size_t, std::int64_t>>> leads_;  // by output: input and lead
+  std::vector<std::vector<std::size_t>> exact_;  // by output: inputs that it may only lie over exactly
 };
 
 }  // namespace

@@ -15,11 +15,13 @@ struct Block {
 };
 
 /// A step that reads `input` for the last time while it writes `output`, and writes no faster than it reads: the two
-/// may overlap if the output begins at least `lead` bytes before the input (0: at the same place).
+/// may overlap if the output begins at least `lead` bytes before the input (0: at the same place). `exact`: only at the
+/// same place.
 struct Overlap {
   std::size_t input = 0;
   std::size_t output = 0;
   std::int64_t lead = 0;
+  bool exact = false;
 };
 
 struct Arena {

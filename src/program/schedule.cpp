@@ -59,8 +59,10 @@ void add_overlaps(const Program& program, const Step& step, const Kernel& kernel
     if (program.buffers[input].parent.has_value() || blocks[input].last != s || input == output) continue;
     const runtime::Image in = image_of(program, step.inputs[i]);
     const bool alike = in.height == out.height && in.width == out.width && in.pixel_stride == out.pixel_stride;
-    if (kernel.in_place && alike) {
-      overlaps.push_back({input, output, 0});
+    // a convolution's kernel has looked at the layouts itself; its channels stay where they are only in the same place
+    const bool convolution = std::holds_alternative<ConvolutionStep>(step.operation);
+    if (kernel.in_place && (alike || convolution)) {
+      overlaps.push_back({input, output, 0, convolution});
     } else if (kernel.overlap_lead_bytes.has_value() && i == 0) {
       overlaps.push_back({input, output, *kernel.overlap_lead_bytes});
     }
@@ -86,6 +88,7 @@ Schedule schedule(const Program& program, Core core, Optimize optimize) {
   for (std::size_t id = 0; id < program.buffers.size(); ++id) {
     const Place place = place_of(program, static_cast<BufferId>(id));
     result.offsets.push_back(arena.offsets[static_cast<std::size_t>(place.owner)] + place.offset);
+    result.lifetimes.push_back({blocks[id].first, blocks[id].last});
   }
   // A second round: kernels that are faster with more scratch memory take what the arena leaves free at their step.
   for (std::size_t s = 0; s < program.steps.size(); ++s) {

@@ -66,6 +66,15 @@ TEST(Arena, AnOutputMayRunIntoItsInputBehindItsLead) {
   EXPECT_EQ(plan_arena(blocks, overlaps).bytes, 2200);
 }
 
+TEST(Arena, AnExactOverlapIsAtTheSamePlaceOrNone) {
+  // the third block pushes the input up: the output may follow it, but not begin before it
+  const std::vector<Block> blocks{{64, 0, 1}, {64, 1, 2}, {32, 0, 1}};
+  const std::vector<Overlap> overlaps{{0, 1, 0, true}};
+  const Arena arena = plan_arena(blocks, overlaps);
+  EXPECT_EQ(arena.bytes, 96);
+  EXPECT_EQ(arena.offsets[0], arena.offsets[1]);
+}
+
 TEST(Arena, FindsThePackingOfAPuzzleThatFirstFitMisses) {
   // The optimum is 5 units high: a pinwheel over steps 0..3.
   const std::vector<Block> blocks{{800, 0, 1}, {800, 2, 3}, {1600, 0, 0}, {1600, 3, 3}, {1600, 1, 2}};
