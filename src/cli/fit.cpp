@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -199,7 +200,7 @@ void run_fit(FitCommand& command) {
   options.calibration.threads = command.common.threads;
   options.optimize = command.optimize == "size" ? Optimize::size : Optimize::speed;
   options.threads = command.common.threads;
-  if (!command.common.json) options.report = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+  if (::isatty(STDERR_FILENO) == 1) options.report = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
 
   const Graph graph = read_onnx(command.model);
   const Preprocessing preprocessing =

@@ -8,8 +8,12 @@
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "emit/firmware.h"
 #include "graph/onnx.h"
 #include "graph/summary.h"
+#include "program/describe.h"
+#include "program/program_file.h"
+#include "target/target.h"
 
 namespace trimtab::cli {
 namespace {
@@ -17,6 +21,9 @@ namespace {
 struct Options {
   CommonOptions common;
   std::filesystem::path model;
+  std::string target = "stm32f412";
+  bool memory = false;
+  bool explain = false;
 };
 
 nlohmann::json to_json(const Graph& graph, const GraphSummary& summary) {
@@ -63,7 +70,24 @@ void print(const Graph& graph, const GraphSummary& summary) {
              format_bytes(summary.peak_ram_bytes), summary.peak_node);
 }
 
+/// Describes the integer program of a folder made by `trimtab fit`, as it runs on a target.
+void run_program(const Options& options, const std::filesystem::path& path) {
+  const Program program = load_program(path);
+  const Schedule plan = schedule(program, options.target == "host" ? Core::host : core_of(load_target(options.target)));
+  if (options.common.json) {
+    fmt::print("{}\n", to_json(program, plan).dump(2));
+    return;
+  }
+  fmt::print("{} on {}\n\n{}", program.name, options.target, describe_steps(program, plan, options.explain));
+  if (options.memory) fmt::print("\n{}", draw_arena(program, plan));
+}
+
 void run(const Options& options) {
+  const bool folder = std::filesystem::is_directory(options.model);
+  if (folder || options.model.extension() == ".bin") {
+    run_program(options, folder ? options.model / "program.bin" : options.model);
+    return;
+  }
   const Graph graph = read_onnx(options.model);
   const GraphSummary summary = summarize(graph);
   if (options.common.json) {
@@ -80,7 +104,13 @@ void add_inspect(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "inspect", "Print layers, parameters, MACs, weight and activation bytes and the peak RAM of a network");
   add_common_options(*command, options->common, "trimtab inspect resnet8.onnx --json");
-  command->add_option("MODEL", options->model, "an ONNX model")->required();
+  command->add_option("MODEL", options->model, "an ONNX model, or a folder made by trimtab fit")->required();
+  command
+      ->add_option("--target", options->target,
+                   "folders: the microcontroller whose kernels and memory are shown, or host")
+      ->capture_default_str();
+  command->add_flag("--memory", options->memory, "folders: draw the working memory over time");
+  command->add_flag("--explain", options->explain, "folders: say why each kernel was chosen");
   command->callback([options] { run(*options); });
 }
 

@@ -1,0 +1,112 @@
+#include "program/describe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/units.h"
+
+namespace trimtab {
+namespace {
+
+const Buffer& output_of(const Program& program, const Step& step) {
+  return program.buffers[static_cast<std::size_t>(step.output)];
+}
+
+int weight_bits(const Step& step) {
+  const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
+  return convolution != nullptr ? convolution->convolution.weight_bits : 0;
+}
+
+std::string shape(const Buffer& buffer) {
+  return fmt::format("{}x{}x{}", buffer.height, buffer.width, buffer.channels);
+}
+
+/// 'A' to 'Z', then 'a' to 'z', then again.
+char letter(std::size_t buffer) {
+  const auto index = static_cast<int>(buffer % 52);
+  return static_cast<char>(index < 26 ? 'A' + index : 'a' + index - 26);
+}
+
+}  // namespace
+
+std::string describe_steps(const Program& program, const Schedule& schedule, bool explain) {
+  std::size_t width = 5;
+  for (const Step& step : program.steps) width = std::max(width, step.name.size());
+  width = std::min<std::size_t>(width, 40);
+  std::string text = fmt::format("{:<{}}  {:>12}  {:>7}  {:>11}  {:>12}  {:>9}  {:>8}  kernel\n", "layer", width,
+                                 "output", "weights", "activations", "MACs", "constants", "scratch");
+  std::int64_t operations = 0;
+  std::int64_t constants = 0;
+  for (std::size_t s = 0; s < program.steps.size(); ++s) {
+    const Step& step = program.steps[s];
+    const Buffer& output = output_of(program, step);
+    const int bits = weight_bits(step);
+    text += fmt::format("{:<{}}  {:>12}  {:>7}  {:>11}  {:>12}  {:>9}  {:>8}  {}\n", step.name, width, shape(output),
+                        bits > 0 ? fmt::format("{} bit", bits) : "", fmt::format("{} bit", output.grid.bits),
+                        format_count(step.multiply_accumulates()), format_count(step.constant_bytes()),
+                        format_count(schedule.kernels[s].scratch_bytes), schedule.kernels[s].name);
+    if (explain) text += fmt::format("{:<{}}  {}\n", "", width, schedule.kernels[s].reason);
+    operations += step.multiply_accumulates();
+    constants += step.constant_bytes();
+  }
+  text += fmt::format("\n{} MACs, {} bytes of constants; arena {} bytes, of which {} are needed at its fullest step\n",
+                      format_count(operations), format_count(constants), format_count(schedule.arena_bytes),
+                      format_count(schedule.lower_bound_bytes));
+  return text;
+}
+
+std::string draw_arena(const Program& program, const Schedule& schedule) {
+  constexpr std::int64_t columns = 96;
+  const std::int64_t unit = std::max<std::int64_t>((schedule.arena_bytes + columns - 1) / columns, 1);
+  std::string text = fmt::format("one column is {} bytes\n", format_count(unit));
+  const auto paint = [&](std::string& line, std::int64_t offset, std::int64_t bytes, char sign) {
+    for (std::int64_t column = offset / unit; bytes > 0 && column <= (offset + bytes - 1) / unit && column < columns;
+         ++column) {
+      char& cell = line[static_cast<std::size_t>(column)];
+      cell = cell == '.' || cell == sign ? sign : '*';
+    }
+  };
+  for (std::size_t s = 0; s < program.steps.size(); ++s) {
+    std::string line(columns, '.');
+    for (std::size_t id = 0; id < program.buffers.size(); ++id) {
+      const Lifetime& life = schedule.lifetimes[id];
+      if (life.first <= static_cast<std::int64_t>(s) && static_cast<std::int64_t>(s) <= life.last)
+        paint(line, schedule.offsets[id], program.buffers[id].bytes(), letter(id));
+    }
+    paint(line, schedule.scratch[s], schedule.kernels[s].scratch_bytes, '+');
+    text += fmt::format("{}  {}\n", line, program.steps[s].name);
+  }
+  for (std::size_t id = 0; id < program.buffers.size(); ++id) {
+    const Lifetime& life = schedule.lifetimes[id];
+    if (life.first <= life.last)
+      text += fmt::format("{}  {:>8} bytes at {:>8}  {}\n", letter(id), format_count(program.buffers[id].bytes()),
+                          format_count(schedule.offsets[id]), program.buffers[id].name);
+  }
+  return text;
+}
+
+nlohmann::ordered_json to_json(const Program& program, const Schedule& schedule) {
+  auto steps = nlohmann::ordered_json::array();
+  for (std::size_t s = 0; s < program.steps.size(); ++s) {
+    const Step& step = program.steps[s];
+    const Buffer& output = output_of(program, step);
+    steps.push_back({{"layer", step.name},
+                     {"output_shape", {output.height, output.width, output.channels}},
+                     {"weight_bits", weight_bits(step)},
+                     {"activation_bits", output.grid.bits},
+                     {"macs", step.multiply_accumulates()},
+                     {"constant_bytes", step.constant_bytes()},
+                     {"kernel", schedule.kernels[s].name},
+                     {"reason", schedule.kernels[s].reason},
+                     {"scratch_bytes", schedule.kernels[s].scratch_bytes},
+                     {"output_offset", schedule.offsets[static_cast<std::size_t>(step.output)]}});
+  }
+  return {{"name", program.name},
+          {"layers", steps},
+          {"arena_bytes", schedule.arena_bytes},
+          {"arena_lower_bound_bytes", schedule.lower_bound_bytes},
+          {"version", TRIMTAB_VERSION}};
+}
+
+}  // namespace trimtab

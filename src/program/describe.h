@@ -1,0 +1,22 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "program/program.h"
+#include "program/schedule.h"
+
+namespace trimtab {
+
+/// The steps of a program as a table: layer, output, bits, multiply-accumulates, bytes of constants and the kernel;
+/// with `explain` also why that kernel was chosen.
+[[nodiscard]] std::string describe_steps(const Program& program, const Schedule& schedule, bool explain);
+
+/// The arena over time, one line a step: columns are addresses, letters the buffers (listed below), '+' scratch memory,
+/// '*' where a result is written over an input, '.' free memory.
+[[nodiscard]] std::string draw_arena(const Program& program, const Schedule& schedule);
+
+/// The same facts for machines.
+[[nodiscard]] nlohmann::ordered_json to_json(const Program& program, const Schedule& schedule);
+
+}  // namespace trimtab
