@@ -18,9 +18,6 @@ namespace trimtab {
 
 namespace {
 
-/// Batches whose statistics BatchNormalization gets at the end.
-constexpr std::int64_t statistics_batches = 64;
-
 /// A power of two near the size of the raw numbers: dividing by it changes no bit of what the network computes, and
 /// gives the first layer inputs and weights of the size that learning rates are made for.
 float input_divisor(const Dataset& data) {
@@ -76,24 +73,6 @@ std::vector<std::optional<ActivationGrid>> by_layer(const std::vector<std::optio
     result[static_cast<std::size_t>(layer.output)] = grids[static_cast<std::size_t>(outputs.at(layer.name))];
   }
   return result;
-}
-
-/// Gives every BatchNormalization the mean and variance of its input over training samples, as the network is now.
-void measure_statistics(Executor& executor, const Dataset& data, const Preprocessing& preprocessing,
-                        std::int64_t batch_size, std::uint64_t seed) {
-  const torch::NoGradGuard no_gradients;
-  BatchOptions options;
-  options.batch_size = batch_size;
-  options.training = true;  // shuffled; no augmentation
-  options.seed = seed ^ 0x73746174U;
-  BatchLoader loader(data, preprocessing, options);
-  const double momentum = executor.batch_norm_momentum;
-  Batch batch;
-  for (std::int64_t i = 0; i < statistics_batches && loader.next(batch); ++i) {
-    executor.batch_norm_momentum = 1 / static_cast<double>(i + 1);  // the mean of all so far
-    (void)executor.forward(input_tensor(batch, data.shape), true);
-  }
-  executor.batch_norm_momentum = momentum;
 }
 
 /// Largest magnitude of the values that keep more than 8 bits, from the quantized network itself.
@@ -273,12 +252,14 @@ nlohmann::json settings_of(const Graph& prepared, const Plan& plan, const Datase
 QatOptions::QatOptions() {
   training.epochs = 15;
   training.batch_size = 128;
-  training.learning_rate = 0.02;
+  training.learning_rate = 0.01;
   training.warmup_epochs = 0.5;
   training.weight_decay = 1e-4;
   training.average_decay = 0.999;
   training.distillation_weight = 0.7;
   training.temperature = 2;
+  training.augmentation.crop_rows = training.augmentation.crop_columns = 4;
+  training.augmentation.flip = true;
 }
 
 QuantizedNetwork train_quantized(const Graph& prepared, const Plan& plan, const Dataset& train_data,
@@ -287,6 +268,9 @@ QuantizedNetwork train_quantized(const Graph& prepared, const Plan& plan, const 
   const std::filesystem::path finished = options.directory / "quantized.network";
   const std::filesystem::path finished_settings = options.directory / "quantized.json";
   TrainOptions training = options.training;
+  if (!train_data.is_pixels()) {
+    training.augmentation = {};
+  }
   if (kept) {
     make_directory(options.directory);
     training.checkpoint = options.directory / "training.checkpoint";
@@ -329,7 +313,6 @@ QuantizedNetwork train_quantized(const Graph& prepared, const Plan& plan, const 
                           [&](std::int64_t, std::int64_t) { steps.keep_apart_from_zero(); }};
   run_training(executor, task);
   steps.keep_apart_from_zero();
-  measure_statistics(executor, train_data, divide, training.batch_size, training.seed);
   grids = steps.grids();
   calibrate_wide_values(executor, train_data, divide, grids);
 
