@@ -106,8 +106,8 @@ TEST(OnnxWriter, OpenCvRunsRealNetworks) {
   EXPECT_LE(reference::difference(once, run_in_opencv(reread(squeezenet), sample)), 1e-6 * largest(once));
 }
 
-// Of these 40, 30 agree. OpenCV 4.6 refuses five (broadcast factors and pools that end at 1x1) and computes five
-// differently: those with a dilated max pool, or with an average pool that counts its uneven padding.
+// Of these 40, 30 agree. OpenCV 4.6 refuses five (three at a broadcast factor, two with a dilated max pool) and
+// computes five differently: those with a dilated max pool, or with an average pool that counts its uneven padding.
 TEST(OnnxWriter, OpenCvRunsMostRandomNetworks) {
   int same = 0;
   for (std::uint64_t seed = 200; seed < 240; ++seed) {
