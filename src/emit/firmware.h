@@ -19,8 +19,8 @@ namespace trimtab {
 /// Options that firmware is compiled with beside core_flags(): language, optimization, sections.
 [[nodiscard]] std::vector<std::string> compile_flags(Optimize optimize);
 
-/// The target with as much flash and RAM as its emulated board has, if that is more: to measure an image that misses the
-/// target's.
+/// The target with as much flash and RAM as its emulated board has, if that is more: to measure an image that misses
+/// the target's.
 [[nodiscard]] Target with_memory_of_board(Target target);
 
 /// What goes into a firmware image.
