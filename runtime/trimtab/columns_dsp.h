@@ -247,10 +247,19 @@ class Columns {
 
   void gather_pixel(uint32_t* column) const {
     const Window& window = step_.window;
+    const int32_t left = x_ * window.stride_columns - window.pad_left;
     int32_t row = y_ * window.stride_rows - window.pad_top;
-    for (int32_t i = 0; i < layout_.rows; ++i, row += window.dilation_rows) {
-      gather_row(row, x_ * window.stride_columns - window.pad_left, column);
-      column += 4 * layout_.run_pairs * layout_.runs_per_row;
+    if (layout_.runs_per_row == 1 && left >= 0 && left + reach_ < input_width_ && row >= 0 &&
+        (flat_ || row + (layout_.rows - 1) * window.dilation_rows < step_.input.height)) {
+      const uint8_t* from = pixel(row, left);
+      const int32_t step = window.dilation_rows * input_width_ * step_.input.pixel_stride;
+      for (int32_t i = layout_.rows; i > 0; --i, from += step, column += row_words_) {
+        detail::expand<A>(from, layout_.run_length, column);
+      }
+      return;
+    }
+    for (int32_t i = layout_.rows; i > 0; --i, row += window.dilation_rows, column += row_words_) {
+      gather_row(row, left, column);
     }
   }
 

@@ -191,9 +191,9 @@ struct DepthwiseStore {
   }
 };
 
-/// Sums of four outputs of a row of one channel, or of two: StrideOne, words of two taps in a kernel row, and kernel
-/// rows (0: any).
-template <bool StrideOne, int RowTaps, int Rows, bool Four>
+/// Sums of four outputs of a row of one channel, of two or of one: StrideOne, words of two taps in a kernel row, and
+/// kernel rows (0: any).
+template <bool StrideOne, int RowTaps, int Rows, int Outputs>
 inline void depthwise_sums(const uint32_t* in, int32_t row_words, const uint32_t* w, int32_t rows, int32_t& a,
                            int32_t& b, int32_t& c, int32_t& d) {
   const auto row = [&] {
@@ -202,11 +202,11 @@ inline void depthwise_sums(const uint32_t* in, int32_t row_words, const uint32_t
 #pragma GCC unroll 4
       for (int32_t t = 0; t < RowTaps; ++t) {
         const uint32_t even = w[2 * t];
-        const uint32_t odd = w[2 * t + 1];
+        [[maybe_unused]] const uint32_t odd = w[2 * t + 1];
         a = dsp::smlad(first, even, a);
-        b = dsp::smlad(first, odd, b);
-        if (Four || t + 1 < RowTaps) first = in[t + 1];
-        if constexpr (Four) {
+        if constexpr (Outputs > 1) b = dsp::smlad(first, odd, b);
+        if (Outputs == 4 || t + 1 < RowTaps) first = in[t + 1];
+        if constexpr (Outputs == 4) {
           c = dsp::smlad(first, even, c);
           d = dsp::smlad(first, odd, d);
         }
@@ -217,8 +217,8 @@ inline void depthwise_sums(const uint32_t* in, int32_t row_words, const uint32_t
       for (int32_t t = 0; t < RowTaps; ++t) {
         const uint32_t taps = w[t];
         a = dsp::smlad(in[t], taps, a);
-        b = dsp::smlad(in[t + 1], taps, b);
-        if constexpr (Four) {
+        if constexpr (Outputs > 1) b = dsp::smlad(in[t + 1], taps, b);
+        if constexpr (Outputs == 4) {
           c = dsp::smlad(in[t + 2], taps, c);
           d = dsp::smlad(in[t + 3], taps, d);
         }
@@ -236,53 +236,57 @@ inline void depthwise_sums(const uint32_t* in, int32_t row_words, const uint32_t
   }
 }
 
-/// One row of outputs of one channel.
-template <bool StrideOne, int RowTaps, int Rows>
-inline void depthwise_row(const uint32_t* in, int32_t row_words, const uint32_t* weights, int32_t rows, int32_t bias,
-                          const DepthwiseStore& store, uint8_t* output, int32_t stride, int32_t count) {
-  const int32_t multiplier = store.multiplier;
-  const auto store_byte = [&](uint8_t* to, int32_t sum) {
-    *to = static_cast<uint8_t>(dsp::usat<8>(dsp::smmulr(sum, multiplier)));
-  };
-  const bool bytes = store.kind == Store::u8 && store.shift == 0;
-  for (; count > 2; count -= 4) {
-    int32_t a = bias, b = bias, c = bias, d = bias;
-    depthwise_sums<StrideOne, RowTaps, Rows, true>(in, row_words, weights, rows, a, b, c, d);
-    in += StrideOne ? 2 : 4;
-    if (bytes) {
-      uint8_t* to = output + store.channel;
-      store_byte(to, a);
-      to += stride;
-      store_byte(to, b);
-      to += stride;
-      store_byte(to, c);
-      if (count > 3) store_byte(to + stride, d);
+/// Rows [0, rows) of a band, one channel, as bytes from 0 to 255 or anything else.
+template <bool StrideOne, int RowTaps, int Rows, bool Bytes>
+inline void depthwise_rows_as(const Convolution& step, const uint32_t* plane, int32_t row_words,
+                              const uint32_t* weights, int32_t rows, int32_t bias, const DepthwiseStore& given,
+                              uint8_t* output) {
+  const DepthwiseStore store = given;
+  const int32_t stride = step.output.pixel_stride;
+  const int32_t width = step.output.width;
+  const int32_t kernel_rows = step.window.kernel_height;
+  const int32_t plane_step = step.window.stride_rows * row_words;
+  if (Bytes) output += store.channel;
+  const auto put = [&](int32_t sum) {
+    if constexpr (Bytes) {
+      *output = static_cast<uint8_t>(dsp::usat<8>(dsp::smmulr(sum, store.multiplier)));
     } else {
-      store(output, a);
-      store(output + stride, b);
-      store(output + 2 * stride, c);
-      if (count > 3) store(output + 3 * stride, d);
+      store(output, sum);
     }
-    output += 4 * stride;
+    output += stride;
+  };
+  for (; rows > 0; --rows, plane += plane_step) {
+    const uint32_t* in = plane;
+    int32_t left = width;
+    for (; left > 2; left -= 4, in += StrideOne ? 2 : 4) {
+      int32_t a = bias, b = bias, c = bias, d = bias;
+      depthwise_sums<StrideOne, RowTaps, Rows, 4>(in, row_words, weights, kernel_rows, a, b, c, d);
+      put(a);
+      put(b);
+      put(c);
+      if (left > 3) put(d);
+    }
+    if (left <= 0) continue;
+    int32_t a = bias, b = bias;
+    if (left > 1) {
+      depthwise_sums<StrideOne, RowTaps, Rows, 2>(in, row_words, weights, kernel_rows, a, b, a, b);
+      put(a);
+      put(b);
+    } else {
+      depthwise_sums<StrideOne, RowTaps, Rows, 1>(in, row_words, weights, kernel_rows, a, a, a, a);
+      put(a);
+    }
   }
-  if (count <= 0) return;
-  int32_t a = bias, b = bias;
-  depthwise_sums<StrideOne, RowTaps, Rows, false>(in, row_words, weights, rows, a, b, a, b);
-  store(output, a);
-  if (count > 1) store(output + stride, b);
 }
 
-/// Rows [0, rows) of a band, one channel.
 template <bool StrideOne, int RowTaps, int Rows>
 __attribute__((noinline)) void depthwise_rows(const Convolution& step, const uint32_t* plane, int32_t row_words,
                                               const uint32_t* weights, int32_t rows, int32_t bias,
                                               const DepthwiseStore& store, uint8_t* output) {
-  const int32_t stride = step.output.pixel_stride;
-  for (int32_t y = 0; y < rows; ++y) {
-    depthwise_row<StrideOne, RowTaps, Rows>(plane, row_words, weights, step.window.kernel_height, bias, store, output,
-                                            stride, step.output.width);
-    plane += step.window.stride_rows * row_words;
-    output += step.output.width * stride;
+  if (store.kind == Store::u8 && store.shift == 0) {
+    depthwise_rows_as<StrideOne, RowTaps, Rows, true>(step, plane, row_words, weights, rows, bias, store, output);
+  } else {
+    depthwise_rows_as<StrideOne, RowTaps, Rows, false>(step, plane, row_words, weights, rows, bias, store, output);
   }
 }
 

@@ -61,10 +61,12 @@ std::optional<Kernel> choose_depthwise_1x4(const ConvolutionStep& step, Optimize
       window.dilation_rows != 1 || window.dilation_columns != 1) {
     return std::nullopt;
   }
-  // Few rows cost the moving of those that the next band needs as well, one or two instructions per output.
+  // A band costs a call per channel and the moving of the rows that the next one needs as well: with few rows up to
+  // eight instructions per output.
   constexpr std::int32_t least = 4;
+  constexpr std::int64_t small = 2560;
   std::int32_t rows = c.output.height;
-  while (rows > least && align(runtime::depthwise_1x4_scratch_bytes(c, rows)) > scratch_limit) --rows;
+  while (rows > least && align(runtime::depthwise_1x4_scratch_bytes(c, rows)) > std::max(scratch_limit, small)) --rows;
   const bool three = window.kernel_height == 3 && window.kernel_width == 3 && optimize == Optimize::speed;
   Kernel kernel;
   kernel.name = fmt::format("depthwise_{}{}_1x4_dsp", three ? fmt::format("3x3s{}_", window.stride_columns) : "",
