@@ -4,14 +4,18 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "trimtab/addition_8_m3.h"
 #include "trimtab/addition_dsp.h"
 #include "trimtab/convolution_4x2_dsp.h"
 #include "trimtab/convolution_generic.h"
 #include "trimtab/convolution_s16_4x16_avx2.h"
 #include "trimtab/depthwise_1x4_dsp.h"
+#include "trimtab/depthwise_8_plane_m3.h"
 #include "trimtab/depthwise_s16_1x16_avx2.h"
 #include "trimtab/elementwise_generic.h"
 #include "trimtab/elementwise_s16_1x16_avx2.h"
+#include "trimtab/linear_8_1x2_m3.h"
+#include "trimtab/pool_8_m3.h"
 #include "trimtab/pool_dsp.h"
 #include "trimtab/pool_generic.h"
 #include "trimtab/pool_s16_1x16_avx2.h"
@@ -37,7 +41,26 @@ struct Entry {
   TRIMTAB_KERNEL(depthwise_3x3s1_##format##_1x4_dsp), TRIMTAB_KERNEL(depthwise_3x3s2_##format##_1x4_dsp), \
       TRIMTAB_KERNEL(depthwise_##format##_1x4_dsp)
 
+#define TRIMTAB_KERNELS_M3(bits) TRIMTAB_KERNEL(convolution_w##bits##_4x2_m3), TRIMTAB_KERNEL(linear_8_w##bits##_1x2_m3)
+
 const Entry kernels[] = {
+    // those of cores without DSP, which run everywhere
+    TRIMTAB_KERNELS_M3(2),
+    TRIMTAB_KERNELS_M3(3),
+    TRIMTAB_KERNELS_M3(4),
+    TRIMTAB_KERNELS_M3(5),
+    TRIMTAB_KERNELS_M3(6),
+    TRIMTAB_KERNELS_M3(7),
+    TRIMTAB_KERNELS_M3(8),
+    TRIMTAB_KERNEL(depthwise_u8_plane_m3),
+    TRIMTAB_KERNEL(depthwise_s8_plane_m3),
+    TRIMTAB_KERNEL(max_pool_8_m3),
+    TRIMTAB_KERNEL(average_pool_u8_m3),
+    TRIMTAB_KERNEL(average_pool_s8_m3),
+    TRIMTAB_KERNEL(addition_u8_u8_m3),
+    TRIMTAB_KERNEL(addition_u8_s8_m3),
+    TRIMTAB_KERNEL(addition_s8_u8_m3),
+    TRIMTAB_KERNEL(addition_s8_s8_m3),
     // the DSP extension's, which run everywhere
     TRIMTAB_CONVOLUTIONS_4X2_DSP(u8),
     TRIMTAB_CONVOLUTIONS_4X2_DSP(s8),
@@ -80,6 +103,7 @@ const Entry kernels[] = {
 #endif
 };
 
+#undef TRIMTAB_KERNELS_M3
 #undef TRIMTAB_CONVOLUTIONS_4X2_DSP
 #undef TRIMTAB_DEPTHWISE_1X4_DSP
 #undef TRIMTAB_KERNEL

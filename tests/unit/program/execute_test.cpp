@@ -72,9 +72,13 @@ TEST_P(RandomPrograms, MatchTheDefinitionInThePlannedArena) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Execute, RandomPrograms, testing::Values(Core::generic, Core::host, Core::cortex_m4),
+INSTANTIATE_TEST_SUITE_P(Execute, RandomPrograms,
+                         testing::Values(Core::generic, Core::host, Core::cortex_m3, Core::cortex_m4),
                          [](const auto& test) {
-                           return test.param == Core::host ? "host" : test.param == Core::generic ? "generic" : "dsp";
+                           return test.param == Core::host        ? "host"
+                                  : test.param == Core::generic   ? "generic"
+                                  : test.param == Core::cortex_m3 ? "scalar"
+                                                                  : "dsp";
                          });
 
 TEST(Execute, SeveralBandsOfRowsMatchTheDefinition) {
