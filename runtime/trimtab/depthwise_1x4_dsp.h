@@ -236,8 +236,8 @@ inline void depthwise_sums(const uint32_t* in, int32_t row_words, const uint32_t
   }
 }
 
-/// Rows [0, rows) of a band, one channel, as bytes from 0 to 255 or anything else.
-template <bool StrideOne, int RowTaps, int Rows, bool Bytes>
+/// Rows [0, rows) of a band, one channel, as u8 or u4 over their whole range, or anything else.
+template <bool StrideOne, int RowTaps, int Rows, Store Kind>
 inline void depthwise_rows_as(const Convolution& step, const uint32_t* plane, int32_t row_words,
                               const uint32_t* weights, int32_t rows, int32_t bias, const DepthwiseStore& given,
                               uint8_t* output) {
@@ -246,10 +246,15 @@ inline void depthwise_rows_as(const Convolution& step, const uint32_t* plane, in
   const int32_t width = step.output.width;
   const int32_t kernel_rows = step.window.kernel_height;
   const int32_t plane_step = step.window.stride_rows * row_words;
-  if (Bytes) output += store.channel;
+  if (Kind == Store::u8) output += store.channel;
+  if (Kind == Store::nibble) output += store.channel / 2;
+  [[maybe_unused]] const int32_t nibble = store.channel % 2 * 4;
   const auto put = [&](int32_t sum) {
-    if constexpr (Bytes) {
+    if constexpr (Kind == Store::u8) {
       *output = static_cast<uint8_t>(dsp::usat<8>(dsp::smmulr(sum, store.multiplier)));
+    } else if constexpr (Kind == Store::nibble) {
+      const int32_t value = dsp::usat<4>(dsp::smmulr(sum, store.multiplier));
+      *output = static_cast<uint8_t>((*output & (0xf0 >> nibble)) | value << nibble);
     } else {
       store(output, sum);
     }
@@ -283,10 +288,14 @@ template <bool StrideOne, int RowTaps, int Rows>
 __attribute__((noinline)) void depthwise_rows(const Convolution& step, const uint32_t* plane, int32_t row_words,
                                               const uint32_t* weights, int32_t rows, int32_t bias,
                                               const DepthwiseStore& store, uint8_t* output) {
-  if (store.kind == Store::u8 && store.shift == 0) {
-    depthwise_rows_as<StrideOne, RowTaps, Rows, true>(step, plane, row_words, weights, rows, bias, store, output);
+  const bool plain = store.shift == 0 && store.minimum == 0;
+  if (plain && store.kind == Store::u8) {
+    depthwise_rows_as<StrideOne, RowTaps, Rows, Store::u8>(step, plane, row_words, weights, rows, bias, store, output);
+  } else if (plain && store.format.bits == 4 && store.maximum == 15) {
+    depthwise_rows_as<StrideOne, RowTaps, Rows, Store::nibble>(step, plane, row_words, weights, rows, bias, store,
+                                                               output);
   } else {
-    depthwise_rows_as<StrideOne, RowTaps, Rows, false>(step, plane, row_words, weights, rows, bias, store, output);
+    depthwise_rows_as<StrideOne, RowTaps, Rows, Store::any>(step, plane, row_words, weights, rows, bias, store, output);
   }
 }
 

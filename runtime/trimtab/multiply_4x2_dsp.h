@@ -47,7 +47,7 @@ struct MultiplyState {
   uint8_t* output;            // 24: first pixel, next channel
   int32_t stride;             // 28: bytes from pixel to pixel
   const uint8_t* end;         // 32: of the first pixel's outputs
-  uint32_t mode;              // 36: 0: u8, 1: s8, 2: two filters' sums only
+  uint32_t mode;              // 36: 0: u8, 1: s8, 2: two filters' sums only, 3: u4
   int32_t sums[8];            // 40: filter 0, pixels 0 to 3, filter 1
 };
 
@@ -133,6 +133,7 @@ __attribute__((naked, noinline)) inline void multiply_pairs(MultiplyState* /*sta
       "strb r11, [r3, #1]\n\t"
       "strb r8, [r1, #1]\n\t"
       "strb r4, [r1], #2\n\t"
+      "8:\n\t"
       "str r1, [r0, #24]\n\t"
       "ldr r2, [r0, #32]\n\t"
       "cmp r1, r2\n\t"
@@ -141,6 +142,8 @@ __attribute__((naked, noinline)) inline void multiply_pairs(MultiplyState* /*sta
       "add sp, #12\n\t"
       "pop {r4-r11, pc}\n"
       "4:\n\t"
+      "cmp r3, #3\n\t"
+      "beq 7f\n\t"
       "ssat r4, #8, r4\n\t"
       "ssat r5, #8, r5\n\t"
       "ssat r6, #8, r6\n\t"
@@ -150,6 +153,27 @@ __attribute__((naked, noinline)) inline void multiply_pairs(MultiplyState* /*sta
       "ssat r10, #8, r10\n\t"
       "ssat r11, #8, r11\n\t"
       "b 3b\n"
+      "7:\n\t"
+      "usat r4, #4, r4\n\t"
+      "usat r5, #4, r5\n\t"
+      "usat r6, #4, r6\n\t"
+      "usat r7, #4, r7\n\t"
+      "usat r8, #4, r8\n\t"
+      "usat r9, #4, r9\n\t"
+      "usat r10, #4, r10\n\t"
+      "usat r11, #4, r11\n\t"
+      "orr r4, r4, r8, lsl #4\n\t"
+      "orr r5, r5, r9, lsl #4\n\t"
+      "orr r6, r6, r10, lsl #4\n\t"
+      "orr r7, r7, r11, lsl #4\n\t"
+      "adds r3, r1, r2\n\t"
+      "strb r5, [r3]\n\t"
+      "add r3, r2\n\t"
+      "strb r6, [r3]\n\t"
+      "add r3, r2\n\t"
+      "strb r7, [r3]\n\t"
+      "strb r4, [r1], #1\n\t"
+      "b 8b\n"
       "6:\n\t"
       "add r0, #40\n\t"
       "stm r0, {r4-r11}\n\t"
@@ -178,13 +202,19 @@ inline void multiply_pairs(MultiplyState* state) {
       memcpy(state->sums, sums, sizeof sums);
       return;
     }
-    for (int32_t i = 0; i < 8; ++i) {
-      const int32_t value = dsp::smmulr(sums[i], state->multiplier[i / 4]);
-      state->output[i % 4 * state->stride + i / 4] =
-          static_cast<uint8_t>(state->mode == 0 ? dsp::usat<8>(value) : dsp::ssat<8>(value));
+    for (int32_t p = 0; p < 4; ++p) {
+      const int32_t first = dsp::smmulr(sums[p], state->multiplier[0]);
+      const int32_t second = dsp::smmulr(sums[4 + p], state->multiplier[1]);
+      uint8_t* to = state->output + p * state->stride;
+      if (state->mode == 3) {
+        to[0] = static_cast<uint8_t>(dsp::usat<4>(first) | dsp::usat<4>(second) << 4);
+      } else {
+        to[0] = static_cast<uint8_t>(state->mode == 0 ? dsp::usat<8>(first) : dsp::ssat<8>(first));
+        to[1] = static_cast<uint8_t>(state->mode == 0 ? dsp::usat<8>(second) : dsp::ssat<8>(second));
+      }
     }
     state->multiplier += 2;
-    state->output += 2;
+    state->output += state->mode == 3 ? 1 : 2;
   } while (state->output != state->end);
 }
 
@@ -247,10 +277,12 @@ inline void multiply_4x2(const MultiplyBlock& block, const uint32_t* column, con
   state.output = output + first;
   state.stride = step.output.pixel_stride;
   int32_t channel = first;
-  if ((block.store == Store::u8 || block.store == Store::s8) && step.shift == 0 && filters >= 2) {
+  const bool nibbles = block.store == Store::nibble && step.output_minimum == 0 && step.output_maximum == 15;
+  if ((block.store == Store::u8 || block.store == Store::s8 || nibbles) && step.shift == 0 && filters >= 2) {
     channel += filters / 2 * 2;
-    state.end = output + channel;
-    state.mode = block.store == Store::u8 ? 0 : 1;
+    if (nibbles) state.output = output + first / 2;
+    state.end = output + (nibbles ? channel / 2 : channel);
+    state.mode = nibbles ? 3 : block.store == Store::u8 ? 0 : 1;
     detail::multiply_pairs(&state);
   }
   state.mode = 2;

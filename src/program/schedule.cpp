@@ -71,19 +71,44 @@ void add_overlaps(const Program& program, const Step& step, const Kernel& kernel
 
 }  // namespace
 
-Schedule schedule(const Program& program, Core core, Optimize optimize) {
-  Schedule result;
-  result.core = core;
-  std::vector<Block> blocks = buffer_blocks(program);
-  const std::size_t first_scratch = blocks.size();
+namespace {
+
+/// What a first round of choices takes: kernels with at most so much scratch memory beyond their least, and the arena.
+struct Round {
+  std::vector<Kernel> kernels;
+  std::vector<Block> blocks;  ///< buffers, then the steps' scratch memory
+  Arena arena;
+};
+
+Round first_round(const Program& program, Core core, Optimize optimize, std::int64_t scratch_limit, int tries) {
+  Round round;
+  round.blocks = buffer_blocks(program);
   std::vector<Overlap> overlaps;
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
     const auto at = static_cast<std::int64_t>(s);
-    const Kernel& kernel = result.kernels.emplace_back(choose_kernel(program.steps[s], core, optimize));
-    add_overlaps(program, program.steps[s], kernel, at, blocks, overlaps);
-    blocks.push_back({kernel.scratch_bytes, at, at});
+    const Kernel& kernel = round.kernels.emplace_back(choose_kernel(program.steps[s], core, optimize, scratch_limit));
+    add_overlaps(program, program.steps[s], kernel, at, round.blocks, overlaps);
+    round.blocks.push_back({kernel.scratch_bytes, at, at});
   }
-  const Arena arena = plan_arena(blocks, overlaps);
+  round.arena = plan_arena(round.blocks, overlaps, 8, tries);
+  return round;
+}
+
+}  // namespace
+
+Schedule schedule(const Program& program, Core core, Optimize optimize) {
+  Schedule result;
+  result.core = core;
+  // More scratch memory lets some kernels write their output over their input: the arena may even become smaller.
+  Round best = first_round(program, core, optimize, 0, 4000);
+  for (const std::int64_t limit : {1 << 10, 2 << 10, 4 << 10, 6 << 10, 8 << 10, 12 << 10, 16 << 10, 24 << 10}) {
+    Round round = first_round(program, core, optimize, limit, 400);
+    if (round.arena.bytes < best.arena.bytes) best = std::move(round);
+  }
+  std::vector<Block>& blocks = best.blocks;
+  const Arena& arena = best.arena;
+  const std::size_t first_scratch = blocks.size() - program.steps.size();
+  result.kernels = std::move(best.kernels);
 
   for (std::size_t id = 0; id < program.buffers.size(); ++id) {
     const Place place = place_of(program, static_cast<BufferId>(id));
