@@ -23,21 +23,21 @@ void expect_right(const ProgramBuilder& builder, const char* target, Optimize op
 
 TEST_P(Kernels, ConvolutionsOfBytes) {
   ProgramBuilder builder(1);
-  for (int i = 0; i < 60; ++i) add_random_convolution(builder, {8}, false);
+  for (int i = 0; i < 40; ++i) add_random_convolution(builder, {8}, false);
   expect_right(builder, GetParam(), Optimize::speed, true);
   expect_right(builder, GetParam(), Optimize::size, false);
 }
 
 TEST_P(Kernels, ConvolutionsOfAllFormats) {
   ProgramBuilder builder(2);
-  for (int i = 0; i < 60; ++i) add_random_convolution(builder, {2, 4, 8, 8, 16}, false);
+  for (int i = 0; i < 40; ++i) add_random_convolution(builder, {2, 4, 8, 8, 16}, false);
   expect_right(builder, GetParam(), Optimize::speed, false);
 }
 
 TEST_P(Kernels, DepthwiseConvolutions) {
   ProgramBuilder builder(3);
-  for (int i = 0; i < 40; ++i) add_random_convolution(builder, {8}, true);
-  for (int i = 0; i < 20; ++i) add_random_convolution(builder, {2, 4, 8, 16}, true);
+  for (int i = 0; i < 30; ++i) add_random_convolution(builder, {8}, true);
+  for (int i = 0; i < 15; ++i) add_random_convolution(builder, {2, 4, 8, 16}, true);
   expect_right(builder, GetParam(), Optimize::speed, true);
   expect_right(builder, GetParam(), Optimize::speed, false);
 }
