@@ -1,6 +1,6 @@
 // Executed instructions of the four networks of the kernel table (results/kernels.md), with random weights of the real
 // shapes, on any emulated core:
-//     bench_cores TARGET [--bits B] [--activation-bits A] [--layers] [NET ...]
+//     bench_cores TARGET [--bits B] [--activation-bits A] [--size] [--layers] [NET ...]
 
 #include <fmt/format.h>
 
@@ -138,7 +138,7 @@ struct Measured {
   Schedule plan;
 };
 
-Measured measure(const Program& program, const Target& target) {
+Measured measure(const Program& program, const Target& target, Optimize optimize) {
   Random random(5);
   std::vector<std::uint8_t> input(
       static_cast<std::size_t>(2 * program.buffers[static_cast<std::size_t>(program.input)].bytes()));
@@ -147,8 +147,8 @@ Measured measure(const Program& program, const Target& target) {
   std::vector<std::int32_t> expected(static_cast<std::size_t>(2 * host.output_elements()));
   host.run(input, 2, expected);
   const TemporaryDirectory directory;
-  const Deployment deployment = deploy(program, target, Optimize::speed, "network", input, expected, directory.path());
-  return {deployment, schedule(program, core_of(target))};
+  const Deployment deployment = deploy(program, target, optimize, "network", input, expected, directory.path());
+  return {deployment, schedule(program, core_of(target), optimize)};
 }
 
 void print(const std::string& name, std::int64_t products, const Measured& measured) {
@@ -164,12 +164,15 @@ void print(const std::string& name, std::int64_t products, const Measured& measu
 int run(std::span<char*> arguments) {
   Bits bits;
   bool layers = false;
+  Optimize optimize = Optimize::speed;
   Target target = load_target(arguments.size() > 1 ? arguments[1] : "cortex-m3");
   std::vector<std::string> chosen;
   for (std::size_t i = 2; i < arguments.size(); ++i) {
     const std::string argument = arguments[i];
     if (argument == "--layers") {
       layers = true;
+    } else if (argument == "--size") {
+      optimize = Optimize::size;
     } else if (argument == "--bits") {
       bits.weights = std::stoi(arguments[++i]);
     } else if (argument == "--activation-bits") {
@@ -185,7 +188,7 @@ int run(std::span<char*> arguments) {
     const Program program = make(bits);
     std::int64_t products = 0;
     for (const Step& step : program.steps) products += step.multiply_accumulates();
-    const Measured whole = measure(program, target);
+    const Measured whole = measure(program, target, optimize);
     print(name, products, whole);
     if (!layers) continue;
     for (std::size_t index = 0; index < program.steps.size(); ++index) {
@@ -194,7 +197,7 @@ int run(std::span<char*> arguments) {
       if (step.inputs.size() > 1) continue;
       print(fmt::format("  {} {}x{}x{} {}", index, output.height, output.width, output.channels,
                         whole.plan.kernels[index].name),
-            step.multiply_accumulates(), measure(alone(program, step), target));
+            step.multiply_accumulates(), measure(alone(program, step), target, optimize));
     }
   }
   return 0;

@@ -53,7 +53,7 @@ std::optional<Kernel> choose_convolution_4x2(const ConvolutionStep& step, std::i
   return kernel;
 }
 
-std::optional<Kernel> choose_depthwise_1x4(const ConvolutionStep& step, Optimize optimize, std::int64_t scratch_limit) {
+std::optional<Kernel> choose_depthwise_1x4(const ConvolutionStep& step, std::int64_t scratch_limit) {
   const runtime::Convolution& c = step.convolution;
   const runtime::Window& window = c.window;
   const bool depthwise = c.groups == c.input.channels && c.groups == c.output.channels && c.groups > 1;
@@ -67,7 +67,7 @@ std::optional<Kernel> choose_depthwise_1x4(const ConvolutionStep& step, Optimize
   constexpr std::int64_t small = 2560;
   std::int32_t rows = c.output.height;
   while (rows > least && align(runtime::depthwise_1x4_scratch_bytes(c, rows)) > std::max(scratch_limit, small)) --rows;
-  const bool three = window.kernel_height == 3 && window.kernel_width == 3 && optimize == Optimize::speed;
+  const bool three = window.kernel_height == 3 && window.kernel_width == 3;
   Kernel kernel;
   kernel.name = fmt::format("depthwise_{}{}_1x4_dsp", three ? fmt::format("3x3s{}_", window.stride_columns) : "",
                             name_of(c.input.format));
@@ -123,9 +123,9 @@ std::optional<Kernel> choose_addition(const runtime::Addition& addition) {
 
 }  // namespace
 
-std::optional<Kernel> choose_cortex_m4_kernel(const Step& step, Optimize optimize, std::int64_t scratch_limit) {
+std::optional<Kernel> choose_cortex_m4_kernel(const Step& step, Optimize /*optimize*/, std::int64_t scratch_limit) {
   if (const auto* convolution = std::get_if<ConvolutionStep>(&step.operation)) {
-    std::optional<Kernel> depthwise = choose_depthwise_1x4(*convolution, optimize, scratch_limit);
+    std::optional<Kernel> depthwise = choose_depthwise_1x4(*convolution, scratch_limit);
     return depthwise.has_value() ? depthwise : choose_convolution_4x2(*convolution, scratch_limit);
   }
   if (const auto* pool = std::get_if<MaxPoolStep>(&step.operation)) return choose_max_pool(pool->pool);
