@@ -101,11 +101,12 @@ class PowerAllocatorPolicy : public Governor {
 }  // namespace
 
 std::size_t Dither::next() {
-  std::size_t best = 0;
+  std::size_t best = credit_.size();
   for (std::size_t i = 0; i < credit_.size(); ++i) {
     credit_[i] += fractions_[i];
-    if (credit_[i] > credit_[best]) best = i;
+    if (fractions_[i] > 0 && (best == credit_.size() || credit_[i] > credit_[best])) best = i;
   }
+  if (best == credit_.size()) return 0;
   credit_[best] -= 1;
   return best;
 }
@@ -113,6 +114,10 @@ std::size_t Dither::next() {
 void Dither::set(std::vector<double> fractions) {
   fractions_ = std::move(fractions);
   credit_.resize(fractions_.size(), 0.0);
+  // What a point was still owed under the old shares must not fire once it has none: one step at the highest frequency
+  // is a pulse of ten and more kelvin.
+  for (std::size_t i = 0; i < credit_.size(); ++i)
+    credit_[i] = fractions_[i] > 0 ? std::clamp(credit_[i], -1.0, 1.0) : 0.0;
 }
 
 std::unique_ptr<Governor> make_hysteresis(const HysteresisOptions& options) {

@@ -57,7 +57,8 @@ class FakeBoard : public Clock {
   [[nodiscard]] std::filesystem::path root() const { return folder_.path(); }
   [[nodiscard]] std::filesystem::path frequency() const { return frequency_; }
   [[nodiscard]] double now_s() override { return now_; }
-  [[nodiscard]] double peak() const { return peak_; }
+  [[nodiscard]] double peak() const { return peak_; }    ///< settled
+  [[nodiscard]] double worst() const { return worst_; }  ///< also while settling
   [[nodiscard]] double peak_at_s() const { return peak_at_s_; }
   [[nodiscard]] double mean_rate() const { return rate_ / now_; }
   [[nodiscard]] double seconds_at_lowest() const { return lowest_s_; }
@@ -75,7 +76,8 @@ class FakeBoard : public Clock {
     now_ = time_s;
     rate_ += point->rate * dt;
     if (point == &points_.front()) lowest_s_ += dt;
-    if (now_ > 600 && plant_.celsius() > peak_) {
+    if (now_ > 600) worst_ = std::max(worst_, plant_.celsius());
+    if (now_ > unsettled_until_s_ && plant_.celsius() > peak_) {
       peak_ = plant_.celsius();
       peak_at_s_ = now_;
     }
@@ -99,7 +101,10 @@ class FakeBoard : public Clock {
     const auto second = static_cast<std::int64_t>(now_);
     if (faults_.ambient_steps) {
       constexpr double ambients[] = {25, 38, 18, 30, 5, 35};
-      plant_.set_ambient(ambients[second / 7200 % 6]);
+      const double ambient = ambients[second / 7200 % 6];
+      if (ambient != ambient_) unsettled_until_s_ = now_ + settling_s;
+      ambient_ = ambient;
+      plant_.set_ambient(ambient);
     }
     // In the last third of every fourth hour the fan sticks: the board cools worse by half.
     const bool stuck = faults_.stuck_fan && second / 3600 % 4 == 3 && second % 3600 > 2400;
@@ -107,6 +112,7 @@ class FakeBoard : public Clock {
       Network network = soc_.network;
       if (stuck) network.resistance.back() *= 1.5;
       plant_.set_network(network);
+      unsettled_until_s_ = now_ + settling_s;
       stuck_ = stuck;
     }
     late_.push_back(plant_.celsius() + faults_.noise_k * random_.normal());
@@ -140,6 +146,10 @@ class FakeBoard : public Clock {
   std::filesystem::path temperature_;
   std::deque<double> late_;
   double now_ = 0;
+  static constexpr double settling_s = 300;  ///< after the start, a step of the ambient, a change of the fan
+  double unsettled_until_s_ = 600;
+  double ambient_ = 25;
+  double worst_ = 0;
   double peak_ = 0;
   double peak_at_s_ = 0;
   double rate_ = 0;
