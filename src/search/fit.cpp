@@ -1,7 +1,6 @@
 #include "search/fit.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -79,9 +78,15 @@ class Fitting {
   }
 
   [[nodiscard]] Plan make_plan(int weight_bits, int activation_bits) const {
-    const Plan plan = uniform_plan(prepared_, weight_bits, activation_bits);
+    Plan plan = uniform_plan(prepared_, weight_bits, activation_bits);
     if (!options_.plan_file.has_value()) return plan;
-    return parse_plan(read_text(*options_.plan_file), prepared_, plan, options_.plan_file->string());
+    plan = parse_plan(read_text(*options_.plan_file), prepared_, plan, options_.plan_file->string());
+    for (const LayerPlan& layer : plan.layers) {
+      if (layer.filters > 0)
+        throw bad_input("{}, layer '{}': filters cannot be removed yet; leave 'filters' out",
+                        options_.plan_file->string(), layer.layer);
+    }
+    return plan;
   }
 
   [[nodiscard]] Program lower_network(const QuantizedNetwork& network) const {
@@ -126,32 +131,47 @@ class Fitting {
   }
 
   /// The uniform setting with the most bits that fits, found by linking; activations are narrowed only after the
-  /// weights.
+  /// weights, and not at all where even the narrowest weights miss a bound.
   [[nodiscard]] std::string nearest_fit() const {
+    std::optional<Deployment> smallest;
+    for (const int activation_bits : {8, 4, 2}) {
+      if (activation_bits > options_.activation_bits) continue;
+      const std::optional<Deployment> narrowest = measure_uniform(2, activation_bits);
+      if (!narrowest.has_value()) continue;
+      if (!misses(*narrowest).empty()) {
+        smallest = narrowest;
+        continue;
+      }
+      for (int weight_bits = options_.weight_bits; weight_bits >= 2; --weight_bits) {
+        const std::optional<Deployment> deployment =
+            weight_bits == 2 ? narrowest : measure_uniform(weight_bits, activation_bits);
+        if (!deployment.has_value() || !misses(*deployment).empty()) continue;
+        return fmt::format("--weight-bits {} --activation-bits {} fits, with {} of flash and {} of RAM", weight_bits,
+                           activation_bits, format_bytes(deployment->flash_bytes()),
+                           format_bytes(deployment->ram_bytes()));
+      }
+    }
+    std::string text = "no bits make it fit";
+    if (smallest.has_value())
+      text += fmt::format(": the smallest image takes {} of flash and {} of RAM", format_bytes(smallest->flash_bytes()),
+                          format_bytes(smallest->ram_bytes()));
+    return text + ", so the network needs fewer filters";
+  }
+
+  /// What the network takes with the same bits everywhere, or nothing where it cannot be deployed with them. Sizes do
+  /// not depend on how well the ranges are chosen.
+  [[nodiscard]] std::optional<Deployment> measure_uniform(int weight_bits, int activation_bits) const {
     CalibrationOptions quick = options_.calibration;
     quick.activations = RangeMethod::min_max;
     quick.weights = RangeMethod::min_max;
     quick.bias_correction = false;
     quick.samples = 16;
-    std::optional<Deployment> smallest;
-    for (const int activation_bits : {8, 4, 2}) {
-      for (int weight_bits = 8; weight_bits >= 2; --weight_bits) {
-        if (activation_bits > options_.activation_bits || weight_bits > options_.weight_bits) continue;
-        const Deployment deployment = measure(
-            quantize_post_training(prepared_, uniform_plan(prepared_, weight_bits, activation_bits), samples_, quick));
-        if (misses(deployment).empty()) {
-          return fmt::format("--weight-bits {} --activation-bits {} fits, with {} of flash and {} of RAM", weight_bits,
-                             activation_bits, format_bytes(deployment.flash_bytes()),
-                             format_bytes(deployment.ram_bytes()));
-        }
-        smallest = deployment;
-        // RAM hardly depends on the weights: narrower weights cannot mend it.
-        if (deployment.flash_bytes() <= options_.bounds.flash_bytes) break;
-      }
+    try {
+      return measure(
+          quantize_post_training(prepared_, uniform_plan(prepared_, weight_bits, activation_bits), samples_, quick));
+    } catch (const Error&) {
+      return std::nullopt;
     }
-    return fmt::format(
-        "no bits make it fit: the smallest image takes {} of flash and {} of RAM, so the network needs fewer filters",
-        format_bytes(smallest ? smallest->flash_bytes() : 0), format_bytes(smallest ? smallest->ram_bytes() : 0));
   }
 
   void evaluate_all(FitResult& result) const {
