@@ -1,0 +1,100 @@
+#include "emit/source.h"
+
+#include <gtest/gtest.h>
+
+#include "../program/random_program.h"
+#include "base/file.h"
+#include "base/process.h"
+#include "program/execute.h"
+#include "target/share.h"
+
+// The emitted sources, compiled as a firmware would compile them but for this machine, compute what the host computes.
+namespace trimtab {
+namespace {
+
+void compile(const std::vector<std::string>& command) {
+  const ProcessResult result = run_process(command, "install the package g++");
+  ASSERT_EQ(result.exit_code, 0) << result.errors.substr(0, 3000);
+}
+
+/// Reads samples from one file and writes the outputs to another.
+constexpr const char* main_program = R"(#include <stdio.h>
+#include <string.h>
+#include "net.h"
+int main(int count, char **names) {
+  FILE *in = fopen(names[1], "rb"), *out = fopen(names[2], "wb");
+  if (count != 3 || in == NULL || out == NULL) return 1;
+  while (fread(net_input(), NET_INPUT_BYTES, 1, in) == 1) {
+    net_run();
+    fwrite(net_output(), NET_OUTPUT_BYTES, 1, out);
+  }
+  return fclose(in) + fclose(out);
+}
+)";
+
+/// Numbers that differ from the host's over a few random samples.
+void expect_same_outputs(const Program& program, Core core, std::uint64_t seed) {
+  const TemporaryDirectory folder;
+  const auto path = [&](const std::string& name) { return (folder.path() / name).string(); };
+  write_sources(program, schedule(program, core), "net", runtime_directory(), folder.path());
+  write_file(path("main.c"), main_program);
+  // the header and its user are C, the network C++
+  compile({"gcc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-c", path("main.c"), "-o", path("main.o")});
+  compile({"g++", "-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "-fno-exceptions", "-fno-rtti", path("net.cpp"),
+           path("main.o"), "-I" + folder.path().string(), "-o", path("net")});
+
+  Random random(seed);
+  std::vector<std::uint8_t> inputs;
+  constexpr int samples = 4;
+  for (int i = 0; i < samples; ++i) {
+    const RandomSample sample(program, random);
+    inputs.insert(inputs.end(), sample.bytes.begin(), sample.bytes.end());
+  }
+  write_file(path("inputs"), inputs);
+  ASSERT_EQ(run_process({path("net"), path("inputs"), path("outputs")}, "").exit_code, 0);
+
+  const ProgramRunner runner(program, Core::generic);
+  std::vector<std::int32_t> expected(static_cast<std::size_t>(runner.output_elements() * samples));
+  runner.run(inputs, samples, expected);
+  const std::vector<std::uint8_t> outputs = read_file(path("outputs"));
+  const Buffer& output = program.buffers[static_cast<std::size_t>(program.output)];
+  ASSERT_EQ(static_cast<std::int64_t>(outputs.size()), samples * output.bytes());
+  const runtime::Image image = image_of(program, program.output);
+  std::vector<std::int32_t> integers;
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(expected.size()); ++i)
+    integers.push_back(runtime::load_activation(outputs.data() + i / output.channels * image.pixel_stride,
+                                                static_cast<std::int32_t>(i % output.channels), image.format));
+  EXPECT_EQ(integers, expected);
+}
+
+class Sources : public testing::TestWithParam<Core> {};
+
+TEST_P(Sources, ComputeWhatTheHostComputes) {
+  for (const std::uint64_t seed : {3, 4, 5}) {
+    SCOPED_TRACE(seed);
+    expect_same_outputs(RandomProgram::make(seed), GetParam(), seed);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Emit, Sources, testing::Values(Core::generic, Core::cortex_m3, Core::cortex_m4),
+                         [](const auto& test) {
+                           return test.param == Core::generic     ? "generic"
+                                  : test.param == Core::cortex_m3 ? "scalar"
+                                                                  : "dsp";
+                         });
+
+TEST(Source, NamesFromOutsideStayInTheirComments) {
+  Program program = RandomProgram::make(6);
+  program.name = "evil */ int x; /*\nint y;";
+  program.steps[0].name = "a\nint z = ;\\";
+  expect_same_outputs(program, Core::generic, 6);
+}
+
+TEST(Source, IdentifiersAreValid) {
+  EXPECT_EQ(to_identifier("ResNet-8 v1.0"), "resnet_8_v1_0");
+  EXPECT_EQ(to_identifier("8bit"), "net_8bit");
+  EXPECT_EQ(to_identifier(""), "net_");
+}
+
+}  // namespace
+}  // namespace trimtab
