@@ -111,7 +111,7 @@ Dataset Dataset::pick(std::span<const std::int64_t> indices) const {
 
 Dataset Dataset::slice(std::int64_t first, std::int64_t count) const {
   if (first < 0 || count < 0 || first > size() || count > size() - first) {
-    throw bad_input("samples {} to {} are asked for; the data set has {}", first, first + count, size());
+    throw bad_input("{} samples from number {} on are asked for; the data set has {}", count, first, size());
   }
   std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
   std::iota(indices.begin(), indices.end(), first);
