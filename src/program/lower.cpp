@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "program/fixed_point.h"
+#include "program/images.h"
 
 namespace trimtab {
 namespace {
@@ -97,7 +98,7 @@ class Lowering {
           "the network's output is a flattened image of {} x {} pixels; a device needs a layer after the flattening",
           output.height, output.width);
     }
-    for (Step& step : program_.steps) fill_images(step);
+    for (Step& step : program_.steps) fill_images(program_, step);
     return std::move(program_);
   }
 
@@ -414,26 +415,6 @@ class Lowering {
           quantize(static_cast<float>(function(static_cast<double>(integer) * input.scale)), output)));
     }
     add_step(layer, std::move(step), {buffer_of(layer.inputs[0])});
-  }
-
-  /// The descriptors' images: only now is it known which buffers are parts of others.
-  void fill_images(Step& step) const {
-    const auto image = [&](std::size_t input) { return image_of(program_, step.inputs[input]); };
-    const runtime::Image output = image_of(program_, step.output);
-    const auto unary = [&](auto& descriptor) {
-      descriptor.input = image(0);
-      descriptor.output = output;
-    };
-    const auto binary = [&](auto& descriptor) {
-      descriptor.a = image(0);
-      descriptor.b = image(1);
-      descriptor.output = output;
-    };
-    std::visit(overloaded{[&](ConvolutionStep& s) { unary(s.convolution); }, [&](MaxPoolStep& s) { unary(s.pool); },
-                          [&](AveragePoolStep& s) { unary(s.pool); }, [&](LookupStep& s) { unary(s.lookup); },
-                          [&](RescaleStep& s) { unary(s.rescale); }, [&](AdditionStep& s) { binary(s.addition); },
-                          [&](MultiplicationStep& s) { binary(s.multiplication); }},
-               step.operation);
   }
 
   const QuantizedNetwork& network_;
