@@ -14,7 +14,6 @@
 #include "Vsum_together_mac.h"
 #include "base/random.h"
 #include "target/mac_stimulus.h"
-#include "testbench/nested_mac.h"
 
 namespace trimtab {
 namespace {
@@ -153,7 +152,7 @@ std::int64_t run_precision(Mac& mac, const MacPrecision& precision, Random& rand
     for (std::int64_t group = 0; group < groups; ++group) {
       for (MacOperand& operand : operands) {
         operand = draw(random, precision);
-        expected += hardware::nested_product(operand.weight, precision.weight_bits, operand.activation);
+        expected += nested_product(operand.weight, precision.weight_bits, operand.activation);
       }
       mac.group(operands, group == 0, random);
       macs += static_cast<std::int64_t>(count);
@@ -210,7 +209,7 @@ void run_every_product() {
                                                                 static_cast<std::int16_t>(x)};
             mac.group(operands, true, random);
             mac.pause(random, latency_clocks(Mac::architecture));
-            ASSERT_EQ(mac.accumulator(), hardware::nested_product(static_cast<std::int8_t>(q), weight_bits, x))
+            ASSERT_EQ(mac.accumulator(), nested_product(static_cast<std::int8_t>(q), weight_bits, x))
                 << weight_bits << " x " << activation_bits << " bits, q " << q << ", x " << x;
             ++sums;
           }

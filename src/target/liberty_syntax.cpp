@@ -78,7 +78,7 @@ class SyntaxReader {
         // Expressions such as 0.1 * VDD stand without quotes.
         if (std::string_view(",:(){").find(peek()) != std::string_view::npos) fail("';'");
         value.push_back(' ');
-      value += word();
+        value += word();
       }
       if (peek() == ';') ++position_;
       parent.attributes.emplace_back(key, std::move(value));

@@ -31,6 +31,13 @@ struct MacOperand {
   std::int16_t activation = 0;
 };
 
+/// The definition of one multiply-accumulate, what it adds to the accumulator: the upper `bits` of the stored weight q,
+/// on the nested mid-rise grid (2 q_b + 1) / 2, times the activation x; twice that, to stay whole.
+[[nodiscard]] constexpr std::int32_t nested_product(std::int8_t q, int bits, std::int32_t x) {
+  const std::int32_t truncated = q >> (8 - bits);
+  return 2 * truncated * x + x;
+}
+
 /// Inputs of the MACs for one clock, as their ports are named; 16 lanes of 2 bits are a word.
 struct SerialInputs {
   bool start = false;
