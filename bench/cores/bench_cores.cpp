@@ -13,6 +13,7 @@
 #include "base/units.h"
 #include "emit/deploy.h"
 #include "emit/firmware.h"
+#include "program/describe.h"
 #include "program/execute.h"
 #include "program_builder.h"
 
@@ -191,6 +192,7 @@ int run(std::span<char*> arguments) {
     const Measured whole = measure(program, target, optimize);
     print(name, products, whole);
     if (!layers) continue;
+    fmt::print("{}", describe_steps(program, whole.plan, true));
     for (std::size_t index = 0; index < program.steps.size(); ++index) {
       const Step& step = program.steps[index];
       const Buffer& output = program.buffers[static_cast<std::size_t>(step.output)];

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "program/kernel_functions.h"
+#include "trimtab/pooled_convolution.h"
 
 namespace trimtab {
 namespace {
@@ -25,10 +26,20 @@ struct Call {
   std::int64_t a, b, output, scratch;
 };
 
-using AnyCall = std::variant<Call<runtime::Convolution, ConvolutionFunction>, Call<runtime::MaxPool, MaxPoolFunction>,
-                             Call<runtime::AveragePool, AveragePoolFunction>, Call<runtime::Addition, AdditionFunction>,
-                             Call<runtime::Multiplication, MultiplicationFunction>,
-                             Call<runtime::Lookup, LookupFunction>, Call<runtime::Rescale, RescaleFunction>>;
+/// A convolution together with the pool behind it.
+template <typename Pool, typename Function>
+struct PooledCall {
+  Call<runtime::Convolution, ConvolutionFunction> convolution;  ///< its output is the band
+  Call<Pool, Function> pool;
+  std::int32_t rows;
+};
+
+using AnyCall =
+    std::variant<Call<runtime::Convolution, ConvolutionFunction>, Call<runtime::MaxPool, MaxPoolFunction>,
+                 Call<runtime::AveragePool, AveragePoolFunction>, Call<runtime::Addition, AdditionFunction>,
+                 Call<runtime::Multiplication, MultiplicationFunction>, Call<runtime::Lookup, LookupFunction>,
+                 Call<runtime::Rescale, RescaleFunction>, PooledCall<runtime::MaxPool, MaxPoolFunction>,
+                 PooledCall<runtime::AveragePool, AveragePoolFunction>>;
 
 /// `program` and `kernel` own the constants that the call points at.
 AnyCall bind(const Step& step, const Kernel& kernel, const std::vector<std::int64_t>& offsets, std::int64_t scratch) {
@@ -68,6 +79,25 @@ AnyCall bind(const Step& step, const Kernel& kernel, const std::vector<std::int6
       step.operation);
 }
 
+/// Both calls in one; `band_bytes` of the convolution's scratch memory are the band.
+AnyCall join(const AnyCall& convolution, const AnyCall& pool, std::int32_t rows, std::int64_t band_bytes) {
+  auto first = std::get<Call<runtime::Convolution, ConvolutionFunction>>(convolution);
+  first.output = first.scratch;
+  first.scratch += band_bytes;
+  if (const auto* max = std::get_if<Call<runtime::MaxPool, MaxPoolFunction>>(&pool)) {
+    return PooledCall<runtime::MaxPool, MaxPoolFunction>{first, *max, rows};
+  }
+  return PooledCall<runtime::AveragePool, AveragePoolFunction>{
+      first, std::get<Call<runtime::AveragePool, AveragePoolFunction>>(pool), rows};
+}
+
+template <typename Pool, typename Function>
+void run_pooled(const PooledCall<Pool, Function>& call, std::uint8_t* arena) {
+  const auto& c = call.convolution;
+  runtime::pooled_convolution(c.descriptor, c.function, call.pool.descriptor, call.pool.function, call.rows,
+                              arena + c.a, arena + call.pool.output, arena + c.output, arena + c.scratch);
+}
+
 void run_call(const AnyCall& any, std::uint8_t* arena) {
   std::visit(overloaded{[&](const Call<runtime::Convolution, ConvolutionFunction>& c) {
                           c.function(c.descriptor, arena + c.a, arena + c.output, arena + c.scratch);
@@ -78,6 +108,8 @@ void run_call(const AnyCall& any, std::uint8_t* arena) {
                         [&](const Call<runtime::Multiplication, MultiplicationFunction>& c) {
                           c.function(c.descriptor, arena + c.a, arena + c.b, arena + c.output);
                         },
+                        [&](const PooledCall<runtime::MaxPool, MaxPoolFunction>& c) { run_pooled(c, arena); },
+                        [&](const PooledCall<runtime::AveragePool, AveragePoolFunction>& c) { run_pooled(c, arena); },
                         [&](const auto& c) { c.function(c.descriptor, arena + c.a, arena + c.output); }},
              any);
 }
@@ -90,8 +122,15 @@ struct ProgramRunner::Binding {
         schedule(std::move(the_schedule)),
         input(image_of(program, program.input)),
         output(image_of(program, program.output)) {
+    const auto call = [&](std::size_t s) {
+      return bind(program.steps.at(s), schedule.kernels.at(s), schedule.offsets, schedule.scratch.at(s));
+    };
     for (std::size_t s = 0; s < program.steps.size(); ++s) {
-      calls.push_back(bind(program.steps[s], schedule.kernels.at(s), schedule.offsets, schedule.scratch.at(s)));
+      calls.push_back(call(s));
+      if (const std::int32_t rows = schedule.kernels[s].pooled_rows; rows > 0) {
+        calls.back() = join(calls.back(), call(s + 1), rows, band_bytes(program, schedule, s));
+        ++s;
+      }
     }
   }
 

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "program/kernel_choices.h"
+#include "program/overlap.h"
 #include "program/pack.h"
 #include "trimtab/convolution_generic.h"
 
@@ -35,12 +36,20 @@ bool same_layout(const runtime::Image& a, const runtime::Image& b) {
          a.width == b.width;
 }
 
+/// A channel of a pixel is written after its window has been read.
+template <typename Pool>
+Kernel choose_pool(const Pool& pool, std::string name) {
+  Kernel kernel = plain(std::move(name), "pool_generic.h", false);
+  kernel.overlap_lead_bytes = overlap_lead_bytes(pool.input, pool.output, pool.window, 1, false);
+  return kernel;
+}
+
 Kernel choose_generic_kernel(const Step& step) {
   return std::visit(
       overloaded{
           [](const ConvolutionStep& s) { return choose_convolution(s); },
-          [](const MaxPoolStep&) { return plain("max_pool_generic", "pool_generic.h", false); },
-          [](const AveragePoolStep&) { return plain("average_pool_generic", "pool_generic.h", false); },
+          [](const MaxPoolStep& s) { return choose_pool(s.pool, "max_pool_generic"); },
+          [](const AveragePoolStep& s) { return choose_pool(s.pool, "average_pool_generic"); },
           [](const AdditionStep& s) {
             return plain("addition_generic", "elementwise_generic.h", same_layout(s.addition.a, s.addition.output));
           },

@@ -34,6 +34,10 @@ struct Kernel {
   /// Its output may overlap its first input (where that is not needed any more) if the output begins at least so many
   /// bytes before the input: it is written no faster than the input is read for the last time. 0 is in place.
   std::optional<std::int64_t> overlap_lead_bytes;
+  /// Of a convolution: not 0 where it runs together with the pool of the next step, so many of the pool's rows at a
+  /// time (runtime/trimtab/pooled_convolution.h). Its scratch memory then begins with the band. The schedule decides
+  /// that.
+  std::int32_t pooled_rows = 0;
   std::string reason;  ///< why this one, for --explain
 };
 

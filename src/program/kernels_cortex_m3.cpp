@@ -90,6 +90,15 @@ std::optional<Kernel> simple(std::string name, std::string header, bool in_place
   return kernel;
 }
 
+/// A pixel is written after its whole window has been read, channel by channel.
+template <typename Pool>
+std::optional<Kernel> pool_of_bytes(const Pool& pool, const std::string& name) {
+  if (!is_byte(pool.input)) return std::nullopt;
+  std::optional<Kernel> kernel = simple(name, "pool_8_m3.h");
+  kernel->overlap_lead_bytes = overlap_lead_bytes(pool.input, pool.output, pool.window, 1, false);
+  return kernel;
+}
+
 std::optional<Kernel> choose_addition(const runtime::Addition& step) {
   const bool equal_size = step.a.height == step.b.height && step.a.width == step.b.width &&
                           step.a.height == step.output.height && step.a.width == step.output.width;
@@ -102,13 +111,9 @@ std::optional<Kernel> choose_addition(const runtime::Addition& step) {
 
 std::optional<Kernel> choose_cortex_m3_kernel(const Step& step, Optimize /*optimize*/) {
   return std::visit(overloaded{[](const ConvolutionStep& s) { return std::optional(choose_convolution(s)); },
-                               [](const MaxPoolStep& s) {
-                                 return is_byte(s.pool.input) ? simple("max_pool_8_m3", "pool_8_m3.h") : std::nullopt;
-                               },
+                               [](const MaxPoolStep& s) { return pool_of_bytes(s.pool, "max_pool_8_m3"); },
                                [](const AveragePoolStep& s) {
-                                 return is_byte(s.pool.input)
-                                            ? simple("average_pool_" + sign_of(s.pool.input) + "_m3", "pool_8_m3.h")
-                                            : std::nullopt;
+                                 return pool_of_bytes(s.pool, "average_pool_" + sign_of(s.pool.input) + "_m3");
                                },
                                [](const AdditionStep& s) { return choose_addition(s.addition); },
                                [](const auto&) { return std::optional<Kernel>(); }},

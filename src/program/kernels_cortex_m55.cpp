@@ -90,6 +90,15 @@ std::optional<Kernel> vectors(const std::string& name, bool in_place = false) {
   return kernel;
 }
 
+/// Channels of a pixel are written after their windows have been read.
+template <typename Pool>
+std::optional<Kernel> choose_pool(const Pool& pool, const std::string& name) {
+  if (!is_byte(pool.input) || !is_byte(pool.output)) return std::nullopt;
+  std::optional<Kernel> kernel = vectors(name);
+  kernel->overlap_lead_bytes = overlap_lead_bytes(pool.input, pool.output, pool.window, 1, false);
+  return kernel;
+}
+
 std::optional<Kernel> choose_addition(const runtime::Addition& step) {
   const bool equal_size = step.a.height == step.b.height && step.a.width == step.b.width;
   if (!equal_size || !is_byte(step.a) || !is_byte(step.b) || !is_byte(step.output)) return std::nullopt;
@@ -102,12 +111,8 @@ std::optional<Kernel> choose_addition(const runtime::Addition& step) {
 std::optional<Kernel> choose_cortex_m55_kernel(const Step& step, Optimize /*optimize*/) {
   return std::visit(
       overloaded{[](const ConvolutionStep& s) { return choose_convolution(s); },
-                 [](const MaxPoolStep& s) { return is_byte(s.pool.input) ? vectors("max_pool_8") : std::nullopt; },
-                 [](const AveragePoolStep& s) {
-                   return is_byte(s.pool.input) && is_byte(s.pool.output)
-                              ? vectors("average_pool_" + sign_of(s.pool.input))
-                              : std::nullopt;
-                 },
+                 [](const MaxPoolStep& s) { return choose_pool(s.pool, "max_pool_8"); },
+                 [](const AveragePoolStep& s) { return choose_pool(s.pool, "average_pool_" + sign_of(s.pool.input)); },
                  [](const AdditionStep& s) { return choose_addition(s.addition); },
                  [](const auto&) { return std::optional<Kernel>(); }},
       step.operation);

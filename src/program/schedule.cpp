@@ -1,9 +1,14 @@
 #include "program/schedule.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <numeric>
+#include <limits>
+#include <optional>
 
 #include "program/arena.h"
+#include "program/overlap.h"
+#include "trimtab/pooled_convolution.h"
 
 namespace trimtab {
 namespace {
@@ -24,10 +29,53 @@ Place place_of(const Program& program, BufferId id) {
   return place;
 }
 
+/// The pool of a step: its window and its images, or nothing where the step is no pool.
+struct PoolImages {
+  const runtime::Window& window;
+  const runtime::Image& input;
+  const runtime::Image& output;
+};
+std::optional<PoolImages> pool_of(const Step& step) {
+  if (const auto* max = std::get_if<MaxPoolStep>(&step.operation))
+    return PoolImages{max->pool.window, max->pool.input, max->pool.output};
+  if (const auto* average = std::get_if<AveragePoolStep>(&step.operation))
+    return PoolImages{average->pool.window, average->pool.input, average->pool.output};
+  return std::nullopt;
+}
+
+std::int64_t band_bytes_of(const PoolImages& pool, std::int32_t rows) {
+  return (runtime::pooled_convolution_band_bytes(pool.input, pool.window, rows) + 7) / 8 * 8;
+}
+
+/// By step: whether it runs together with the pool of the next one.
+using PooledSteps = std::vector<bool>;
+
+/// The convolutions whose output nobody reads but the pool of the next step, which never needs all of it at once.
+PooledSteps poolable_steps(const Program& program) {
+  std::vector<int> uses(program.buffers.size());
+  ++uses[static_cast<std::size_t>(program.output)];
+  for (const Step& step : program.steps) {
+    for (const BufferId input : step.inputs) ++uses[static_cast<std::size_t>(input)];
+  }
+  for (const Buffer& buffer : program.buffers) {
+    if (buffer.parent.has_value()) ++uses[static_cast<std::size_t>(*buffer.parent)];
+  }
+  PooledSteps poolable(program.steps.size());
+  for (std::size_t s = 0; s + 1 < program.steps.size(); ++s) {
+    const Step& step = program.steps[s];
+    const std::optional<PoolImages> pool = pool_of(program.steps[s + 1]);
+    poolable[s] = std::holds_alternative<ConvolutionStep>(step.operation) && pool.has_value() &&
+                  program.steps[s + 1].inputs[0] == step.output && uses[static_cast<std::size_t>(step.output)] == 1 &&
+                  !program.buffers[static_cast<std::size_t>(step.output)].parent.has_value() &&
+                  runtime::pooled_convolution_band_rows(pool->input, pool->window, 1) < pool->input.height;
+  }
+  return poolable;
+}
+
 /// One block of memory for every buffer that is no part of another (the parts' blocks stay empty), alive from the step
 /// that first writes it or a part of it to the last that reads it. The input is alive before the first step, the output
-/// after the last.
-std::vector<Block> buffer_blocks(const Program& program) {
+/// after the last. What only a band is made of has none, and the pool's output is written by the convolution's step.
+std::vector<Block> buffer_blocks(const Program& program, const PooledSteps& pooled) {
   const auto steps = static_cast<std::int64_t>(program.steps.size());
   std::vector<Block> blocks(program.buffers.size(), Block{0, steps, -1});
   const auto touch = [&](BufferId id, std::int64_t step) {
@@ -37,10 +85,14 @@ std::vector<Block> buffer_blocks(const Program& program) {
     block.first = std::min(block.first, step);
     block.last = std::max(block.last, step);
   };
-  for (std::int64_t s = 0; s < steps; ++s) {
-    const Step& step = program.steps[static_cast<std::size_t>(s)];
-    touch(step.output, s);
-    for (const BufferId input : step.inputs) touch(input, s);
+  for (std::size_t s = 0; s < program.steps.size(); ++s) {
+    const auto at = static_cast<std::int64_t>(s);
+    if (!pooled[s]) touch(program.steps[s].output, at);
+    if (s > 0 && pooled[s - 1]) {
+      touch(program.steps[s].output, at - 1);
+      continue;
+    }
+    for (const BufferId input : program.steps[s].inputs) touch(input, at);
   }
   touch(program.input, -1);
   touch(program.output, steps);
@@ -48,12 +100,13 @@ std::vector<Block> buffer_blocks(const Program& program) {
 }
 
 /// Where a step's output may overlap one of its inputs. A kernel that works element by element may do so with any input
-/// that is laid out like its output; others say how far they need to be ahead of their first input.
-void add_overlaps(const Program& program, const Step& step, const Kernel& kernel, std::int64_t s,
+/// that is laid out like its output; others say how far they need to be ahead of their first input. `written` is
+/// its output, or that of the pool behind it.
+void add_overlaps(const Program& program, const Step& step, BufferId written, const Kernel& kernel, std::int64_t s,
                   const std::vector<Block>& blocks, std::vector<Overlap>& overlaps) {
-  const auto output = static_cast<std::size_t>(step.output);
+  const auto output = static_cast<std::size_t>(written);
   if (program.buffers[output].parent.has_value() || blocks[output].first != s) return;
-  const runtime::Image out = image_of(program, step.output);
+  const runtime::Image out = image_of(program, written);
   for (std::size_t i = 0; i < step.inputs.size(); ++i) {
     const auto input = static_cast<std::size_t>(step.inputs[i]);
     if (program.buffers[input].parent.has_value() || blocks[input].last != s || input == output) continue;
@@ -61,7 +114,7 @@ void add_overlaps(const Program& program, const Step& step, const Kernel& kernel
     const bool alike = in.height == out.height && in.width == out.width && in.pixel_stride == out.pixel_stride;
     // a convolution's kernel has looked at the layouts itself; its channels stay where they are only in the same place
     const bool convolution = std::holds_alternative<ConvolutionStep>(step.operation);
-    if (kernel.in_place && (alike || convolution)) {
+    if (kernel.in_place && kernel.pooled_rows == 0 && (alike || convolution)) {
       overlaps.push_back({input, output, 0, convolution});
     } else if (kernel.overlap_lead_bytes.has_value() && i == 0) {
       overlaps.push_back({input, output, *kernel.overlap_lead_bytes});
@@ -69,40 +122,96 @@ void add_overlaps(const Program& program, const Step& step, const Kernel& kernel
   }
 }
 
-}  // namespace
+/// The step's kernel, alone or with the pool of the next step, a row at a time. With a pool it takes the scratch memory
+/// that it is fastest with: the band saves more, and a kernel that goes over its pixels several times would do so for
+/// every row.
+Kernel choose_kernel_at(const Program& program, std::size_t s, bool pooled, Core core, Optimize optimize,
+                        std::int64_t scratch_limit) {
+  const Step& step = program.steps[s];
+  if (!pooled) return choose_kernel(step, core, optimize, scratch_limit);
+  const std::optional<PoolImages> pool = pool_of(program.steps[s + 1]);
+  Kernel kernel = choose_kernel(step, core, optimize, std::numeric_limits<std::int64_t>::max());
+  kernel.overlap_lead_bytes =
+      overlap_lead_bytes(std::get<ConvolutionStep>(step.operation).convolution, pool->output, pool->window);
+  kernel.pooled_rows = 1;
+  kernel.scratch_bytes += band_bytes_of(*pool, 1);
+  return kernel;
+}
 
-namespace {
+/// More of the pool's rows at a time, as many as `room` bytes of scratch memory allow.
+void take_room(Kernel& kernel, const Step& pool_step, std::int64_t room) {
+  const std::optional<PoolImages> pool = pool_of(pool_step);
+  const std::int64_t own = kernel.scratch_bytes - band_bytes_of(*pool, kernel.pooled_rows);
+  while (kernel.pooled_rows < pool->output.height && own + band_bytes_of(*pool, kernel.pooled_rows + 1) <= room) {
+    ++kernel.pooled_rows;
+  }
+  kernel.scratch_bytes = own + band_bytes_of(*pool, kernel.pooled_rows);
+  kernel.reason += fmt::format("; with the pool behind it, {} of whose {} rows are made at a time", kernel.pooled_rows,
+                               pool->output.height);
+}
 
 /// What a first round of choices takes: kernels with at most so much scratch memory beyond their least, and the arena.
 struct Round {
+  PooledSteps pooled;
   std::vector<Kernel> kernels;
   std::vector<Block> blocks;  ///< buffers, then the steps' scratch memory
   Arena arena;
 };
 
-Round first_round(const Program& program, Core core, Optimize optimize, std::int64_t scratch_limit, int tries) {
+Round first_round(const Program& program, Core core, Optimize optimize, const PooledSteps& pooled,
+                  std::int64_t scratch_limit, int tries) {
   Round round;
-  round.blocks = buffer_blocks(program);
+  round.pooled = pooled;
+  round.blocks = buffer_blocks(program, pooled);
   std::vector<Overlap> overlaps;
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
     const auto at = static_cast<std::int64_t>(s);
-    const Kernel& kernel = round.kernels.emplace_back(choose_kernel(program.steps[s], core, optimize, scratch_limit));
-    add_overlaps(program, program.steps[s], kernel, at, round.blocks, overlaps);
+    const Kernel& kernel =
+        round.kernels.emplace_back(choose_kernel_at(program, s, pooled[s], core, optimize, scratch_limit));
+    if (s == 0 || !pooled[s - 1]) {
+      const BufferId written = program.steps[pooled[s] ? s + 1 : s].output;
+      add_overlaps(program, program.steps[s], written, kernel, at, round.blocks, overlaps);
+    }
     round.blocks.push_back({kernel.scratch_bytes, at, at});
   }
   round.arena = plan_arena(round.blocks, overlaps, 8, tries);
   return round;
 }
 
+/// Of the convolutions that could run together with the pools behind them those that have to for the smallest arena.
+Round with_pools(const Program& program, Core core, Optimize optimize, Round best) {
+  PooledSteps pooled = poolable_steps(program);
+  if (core == Core::host || std::find(pooled.begin(), pooled.end(), true) == pooled.end()) return best;
+  constexpr int tries = 400;
+  Round all = first_round(program, core, optimize, pooled, 0, tries);
+  if (all.arena.bytes >= best.arena.bytes) return best;
+  best = std::move(all);
+  for (std::size_t s = 0; s < pooled.size(); ++s) {
+    if (!pooled[s]) continue;
+    pooled[s] = false;
+    Round without = first_round(program, core, optimize, pooled, 0, tries);
+    pooled[s] = without.arena.bytes > best.arena.bytes;
+    if (!pooled[s]) best = std::move(without);
+  }
+  return best;
+}
+
 }  // namespace
+
+std::int64_t band_bytes(const Program& program, const Schedule& schedule, std::size_t step) {
+  const std::int32_t rows = schedule.kernels.at(step).pooled_rows;
+  const std::optional<PoolImages> pool = rows > 0 ? pool_of(program.steps.at(step + 1)) : std::nullopt;
+  return pool.has_value() ? band_bytes_of(*pool, rows) : 0;
+}
 
 Schedule schedule(const Program& program, Core core, Optimize optimize) {
   Schedule result;
   result.core = core;
   // More scratch memory lets some kernels write their output over their input: the arena may even become smaller.
-  Round best = first_round(program, core, optimize, 0, 4000);
+  Round best = with_pools(program, core, optimize,
+                          first_round(program, core, optimize, PooledSteps(program.steps.size()), 0, 4000));
   for (const std::int64_t limit : {1 << 10, 2 << 10, 4 << 10, 6 << 10, 8 << 10, 12 << 10, 16 << 10, 24 << 10}) {
-    Round round = first_round(program, core, optimize, limit, 400);
+    Round round = first_round(program, core, optimize, best.pooled, limit, 400);
     if (round.arena.bytes < best.arena.bytes) best = std::move(round);
   }
   std::vector<Block>& blocks = best.blocks;
@@ -121,8 +230,13 @@ Schedule schedule(const Program& program, Core core, Optimize optimize) {
     Block& scratch = blocks[first_scratch + s];
     scratch.bytes = 0;
     const Gap gap = largest_gap(blocks, arena, at);  // at least what the first round reserved
-    result.kernels[s] = choose_kernel(program.steps[s], core, optimize, gap.bytes);
-    scratch.bytes = result.kernels[s].scratch_bytes;
+    Kernel& kernel = result.kernels[s];
+    kernel = choose_kernel_at(program, s, best.pooled[s], core, optimize, gap.bytes);
+    if (best.pooled[s]) {
+      take_room(kernel, program.steps[s + 1], gap.bytes);
+      result.offsets[static_cast<std::size_t>(program.steps[s].output)] = gap.offset;
+    }
+    scratch.bytes = kernel.scratch_bytes;
     result.scratch.push_back(gap.offset);
   }
   result.arena_bytes = arena.bytes;

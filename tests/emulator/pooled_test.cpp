@@ -1,0 +1,54 @@
+// Convolutions that run band by band with the pools behind them, on emulated cores, against the definition.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "../unit/program/naive_interpreter.h"
+#include "../unit/program/pooled_program.h"
+#include "../unit/program/random_program.h"
+#include "base/file.h"
+#include "emit/deploy.h"
+#include "emit/firmware.h"
+
+namespace trimtab {
+namespace {
+
+class Pooled : public testing::TestWithParam<const char*> {};
+
+TEST_P(Pooled, ChainsOfRandomShapes) {
+  const Target target = with_memory_of_board(load_target(GetParam()));
+  int programs = 0;
+  for (std::uint64_t seed = 1; programs < 3; ++seed) {
+    ASSERT_LT(seed, 200U);
+    SCOPED_TRACE(seed);
+    const Program program = seed % 2 == 0 ? pooled_program(seed, 3) : pooled_program(seed, 3, {8});
+    const std::vector<Kernel> kernels = schedule(program, core_of(target)).kernels;
+    if (std::none_of(kernels.begin(), kernels.end(), [](const Kernel& k) { return k.pooled_rows > 0; })) continue;
+    ++programs;
+    std::vector<std::uint8_t> inputs;
+    std::vector<std::int32_t> expected;
+    Random random(seed);
+    for (int i = 0; i < 2; ++i) {
+      const RandomSample sample(program, random);
+      inputs.insert(inputs.end(), sample.bytes.begin(), sample.bytes.end());
+      const std::vector<std::int64_t> outputs = NaiveInterpreter::run(program, sample.integers);
+      std::transform(outputs.begin(), outputs.end(), std::back_inserter(expected),
+                     [](std::int64_t value) { return static_cast<std::int32_t>(value); });
+    }
+    const TemporaryDirectory folder;
+    const Deployment deployment = deploy(program, target, seed % 3 == 0 ? Optimize::size : Optimize::speed, "net",
+                                         inputs, expected, folder.path());
+    EXPECT_EQ(deployment.mismatches, 0);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cores, Pooled, testing::Values("rp2040", "cortex-m3", "stm32f412", "cortex-m55"),
+                         [](const auto& instance) {
+                           std::string name = instance.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace trimtab
