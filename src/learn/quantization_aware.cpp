@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "graph/passes.h"
+#include "learn/divided_input.h"
 #include "learn/evaluate_executor.h"
 #include "learn/executor.h"
 #include "learn/learned_steps.h"
@@ -20,47 +21,13 @@ namespace {
 
 /// Batches whose statistics BatchNormalization gets at the end.
 constexpr std::int64_t statistics_batches = 64;
-
-/// A power of two near the size of the raw numbers: dividing by it changes no bit of what the network computes, and
-/// gives the first layer inputs and weights of the size that learning rates are made for.
-float input_divisor(const Dataset& data) {
-  double squares = 0;
-  const std::int64_t count = std::min<std::int64_t>(data.size(), 256) * element_count(data.shape);
-  for (std::int64_t i = 0; i < count; ++i) {
-    const auto index = static_cast<std::size_t>(i);
-    const double raw = data.is_pixels() ? data.pixels[index] : static_cast<double>(data.features[index]);
-    squares += raw * raw;
-  }
-  const double size = std::sqrt(squares / static_cast<double>(std::max<std::int64_t>(count, 1)));
-  return size > 0 ? static_cast<float>(std::exp2(std::round(std::log2(size)))) : 1.0F;
-}
-
-/// Whether everybody who reads the input multiplies it with weights.
-bool input_can_be_divided(const Graph& graph) {
-  const std::vector<std::int64_t> readers = graph.consumers(graph.input);
-  return std::all_of(readers.begin(), readers.end(), [&](std::int64_t reader) {
-    const Operator& op = graph.nodes[static_cast<std::size_t>(reader)].op;
-    return std::holds_alternative<Conv>(op) || std::holds_alternative<Linear>(op);
-  });
-}
+/// And before the test after every epoch.
+constexpr std::int64_t quick_statistics_batches = 16;
 
 void multiply(Tensor& tensor, float factor) {
   for (float& number : tensor.data) {
     number *= factor;
   }
-}
-
-/// The same function of inputs that are divided by `divisor`.
-Graph for_divided_input(Graph graph, float divisor) {
-  for (const std::int64_t reader : graph.consumers(graph.input)) {
-    std::visit(overloaded{[&](Conv& op) {
-                            multiply(op.weight, divisor);
-                            multiply(op.padding_value, 1 / divisor);
-                          },
-                          [&](Linear& op) { multiply(op.weight, divisor); }, [](auto&) {}},
-               graph.nodes[static_cast<std::size_t>(reader)].op);
-  }
-  return graph;
 }
 
 /// The grids of one graph's layers by the ids of another graph that has the same layers.
@@ -82,7 +49,7 @@ std::vector<std::optional<ActivationGrid>> by_layer(const std::vector<std::optio
 /// now. The samples are augmented as in training: ResNet-8 at 4 bits gets 86.5 % with them, 86.3 % with the average of
 /// the running statistics, and 83.8 % with statistics of plain samples, which its weights have never seen.
 void measure_statistics(Executor& executor, const Dataset& data, const Preprocessing& preprocessing,
-                        const TrainOptions& training) {
+                        const TrainOptions& training, std::int64_t batches) {
   const torch::NoGradGuard no_gradients;
   BatchOptions options;
   options.batch_size = training.batch_size;
@@ -92,7 +59,7 @@ void measure_statistics(Executor& executor, const Dataset& data, const Preproces
   BatchLoader loader(data, preprocessing, options);
   const double momentum = executor.batch_norm_momentum;
   Batch batch;
-  for (std::int64_t i = 0; i < statistics_batches && loader.next(batch); ++i) {
+  for (std::int64_t i = 0; i < batches && loader.next(batch); ++i) {
     executor.batch_norm_momentum = 1 / static_cast<double>(i + 1);  // the mean of all so far
     (void)executor.forward(input_tensor(batch, data.shape), true);
   }
@@ -287,7 +254,7 @@ QatOptions::QatOptions() {
 }
 
 QuantizedNetwork train_quantized(const Graph& prepared, const Plan& plan, const Dataset& train_data,
-                                 const Dataset& test_data, const QatOptions& options) {
+                                 const Dataset& test_data, const QatOptions& options, Graph* latent) {
   const bool kept = !options.directory.empty();
   const std::filesystem::path finished = options.directory / "quantized.network";
   const std::filesystem::path finished_settings = options.directory / "quantized.json";
@@ -307,10 +274,15 @@ QuantizedNetwork train_quantized(const Graph& prepared, const Plan& plan, const 
   calibration.threads = training.threads;
   const QuantizedNetwork start = quantize_post_training(prepared, plan, train_data, calibration);
 
-  const float divisor = input_can_be_divided(prepared) ? input_divisor(train_data) : 1.0F;
+  const float divisor = input_divisor(prepared, train_data);
   const Graph divided = for_divided_input(prepared, divisor);
-  const Preprocessing divide{{}, std::vector<float>(static_cast<std::size_t>(train_data.shape.at(0)), divisor)};
-  training.teacher = options.distill ? std::make_shared<const Graph>(divided) : nullptr;
+  const Preprocessing divide = division_by(divisor, train_data);
+  if (options.distill) {
+    training.teacher =
+        std::make_shared<const Graph>(options.teacher ? for_divided_input(*options.teacher, divisor) : divided);
+  } else {
+    training.teacher = nullptr;
+  }
   const nlohmann::json settings = settings_of(prepared, plan, train_data, training, options);
   if (kept && std::filesystem::exists(finished) && std::filesystem::exists(finished_settings)) {
     check_same_settings(nlohmann::json::parse(read_text(finished_settings), nullptr, false), settings,
@@ -328,21 +300,26 @@ QuantizedNetwork train_quantized(const Graph& prepared, const Plan& plan, const 
   const std::vector<Layer> layers = fuse_layers(divided);
   Executor executor(without_fused_activations(divided, layers));
   LearnedSteps steps(divided, layers, plan, grids, executor);
-  const TrainingTask task{train_data,
-                          test_data,
-                          divide,
-                          training,
-                          settings,
-                          steps.tensors(options.step_learning_rate_scale),
-                          [&](std::int64_t, std::int64_t) { steps.keep_apart_from_zero(); }};
+  const TrainingTask task{
+      train_data,
+      test_data,
+      divide,
+      training,
+      settings,
+      steps.tensors(options.step_learning_rate_scale),
+      [&](std::int64_t, std::int64_t) { steps.keep_apart_from_zero(); },
+      [&] { measure_statistics(executor, train_data, divide, training, quick_statistics_batches); }};
   run_training(executor, task);
   steps.keep_apart_from_zero();
-  measure_statistics(executor, train_data, divide, training);
+  measure_statistics(executor, train_data, divide, training, statistics_batches);
   grids = steps.grids();
   calibrate_wide_values(executor, train_data, divide, grids);
 
-  const QuantizedNetwork network =
-      fold(prepared, with_parameters(divided, executor.to_graph()), plan, steps, executor, grids, divisor);
+  const Graph trained = with_parameters(divided, executor.to_graph());
+  if (latent != nullptr) {
+    *latent = for_divided_input(trained, 1 / divisor);
+  }
+  const QuantizedNetwork network = fold(prepared, trained, plan, steps, executor, grids, divisor);
   if (kept) {
     write_file(finished_settings, settings.dump(2));
     save_quantized_network(network, finished);

@@ -86,7 +86,7 @@ TrainResult train(const Graph& graph, const Dataset& train_data, const Dataset& 
   configure_threads(options.threads);
   Executor executor(graph, parse_device(options.device));
   const TrainingTask task{
-      train_data, test_data, preprocessing, options, training_settings(graph, train_data, preprocessing, options),
+      train_data, test_data, preprocessing, options, training_settings(graph, train_data, preprocessing, options), {},
       {},         {}};
   std::vector<EpochRecord> history = run_training(executor, task);
   return {executor.to_graph(), std::move(history)};

@@ -228,6 +228,7 @@ void Training::finish_epoch() {
   if (task_.test_data.size() > 0) {
     EvaluateOptions evaluation;
     average_.swap();
+    if (task_.before_test) task_.before_test();
     record.test = evaluate(executor_, task_.test_data, task_.preprocessing, evaluation);
     average_.swap();
   }

@@ -25,6 +25,9 @@ struct TrainingTask {
   std::vector<TrainedTensor> extra;
   /// Called before every step with its number, from 0, and the number of all steps.
   std::function<void(std::int64_t step, std::int64_t steps)> before_step;
+  /// Called before the averaged weights are tested, which are then in the executor; what it does to their statistics
+  /// stays. May be empty.
+  std::function<void()> before_test;
 };
 
 /// Trains until the last epoch and leaves the result (the averaged weights and extra tensors, if they are averaged) in

@@ -208,6 +208,65 @@ Graph read_graph(const Json& json, std::span<const float> parameters) {
   return graph;
 }
 
+Json graph_json(const Graph& graph, std::vector<float>& parameters) {
+  Json values = Json::array();
+  for (const Value& value : graph.values) {
+    values.push_back({{"name", value.name}, {"shape", value.shape}});
+  }
+  Json nodes = Json::array();
+  for (const Node& node : graph.nodes) {
+    Writer writer(parameters);
+    std::visit([&](const auto& op) { fields(writer, op); }, node.op);
+    nodes.push_back({{"name", node.name},
+                     {"operator", operator_key(node.op)},
+                     {"inputs", node.inputs},
+                     {"output", node.output},
+                     {"fields", writer.json}});
+  }
+  return {{"name", graph.name}, {"input", graph.input}, {"output", graph.output}, {"values", values}, {"nodes", nodes}};
+}
+
+/// Letters, the header's length, the header and the parameters, in one.
+std::vector<std::uint8_t> pack(const Json& json, const std::vector<float>& parameters) {
+  const std::string header = json.dump();
+  std::vector<std::uint8_t> bytes(prefix + header.size() + parameters.size() * sizeof(float));
+  const std::uint64_t length = header.size();
+  std::memcpy(bytes.data(), magic.data(), magic.size());
+  std::memcpy(bytes.data() + magic.size(), &length, sizeof(length));
+  std::memcpy(bytes.data() + prefix, header.data(), header.size());
+  if (!parameters.empty()) {
+    std::memcpy(bytes.data() + prefix + header.size(), parameters.data(), parameters.size() * sizeof(float));
+  }
+  return bytes;
+}
+
+struct Unpacked {
+  Json header;
+  std::vector<float> parameters;
+};
+
+/// Throws std::exception where the bytes are not that.
+Unpacked unpack(std::span<const std::uint8_t> bytes) {
+  std::uint64_t length = 0;
+  if (bytes.size() < prefix || std::memcmp(bytes.data(), magic.data(), magic.size()) != 0) {
+    throw std::out_of_range("letters");
+  }
+  std::memcpy(&length, bytes.data() + magic.size(), sizeof(length));
+  if (length > bytes.size() - prefix || (bytes.size() - prefix - length) % sizeof(float) != 0) {
+    throw std::out_of_range("length");
+  }
+  Unpacked result;
+  result.header = Json::parse(bytes.begin() + prefix, bytes.begin() + static_cast<std::ptrdiff_t>(prefix + length));
+  if (result.header.at("version") != 1) {
+    throw std::out_of_range("version");
+  }
+  result.parameters.resize((bytes.size() - prefix - length) / sizeof(float));
+  if (!result.parameters.empty()) {
+    std::memcpy(result.parameters.data(), bytes.data() + prefix + length, result.parameters.size() * sizeof(float));
+  }
+  return result;
+}
+
 /// Grids where lowering will look for them, of the size it expects.
 void check_grids(const QuantizedNetwork& network) {
   if (network.values.size() != network.graph.values.size() || network.weights.size() != network.graph.nodes.size()) {
@@ -237,20 +296,7 @@ void check_grids(const QuantizedNetwork& network) {
 
 std::vector<std::uint8_t> serialize(const QuantizedNetwork& network) {
   std::vector<float> parameters;
-  Json values = Json::array();
-  for (const Value& value : network.graph.values) {
-    values.push_back({{"name", value.name}, {"shape", value.shape}});
-  }
-  Json nodes = Json::array();
-  for (const Node& node : network.graph.nodes) {
-    Writer writer(parameters);
-    std::visit([&](const auto& op) { fields(writer, op); }, node.op);
-    nodes.push_back({{"name", node.name},
-                     {"operator", operator_key(node.op)},
-                     {"inputs", node.inputs},
-                     {"output", node.output},
-                     {"fields", writer.json}});
-  }
+  const Json graph = graph_json(network.graph, parameters);
   Json grids = Json::array();
   for (const auto& grid : network.values) {
     grids.push_back(grid_json(grid));
@@ -266,26 +312,8 @@ std::vector<std::uint8_t> serialize(const QuantizedNetwork& network) {
                     {"weight_bits", layer.weight_bits},
                     {"activation_bits", layer.activation_bits}});
   }
-  const std::string header = Json{
-      {"version", 1},
-      {"graph",
-       {{"name", network.graph.name},
-        {"input", network.graph.input},
-        {"output", network.graph.output},
-        {"values", values},
-        {"nodes", nodes}}},
-      {"plan", plan},
-      {"value_grids", grids},
-      {"weight_grids", weights}}.dump();
-  std::vector<std::uint8_t> bytes(prefix + header.size() + parameters.size() * sizeof(float));
-  const std::uint64_t length = header.size();
-  std::memcpy(bytes.data(), magic.data(), magic.size());
-  std::memcpy(bytes.data() + magic.size(), &length, sizeof(length));
-  std::memcpy(bytes.data() + prefix, header.data(), header.size());
-  if (!parameters.empty()) {
-    std::memcpy(bytes.data() + prefix + header.size(), parameters.data(), parameters.size() * sizeof(float));
-  }
-  return bytes;
+  return pack({{"version", 1}, {"graph", graph}, {"plan", plan}, {"value_grids", grids}, {"weight_grids", weights}},
+              parameters);
 }
 
 void save_quantized_network(const QuantizedNetwork& network, const std::filesystem::path& path) {
@@ -294,23 +322,7 @@ void save_quantized_network(const QuantizedNetwork& network, const std::filesyst
 
 QuantizedNetwork parse_quantized_network(std::span<const std::uint8_t> bytes, const std::string& source) {
   try {
-    std::uint64_t length = 0;
-    if (bytes.size() < prefix || std::memcmp(bytes.data(), magic.data(), magic.size()) != 0) {
-      throw std::out_of_range("letters");
-    }
-    std::memcpy(&length, bytes.data() + magic.size(), sizeof(length));
-    if (length > bytes.size() - prefix || (bytes.size() - prefix - length) % sizeof(float) != 0) {
-      throw std::out_of_range("length");
-    }
-    const Json header =
-        Json::parse(bytes.begin() + prefix, bytes.begin() + static_cast<std::ptrdiff_t>(prefix + length));
-    if (header.at("version") != 1) {
-      throw std::out_of_range("version");
-    }
-    std::vector<float> parameters((bytes.size() - prefix - length) / sizeof(float));
-    if (!parameters.empty()) {
-      std::memcpy(parameters.data(), bytes.data() + prefix + length, parameters.size() * sizeof(float));
-    }
+    const auto [header, parameters] = unpack(bytes);
     QuantizedNetwork network;
     network.graph = read_graph(header.at("graph"), parameters);
     validate(network.graph);
@@ -335,6 +347,26 @@ QuantizedNetwork parse_quantized_network(std::span<const std::uint8_t> bytes, co
 
 QuantizedNetwork load_quantized_network(const std::filesystem::path& path) {
   return parse_quantized_network(read_file(path), path.string());
+}
+
+void save_graph(const Graph& graph, const std::filesystem::path& path) {
+  std::vector<float> parameters;
+  const Json json = graph_json(graph, parameters);
+  write_file(path, pack({{"version", 1}, {"graph", json}}, parameters));
+}
+
+Graph load_graph(const std::filesystem::path& path) {
+  const std::vector<std::uint8_t> bytes = read_file(path);
+  try {
+    const auto [header, parameters] = unpack(bytes);
+    Graph graph = read_graph(header.at("graph"), parameters);
+    validate(graph);
+    return graph;
+  } catch (const Error&) {
+    throw;  // the graph's own check names the node
+  } catch (const std::exception&) {
+    throw bad_input("{} is not a whole network; remove it, and the same command makes it anew", path.string());
+  }
 }
 
 }  // namespace trimtab

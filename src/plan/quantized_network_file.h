@@ -19,4 +19,10 @@ void save_quantized_network(const QuantizedNetwork& network, const std::filesyst
 [[nodiscard]] QuantizedNetwork parse_quantized_network(std::span<const std::uint8_t> bytes, const std::string& source);
 [[nodiscard]] QuantizedNetwork load_quantized_network(const std::filesystem::path& path);
 
+/// A float network alone, every bit of it, in the same form.
+void save_graph(const Graph& graph, const std::filesystem::path& path);
+
+/// Throws Error (bad input), naming the path, as above.
+[[nodiscard]] Graph load_graph(const std::filesystem::path& path);
+
 }  // namespace trimtab

@@ -1,0 +1,58 @@
+#include "learn/divided_input.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace trimtab {
+
+namespace {
+
+/// Whether everybody who reads the input multiplies it with weights.
+bool input_can_be_divided(const Graph& graph) {
+  const std::vector<std::int64_t> readers = graph.consumers(graph.input);
+  return std::all_of(readers.begin(), readers.end(), [&](std::int64_t reader) {
+    const Operator& op = graph.nodes[static_cast<std::size_t>(reader)].op;
+    return std::holds_alternative<Conv>(op) || std::holds_alternative<Linear>(op);
+  });
+}
+
+void multiply(Tensor& tensor, float factor) {
+  for (float& number : tensor.data) {
+    number *= factor;
+  }
+}
+
+}  // namespace
+
+float input_divisor(const Graph& prepared, const Dataset& data) {
+  if (!input_can_be_divided(prepared)) {
+    return 1;
+  }
+  double squares = 0;
+  const std::int64_t count = std::min<std::int64_t>(data.size(), 256) * element_count(data.shape);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto index = static_cast<std::size_t>(i);
+    const double raw = data.is_pixels() ? data.pixels[index] : static_cast<double>(data.features[index]);
+    squares += raw * raw;
+  }
+  const double size = std::sqrt(squares / static_cast<double>(std::max<std::int64_t>(count, 1)));
+  return size > 0 ? static_cast<float>(std::exp2(std::round(std::log2(size)))) : 1.0F;
+}
+
+Graph for_divided_input(Graph graph, float divisor) {
+  for (const std::int64_t reader : graph.consumers(graph.input)) {
+    std::visit(overloaded{[&](Conv& op) {
+                            multiply(op.weight, divisor);
+                            multiply(op.padding_value, 1 / divisor);
+                          },
+                          [&](Linear& op) { multiply(op.weight, divisor); }, [](auto&) {}},
+               graph.nodes[static_cast<std::size_t>(reader)].op);
+  }
+  return graph;
+}
+
+Preprocessing division_by(float divisor, const Dataset& data) {
+  return {{}, std::vector<float>(static_cast<std::size_t>(data.shape.at(0)), divisor)};
+}
+
+}  // namespace trimtab

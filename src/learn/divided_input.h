@@ -1,0 +1,21 @@
+#pragma once
+
+#include "data/dataset.h"
+#include "graph/graph.h"
+
+namespace trimtab {
+
+// A prepared graph takes raw samples (pixels 0..255), which learning rates are not made for: it is trained on samples
+// divided by a power of two near their size, with the first weights multiplied by it. No bit of what it computes
+// changes.
+
+/// That power of two; 1 where somebody reads the input without weights.
+[[nodiscard]] float input_divisor(const Graph& prepared, const Dataset& data);
+
+/// The same function of inputs that are divided by `divisor`.
+[[nodiscard]] Graph for_divided_input(Graph graph, float divisor);
+
+/// The division, for a loader of batches.
+[[nodiscard]] Preprocessing division_by(float divisor, const Dataset& data);
+
+}  // namespace trimtab

@@ -1,0 +1,35 @@
+#include "learn/recover.h"
+
+#include "learn/divided_input.h"
+
+namespace trimtab {
+
+TrainOptions recovery_options() {
+  TrainOptions options;
+  options.epochs = 2;
+  options.learning_rate = 0.02;
+  options.warmup_epochs = 0.2;
+  options.weight_decay = 1e-4;
+  options.average_decay = 0.995;
+  options.distillation_weight = 0.5;
+  options.temperature = 2;
+  options.augmentation.crop_rows = options.augmentation.crop_columns = 4;
+  options.augmentation.flip = true;
+  return options;
+}
+
+TrainResult recover(const Graph& prepared, const std::shared_ptr<const Graph>& teacher, const Dataset& train_data,
+                    const Dataset& test_data, const TrainOptions& options) {
+  const float divisor = input_divisor(prepared, train_data);
+  TrainOptions training = options;
+  if (!train_data.is_pixels()) {
+    training.augmentation = {};
+  }
+  training.teacher = teacher ? std::make_shared<const Graph>(for_divided_input(*teacher, divisor)) : nullptr;
+  TrainResult result =
+      train(for_divided_input(prepared, divisor), train_data, test_data, division_by(divisor, train_data), training);
+  result.graph = for_divided_input(std::move(result.graph), 1 / divisor);
+  return result;
+}
+
+}  // namespace trimtab

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <memory>
+
+#include "data/dataset.h"
+#include "graph/graph.h"
+#include "learn/train.h"
+
+namespace trimtab {
+
+/// Options that suit a few epochs after channels were removed: a moderate learning rate, shifts and mirrors of pixels,
+/// half of the loss from the teacher.
+[[nodiscard]] TrainOptions recovery_options();
+
+/// Trains a prepared graph (prepare_for_deployment, perhaps pruned) in float on raw samples, distilling from `teacher`
+/// (prepared, too; null: labels only), and returns it. options.teacher is not used, everything else as in `train`,
+/// whose errors it throws.
+[[nodiscard]] TrainResult recover(const Graph& prepared, const std::shared_ptr<const Graph>& teacher,
+                                  const Dataset& train_data, const Dataset& test_data, const TrainOptions& options);
+
+}  // namespace trimtab
