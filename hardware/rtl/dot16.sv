@@ -7,25 +7,26 @@ module dot16 (
     input  logic        activation_signed,
     output logic signed [8:0] sum           // -144..144
 );
-  logic [79:0] product;
+  logic [47:0] low, high;
   for (genvar lane = 0; lane < 16; lane++) begin : lanes
     brick brick (
         .weight(weight[2*lane+:2]),
         .odd(odd),
         .activation(activation[2*lane+:2]),
         .activation_signed(activation_signed),
-        .product(product[5*lane+:5])
+        .low(low[3*lane+:3]),
+        .high(high[3*lane+:3])
     );
   end
 
-  // Products as p + 16, by inverting their sign bits, need no sign extension in the tree; the sixteen 16s make 256,
-  // which is again only the inversion of one bit. One chain of additions becomes one carry-save tree in synthesis.
-  logic [8:0] biased;
+  // What inverting left: 4 + 8 of every lane, with signed activations 4 + 4 + 2. One chain of additions becomes one
+  // carry-save tree in synthesis.
+  logic [8:0] total;
   always_comb begin
-    biased = 9'd0;
+    total = activation_signed ? -9'd160 : -9'd192;
     for (int lane = 0; lane < 16; lane++) begin
-      biased = biased + {4'd0, ~product[5*lane+4], product[5*lane+:4]};
+      total = total + {6'd0, low[3*lane+:3]} + {5'd0, high[3*lane+:3], 1'b0};
     end
   end
-  assign sum = {~biased[8], biased[7:0]};
+  assign sum = total;
 endmodule

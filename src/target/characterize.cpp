@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -20,35 +21,64 @@ constexpr int macs_per_sum = 288;
 /// Groups before energy is counted, so that the pipeline is full and has forgotten the last precision.
 constexpr int warm_up_groups = 4;
 
+/// An 8-bit activation at fewer bits.
+std::int16_t narrow(std::int16_t activation, int bits, int dropped) {
+  if (dropped == 0) return std::min<std::int16_t>(activation, static_cast<std::int16_t>((1 << bits) - 1));
+  const int rounded = (activation + (1 << (dropped - 1))) >> dropped;
+  return static_cast<std::int16_t>(std::min(rounded, (1 << bits) - 1));
+}
+
+/// By layer: bits to drop so that `bits` of them keep the activations best. Never more than reach the largest of 8
+/// bits.
+std::vector<int> choose_ranges(std::span<const OperandTrace> traces, int bits) {
+  int layers = 1;
+  for (const OperandTrace& trace : traces) layers = std::max(layers, trace.layer + 1);
+  std::vector<int> best(static_cast<std::size_t>(layers), 8 - bits);
+  std::vector<double> least(static_cast<std::size_t>(layers), std::numeric_limits<double>::infinity());
+  for (int dropped = 8 - bits; dropped >= 0; --dropped) {
+    std::vector<double> errors(static_cast<std::size_t>(layers), 0);
+    for (const OperandTrace& trace : traces) {
+      for (const MacOperand& operand : trace.operands) {
+        const int error = (narrow(operand.activation, bits, dropped) << dropped) - operand.activation;
+        errors[static_cast<std::size_t>(trace.layer)] += error * error;
+      }
+    }
+    for (std::size_t layer = 0; layer < errors.size(); ++layer) {
+      if (errors[layer] >= least[layer]) continue;
+      least[layer] = errors[layer];
+      best[layer] = dropped;
+    }
+  }
+  return best;
+}
+
 /// An endless sequence of operands at one precision.
 class OperandStream {
  public:
-  OperandStream(std::span<const OperandTrace> traces, int activation_bits, std::uint64_t seed)
-      : traces_(traces), activation_bits_(activation_bits), random_(seed) {}
+  /// `dropped` is by layer.
+  OperandStream(std::span<const OperandTrace> traces, int activation_bits, std::span<const int> dropped,
+                std::uint64_t seed)
+      : traces_(traces), activation_bits_(activation_bits), dropped_(dropped), random_(seed) {}
 
   MacOperand next() {
-    MacOperand operand;
     if (traces_.empty()) {
-      operand.weight = static_cast<std::int8_t>(random_.integer(-128, 127));
-      operand.activation = static_cast<std::int16_t>(random_.integer(0, 255));
-    } else {
-      while (trace_ == nullptr || position_ == trace_->size()) {
-        trace_ = &traces_[static_cast<std::size_t>(random_.integer(0, static_cast<std::int64_t>(traces_.size()) - 1))];
-        position_ = 0;
-      }
-      operand = (*trace_)[position_++];
+      const auto activation = static_cast<std::int16_t>(random_.integer(0, (1 << activation_bits_) - 1));
+      return {static_cast<std::int8_t>(random_.integer(-128, 127)), activation};
     }
-    const int dropped = 8 - activation_bits_;
-    if (dropped > 0) {
-      const int rounded = (operand.activation + (1 << (dropped - 1))) >> dropped;
-      operand.activation = static_cast<std::int16_t>(std::min(rounded, (1 << activation_bits_) - 1));
+    while (trace_ == nullptr || position_ == trace_->operands.size()) {
+      trace_ = &traces_[static_cast<std::size_t>(random_.integer(0, static_cast<std::int64_t>(traces_.size()) - 1))];
+      position_ = 0;
     }
+    MacOperand operand = trace_->operands[position_++];
+    operand.activation =
+        narrow(operand.activation, activation_bits_, dropped_[static_cast<std::size_t>(trace_->layer)]);
     return operand;
   }
 
  private:
   std::span<const OperandTrace> traces_;
   int activation_bits_;
+  std::span<const int> dropped_;
   Random random_;
   const OperandTrace* trace_ = nullptr;
   std::size_t position_ = 0;
@@ -69,9 +99,10 @@ class Bench {
   MacEnergy run(const MacPrecision& precision, std::span<const OperandTrace> traces,
                 const CharacterizeOptions& options) {
     set(precision);
+    const std::vector<int> dropped = choose_ranges(traces, precision.activation_bits);
     std::vector<Stream> streams;
     for (int index = 0; index < GateSimulation::streams; ++index) {
-      streams.push_back({OperandStream(traces, precision.activation_bits,
+      streams.push_back({OperandStream(traces, precision.activation_bits, dropped,
                                        options.seed * GateSimulation::streams + static_cast<std::uint64_t>(index)),
                          std::vector<MacOperand>(static_cast<std::size_t>(macs_per_group(architecture_, precision))),
                          0});
@@ -189,7 +220,8 @@ class Bench {
 
 Characterization characterize(MacArchitecture architecture, const Netlist& netlist, const GateLibrary& library,
                               std::span<const OperandTrace> traces, const CharacterizeOptions& options) {
-  if (std::any_of(traces.begin(), traces.end(), [](const OperandTrace& trace) { return trace.empty(); })) {
+  if (std::any_of(traces.begin(), traces.end(),
+                  [](const OperandTrace& trace) { return trace.operands.empty() || trace.layer < 0; })) {
     throw failure("there is a trace without operands");
   }
   Bench bench(architecture, netlist, library);

@@ -11,8 +11,11 @@
 
 namespace trimtab {
 
-/// Operands of one dot product, in the order in which they are accumulated; activations of 8 bits, unsigned.
-using OperandTrace = std::vector<MacOperand>;
+/// Operands of one dot product of a layer, in the order in which they are accumulated; activations of 8 bits, unsigned.
+struct OperandTrace {
+  int layer = 0;  ///< 0, 1, ...: all traces of a layer share one range of activations
+  std::vector<MacOperand> operands;
+};
 
 struct CharacterizeOptions {
   std::int64_t macs_per_stream = 2048;  ///< of each of the 64 streams, at every precision

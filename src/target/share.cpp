@@ -44,4 +44,6 @@ fs::path firmware_directory() {
   return share / "src" / "emit" / "firmware";
 }
 
+fs::path hardware_directory() { return share_directory() / "hardware"; }
+
 }  // namespace trimtab

@@ -49,6 +49,11 @@ class Reader {
     const auto own = table_.at_path(section + "." + key + "_source").value<std::string>();
     return {*value, own.has_value() ? *own : text(section + ".source")};
   }
+  /// The same, or a word of 4 bytes where there is no such key.
+  [[nodiscard]] Sourced number_or_word(const std::string& section, const std::string& key) const {
+    if (!table_.at_path(section + "." + key)) return {4, "not known: a word"};
+    return number(section, key, 4);
+  }
   [[nodiscard]] Processor processor() const {
     const std::string name = text("core");
     for (const NamedProcessor& known : processors) {
@@ -112,6 +117,7 @@ Target load_target(const std::string& name) {
   target.clock_hz = reader.number("clock", "hz", 1);
   target.flash_bytes = reader.number("flash", "bytes", 1024);
   target.flash_wait_states = reader.number("flash", "wait_states", 0);
+  target.flash_read_bytes = reader.number_or_word("flash", "read_bytes");
   target.ram_bytes = reader.number("ram", "bytes", 1024);
   return target;
 }

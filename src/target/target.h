@@ -29,6 +29,7 @@ struct Target {
   Sourced flash_bytes;         ///< for the program
   Sourced ram_bytes;           ///< for the program
   Sourced flash_wait_states;   ///< of a flash access at that clock, caches and prefetchers aside
+  Sourced flash_read_bytes;    ///< that such an access brings at once; 4 where the description does not say
   std::string emulated_board;  ///< QEMU machine that stands in for it, for instance mps2-an386
 };
 
