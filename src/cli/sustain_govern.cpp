@@ -1,10 +1,16 @@
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <signal.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cmath>
+#include <cstdlib>
+#include <cstring>
 #include <memory>
 
 #include "base/error.h"
@@ -17,14 +23,17 @@ namespace {
 volatile sig_atomic_t stop_requested = 0;
 extern "C" void request_stop(int /*signal*/) { stop_requested = 1; }
 
-/// The machine's monotonic clock; ends on SIGINT, SIGTERM and SIGHUP, or after a given time.
+/// SIGINT, SIGTERM and SIGHUP end the daemon at its next step; they also wake it.
+void end_on_signals() {
+  struct sigaction action {};
+  action.sa_handler = request_stop;
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
+}
+
+/// The machine's monotonic clock; ends after a given time.
 class RealClock : public thermal::Clock {
  public:
-  explicit RealClock(double seconds) : end_(seconds > 0 ? now() + seconds : INFINITY) {
-    struct sigaction action {};
-    action.sa_handler = request_stop;
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
-  }
+  explicit RealClock(double seconds) : end_(seconds > 0 ? now() + seconds : INFINITY) {}
   [[nodiscard]] double now_s() override { return now(); }
   [[nodiscard]] bool sleep_until(double time_s) override {
     timespec until{};
@@ -44,6 +53,40 @@ class RealClock : public thermal::Clock {
   double end_;
 };
 
+/// The clock of a simulated board: two pipes that whoever started us left open. Into one goes the time until which the
+/// daemon wants to sleep, from the other comes the time it then is; end of file ends the daemon. The board's process
+/// lets its virtual time pass between the two, so that a day takes seconds.
+class VirtualClock : public thermal::Clock {
+ public:
+  VirtualClock(const std::vector<int>& pipes, double seconds)
+      : now_pipe_(pipes.at(0)), sleep_(pipes.at(1)), end_(seconds > 0 ? seconds : INFINITY) {
+    if (::fcntl(now_pipe_, F_GETFD) < 0 || ::fcntl(sleep_, F_GETFD) < 0) {
+      throw bad_input("--virtual-clock {} {} are not two open pipes", now_pipe_, sleep_);
+    }
+  }
+  [[nodiscard]] double now_s() override { return now_; }
+  [[nodiscard]] bool sleep_until(double time_s) override {
+    const std::string line = fmt::format("{:.6f}\n", time_s);
+    if (::write(sleep_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) return false;
+    // A signal that comes just before read() would not wake it.
+    pollfd polled{now_pipe_, POLLIN, 0};
+    while (stop_requested == 0 && ::poll(&polled, 1, 100) <= 0) {
+    }
+    if (stop_requested != 0) return false;
+    std::array<char, 64> block{};
+    const ssize_t count = ::read(now_pipe_, block.data(), block.size() - 1);
+    if (count <= 0) return false;  // the board is gone
+    now_ = std::strtod(block.data(), nullptr);
+    return stop_requested == 0 && now_ < end_;
+  }
+
+ private:
+  int now_pipe_;
+  int sleep_;
+  double now_ = 0;
+  double end_;
+};
+
 struct Options {
   CommonOptions common;
   std::string soc;
@@ -55,6 +98,8 @@ struct Options {
   std::string operating_point;
   thermal::GovernOptions govern;
   double seconds = 0;
+  double watchdog_s = 10;
+  std::vector<int> virtual_clock;
   bool verbose = false;
 };
 
@@ -78,12 +123,18 @@ void run(const Options& options) {
   thermal::SysfsDevice device(options.root, options.policy, options.zone, options.operating_point);
   std::vector<thermal::Watchdog::Restore> files{{device.limit_path(), device.original()}};
   if (!options.operating_point.empty()) files.push_back({device.operating_point_file(), ""});
-  RealClock clock(options.seconds);
-  thermal::Watchdog watchdog(files, std::max(10.0, 20 * options.govern.period_s));
+  thermal::Watchdog watchdog(files, std::max(options.watchdog_s, 3 * options.govern.period_s));
+  end_on_signals();
+  std::unique_ptr<thermal::Clock> clock;
+  if (options.virtual_clock.empty()) {
+    clock = std::make_unique<RealClock>(options.seconds);
+  } else {
+    clock = std::make_unique<VirtualClock>(options.virtual_clock, options.seconds);
+  }
   std::int64_t steps = 0;
   std::string trouble;
   double rate = 0;
-  govern(controller, device, clock, options.govern.period_s, [&](std::size_t point) {
+  govern(controller, device, *clock, options.govern.period_s, [&](std::size_t point) {
     watchdog.beat();
     ++steps;
     rate += controller.points()[point].rate;
@@ -126,6 +177,16 @@ void add_sustain_govern(CLI::App& sustain) {
       ->check(CLI::Range(0.02, 10.0))
       ->capture_default_str();
   command->add_option("--seconds", options->seconds, "end after this long; 0: never");
+  command
+      ->add_option("--watchdog", options->watchdog_s,
+                   "seconds without a step after which the watchdog ends the daemon and restores")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
+  command
+      ->add_option("--virtual-clock", options->virtual_clock,
+                   "file descriptors of a simulated board's clock: one to read the time from, one to write the time to "
+                   "sleep until")
+      ->expected(2);
   command->add_flag("--verbose", options->verbose, "log the state every 20 steps");
   add_common_options(
       *command, options->common,

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <unsupported/Eigen/MatrixFunctions>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -17,8 +18,11 @@ constexpr double strange_k = 12;       ///< a reading this far from the model ca
 constexpr double strange_s = 2;        ///< ... when it stays so for this long
 constexpr double distrust_s = 15;      ///< how long a sensor must behave before it is believed again
 constexpr double ramp_w_per_s = 0.25;  ///< after trouble power may rise this fast, so that a lie shows before it hurts
-constexpr double ambient_time_s = 40;  ///< time constant of the ambient's estimate
-constexpr double state_time_s = 10;    ///< time constant of the nodes' correction; slow, or it would follow a lie
+constexpr double sensor_delay_s = 2;   ///< readings may be this late
+constexpr double frozen_k = 5;         ///< a sensor that shows the same while the model moves by this much ...
+constexpr double frozen_s = 3;         ///< ... for longer than this is stuck
+constexpr double cooling_k_per_s = 0.1;  ///< the ambient's estimate falls no faster: a lie must not raise power quickly
+constexpr double guard_k = 1;            ///< no step may be predicted to end less than this below the limit
 constexpr double integral_rate = 0.004;  ///< K per K s
 
 }  // namespace
@@ -48,6 +52,36 @@ Controller::Controller(const Soc& soc, const Cluster& cluster, std::vector<Opera
   Plant linear(soc.network, none, 0, 0, 0);
   linear.advance(2 * options.period_s, {1, 0});
   rise_per_watt_ = linear.celsius();
+  const Eigen::MatrixXd system = state_matrix(soc.network, false);
+  transition_ = (system * options.period_s).exp().row(0);
+  Plant once(soc.network, none, 0, 0, 0);
+  once.advance(options.period_s, {1, 0});
+  next_per_watt_ = once.celsius();
+  // The ambient acts through the last node, whose time constant tells how fast an observer of it can be. Poles at three
+  // times that speed, damping 0.8: fast enough for a room, slow enough for noise of half a kelvin.
+  double capacity = 0;
+  for (const double c : soc.network.capacity) capacity += c;
+  const double slowest_s = capacity * soc.network.resistance.back();
+  ambient_gain_ = 9 / slowest_s;
+  state_gain_ = std::max(0.1, 3.8 / slowest_s);
+}
+
+double Controller::predicted(std::size_t point) const {
+  const Eigen::VectorXd above = model_.state().array() - ambient_;
+  return ambient_ + transition_.dot(above) + next_per_watt_ * point_power(cluster_, points_[point], model_.celsius());
+}
+
+std::size_t Controller::guarded(std::size_t wish) const {
+  const double highest = options_.limit_c - guard_k;
+  if (predicted(wish) <= highest) return wish;
+  std::size_t best = lowest_;
+  double fastest = -1;
+  for (std::size_t i = 0; i < points_.size(); ++i) {
+    if (points_[i].variant != points_[wish].variant || points_[i].rate <= fastest || predicted(i) > highest) continue;
+    fastest = points_[i].rate;
+    best = i;
+  }
+  return best;
 }
 
 double Controller::aim() const { return options_.limit_c - options_.margin_k - std::min(ripple_k_, 6.0); }
@@ -80,6 +114,8 @@ void Controller::resynchronise(double celsius) {
   }
   model_.set_state(state);
   filtered_ = celsius;
+  recent_.clear();
+  recent_.emplace_back(now_, celsius);
   synchronised_ = true;
   strange_since_s_.reset();
 }
@@ -106,6 +142,18 @@ void Controller::replan() {
   dither_.set(std::move(fractions));
 }
 
+bool Controller::stuck(double celsius) {
+  const double model = model_.celsius();
+  if (celsius != last_reading_) {
+    last_reading_ = celsius;
+    same_since_s_ = now_;
+    same_lowest_ = same_highest_ = model;
+  }
+  same_lowest_ = std::min(same_lowest_, model);
+  same_highest_ = std::max(same_highest_, model);
+  return same_highest_ - same_lowest_ > frozen_k && now_ - same_since_s_ > frozen_s;
+}
+
 std::size_t Controller::hold_lowest(std::string why, double seconds) {
   trouble_ = std::move(why);
   hold_until_s_ = std::max(hold_until_s_, now_ + seconds);
@@ -123,6 +171,8 @@ std::size_t Controller::step(double now_s, std::optional<double> celsius) {
     model_.set_ambient(std::round(ambient_ * 10) / 10);
     model_.advance(dt, points_[current_].load);
   }
+  recent_.emplace_back(now_s, model_.celsius());
+  while (recent_.front().first < now_s - sensor_delay_s) recent_.pop_front();
   if (!celsius) return hold_lowest("the sensor cannot be read", 5);
   if (!(*celsius > -30 && *celsius < 130)) return hold_lowest(fmt::format("the sensor reads {} degrees", *celsius), 5);
   if (!synchronised_) {
@@ -130,7 +180,20 @@ std::size_t Controller::step(double now_s, std::optional<double> celsius) {
     next_plan_s_ = now_s;
   }
 
-  const double strangeness = *celsius - model_.celsius();
+  if (stuck(*celsius)) return hold_lowest(fmt::format("the sensor is stuck at {} degrees", *celsius), 5);
+
+  // A late reading shows what the model was a moment ago: strange is what it was at no time of it, and the mean over it
+  // is what the observer compares with.
+  double coldest = model_.celsius();
+  double hottest = coldest;
+  double mean = 0;
+  for (const auto& [time, value] : recent_) {
+    coldest = std::min(coldest, value);
+    hottest = std::max(hottest, value);
+    mean += value / static_cast<double>(recent_.size());
+  }
+  const double strangeness = *celsius - std::clamp(*celsius, coldest, hottest);
+  const double innovation = hottest - coldest > strange_k ? 0 : *celsius - mean;
   if (std::abs(strangeness) > strange_k) {
     if (!strange_since_s_) strange_since_s_ = now_s;
     const double since = now_s - *strange_since_s_;
@@ -146,13 +209,11 @@ std::size_t Controller::step(double now_s, std::optional<double> celsius) {
     }
   } else {
     strange_since_s_.reset();
-    // Observer: a share of the innovation corrects the fast nodes, a slow integral of it is the ambient.
-    const double gain = std::min(1.0, dt / state_time_s);
     Eigen::VectorXd state = model_.state();
-    state.array() += gain * strangeness;
+    state.array() += std::min(1.0, state_gain_ * dt) * innovation;
     model_.set_state(state);
-    ambient_ = std::clamp(ambient_ + dt / (strangeness > 0 ? ambient_time_s / 2 : ambient_time_s) * strangeness,
-                          options_.lowest_ambient_c, options_.highest_ambient_c);
+    ambient_ += std::max(std::min(1.0, ambient_gain_ * dt) * innovation, -cooling_k_per_s * dt);
+    ambient_ = std::clamp(ambient_, options_.lowest_ambient_c, options_.highest_ambient_c);
     filtered_ += std::min(1.0, dt / 2) * (*celsius - filtered_);
     if (ambient_ <= options_.lowest_ambient_c && strangeness < -3) {
       resynchronise(*celsius);
@@ -179,7 +240,7 @@ std::size_t Controller::step(double now_s, std::optional<double> celsius) {
     replan();
     next_plan_s_ = now_s + options_.replan_s;
   }
-  current_ = ramped(dither_.next(), dt);
+  current_ = guarded(ramped(dither_.next(), dt));
   return current_;
 }
 
@@ -222,14 +283,14 @@ void SysfsDevice::apply(const OperatingPoint& point) {
 }
 
 void SysfsDevice::restore() noexcept {
+  if (!operating_point_file_.empty()) {
+    std::error_code error;
+    std::filesystem::remove(operating_point_file_, error);
+    variant_.clear();
+  }
   try {
     write_attribute(limit_path_, original_);
     written_ = original_;
-    if (!operating_point_file_.empty()) {
-      std::error_code error;
-      std::filesystem::remove(operating_point_file_, error);
-      variant_.clear();
-    }
   } catch (...) {  // nothing is left to try; the kernel's trips remain
   }
 }

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <chrono>
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "thermal/governor.h"
@@ -24,9 +27,9 @@ struct GovernOptions {
 
 /// The daemon's decisions, without a clock and without files. An observer (the SoC's model, corrected by each reading)
 /// estimates the ambient temperature; whatever the model gets wrong, a stuck fan too, appears there. Every few seconds
-/// the plan for that ambient is computed; its shares are dithered. A slow integral on the temperature moves the
-/// planned-for limit. Where a reading is missing, impossible, or far from what the model can explain, the answer is the
-/// point of least power, at once.
+/// the plan for that ambient is computed; its shares are dithered, but no point is taken that the model predicts to
+/// pass the limit within the period. A slow integral on the temperature moves the planned-for limit. Where a reading is
+/// missing, impossible, or far from what the model can explain, the answer is the point of least power, at once.
 class Controller {
  public:
   Controller(const Soc& soc, const Cluster& cluster, std::vector<OperatingPoint> points, const GovernOptions& options);
@@ -45,6 +48,9 @@ class Controller {
   void replan();
   [[nodiscard]] double aim() const;  ///< mean temperature to hold: limit less margin less ripple
   std::size_t ramped(std::size_t wish, double dt);
+  [[nodiscard]] double predicted(std::size_t point) const;  ///< node 0 after one more period at the point
+  [[nodiscard]] std::size_t guarded(std::size_t wish) const;
+  [[nodiscard]] bool stuck(double celsius);  ///< the reading does not change while the model does
   std::size_t hold_lowest(std::string why, double seconds);
 
   Soc soc_;
@@ -57,8 +63,13 @@ class Controller {
   std::size_t current_ = 0;
   double ambient_ = 25;
   double integral_ = 0;
-  double ripple_k_ = 0;  ///< of node 0 above its mean, from switching between the planned points
-  double rise_per_watt_ = 0;
+  double ripple_k_ = 0;            ///< of node 0 above its mean, from switching between the planned points
+  double rise_per_watt_ = 0;       ///< of node 0 within two periods
+  double next_per_watt_ = 0;       ///< within one
+  Eigen::RowVectorXd transition_;  ///< of node 0 over one period
+  double state_gain_ = 0;          ///< of the observer, 1/s
+  double ambient_gain_ = 0;        ///< of the observer, 1/s
+  std::deque<std::pair<double, double>> recent_;  ///< the model's last temperatures, with their times
   double allowed_w_ = 0;
   double filtered_ = 0;
   std::optional<double> last_step_s_;
@@ -66,6 +77,10 @@ class Controller {
   double hold_until_s_ = 0;
   double now_ = 0;
   std::optional<double> strange_since_s_;
+  double last_reading_ = -1000;
+  double same_since_s_ = 0;  ///< how long it has been the same
+  double same_lowest_ = 0;   ///< the model's range since
+  double same_highest_ = 0;
   int above_ = 0;
   bool synchronised_ = false;
   std::string trouble_;
@@ -133,6 +148,8 @@ class Watchdog {
   void beat() noexcept;
 
  private:
+  std::chrono::steady_clock::duration interval_;
+  std::chrono::steady_clock::time_point next_beat_;
   int pipe_ = -1;
   int child_ = -1;
 };

@@ -16,7 +16,7 @@ namespace {
 
 constexpr char goodbye = 'q';
 
-/// Only calls that are safe after fork() of a process with threads: open, write, unlink, close.
+/// Only calls that are safe after fork() of a process with threads: open, write, unlink, close, poll, read, kill.
 void restore(const std::vector<Watchdog::Restore>& files, const std::vector<std::string>& lines) {
   for (std::size_t i = 0; i < files.size(); ++i) {
     if (files[i].value.empty()) {
@@ -35,6 +35,10 @@ void restore(const std::vector<Watchdog::Restore>& files, const std::vector<std:
 [[noreturn]] void watch(int pipe, pid_t parent, int timeout_ms, const std::vector<Watchdog::Restore>& files,
                         const std::vector<std::string>& lines) {
   ::setsid();
+  // Nothing of the daemon's may stay open because of us: who reads from its pipes must see its end.
+  for (int file = 3; file < 1024; ++file) {
+    if (file != pipe) ::close(file);
+  }
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_IGN);
   std::array<char, 64> block{};
   for (;;) {
@@ -58,7 +62,9 @@ void restore(const std::vector<Watchdog::Restore>& files, const std::vector<std:
 
 }  // namespace
 
-Watchdog::Watchdog(const std::vector<Restore>& files, double timeout_s) {
+Watchdog::Watchdog(const std::vector<Restore>& files, double timeout_s)
+    : interval_(std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+          std::chrono::duration<double>(timeout_s / 10))) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw failure("no pipe can be made: {}", std::strerror(errno));
   std::vector<std::string> lines;
@@ -81,6 +87,10 @@ Watchdog::Watchdog(const std::vector<Restore>& files, double timeout_s) {
 }
 
 void Watchdog::beat() noexcept {
+  // Ten beats within the timeout are enough; one at every step would wake the child each time.
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_beat_) return;
+  next_beat_ = now + interval_;
   if (::write(pipe_, "b", 1) < 0) {
     // A full pipe means that the child is slow, not that we are gone.
   }

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -31,8 +33,9 @@ class FakeBoard : public Clock {
     int delay_steps = 2;
     bool dropouts = true;
     bool lies = true;
-    bool ambient_steps = true;
-    bool stuck_fan = true;
+    bool ambients = true;       ///< another one every two hours, by 12 to 30 K
+    double ambient_time_s = 0;  ///< time constant with which it comes; 0: at once, which no room does
+    bool stuck_fan = true;      ///< at once
   };
 
   FakeBoard(const Soc& soc, const Cluster& cluster, std::vector<OperatingPoint> points, double hours,
@@ -48,40 +51,49 @@ class FakeBoard : public Clock {
     const auto zone = root() / "class/thermal/thermal_zone0";
     std::filesystem::create_directories(cpu);
     std::filesystem::create_directories(zone);
-    put(cpu / "scaling_max_freq", "2000000");
-    put(zone / "temp", "25000");
     frequency_ = cpu / "scaling_max_freq";
     temperature_ = zone / "temp";
+    std::ofstream(frequency_) << "2000000\n";
+    reader_ = ::open(frequency_.c_str(), O_RDONLY | O_CLOEXEC);
+    show("25000");
   }
+  ~FakeBoard() override {
+    ::close(reader_);
+    if (sensor_ >= 0) ::close(sensor_);
+  }
+  FakeBoard(const FakeBoard&) = delete;
+  FakeBoard& operator=(const FakeBoard&) = delete;
+  FakeBoard(FakeBoard&&) = delete;
+  FakeBoard& operator=(FakeBoard&&) = delete;
 
   [[nodiscard]] std::filesystem::path root() const { return folder_.path(); }
   [[nodiscard]] std::filesystem::path frequency() const { return frequency_; }
+  [[nodiscard]] std::filesystem::path variant_file() const { return root() / "variant"; }
   [[nodiscard]] double now_s() override { return now_; }
-  [[nodiscard]] double peak() const { return peak_; }    ///< settled
-  [[nodiscard]] double worst() const { return worst_; }  ///< also while settling
-  [[nodiscard]] double peak_at_s() const { return peak_at_s_; }
+  [[nodiscard]] double worst() const { return worst_; }  ///< highest temperature of all
+  [[nodiscard]] double worst_at_s() const { return worst_at_s_; }
+  [[nodiscard]] double settled_peak() const { return settled_peak_; }  ///< later than settling_s after a disturbance
   [[nodiscard]] double mean_rate() const { return rate_ / now_; }
   [[nodiscard]] double seconds_at_lowest() const { return lowest_s_; }
+  [[nodiscard]] double celsius() const { return plant_.celsius(); }
   [[nodiscard]] const Cluster& true_cluster() const { return cluster_; }
   [[nodiscard]] const Soc& true_soc() const { return soc_; }
+  static constexpr double settling_s = 30;
 
   [[nodiscard]] bool sleep_until(double time_s) override {
     const double dt = time_s - now_;
-    const double mhz = std::stod(read_attribute(frequency_).value_or("0")) / 1000;
-    const OperatingPoint* point = &points_.front();
-    for (const OperatingPoint& p : points_) {
-      if (p.opp.mhz <= mhz + 0.5) point = &p;
-    }
-    plant_.advance(dt, point->load);
+    const OperatingPoint& point = running();
+    plant_.advance(dt, point.load);
     now_ = time_s;
-    rate_ += point->rate * dt;
-    if (point == &points_.front()) lowest_s_ += dt;
-    if (now_ > 600) worst_ = std::max(worst_, plant_.celsius());
-    if (now_ > unsettled_until_s_ && plant_.celsius() > peak_) {
-      peak_ = plant_.celsius();
-      peak_at_s_ = now_;
+    rate_ += point.rate * dt;
+    if (&point == &points_.front()) lowest_s_ += dt;
+    const double since = now_ - disturbed_s_;
+    if (plant_.celsius() > worst_) {
+      worst_ = plant_.celsius();
+      worst_at_s_ = now_;
     }
-    disturb();
+    if (since > settling_s) settled_peak_ = std::max(settled_peak_, plant_.celsius());
+    disturb(dt);
     return now_ < end_s_;
   }
 
@@ -95,16 +107,46 @@ class FakeBoard : public Clock {
     cluster.power.cycles *= 0.95;
     return cluster;
   }
-  static void put(const std::filesystem::path& path, const std::string& text) { std::ofstream(path) << text << "\n"; }
 
-  void disturb() {
+  /// What the application runs: the variant it is told (the first one otherwise) at the highest frequency allowed.
+  [[nodiscard]] const OperatingPoint& running() const {
+    char block[32] = {};
+    const ssize_t count = ::pread(reader_, block, sizeof block - 1, 0);
+    const double mhz = count > 0 ? std::strtod(block, nullptr) / 1000 : 0;
+    const std::string variant = read_attribute(variant_file()).value_or(points_.front().variant);
+    const OperatingPoint* point = &points_.front();
+    for (const OperatingPoint& p : points_) {
+      if (p.variant == variant && p.opp.mhz <= mhz + 0.5) point = &p;
+    }
+    return *point;
+  }
+
+  /// Writes the sensor's file; one that is open all the time is much quicker than a new one at each step.
+  void show(const std::string& text) {
+    if (sensor_ < 0) sensor_ = ::open(temperature_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    const std::string line = fmt::format("{:<7}\n", text);  // always as long, so that nothing has to be truncated
+    if (::pwrite(sensor_, line.data(), line.size(), 0) < 0) std::abort();
+  }
+  void hide() {
+    if (sensor_ >= 0) ::close(sensor_);
+    sensor_ = -1;
+    std::filesystem::remove(temperature_);
+  }
+
+  void disturb(double dt) {
     const auto second = static_cast<std::int64_t>(now_);
-    if (faults_.ambient_steps) {
+    if (faults_.ambients) {
       constexpr double ambients[] = {25, 38, 18, 30, 5, 35};
       const double ambient = ambients[second / 7200 % 6];
-      if (ambient != ambient_) unsettled_until_s_ = now_ + settling_s;
-      ambient_ = ambient;
-      plant_.set_ambient(ambient);
+      if (faults_.ambient_time_s > 0) {
+        // To a tenth of a degree, so that the plant's table of step matrices stays small.
+        ambient_ += (1 - std::exp(-dt / faults_.ambient_time_s)) * (ambient - ambient_);
+        plant_.set_ambient(std::round(ambient_ * 10) / 10);
+      } else if (ambient != ambient_) {
+        disturbed_s_ = now_;
+        ambient_ = ambient;
+        plant_.set_ambient(ambient);
+      }
     }
     // In the last third of every fourth hour the fan sticks: the board cools worse by half.
     const bool stuck = faults_.stuck_fan && second / 3600 % 4 == 3 && second % 3600 > 2400;
@@ -112,7 +154,7 @@ class FakeBoard : public Clock {
       Network network = soc_.network;
       if (stuck) network.resistance.back() *= 1.5;
       plant_.set_network(network);
-      unsettled_until_s_ = now_ + settling_s;
+      disturbed_s_ = now_;
       stuck_ = stuck;
     }
     late_.push_back(plant_.celsius() + faults_.noise_k * random_.normal());
@@ -122,10 +164,11 @@ class FakeBoard : public Clock {
     if (faults_.lies && in_hour >= 1000 && in_hour < 1300) reading = 40;   // stuck
     if (faults_.lies && in_hour >= 2000 && in_hour < 2010) reading = 0;    // zero
     if (faults_.lies && in_hour >= 2100 && in_hour < 2105) reading = 300;  // nonsense
-    const bool gone = faults_.dropouts && in_hour >= 3000 && in_hour < 3060;
-    if (gone && !gone_) std::filesystem::remove(temperature_);
-    gone_ = gone;
-    if (!gone) put(temperature_, fmt::format("{:.0f}", reading * 1000));
+    if (faults_.dropouts && in_hour >= 3000 && in_hour < 3060) {
+      hide();
+    } else {
+      show(fmt::format("{:.0f}", reading * 1000));
+    }
   }
 
   /// In memory where the system offers it: a day is half a million writes.
@@ -144,18 +187,18 @@ class FakeBoard : public Clock {
   Random random_;
   std::filesystem::path frequency_;
   std::filesystem::path temperature_;
+  int reader_ = -1;
+  int sensor_ = -1;
   std::deque<double> late_;
   double now_ = 0;
-  static constexpr double settling_s = 300;  ///< after the start, a step of the ambient, a change of the fan
-  double unsettled_until_s_ = 600;
+  double disturbed_s_ = 0;
   double ambient_ = 25;
   double worst_ = 0;
-  double peak_ = 0;
-  double peak_at_s_ = 0;
+  double worst_at_s_ = 0;
+  double settled_peak_ = 0;
   double rate_ = 0;
   double lowest_s_ = 0;
   bool stuck_ = false;
-  bool gone_ = false;
 };
 
 }  // namespace trimtab::thermal

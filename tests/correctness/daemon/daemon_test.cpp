@@ -1,0 +1,232 @@
+// `trimtab sustain govern`, the built command, in a process of its own; this process is the board: a plant with a
+// virtual clock behind a sysfs tree.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "base/error.h"
+#include "fake_board.h"
+
+namespace trimtab::thermal {
+namespace {
+
+constexpr double limit_c = 85;
+
+struct BoardModel {
+  Soc soc = read_soc(source("targets/socs/exynos5422.toml"));
+  Cluster cluster = find_cluster(soc, "a15");
+  std::vector<OperatingPoint> points;
+  BoardModel() {
+    for (const Variant& variant : read_variants(source("targets/socs/mobilenet_v1-exynos5422.csv"))) {
+      for (const OperatingPoint& point : operating_points(cluster, variant)) points.push_back(point);
+    }
+  }
+};
+
+/// The command, started on the tree of a board, and its clock.
+class Daemon {
+ public:
+  explicit Daemon(FakeBoard& board, const std::vector<std::string>& more = {}) : board_(board) {
+    // A watchdog that outlives its daemon becomes our child, so that its end can be waited for.
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    ::signal(SIGPIPE, SIG_IGN);
+    std::array<int, 2> sleep{};
+    std::array<int, 2> now{};
+    if (::pipe(sleep.data()) != 0 || ::pipe(now.data()) != 0) throw failure("no pipe");
+    std::vector<std::string> command{TRIMTAB_COMMAND,
+                                     "sustain",
+                                     "govern",
+                                     source("targets/socs/exynos5422.toml"),
+                                     "--variants",
+                                     source("targets/socs/mobilenet_v1-exynos5422.csv"),
+                                     "--sysfs-root",
+                                     board.root(),
+                                     "--operating-point",
+                                     board.variant_file(),
+                                     "--min-accuracy",
+                                     "69.9",
+                                     "--virtual-clock",
+                                     std::to_string(now[0]),
+                                     std::to_string(sleep[1])};
+    command.insert(command.end(), more.begin(), more.end());
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      ::close(sleep[0]);
+      ::close(now[1]);
+      std::vector<char*> arguments;
+      for (std::string& argument : command) arguments.push_back(argument.data());
+      arguments.push_back(nullptr);
+      const int log = ::open((board.root() / "log").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+      ::dup2(log, STDOUT_FILENO);
+      ::dup2(log, STDERR_FILENO);
+      ::execv(arguments[0], arguments.data());
+      ::_exit(127);
+    }
+    ::close(sleep[1]);
+    ::close(now[0]);
+    sleep_ = sleep[0];
+    now_ = now[1];
+  }
+  ~Daemon() {
+    close_clock();
+    if (pid_ > 0) ::kill(pid_, SIGKILL);
+    while (::waitpid(-1, nullptr, 0) > 0) {
+    }
+  }
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+  Daemon(Daemon&&) = delete;
+  Daemon& operator=(Daemon&&) = delete;
+
+  /// The daemon has decided and wants to sleep until this time; negative where it has ended.
+  double wish() {
+    std::array<char, 64> line{};
+    const ssize_t count = ::read(sleep_, line.data(), line.size() - 1);
+    return count <= 0 ? -1 : std::strtod(line.data(), nullptr);
+  }
+  void wake() {
+    const std::string line = fmt::format("{:.6f}\n", board_.now_s());
+    ASSERT_EQ(::write(now_, line.data(), line.size()), static_cast<ssize_t>(line.size()));
+  }
+  /// Lets the board live until `seconds`, or to its end; the daemon is then asleep.
+  void run(double seconds) {
+    for (;;) {
+      const double until = wish();
+      ASSERT_GE(until, 0) << "the daemon has ended at " << board_.now_s() << " s: " << log();
+      if (!board_.sleep_until(until) || board_.now_s() >= seconds) return;
+      wake();
+    }
+  }
+  void close_clock() {
+    if (sleep_ >= 0) ::close(sleep_);
+    if (now_ >= 0) ::close(now_);
+    sleep_ = now_ = -1;
+  }
+  void signal(int number) const { ::kill(pid_, number); }
+  /// Its exit code, or 128 and the signal that ended it.
+  int wait() {
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    pid_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+  /// Until nothing that the daemon has started lives any more.
+  static void wait_for_watchdog() {
+    while (::waitpid(-1, nullptr, 0) > 0) {
+    }
+  }
+  [[nodiscard]] std::string log() const {
+    const auto bytes = read_file(board_.root() / "log");
+    return {bytes.begin(), bytes.end()};
+  }
+
+ private:
+  FakeBoard& board_;
+  pid_t pid_ = -1;
+  int sleep_ = -1;
+  int now_ = -1;
+};
+
+void expect_restored(const FakeBoard& board) {
+  EXPECT_EQ(read_attribute(board.frequency()), "2000000");
+  EXPECT_FALSE(std::filesystem::exists(board.variant_file()));
+}
+
+void hold_the_limit(double hours, const FakeBoard::Faults& faults, const std::string& what) {
+  const BoardModel model;
+  FakeBoard board(model.soc, model.cluster, model.points, hours, faults);
+  Daemon daemon(board);
+  daemon.run(1e9);
+  EXPECT_GE(board.now_s(), hours * 3600 - 1);
+  // Not only once it has settled: at no time.
+  EXPECT_LE(board.worst(), limit_c + 1);
+  EXPECT_GE(board.mean_rate(), 14);  // of about 17 where nothing fails; the lies and dropouts alone take a tenth
+  daemon.close_clock();
+  EXPECT_EQ(daemon.wait(), 0) << daemon.log();
+  Daemon::wait_for_watchdog();
+  expect_restored(board);
+  fmt::print(
+      "{}, {:g} simulated hours: peak {:.2f} degrees ({:.2f} later than {:g} s after a disturbance), {:.2f} "
+      "inferences/s, {:.0f} s at the lowest point\n",
+      what, hours, board.worst(), board.settled_peak(), FakeBoard::settling_s, board.mean_rate(),
+      board.seconds_at_lowest());
+}
+
+// Noise, delay, a sensor that vanishes, sticks, reads zero or nonsense, an ambient that jumps by 12 to 30 K at once
+// (which no room does), a fan that sticks, a plant that differs from the model: for a whole day.
+TEST(Daemon, HoldsTheLimitForADayOfFaults) { hold_the_limit(24, {}, "ambient in steps"); }
+
+// The same with an ambient that changes within minutes.
+TEST(Daemon, HoldsTheLimitWhileTheRoomWarms) {
+  FakeBoard::Faults faults;
+  faults.ambient_time_s = 120;
+  hold_the_limit(4.5, faults, "ambient within minutes");
+}
+
+TEST(Daemon, RestoresWhenItIsAskedToEnd) {
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+    const BoardModel model;
+    FakeBoard board(model.soc, model.cluster, model.points, 1, {});
+    Daemon daemon(board);
+    daemon.run(100);
+    EXPECT_NE(read_attribute(board.frequency()), "2000000");
+    EXPECT_TRUE(std::filesystem::exists(board.variant_file()));
+    daemon.signal(number);
+    EXPECT_EQ(daemon.wait(), 0) << daemon.log();
+    Daemon::wait_for_watchdog();
+    expect_restored(board);
+  }
+}
+
+TEST(Daemon, ItsWatchdogRestoresWhenItIsKilled) {
+  const BoardModel model;
+  FakeBoard board(model.soc, model.cluster, model.points, 1, {});
+  Daemon daemon(board);
+  daemon.run(100);
+  EXPECT_NE(read_attribute(board.frequency()), "2000000");
+  daemon.signal(SIGKILL);
+  EXPECT_EQ(daemon.wait(), 128 + SIGKILL);
+  Daemon::wait_for_watchdog();
+  expect_restored(board);
+}
+
+TEST(Daemon, ItsWatchdogEndsItWhenItHangs) {
+  const BoardModel model;
+  FakeBoard board(model.soc, model.cluster, model.points, 1, {});
+  Daemon daemon(board, {"--watchdog", "2"});
+  daemon.run(100);
+  daemon.signal(SIGSTOP);  // it will not beat again
+  EXPECT_EQ(daemon.wait(), 128 + SIGKILL);
+  Daemon::wait_for_watchdog();
+  expect_restored(board);
+}
+
+TEST(Daemon, RestoresWhenTheFrequencyCannotBeWrittenAnyMore) {
+  const BoardModel model;
+  FakeBoard board(model.soc, model.cluster, model.points, 1, {});
+  Daemon daemon(board);
+  daemon.run(100);
+  // The policy goes away, as it does where a cluster is unplugged.
+  std::filesystem::remove(board.frequency());
+  std::filesystem::create_directory(board.frequency());
+  for (int i = 0; i < 1000; ++i) {
+    daemon.wake();
+    const double until = daemon.wish();
+    if (until < 0) break;
+    (void)board.sleep_until(until);
+  }
+  EXPECT_EQ(daemon.wait(), 2);
+  Daemon::wait_for_watchdog();
+  EXPECT_FALSE(std::filesystem::exists(board.variant_file()));
+  EXPECT_NE(daemon.log().find("cannot be written"), std::string::npos) << daemon.log();
+}
+
+}  // namespace
+}  // namespace trimtab::thermal
