@@ -1,12 +1,15 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/random.h"
 #include "cli/sustain.h"
 #include "report/plot.h"
 #include "thermal/identify.h"
@@ -137,6 +140,45 @@ thermal::PowerFit identify_power(const Options& options, ordered_json& result, s
                      : "nothing known but its counters",
           check.errors.mean, check.errors.p95, check.errors.worst, check.errors.samples);
     }
+  }
+  // Two halves may be lucky: others, drawn at random.
+  constexpr int splits = 10;
+  Random random(options.common.seed);
+  std::vector<std::string> names;
+  for (const auto& [name, value] : fit.first_work) names.push_back(name);
+  for (const bool calibrated : {true, false}) {
+    double mean = 0;
+    double p95 = 0;
+    std::vector<double> means;
+    for (int split = 0; split < splits; ++split) {
+      random.shuffle(names);
+      const std::set<std::string> held(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(names.size() / 2));
+      const thermal::PowerCheck check = thermal::check_power(rows, calibrated, held);
+      mean += check.errors.mean / splits;
+      p95 += check.errors.p95 / splits;
+      means.push_back(check.errors.mean);
+    }
+    std::sort(means.begin(), means.end());
+    power["random_halves"].push_back({{"calibrated_at_lowest_and_highest_frequency", calibrated},
+                                      {"splits", splits},
+                                      {"mean_error_percent", mean},
+                                      {"lowest_mean_error_percent", means.front()},
+                                      {"highest_mean_error_percent", means.back()},
+                                      {"p95_error_percent", p95}});
+    text += fmt::format("  {} random halves, {}: mean error {:.2f} % ({:.2f} to {:.2f}), 95th percentile {:.2f} %\n",
+                        splits, calibrated ? "calibrated" : "counters only", mean, means.front(), means.back(), p95);
+  }
+  for (const double share : {0.1, 0.25}) {
+    const thermal::Twins twins = thermal::counter_twins(rows, share);
+    power["counter_twins"].push_back({{"share_of_rows", share},
+                                      {"largest_distance", twins.largest_distance},
+                                      {"mean_difference_percent", twins.errors.mean},
+                                      {"p95_difference_percent", twins.errors.p95}});
+    text += fmt::format(
+        "  twins: the {:.0f} % of the rows whose counters are nearest those of another workload (within {:.2f} "
+        "standard "
+        "deviations) differ in power by {:.2f} %, 95th percentile {:.2f} %\n",
+        100 * share, twins.largest_distance, twins.errors.mean, twins.errors.p95);
   }
   ordered_json works;
   for (const auto& [name, value] : fit.first_work) works[name] = value;

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <memory>
@@ -29,7 +30,7 @@ struct Options {
   std::string replay;
   int load_percent = 99;
   bool reactive_grid = false;
-  std::string plot_format = "svg";
+  std::string plot;
 };
 
 ordered_json to_json(const thermal::PolicyResult& result) {
@@ -87,6 +88,11 @@ void reactive_grid(const Options& options, const thermal::Soc& soc, const therma
       compare.drop_mhz = mhz;
       compare.hysteresis_k = hysteresis;
       const thermal::PolicyResult result = run_policy("hysteresis", soc, cluster, points, compare);
+      if (result.simulation.peak_c > options.compare.simulation.limit_c + 0.1) {
+        text += "  hotter than limit ";  // the lower of the two is too hot for ever
+        json.push_back({{"drop_mhz", mhz}, {"hysteresis_k", hysteresis}, {"peak_c", result.simulation.peak_c}});
+        continue;
+      }
       const double gain = 100 * (proactive / result.simulation.rate - 1);
       const double more = 100 * (dither / result.simulation.rate - 1);
       json.push_back({{"drop_mhz", mhz},
@@ -99,6 +105,88 @@ void reactive_grid(const Options& options, const thermal::Soc& soc, const therma
     }
     text += "\n";
   }
+}
+
+/// What the proactive policies gain over each of the others.
+void gains(const std::vector<thermal::PolicyResult>& results, ordered_json& json, std::string& text) {
+  for (const char* proactive : {"fixed", "dither"}) {
+    const auto found = std::find_if(results.begin(), results.end(),
+                                    [&](const thermal::PolicyResult& r) { return r.policy == proactive; });
+    if (found == results.end()) continue;
+    text += fmt::format("  {} over", found->policy);
+    for (const thermal::PolicyResult& result : results) {
+      if (result.policy == proactive || result.policy.starts_with("joint")) continue;
+      const double gain = 100 * (found->simulation.rate / result.simulation.rate - 1);
+      json["gain_percent"][proactive][result.policy] = gain;
+      text += fmt::format("  {} {:+.1f} %", result.policy, gain);
+    }
+    text += "\n";
+  }
+}
+
+/// Temperature (mean, and the range in which it swings) and mean frequency of a few policies over windows of time.
+void draw_policies(const std::filesystem::path& path, const std::vector<thermal::PolicyResult>& results, double limit_c,
+                   double duration_s) {
+  constexpr std::size_t most = 5;
+  duration_s = std::min(duration_s, 300.0);  // afterwards nothing new happens
+  const double window = std::max(2.0, duration_s / 120);
+  Plot temperature{fmt::format("simulated: mean temperature of {:g} s, and its range", window),
+                   "",
+                   "degrees Celsius",
+                   "",
+                   {},
+                   {limit_c},
+                   false};
+  Plot frequency{fmt::format("simulated: mean frequency of {:g} s", window), "time, s", "MHz", "", {}, {}, false};
+  int colour = 0;
+  for (const thermal::PolicyResult& result : results) {
+    if (temperature.curves.size() == 2 * most) break;
+    const std::string title = fmt::format("{}, {:.2f}/s", result.policy, result.simulation.rate);
+    Curve celsius{title, {}, {}};
+    Curve range{"", {}, {}};
+    Curve mhz{title, {}, {}};
+    double start = 0;
+    int count = 0;
+    const std::vector<thermal::Sample>& samples = result.simulation.samples;
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      const thermal::Sample& s = samples[i];
+      if (s.time_s >= duration_s) break;
+      if (count == 0) {
+        start = s.time_s;
+        for (Curve* curve : {&celsius, &range, &mhz}) curve->x.push_back(s.time_s + window / 2);
+        celsius.y.push_back(0);
+        mhz.y.push_back(0);
+        range.y.push_back(s.lowest_c);
+        range.high.push_back(s.highest_c);
+      }
+      celsius.y.back() += s.celsius;
+      mhz.y.back() += s.mhz;
+      range.y.back() = std::min(range.y.back(), s.lowest_c);
+      range.high.back() = std::max(range.high.back(), s.highest_c);
+      ++count;
+      if (i + 1 == samples.size() || samples[i + 1].time_s >= start + window - 1e-6) {
+        celsius.y.back() /= count;
+        mhz.y.back() /= count;
+        count = 0;
+      }
+    }
+    celsius.colour = range.colour = mhz.colour = colour++;
+    temperature.curves.push_back(std::move(range));
+    temperature.curves.push_back(std::move(celsius));
+    frequency.curves.push_back(std::move(mhz));
+  }
+  draw(path, {temperature, frequency}, 1000, 380);
+}
+
+/// Those that a person wants to see first: the reactive ones, the kernel's, the proactive ones.
+std::vector<thermal::PolicyResult> for_the_plot(const std::vector<thermal::PolicyResult>& results) {
+  std::vector<thermal::PolicyResult> few;
+  for (const char* name : {"hysteresis", "step_wise-dt", "power_allocator", "fixed", "dither"}) {
+    for (const thermal::PolicyResult& result : results) {
+      if (result.policy == name) few.push_back(result);
+    }
+  }
+  return few.size() >= 2 && results.size() > 5 ? few : results;
 }
 
 void run(const Options& options) {
@@ -162,41 +250,28 @@ void run(const Options& options) {
     json["policies"].push_back(to_json(result));
     text += to_row(result, reference);
   }
+  gains(results, json, text);
   if (options.reactive_grid) {
     reactive_grid(options, soc, cluster, points, reference, dither, json["reactive_grid"], text);
   }
   if (!options.output.empty()) {
     make_directory(options.output);
-    std::string csv = "policy,time_s,celsius,mhz,rate_per_s\n";
-    Plot temperature{
-        "simulated temperature", "time, s", "degrees Celsius", "", {}, {options.compare.simulation.limit_c}, false};
-    Plot frequency{"simulated frequency (mean of 10 s)", "time, s", "MHz", "", {}, {}, false};
+    std::string csv = "policy,time_s,celsius,lowest_c,highest_c,mhz,rate_per_s\n";
     for (const thermal::PolicyResult& result : results) {
-      Curve celsius{result.policy, {}, {}};
-      Curve mhz{result.policy, {}, {}};
-      double sum = 0;
-      int count = 0;
       for (const thermal::Sample& sample : result.simulation.samples) {
-        csv += fmt::format("\"{}\",{:.2f},{:.3f},{:g},{:.4f}\n", result.policy, sample.time_s, sample.celsius,
-                           sample.mhz, sample.rate);
-        if (sample.time_s > 300) continue;
-        celsius.x.push_back(sample.time_s);
-        celsius.y.push_back(sample.celsius);
-        sum += sample.mhz;
-        if (++count == 20) {
-          mhz.x.push_back(sample.time_s);
-          mhz.y.push_back(sum / count);
-          sum = 0;
-          count = 0;
-        }
+        csv += fmt::format("\"{}\",{:.2f},{:.3f},{:.3f},{:.3f},{:.1f},{:.4f}\n", result.policy, sample.time_s,
+                           sample.celsius, sample.lowest_c, sample.highest_c, sample.mhz, sample.rate);
       }
-      temperature.curves.push_back(std::move(celsius));
-      frequency.curves.push_back(std::move(mhz));
     }
     write_file(std::filesystem::path(options.output) / "trace.csv", csv);
-    draw(std::filesystem::path(options.output) / ("policies." + options.plot_format), {temperature, frequency}, 1000,
-         380);
+    draw_policies(std::filesystem::path(options.output) / "policies.svg", for_the_plot(results),
+                  options.compare.simulation.limit_c, options.compare.simulation.duration_s);
     text += fmt::format("  traces and plot in {}\n", options.output);
+  }
+  if (!options.plot.empty()) {
+    draw_policies(options.plot, for_the_plot(results), options.compare.simulation.limit_c,
+                  options.compare.simulation.duration_s);
+    text += fmt::format("  plot in {}\n", options.plot);
   }
   print_result(json, text, options.common.json, options.output);
 }
@@ -213,7 +288,7 @@ void add_sustain_simulate(CLI::App& sustain) {
   command->add_option("--variant", options->variant, "variant to run; the first one by default");
   command
       ->add_option("--policy", options->policies,
-                   "all, or some of hysteresis, bang_bang, step_wise, step_wise-dt, "
+                   "all, or some of hysteresis, hysteresis-dt, bang_bang, step_wise, step_wise-dt, "
                    "power_allocator, power_allocator-tuned, fixed, dither, pi")
       ->capture_default_str();
   command->add_option("--joint", options->accuracy_loss,
@@ -237,9 +312,8 @@ void add_sustain_simulate(CLI::App& sustain) {
   command->add_option("--load", options->load_percent, "replay: load that the scheduler reports, percent")
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
-  command->add_option("--plot-format", options->plot_format, "svg or png")
-      ->check(CLI::IsMember({"svg", "png"}))
-      ->capture_default_str();
+  command->add_option("--plot", options->plot,
+                      "SVG or PNG with temperature and frequency over time of up to 5 policies");
   command->add_option("-o,--output", options->output, "folder for result.json, trace.csv and the plot");
   add_common_options(*command, options->common,
                      "trimtab sustain simulate targets/socs/exynos5422.toml --variants "

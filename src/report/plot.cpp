@@ -60,16 +60,32 @@ void draw(const std::filesystem::path& path, const std::vector<Plot>& plots, int
         throw bad_input("the curve '{}' has {} x and {} y; it must have as many", curve.title, curve.x.size(),
                         curve.y.size());
       }
+      if (!curve.high.empty() && curve.high.size() != curve.x.size()) {
+        throw bad_input("the band '{}' has {} x and {} upper ends; it must have as many", curve.title, curve.x.size(),
+                        curve.high.size());
+      }
       for (std::size_t i = 0; i < curve.x.size(); ++i) {
+        if (!curve.high.empty()) {
+          data += fmt::format("{:.6g} {:.6g} {:.6g}\n", curve.x[i], curve.y[i], curve.high[i]);
+          continue;
+        }
         data += std::isfinite(curve.y[i]) ? fmt::format("{:.6g} {:.6g}\n", curve.x[i], curve.y[i])
                                           : fmt::format("{:.6g} nan\n", curve.x[i]);
       }
       if (curve.x.empty()) data += "nan nan\n";
       data += "\n\n";
       const char* style = curve.points ? "points pt 7 ps 0.5" : curve.steps ? "steps lw 1.5" : "lines lw 1.8";
+      const char* rgb =
+          palette[(curve.colour >= 0 ? static_cast<std::size_t>(curve.colour) : colour++) % std::size(palette)];
+      if (!curve.high.empty()) {
+        lines +=
+            fmt::format("{}{} index {} using 1:2:3 with filledcurves fc rgb '{}' fs transparent solid 0.2 noborder {}",
+                        lines.empty() ? "" : ", \\\n  ", quoted(data_name), block++, rgb,
+                        curve.title.empty() ? "notitle" : "title " + quoted(curve.title) + " noenhanced");
+        continue;
+      }
       lines += fmt::format("{}{} index {} using 1:2 with {} lc rgb '{}' title {} noenhanced{}",
-                           lines.empty() ? "" : ", \\\n  ", quoted(data_name), block++, style,
-                           palette[colour++ % std::size(palette)], quoted(curve.title),
+                           lines.empty() ? "" : ", \\\n  ", quoted(data_name), block++, style, rgb, quoted(curve.title),
                            curve.right_axis ? " axes x1y2" : "");
     }
     for (const double level : plot.levels) {

@@ -11,9 +11,11 @@ struct Curve {
   std::string title;
   std::vector<double> x;
   std::vector<double> y;
-  bool right_axis = false;  ///< against the axis at the right
-  bool steps = false;       ///< as a staircase, for values that hold until the next
-  bool points = false;      ///< as points instead of a line
+  bool right_axis = false;     ///< against the axis at the right
+  bool steps = false;          ///< as a staircase, for values that hold until the next
+  bool points = false;         ///< as points instead of a line
+  std::vector<double> high{};  ///< where not empty: the area between y and these, filled lightly, instead of a line
+  int colour = -1;             ///< of the palette; -1: the next one
 };
 
 struct Plot {

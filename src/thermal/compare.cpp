@@ -39,16 +39,19 @@ class Comparison {
     PolicyResult result;
     result.policy = policy;
     const std::size_t count = points_.size();
-    if (policy == "hysteresis") {
+    if (policy == "hysteresis" || policy == "hysteresis-dt") {
+      const bool tree = policy == "hysteresis-dt";
+      const double drop_mhz = tree ? 600 : options_.drop_mhz;
+      const double hysteresis_k = tree ? 10 : options_.hysteresis_k;
       std::size_t dropped = 0;
-      while (dropped + 1 < count && points_[dropped + 1].opp.mhz <= options_.drop_mhz) ++dropped;
+      while (dropped + 1 < count && points_[dropped + 1].opp.mhz <= drop_mhz) ++dropped;
       const Tuned tuned = tune(
           [&](double trip) {
-            return make_hysteresis({trip, options_.hysteresis_k, dropped, count - 1, 0.25});
+            return make_hysteresis({trip, hysteresis_k, dropped, count - 1, 0.25});
           },
           low, limit);
-      result.parameters = fmt::format("trip {:.1f}, back {:g} K below, {:g} and {:g} MHz", tuned.knob,
-                                      options_.hysteresis_k, points_[dropped].opp.mhz, points_.back().opp.mhz);
+      result.parameters = fmt::format("trip {:.1f}, back {:g} K below, {:g} and {:g} MHz", tuned.knob, hysteresis_k,
+                                      points_[dropped].opp.mhz, points_.back().opp.mhz);
       result.simulation = tuned.simulation;
     } else if (policy == "bang_bang") {
       const Tuned tuned = tune([&](double trip) { return make_bang_bang(trip, 5, count); }, low, limit);
@@ -169,9 +172,9 @@ class Comparison {
 }  // namespace
 
 const std::vector<std::string>& policy_names() {
-  static const std::vector<std::string> names{"hysteresis",   "bang_bang",       "step_wise",
-                                              "step_wise-dt", "power_allocator", "power_allocator-tuned",
-                                              "fixed",        "dither",          "pi"};
+  static const std::vector<std::string> names{
+      "hysteresis",      "hysteresis-dt",         "bang_bang", "step_wise", "step_wise-dt",
+      "power_allocator", "power_allocator-tuned", "fixed",     "dither",    "pi"};
   return names;
 }
 

@@ -15,17 +15,23 @@ struct PolicyResult {
   Simulation simulation;
 };
 
+/// The reactive policy of the board's own vendor kernel by default: hardkernel's Linux 3.10 for the ODROID-XU3,
+/// drivers/thermal/exynos_thermal.c, exynos5_tmu_data of the Exynos 5422: at its first trip (95 degrees there; here the
+/// trip is moved until the peak is the limit) the Cortex-A15 is clipped to 900 MHz (freq_tab[0]), 2 K below
+/// (threshold_falling) the clip is taken back.
 struct CompareOptions {
   SimulationOptions simulation;
-  double drop_mhz = 900;  ///< hysteresis: where the reactive policy drops to
-  double hysteresis_k = 10;
+  double drop_mhz = 900;    ///< hysteresis: where the reactive policy drops to
+  double hysteresis_k = 2;  ///< and how far below its trip it returns
 };
 
 /// Names of all policies, in the order in which they are shown.
 [[nodiscard]] const std::vector<std::string>& policy_names();
 
 /// Simulates one policy with its knob (trip, setpoint, share) set so that its peak temperature is the limit; the best
-/// single OPP has no knob and stays below. Policies: hysteresis, bang_bang, step_wise, step_wise-dt (the board's own
+/// single OPP has no knob and stays below. Policies: hysteresis, hysteresis-dt (drop to 600 MHz, back
+/// 10 K below: the lowest state and the hysteresis of the trip at 85 degrees in Linux exynos5422-odroidxu3-common.dtsi,
+/// taken at once instead of step by step), bang_bang, step_wise, step_wise-dt (the board's own
 /// two trips, 15 K apart), power_allocator (the kernel's default gains), power_allocator-tuned (gains and sustainable
 /// power searched), fixed, dither, pi. `points` are one variant's, frequencies rising.
 [[nodiscard]] PolicyResult run_policy(const std::string& policy, const Soc& soc, const Cluster& cluster,

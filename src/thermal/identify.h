@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -112,6 +113,18 @@ struct PowerCheck {
 /// all frequencies and core counts. `calibrated`: each held-out workload's own coefficient comes from its rows at the
 /// lowest and the highest frequency on all cores, which are left out of the test; otherwise nothing of it is known.
 [[nodiscard]] PowerCheck check_power(const std::vector<PowerRow>& rows, bool calibrated, bool second_half);
+/// The same for any workloads held out.
+[[nodiscard]] PowerCheck check_power(const std::vector<PowerRow>& rows, bool calibrated,
+                                     const std::set<std::string>& held_out);
+
+/// What no model of the counters can explain: for each row the one of another workload at the same frequency whose
+/// counters (cycles and rates of work per clock) are nearest. The `share` of the rows with the nearest such twin is
+/// taken; errors are the relative difference of the twins' powers, in percent.
+struct Twins {
+  Errors errors;
+  double largest_distance = 0;  ///< between the counters of twins, in standard deviations
+};
+[[nodiscard]] Twins counter_twins(const std::vector<PowerRow>& rows, double share);
 
 /// How the hottest sensor of steady workloads rises with the cluster's power.
 struct HotRise {

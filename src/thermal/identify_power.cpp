@@ -247,13 +247,7 @@ double calibrate_work(const PowerFit& fit, const std::vector<PowerRow>& rows) {
 
 PowerCheck check_power(const std::vector<PowerRow>& rows, bool calibrated, bool second_half) {
   std::set<std::string> names;
-  std::set<double> mhz;
-  std::string widest;
-  for (const PowerRow& row : rows) {
-    names.insert(row.workload);
-    mhz.insert(row.mhz);
-    if (row.setting.size() > widest.size()) widest = row.setting;  // the longest list of cores
-  }
+  for (const PowerRow& row : rows) names.insert(row.workload);
   if (names.size() < 4)
     throw bad_input("{} workloads are too few to hold half of them out; 4 are the least", names.size());
   std::set<std::string> held;
@@ -262,8 +256,16 @@ PowerCheck check_power(const std::vector<PowerRow>& rows, bool calibrated, bool 
     if (!take) held.insert(name);
     take = !take;
   }
+  return check_power(rows, calibrated, held);
+}
+
+PowerCheck check_power(const std::vector<PowerRow>& rows, bool calibrated, const std::set<std::string>& held) {
+  std::set<double> mhz;
+  std::string widest;
   std::vector<PowerRow> training;
   for (const PowerRow& row : rows) {
+    mhz.insert(row.mhz);
+    if (row.setting.size() > widest.size()) widest = row.setting;  // the longest list of cores
     if (!held.contains(row.workload)) training.push_back(row);
   }
   PowerCheck check;
@@ -288,6 +290,58 @@ PowerCheck check_power(const std::vector<PowerRow>& rows, bool calibrated, bool 
   }
   check.errors = summarize(errors);
   return check;
+}
+
+Twins counter_twins(const std::vector<PowerRow>& rows, double share) {
+  if (rows.empty()) throw bad_input("there are no rows to compare");
+  // Per clock, so that frequencies do not matter; logarithms of the rarer events; scaled by the deviation over all
+  // rows.
+  std::vector<std::vector<double>> counters;
+  for (const PowerRow& row : rows) {
+    const double ghz = row.mhz / 1000;
+    std::vector<double> point{row.gcycles / ghz};
+    for (std::size_t i = 0; i < row.work.size(); ++i) {
+      point.push_back(i == 0 ? row.work[i] / ghz : std::log(1e-4 + row.work[i] / ghz));
+    }
+    counters.push_back(std::move(point));
+  }
+  const auto n = static_cast<double>(rows.size());
+  for (std::size_t k = 0; k < counters[0].size(); ++k) {
+    double sum = 0;
+    double squares = 0;
+    for (const auto& point : counters) {
+      sum += point[k];
+      squares += point[k] * point[k];
+    }
+    const double deviation = std::sqrt(std::max(1e-30, squares / n - sum / n * sum / n));
+    for (auto& point : counters) point[k] /= deviation;
+  }
+  std::vector<std::pair<double, double>> twins;  // distance, difference in percent
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    double nearest = std::numeric_limits<double>::infinity();
+    std::size_t twin = i;
+    for (std::size_t j = 0; j < rows.size(); ++j) {
+      if (rows[j].workload == rows[i].workload || rows[j].mhz != rows[i].mhz) continue;
+      double squares = 0;
+      for (std::size_t k = 0; k < counters[i].size(); ++k) {
+        const double d = counters[i][k] - counters[j][k];
+        squares += d * d;
+      }
+      if (squares < nearest) {
+        nearest = squares;
+        twin = j;
+      }
+    }
+    if (twin != i) twins.emplace_back(std::sqrt(nearest), 100 * std::abs(rows[twin].watts / rows[i].watts - 1));
+  }
+  std::sort(twins.begin(), twins.end());
+  twins.resize(std::min(twins.size(), static_cast<std::size_t>(std::max(1.0, share * n))));
+  Twins result;
+  std::vector<double> errors;
+  for (const auto& [distance, error] : twins) errors.push_back(error);
+  result.largest_distance = twins.empty() ? 0 : twins.back().first;
+  result.errors = summarize(errors);
+  return result;
 }
 
 }  // namespace trimtab::thermal

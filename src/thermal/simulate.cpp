@@ -22,6 +22,14 @@ Simulation simulate(const Soc& soc, const Cluster& cluster, const std::vector<Op
   double joules = 0;
   double measured = 0;
   double next_sample = 0;
+  double sampled = 0;
+  const auto close_sample = [&] {
+    Sample& sample = result.samples.back();
+    sample.celsius /= sampled;
+    sample.mhz /= sampled;
+    sample.rate /= sampled;
+    sampled = 0;
+  };
   for (std::int64_t i = 0; i < steps; ++i) {
     const double time = static_cast<double>(i) * period;
     double reading = plant.celsius();
@@ -32,10 +40,18 @@ Simulation simulate(const Soc& soc, const Cluster& cluster, const std::vector<Op
     if (steady && point < points.size() && chosen != point) ++result.changes;
     point = chosen;
     if (time >= next_sample) {
-      result.samples.push_back({time, plant.celsius(), points[point].opp.mhz, points[point].rate});
+      if (sampled > 0) close_sample();
+      result.samples.push_back({time, 0, plant.celsius(), plant.celsius(), 0, 0});
       next_sample += options.sample_s;
     }
     const double energy = plant.advance(period, points[point].load);
+    Sample& sample = result.samples.back();
+    sample.celsius += plant.celsius() * period;
+    sample.lowest_c = std::min(sample.lowest_c, plant.celsius());
+    sample.highest_c = std::max(sample.highest_c, plant.celsius());
+    sample.mhz += points[point].opp.mhz * period;
+    sample.rate += points[point].rate * period;
+    sampled += period;
     if (plant.celsius() > options.limit_c + 150) {
       result.runaway = true;
       break;
@@ -50,6 +66,7 @@ Simulation simulate(const Soc& soc, const Cluster& cluster, const std::vector<Op
     result.mean_c += plant.celsius() * period;
     result.mean_mhz += points[point].opp.mhz * period;
   }
+  if (sampled > 0) close_sample();
   result.peak_c = plant.peak();
   if (measured > 0) {
     result.rate = inferences / measured;

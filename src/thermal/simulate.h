@@ -19,9 +19,12 @@ struct SimulationOptions {
   bool fan = false;
 };
 
+/// What went on between this time and the next sample; means, so that fast switching does not alias.
 struct Sample {
   double time_s = 0;
   double celsius = 0;
+  double lowest_c = 0;
+  double highest_c = 0;
   double mhz = 0;
   double rate = 0;
 };
