@@ -16,5 +16,8 @@ void add_inspect(CLI::App& app);
 void add_data(CLI::App& app);
 void add_taxonomy(CLI::App& app);
 void add_sustain(CLI::App& app);
+void add_assess(CLI::App& app);
+void add_study(CLI::App& app);
+void add_trial(CLI::App& app);
 
 }  // namespace trimtab::cli

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "search/dispatch.h"
 
 int main(int argc, char** argv) {
   CLI::App app("Trimtab fits trained ConvNets to edge devices.", "trimtab");
@@ -20,8 +21,16 @@ int main(int argc, char** argv) {
   trimtab::cli::add_data(app);
   trimtab::cli::add_taxonomy(app);
   trimtab::cli::add_sustain(app);
+  trimtab::cli::add_assess(app);
+  trimtab::cli::add_study(app);
+  trimtab::cli::add_trial(app);
 
   try {
+    trimtab::RankSession ranks;
+    if (ranks.is_worker()) {
+      ranks.work();
+      return 0;
+    }
     app.parse(argc, argv);
   } catch (const CLI::Success& request) {  // --help, --version
     return app.exit(request);

@@ -1,0 +1,342 @@
+#include "cli/assess.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/units.h"
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "cli/model_data.h"
+#include "graph/onnx.h"
+#include "learn/evaluate.h"
+#include "learn/train.h"
+#include "plan/layers.h"
+#include "report/memory_accuracy.h"
+#include "search/assess.h"
+
+namespace trimtab::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+struct AssessCommand {
+  CommonOptions common;
+  std::string model;
+  std::string data;
+  std::string preprocessing;
+  std::vector<std::string> budgets = {"33KB", "49KB", "66KB", "82KB", "98KB", "115KB", "245KB"};
+  std::string bits = "2-16";
+  std::vector<std::string> rules = {"uniform", "importance"};
+  std::vector<std::string> rounds = {"5000+5000", "20000+20000:6", "150000+150000:2"};
+  std::int64_t limit = 0;
+  int threads_per_trial = 1;
+  bool no_distillation = false;
+  bool retry_failed = false;
+  std::string out;
+  AssessOptions options;
+};
+
+std::int64_t parse_count(std::string_view text, const std::string& option, const std::string& whole) {
+  std::int64_t number = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < 0 || number > 1'000'000'000)
+    throw bad_input("{} has '{}' in '{}' where a whole number is needed", option, text, whole);
+  return number;
+}
+
+/// "5000+10000:4": samples of recovery, samples at the bits, candidates of every budget that get there.
+AssessRound parse_round(const std::string& text) {
+  const std::string_view view = text;
+  const std::size_t plus = view.find('+');
+  const std::size_t colon = std::min(view.find(':'), view.size());
+  if (plus == std::string_view::npos || plus > colon)
+    throw bad_input("--rounds has '{}'; a round is RECOVERY+TRAINING or RECOVERY+TRAINING:KEEP, in samples", text);
+  AssessRound round;
+  round.recovery_samples = parse_count(view.substr(0, plus), "--rounds", text);
+  round.training_samples = parse_count(view.substr(plus + 1, colon - plus - 1), "--rounds", text);
+  if (colon < view.size()) round.keep = parse_count(view.substr(colon + 1), "--rounds", text);
+  return round;
+}
+
+/// "2-16", "2,4,8", "2-8,16".
+std::vector<int> parse_bits(const std::string& text) {
+  std::vector<int> bits;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::string_view part = std::string_view(text).substr(begin, end - begin);
+    const std::size_t dash = part.find('-');
+    const std::int64_t first = parse_count(part.substr(0, dash), "--bits", text);
+    const std::int64_t last =
+        dash == std::string_view::npos ? first : parse_count(part.substr(dash + 1), "--bits", text);
+    if (first < 2 || last > 16 || first > last) throw bad_input("--bits is '{}'; give bits from 2 to 16", text);
+    for (std::int64_t b = first; b <= last; ++b) bits.push_back(static_cast<int>(b));
+    begin = end + 1;
+  }
+  std::sort(bits.begin(), bits.end());
+  bits.erase(std::unique(bits.begin(), bits.end()), bits.end());
+  return bits;
+}
+
+void parse_options(AssessCommand& command) {
+  AssessOptions& options = command.options;
+  options.seed = command.common.seed;
+  options.distill = !command.no_distillation;
+  options.bits = parse_bits(command.bits);
+  for (const std::string& budget : command.budgets) options.budgets_bytes.push_back(parse_bytes(budget, "--budgets"));
+  std::sort(options.budgets_bytes.begin(), options.budgets_bytes.end());
+  options.rules.clear();
+  for (const std::string& rule : command.rules) options.rules.push_back(parse_pruning_rule(rule));
+  for (const std::string& round : command.rounds) options.rounds.push_back(parse_round(round));
+}
+
+struct Inputs {
+  Graph graph;
+  Preprocessing preprocessing;
+  Dataset train;
+  Dataset test;
+};
+
+Inputs load(const nlohmann::json& context) {
+  Inputs inputs;
+  const std::string model = context.at("model");
+  inputs.graph = read_onnx(model);
+  inputs.preprocessing = choose_preprocessing(context.at("preprocessing"), model, inputs.graph.input_shape()[0]);
+  DataOptions source;
+  source.shape = inputs.graph.input_shape();
+  source.limit = context.at("limit");
+  source.seed = context.at("data_seed");
+  inputs.train = load_dataset(context.at("data"), Split::train, source);
+  inputs.test = load_dataset(context.at("data"), Split::test, source);
+  return inputs;
+}
+
+/// What every trial depends on, beside its own settings.
+nlohmann::json study_settings(const Inputs& inputs, const Graph& prepared, int threads_per_trial) {
+  const nlohmann::json train = training_settings(prepared, inputs.train, {}, {});
+  const nlohmann::json test = training_settings(prepared, inputs.test, {}, {});
+  return {{"command", "assess"},          {"network", train.at("network")},         {"train_data", train.at("data")},
+          {"test_data", test.at("data")}, {"threads_per_trial", threads_per_trial}, {"trials_version", 1}};
+}
+
+std::string describe(const KeptFilters& filters) {
+  if (filters.empty()) return "all filters";
+  std::string text;
+  for (const auto& [name, count] : filters) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, count);
+  return text;
+}
+
+ordered_json json_of(const AssessPoint& point) {
+  ordered_json json = {{"bits", point.bits},
+                       {"filters", point.filters},
+                       {"memory_bytes", point.memory_bytes},
+                       {"weights", point.numbers.weights},
+                       {"activations", point.numbers.activations},
+                       {"top1", point.top1},
+                       {"round", point.round + 1},
+                       {"trial", point.trial},
+                       {"folder", point.folder}};
+  if (point.repeated.size() > 1) {
+    const auto count = static_cast<double>(point.repeated.size());
+    const double mean = std::accumulate(point.repeated.begin(), point.repeated.end(), 0.0) / count;
+    double squares = 0;
+    for (const double top1 : point.repeated) squares += (top1 - mean) * (top1 - mean);
+    json["top1_seeds"] = point.repeated;
+    json["top1_mean"] = mean;
+    json["top1_deviation"] = std::sqrt(squares / (count - 1));
+  }
+  return json;
+}
+
+ordered_json json_of(const AssessBudget& budget) {
+  ordered_json json = {{"budget_bytes", budget.budget_bytes}};
+  if (budget.optimum) json["optimum"] = json_of(*budget.optimum);
+  if (budget.restricted) {
+    json["restricted"] = json_of(*budget.restricted);
+    json["restricted"]["loss"] = budget.optimum->top1 - budget.restricted->top1;
+  }
+  json["by_bits"] = ordered_json::array();
+  for (const AssessPoint& point : budget.by_bits)
+    json["by_bits"].push_back({{"bits", point.bits}, {"top1", point.top1}, {"filters", point.filters}});
+  return json;
+}
+
+ordered_json result_json(const AssessCommand& command, const AssessResult& result, const Study& study,
+                         std::int64_t test_samples, double seconds) {
+  ordered_json json = {{"model", command.model},
+                       {"data", command.data},
+                       {"samples", test_samples},
+                       {"top1_float", result.top1_float},
+                       {"weights", result.numbers.weights},
+                       {"activations", result.numbers.activations},
+                       {"rounds", command.rounds},
+                       {"restricted_bits", command.options.restricted_bits}};
+  json["budgets"] = ordered_json::array();
+  for (const AssessBudget& budget : result.budgets) json["budgets"].push_back(json_of(budget));
+  double trial_seconds = 0;
+  std::int64_t done = 0;
+  for (const Trial& trial : study.trials()) {
+    trial_seconds += trial.wall_s;
+    done += trial.state == TrialState::done ? 1 : 0;
+  }
+  json["trials"] = {{"done", done}, {"failed", result.failed}};
+  json["trial_s"] = trial_seconds;
+  json["seed"] = command.common.seed;
+  json["wall_s"] = seconds;
+  json["version"] = TRIMTAB_VERSION;
+  return json;
+}
+
+std::string summary(const AssessCommand& command, const AssessResult& result) {
+  std::string text = fmt::format(
+      "{}: {} weights and biases, {} activations counted; float top-1 {:.2f} %\n\n"
+      "{:>9}  {:>4} {:>7}  {:>10} {:>7} {:>6}  filters of the optimum\n",
+      fs::path(command.model).filename().string(), format_count(result.numbers.weights),
+      format_count(result.numbers.activations), result.top1_float, "budget", "bits", "top-1", "restricted", "top-1",
+      "loss");
+  for (const AssessBudget& budget : result.budgets) {
+    const AssessPoint& optimum = *budget.optimum;
+    const std::string other = budget.restricted
+                                  ? fmt::format("{:>10} {:>7.2f} {:>6.2f}", budget.restricted->bits,
+                                                budget.restricted->top1, optimum.top1 - budget.restricted->top1)
+                                  : fmt::format("{:>10} {:>7} {:>6}", "none", "", "");
+    text += fmt::format("{:>9}  {:>4} {:>7.2f}  {}  {}\n", format_bytes(budget.budget_bytes), optimum.bits,
+                        optimum.top1, other, describe(optimum.filters));
+  }
+  if (result.failed > 0) text += fmt::format("\n{} trials failed; 'trimtab study' tells why\n", result.failed);
+  return text + fmt::format("\n{}\n", "map.svg, map.png, map.csv, map.json   the map and the distance to the optimum");
+}
+
+void draw(const AssessCommand& command, const AssessResult& result) {
+  std::vector<MapPoint> points;
+  std::vector<int> bits = command.options.bits;
+  for (const int width : bits) {
+    for (const AssessPoint& point : result.map) {
+      if (point.bits == width)
+        points.push_back({fmt::format("{} bits", width), describe(point.filters),
+                          static_cast<double>(point.memory_bytes), point.top1});
+    }
+  }
+  MapLine optimum{"optimum", {}, {}};
+  MapLine restricted{"8 or 16 bits only", {}, {}};
+  for (const AssessBudget& budget : result.budgets) {
+    optimum.memory_bytes.push_back(static_cast<double>(budget.budget_bytes));
+    optimum.top1.push_back(budget.optimum->top1);
+    restricted.memory_bytes.push_back(static_cast<double>(budget.budget_bytes));
+    restricted.top1.push_back(budget.restricted ? budget.restricted->top1 : std::nan(""));
+  }
+  draw_memory_accuracy(command.out, "map",
+                       fmt::format("{}: accuracy over memory", fs::path(command.model).stem().string()), points,
+                       {optimum, restricted}, 0);
+}
+
+void run_assess(AssessCommand& command) {
+  const auto start = std::chrono::steady_clock::now();
+  parse_options(command);
+  const nlohmann::json context = {{"model", fs::absolute(command.model).string()},
+                                  {"data", command.data},
+                                  {"preprocessing", command.preprocessing},
+                                  {"limit", command.limit},
+                                  {"data_seed", command.common.seed}};
+  const Inputs inputs = load(context);
+  const Graph prepared = prepare_for_deployment(inputs.graph, inputs.preprocessing);
+
+  Study study(command.out, study_settings(inputs, prepared, command.threads_per_trial));
+  if (command.retry_failed) study.retry_failed();
+  ProcessRunner runner({.kind = "assess",
+                        .context = context,
+                        .threads_per_trial = command.threads_per_trial,
+                        .threads = command.common.threads,
+                        .logs = fs::absolute(command.out) / "logs"});
+  if (study.note("importance").is_null()) study.put_note("importance", assess_importance(prepared, inputs.train));
+  if (study.note("top1_float").is_null()) {
+    EvaluateOptions evaluation;
+    evaluation.threads = command.common.threads;
+    study.put_note("top1_float", evaluate(inputs.graph, inputs.test, inputs.preprocessing, evaluation).top1);
+  }
+  const std::vector<double> importance = study.note("importance");
+  std::function<void(const std::string&)> report;
+  if (::isatty(STDERR_FILENO) == 1) report = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+  const AssessResult result =
+      assess(prepared, importance, study.note("top1_float"), command.options, study, runner, report);
+
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const ordered_json json = result_json(command, result, study, inputs.test.size(), seconds);
+  draw(command, result);
+  write_file(fs::path(command.out) / "summary.txt", summary(command, result));
+  write_file(fs::path(command.out) / "result.json", json.dump(2) + "\n");
+  if (command.common.json) {
+    fmt::print("{}\n", json.dump(2));
+  } else {
+    fmt::print("{}", summary(command, result));
+  }
+}
+
+}  // namespace
+
+TrialFunction make_assess_trials(const nlohmann::json& context, int threads) {
+  Inputs inputs = load(context);
+  auto trials = std::make_shared<AssessTrials>(inputs.graph, inputs.preprocessing, std::move(inputs.train),
+                                               std::move(inputs.test), threads);
+  return [trials](const TrialSpec& spec, const fs::path& folder) { return trials->run(spec, folder); };
+}
+
+void add_assess(CLI::App& app) {
+  auto command = std::make_shared<AssessCommand>();
+  CLI::App* assess = app.add_subcommand(
+      "assess", "map accuracy over memory at 2 to 16 bits, and how far 8 and 16 bits are from the optimum");
+  assess->add_option("model", command->model, "trained network, ONNX")->required();
+  assess->add_option("--data", command->data, "pixels to train and measure on: cifar10:DIR or synthetic:shapes")
+      ->required();
+  assess->add_option("--preprocessing", command->preprocessing,
+                     "none, unit, imagenet, mobilenet, cifar10 or a TOML file (default: preprocessing.toml beside the "
+                     "model, or none)");
+  assess->add_option("--budgets", command->budgets, "bounds on weights and counted activations, such as 33KB,49KB")
+      ->delimiter(',')
+      ->capture_default_str();
+  assess->add_option("--bits", command->bits, "bit-widths to map, such as 2-8,16")->capture_default_str();
+  assess->add_option("--pruning", command->rules, "rules of pruning: uniform, importance")
+      ->delimiter(',')
+      ->capture_default_str();
+  assess
+      ->add_option("--rounds", command->rounds,
+                   "RECOVERY+TRAINING[:KEEP] of every round: samples seen in float after pruning, samples seen at the "
+                   "bits, and how many candidates of each budget get that far")
+      ->delimiter(',')
+      ->capture_default_str();
+  assess->add_option("--repeats", command->options.repeats, "seeds with which the optima are measured at last")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  assess->add_option("--recovery-learning-rate", command->options.recovery_learning_rate, "highest, in float")
+      ->capture_default_str();
+  assess->add_option("--learning-rate", command->options.learning_rate, "highest, at the bits")->capture_default_str();
+  assess->add_flag("--no-distillation", command->no_distillation, "learn from the labels alone, which is quicker");
+  assess->add_option("--limit", command->limit, "use at most so many samples of each part")
+      ->check(CLI::NonNegativeNumber);
+  assess
+      ->add_option("--threads-per-trial", command->threads_per_trial,
+                   "results depend on it; 1 trains most networks in the least total time")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  assess->add_flag("--retry-failed", command->retry_failed, "run trials again that failed");
+  assess->add_option("-o,--out", command->out, "folder of the study; the same command continues it")->required();
+  add_common_options(*assess, command->common,
+                     "trimtab assess cifar10_quick.onnx --data cifar10:cifar-10-batches-bin --budgets 33KB,49KB,66KB "
+                     "-o out/");
+  assess->callback([command] { run_assess(*command); });
+}
+
+}  // namespace trimtab::cli

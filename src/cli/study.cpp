@@ -1,0 +1,119 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/units.h"
+#include "cli/commands.h"
+#include "search/study.h"
+#include "search/study_summary.h"
+
+namespace trimtab::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct StudyCommand {
+  std::string out;
+  bool json = false;
+  bool trials = false;
+};
+
+ordered_json json_of(const Trial& trial) {
+  ordered_json json = {
+      {"id", trial.id},           {"stage", trial.stage},           {"settings", trial.spec.settings},
+      {"seed", trial.spec.seed},  {"state", name_of(trial.state)},  {"attempts", trial.attempts},
+      {"metrics", trial.metrics}, {"wall_s", trial.wall_s},         {"owner", trial.owner},
+      {"folder", trial.folder},   {"started_at", trial.started_at}, {"finished_at", trial.finished_at}};
+  if (!trial.reason.empty()) json["reason"] = trial.reason;
+  return json;
+}
+
+ordered_json json_of(const std::vector<Trial>& trials) {
+  ordered_json json = ordered_json::array();
+  for (const Trial& trial : trials) json.push_back(json_of(trial));
+  return json;
+}
+
+void print_json(const StudyCommand& command, const StudyView& view, const StudySummary& summary) {
+  ordered_json json = {{"study", command.out},
+                       {"working", view.owned},
+                       {"trials",
+                        {{"waiting", summary.waiting},
+                         {"running", summary.running},
+                         {"done", summary.done},
+                         {"failed", summary.failed},
+                         {"planned", summary.planned}}},
+                       {"trial_s", summary.trial_s},
+                       {"value", summary.value},
+                       {"cost", summary.cost},
+                       {"best", summary.best.empty() ? ordered_json() : json_of(summary.best[0])},
+                       {"front", json_of(summary.front)},
+                       {"settings", view.settings},
+                       {"version", TRIMTAB_VERSION}};
+  if (command.trials) json["all"] = json_of(view.trials);
+  fmt::print("{}\n", json.dump(2));
+}
+
+/// "bits 4, filters 16 32 32": what tells one trial from another.
+std::string describe(const nlohmann::json& settings) {
+  std::string text;
+  for (const auto& [name, value] : settings.items()) {
+    const std::string word = value.is_string() ? value.get<std::string>() : value.dump();
+    text +=
+        fmt::format("{}{} {}", text.empty() ? "" : ", ", name, word.size() > 60 ? word.substr(0, 57) + "..." : word);
+  }
+  return text;
+}
+
+void print_text(const StudyCommand& command, const StudyView& view, const StudySummary& summary) {
+  const std::int64_t left = summary.waiting + summary.running;
+  fmt::print("{}: {} trials done, {} running, {} waiting, {} failed{}; {}\n", command.out, summary.done,
+             summary.running, summary.waiting, summary.failed,
+             summary.planned > 0 ? fmt::format(" (about {} planned)", summary.planned) : std::string{},
+             view.owned ? "a process is working on it"
+             : left > 0 ? "nobody is working on it: the command that made it continues it"
+                        : "nobody is working on it");
+  if (summary.done > 0) {
+    fmt::print("{} in finished trials, {} each\n", format_duration(summary.trial_s),
+               format_duration(summary.trial_s / static_cast<double>(summary.done)));
+  }
+  if (!summary.best.empty()) {
+    const Trial& best = summary.best[0];
+    fmt::print("best so far: {} {:.2f}, trial {} ({})\n", summary.value, best.metrics.at(summary.value).get<double>(),
+               best.id, describe(best.spec.settings));
+  }
+  if (!summary.front.empty()) fmt::print("\nPareto front\n{:>14} {:>8}  trial\n", summary.cost, summary.value);
+  for (const Trial& trial : summary.front) {
+    fmt::print("{:>14} {:>8.2f}  {:>5}  {}\n", trial.metrics.at(summary.cost).get<double>(),
+               trial.metrics.at(summary.value).get<double>(), trial.id, describe(trial.spec.settings));
+  }
+  for (const Trial& trial : view.trials) {
+    if (trial.state == TrialState::failed) fmt::print("\ntrial {} failed: {}\n", trial.id, trial.reason);
+  }
+}
+
+}  // namespace
+
+void add_study(CLI::App& app) {
+  auto command = std::make_shared<StudyCommand>();
+  CLI::App* study = app.add_subcommand("study", "show how far a search is, its best trial and its Pareto front");
+  study->add_option("OUT", command->out, "folder of a search (fit --search, assess), running or not")->required();
+  study->add_flag("--json", command->json, "print it as JSON on standard output");
+  study->add_flag("--trials", command->trials, "with --json: all trials, too");
+  study->footer("Example:\n  trimtab study out/ --json");
+  study->callback([command] {
+    const StudyView view = read_study(command->out);
+    const StudySummary summary = summarize(view);
+    if (command->json) {
+      print_json(*command, view, summary);
+    } else {
+      print_text(*command, view, summary);
+    }
+  });
+}
+
+}  // namespace trimtab::cli

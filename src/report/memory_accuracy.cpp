@@ -1,0 +1,119 @@
+#include "report/memory_accuracy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "report/plot.h"
+
+namespace trimtab {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr double kilobyte = 1024;
+
+std::vector<double> in_kilobytes(std::vector<double> bytes) {
+  for (double& number : bytes) number /= kilobyte;
+  return bytes;
+}
+
+/// In CSV a quote within quotes is doubled (RFC 4180).
+std::string csv_field(const std::string& text) {
+  std::string field = "\"";
+  for (const char c : text) field += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return field + "\"";
+}
+
+std::string csv_of(const std::vector<MapPoint>& points) {
+  std::string text = "series,label,memory_bytes,top1\n";
+  for (const MapPoint& point : points)
+    text += fmt::format("{},{},{:.0f},{:.3f}\n", csv_field(point.series), csv_field(point.label), point.memory_bytes,
+                        point.top1);
+  return text;
+}
+
+ordered_json json_of(const std::vector<MapPoint>& points, const std::vector<MapLine>& lines) {
+  ordered_json json = {{"points", ordered_json::array()}, {"lines", ordered_json::array()}};
+  for (const MapPoint& point : points)
+    json["points"].push_back(
+        {{"series", point.series}, {"label", point.label}, {"memory_bytes", point.memory_bytes}, {"top1", point.top1}});
+  for (const MapLine& line : lines)
+    json["lines"].push_back({{"title", line.title}, {"memory_bytes", line.memory_bytes}, {"top1", line.top1}});
+  return json;
+}
+
+Plot map_plot(const std::string& title, const std::vector<MapPoint>& points, const std::vector<MapLine>& lines) {
+  Plot plot;
+  plot.title = title;
+  plot.x_label = "memory, KB";
+  plot.y_label = "top-1, %";
+  for (const MapLine& line : lines) {
+    Curve curve;
+    curve.title = line.title;
+    curve.x = in_kilobytes(line.memory_bytes);
+    curve.y = line.top1;
+    curve.steps = true;
+    plot.curves.push_back(curve);
+  }
+  std::vector<std::string> series;
+  for (const MapPoint& point : points) {
+    if (std::find(series.begin(), series.end(), point.series) == series.end()) series.push_back(point.series);
+  }
+  for (const std::string& name : series) {
+    Curve curve;
+    curve.title = name;
+    curve.points = true;
+    for (const MapPoint& point : points) {
+      if (point.series != name) continue;
+      curve.x.push_back(point.memory_bytes / kilobyte);
+      curve.y.push_back(point.top1);
+    }
+    plot.curves.push_back(curve);
+  }
+  return plot;
+}
+
+/// What a line reaches with so much memory: its last value at or below.
+double value_at(const MapLine& line, double memory_bytes) {
+  double value = std::nan("");
+  for (std::size_t i = 0; i < line.memory_bytes.size() && line.memory_bytes[i] <= memory_bytes; ++i)
+    value = line.top1[i];
+  return value;
+}
+
+Plot distance_plot(const std::vector<MapLine>& lines, std::size_t reference) {
+  Plot plot;
+  plot.title = "distance to " + lines[reference].title;
+  plot.x_label = "memory, KB";
+  plot.y_label = "points of top-1";
+  plot.y_from_zero = true;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (i == reference) continue;
+    Curve curve;
+    curve.title = lines[i].title;
+    for (std::size_t k = 0; k < lines[i].memory_bytes.size(); ++k) {
+      curve.x.push_back(lines[i].memory_bytes[k] / kilobyte);
+      curve.y.push_back(value_at(lines[reference], lines[i].memory_bytes[k]) - lines[i].top1[k]);
+    }
+    plot.curves.push_back(curve);
+  }
+  return plot;
+}
+
+}  // namespace
+
+void draw_memory_accuracy(const std::filesystem::path& folder, const std::string& name, const std::string& title,
+                          const std::vector<MapPoint>& points, const std::vector<MapLine>& lines, int reference) {
+  std::vector<Plot> plots = {map_plot(title, points, lines)};
+  if (reference >= 0 && lines.size() > 1) plots.push_back(distance_plot(lines, static_cast<std::size_t>(reference)));
+  make_directory(folder);
+  write_file(folder / (name + ".csv"), csv_of(points));
+  write_file(folder / (name + ".json"), json_of(points, lines).dump(2) + "\n");
+  for (const char* ending : {".svg", ".png"}) draw(folder / (name + ending), plots);
+}
+
+}  // namespace trimtab
