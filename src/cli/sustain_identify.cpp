@@ -73,8 +73,8 @@ void identify_latency(const Options& options, ordered_json& result, std::string&
       programs.back()["gcycles_deviation"] = fit.gcycles_deviation;
       programs.back()["fixed_s_deviation"] = fit.fixed_deviation;
     }
-    text += fmt::format("    {:26} a {:9.4f} 1e9 cycles   b {:8.4f} s   {} runs\n", fit.program, fit.gcycles,
-                        fit.fixed_s, fit.samples);
+    text += fmt::format("    {:26} a {:9.4f} 1e9 cycles   b {:8.4f} s   {} runs{}\n", fit.program, fit.gcycles,
+                        fit.fixed_s, fit.samples, fit.gcycles <= 0 ? "   does not become faster with the clock" : "");
   }
   ordered_json latency{{"programs", programs}};
   std::map<double, int> frequencies;
@@ -361,7 +361,7 @@ void add_sustain_identify(CLI::App& sustain) {
   command->add_option("--sensor", options->thermal_columns.sensor, "column of the temperature")->capture_default_str();
   command->add_option("--cluster-power", options->thermal_columns.power, "column of the cluster's power")
       ->capture_default_str();
-  command->add_option("--other-power", options->thermal_columns.other, "columns of other powers")
+  command->add_option("--other-power", options->thermal_columns.other, "columns of other powers, or none")
       ->capture_default_str();
   command->add_option("--nodes", options->nodes, "nodes of the thermal network, 1 or 2")->capture_default_str();
   command->add_option("--known", options->known_s, "seconds of a test run whose temperature is known")
@@ -375,7 +375,11 @@ void add_sustain_identify(CLI::App& sustain) {
   add_common_options(*command, options->common,
                      "trimtab sustain identify --thermal run1.csv run2.csv --test run3.csv --power power.csv --base "
                      "board.toml -o targets/socs/board.toml");
-  command->callback([options] { run(*options); });
+  command->callback([options] {
+    std::vector<std::string>& other = options->thermal_columns.other;
+    if (other.size() == 1 && other[0] == "none") other.clear();
+    run(*options);
+  });
 }
 
 }  // namespace trimtab::cli

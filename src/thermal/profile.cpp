@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 
 #include "base/error.h"
@@ -33,7 +34,10 @@ class Child {
  public:
   explicit Child(const std::vector<std::string>& command) {
     std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw failure("no pipe can be made: {}", std::strerror(errno));
+    std::array<int, 2> trouble{};  // the reason why it could not be started; closed by a successful exec
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0 || ::pipe2(trouble.data(), O_CLOEXEC) != 0) {
+      throw failure("no pipe can be made: {}", std::strerror(errno));
+    }
     std::vector<char*> arguments;
     for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
     arguments.push_back(nullptr);
@@ -42,11 +46,21 @@ class Child {
       ::setpgid(0, 0);
       ::dup2(ends[1], STDOUT_FILENO);
       ::execvp(arguments[0], arguments.data());
+      const int reason = errno;
+      if (::write(trouble[1], &reason, sizeof reason) < 0) ::_exit(126);
       ::_exit(127);
     }
     ::close(ends[1]);
+    ::close(trouble[1]);
     out_ = ends[0];
-    if (pid_ < 0) throw failure("{} cannot be started: {}", command[0], std::strerror(errno));
+    int reason = pid_ < 0 ? errno : 0;
+    if (pid_ > 0 && ::read(trouble[0], &reason, sizeof reason) < 0) reason = errno;
+    ::close(trouble[0]);
+    if (reason != 0) {
+      if (pid_ > 0) ::waitpid(pid_, nullptr, 0);
+      ::close(out_);
+      throw bad_input("{} cannot be started: {}", command[0], std::strerror(reason));
+    }
   }
   ~Child() {
     ::kill(-pid_, SIGKILL);
@@ -148,6 +162,7 @@ Profile profile(const std::vector<std::string>& command, const ProfileOptions& o
     if (options.ambient_c > -273) series += ",ambient_C";
     series += "\n";
     std::vector<double> gaps;
+    std::vector<double> actual_mhz;
     const auto start = SteadyClock::now();
     double next_sample = 0;
     while (seconds_since(start) < options.seconds) {
@@ -167,7 +182,8 @@ Profile profile(const std::vector<std::string>& command, const ProfileOptions& o
         if (now >= next_sample) {
           const BoardView view = look_at_board(options.root);
           const auto actual = read_attribute(policy_path / "scaling_cur_freq");
-          series += fmt::format("{:.3f},{:g}", now, actual ? std::strtod(actual->c_str(), nullptr) / 1000 : mhz);
+          actual_mhz.push_back(actual ? std::strtod(actual->c_str(), nullptr) / 1000 : mhz);
+          series += fmt::format("{:.3f},{:g}", now, actual_mhz.back());
           for (const ThermalZone& zone : view.zones)
             series += zone.celsius ? fmt::format(",{:.3f}", *zone.celsius) : ",";
           for (const Sensor& sensor : view.powers) series += fmt::format(",{:.4f}", sensor.value);
@@ -183,6 +199,12 @@ Profile profile(const std::vector<std::string>& command, const ProfileOptions& o
             "{} ended or ran {:g} s at {:g} MHz without printing a line; it must print one line per inference", program,
             options.seconds, mhz);
       }
+    }
+    if (std::abs(median(actual_mhz) / mhz - 1) > 0.05) {
+      throw bad_input(
+          "{} runs at {:g} MHz where {:g} were asked for; something else holds it there: thermal throttling (cool the "
+          "board, or shorten --seconds) or a frequency that it does not have",
+          options.policy, median(actual_mhz), mhz);
     }
     if (gaps.empty())
       throw bad_input("{} printed one line only at {:g} MHz; two inferences are the least", program, mhz);
