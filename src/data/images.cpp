@@ -133,8 +133,10 @@ bool is_complete(std::span<const std::uint8_t> bytes) {
   constexpr std::array<std::uint8_t, 4> png_end{'I', 'E', 'N', 'D'};
   constexpr std::array<std::uint8_t, 2> jpeg_end{0xFF, 0xD9};
   const auto half = bytes.subspan(bytes.size() / 2);
-  if (bytes[0] == 0xFF) return !std::ranges::search(half, jpeg_end).empty();
-  return !std::ranges::search(half, png_end).empty();
+  const auto holds = [&](const auto& mark) {  // clang 14 cannot compile std::ranges::search
+    return std::search(half.begin(), half.end(), mark.begin(), mark.end()) != half.end();
+  };
+  return bytes[0] == 0xFF ? holds(jpeg_end) : holds(png_end);
 }
 
 cv::Mat decode(const fs::path& file, bool colour) {
