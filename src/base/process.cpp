@@ -78,6 +78,7 @@ ProcessResult run_process(const std::vector<std::string>& command, const std::st
     ::execv(program.c_str(), arguments.data());
     ::_exit(127);
   }
+  ::setpgid(child, child);  // here too: a limit may be over before the child comes to its own call
   output.close_end(1);
   errors.close_end(1);
 
