@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <system_error>
 
@@ -40,6 +42,14 @@ struct FitCommand {
   DataOptions source;
   bool unlabelled = false;
   std::int64_t epochs = 0;
+  std::string weight_bits;  ///< empty: 8, or auto in a search
+  std::string activation_bits;
+  std::string importance = "taylor";
+  std::string teacher;
+  std::string weights;
+  std::string engine = "knapsack";
+  bool search = false;
+  FitSearchOptions search_options;
   FitOptions options;
 };
 
@@ -106,6 +116,18 @@ std::int64_t weights_bytes(const Program& program) {
   return bytes;
 }
 
+nlohmann::ordered_json search_json(const PlanSearchResult& search) {
+  auto finalists = nlohmann::ordered_json::array();
+  for (const FoundPlan& found : search.finalists) {
+    finalists.push_back({{"validation_top1", found.top1},
+                         {"weights_kept", found.share},
+                         {"made_by", found.made_by},
+                         {"flash_bytes", found.deployment.flash_bytes()},
+                         {"ram_bytes", found.deployment.ram_bytes()}});
+  }
+  return {{"trials", search.trials}, {"epochs", search.epochs}, {"finalists", finalists}};
+}
+
 /// What was measured on the device and the bounds it was held against.
 void add_deployment(nlohmann::ordered_json& json, const FitCommand& command, const Deployment& deployment) {
   const Target& target = *command.options.target;
@@ -119,8 +141,13 @@ void add_deployment(nlohmann::ordered_json& json, const FitCommand& command, con
   json["instructions"] = deployment.instructions;
   json["device"] = {
       {"machine", target.emulated_board}, {"samples", deployment.samples}, {"mismatches", deployment.mismatches}};
-  json["bounds"] = {{"flash_bytes", command.options.bounds.flash_bytes},
-                    {"ram_bytes", command.options.bounds.ram_bytes}};
+  json["latency_ms"] = latency_ms(target, deployment.instructions);
+  const Bounds& bounds = command.options.bounds;
+  json["bounds"] = {{"flash_bytes", bounds.flash_bytes}, {"ram_bytes", bounds.ram_bytes}};
+  if (bounds.instructions > 0) json["bounds"]["instructions"] = bounds.instructions;
+  if (bounds.latency_ms > 0) json["bounds"]["latency_ms"] = bounds.latency_ms;
+  if (command.search_options.plan.weights_bytes > 0)
+    json["bounds"]["weights_bytes"] = command.search_options.plan.weights_bytes;
 }
 
 nlohmann::ordered_json result_json(const FitCommand& command, const FitResult& result, double seconds) {
@@ -135,6 +162,7 @@ nlohmann::ordered_json result_json(const FitCommand& command, const FitResult& r
   json["weights_bytes"] = weights_bytes(result.program);
   if (result.deployment.has_value()) add_deployment(json, command, *result.deployment);
   json["plan"] = plan_json(result.program.plan);
+  if (result.search.has_value()) json["search"] = search_json(*result.search);
   json["epochs"] = command.epochs;
   json["seed"] = command.common.seed;
   json["wall_s"] = seconds;
@@ -151,7 +179,8 @@ std::string summary(const FitCommand& command, const FitResult& result) {
                         result.samples);
   const std::string model = fs::path(command.model).filename().string();
   const std::string files =
-      "plan.toml             bits of every layer\nprogram.bin           the integer network, for 'trimtab eval' and "
+      "plan.toml             filters and bits of every layer\nprogram.bin           the integer network, for 'trimtab "
+      "eval' and "
       "'trimtab inspect'\n";
   if (!result.deployment.has_value()) {
     return fmt::format("{} as integers on this machine\n\n{}weights       {}\n\n{}", model, text,
@@ -183,6 +212,43 @@ void forget_labels(Dataset& data, std::int64_t outputs) {
   for (std::int64_t i = 0; i < outputs; ++i) data.classes.push_back(std::to_string(i));
 }
 
+/// The bits that an option fixes; nothing where they are to be searched.
+std::optional<int> fixed_bits(const std::string& word, const std::string& option, bool search) {
+  if (word == "auto" || (word.empty() && search)) return std::nullopt;
+  if (word.empty()) return 8;
+  if (word.size() > 2 || word.find_first_not_of("0123456789") != std::string::npos)
+    throw bad_input("{} is '{}'; it must be a number of bits or auto", option, word);
+  return std::stoi(word);
+}
+
+/// With --search filters and bits are searched, with "auto" those bits alone; what an option fixes stays.
+void configure_search(FitCommand& command) {
+  FitOptions& options = command.options;
+  PlanSearchOptions& plan = command.search_options.plan;
+  const std::optional<int> weight_bits = fixed_bits(command.weight_bits, "--weight-bits", command.search);
+  const std::optional<int> activation_bits = fixed_bits(command.activation_bits, "--activation-bits", command.search);
+  options.weight_bits = weight_bits.value_or(8);
+  options.activation_bits = activation_bits.value_or(8);
+  (void)uniform_plan({}, options.weight_bits, options.activation_bits);  // refuses bits that cannot be deployed
+  if (!command.search && weight_bits.has_value() && activation_bits.has_value()) {
+    if (!command.weights.empty()) throw bad_input("--weights bounds a search; give --search with it");
+    return;
+  }
+  if (!command.plan.empty()) throw bad_input("--plan says what the search is to find; leave one of them out");
+  if (command.unlabelled) throw bad_input("a search needs labels; leave --unlabelled out");
+  if (command.epochs < 1) throw bad_input("a search trains the plan that it finds; give --epochs of at least 1");
+  if (!command.weights.empty()) plan.weights_bytes = parse_bytes(command.weights, "--weights");
+  if (weight_bits.has_value()) plan.weight_bits = {*weight_bits};
+  if (activation_bits.has_value()) plan.activation_bits = {*activation_bits};
+  if (!command.search) plan.widths = {1.0};
+  plan.engine = command.engine == "nsga2" ? BitEngine::nsga2 : BitEngine::knapsack;
+  plan.recovery.epochs = std::max<std::int64_t>(options.recovery_epochs, 1);
+  plan.first_round.samples = plan.recovery.samples;
+  plan.last_round.epochs = command.epochs;
+  command.search_options.study = command.out;
+  options.search = command.search_options;
+}
+
 void run_fit(FitCommand& command) {
   const auto start = std::chrono::steady_clock::now();
   FitOptions& options = command.options;
@@ -195,6 +261,9 @@ void run_fit(FitCommand& command) {
   } else if (!command.flash.empty() || !command.ram.empty()) {
     throw bad_input("--flash and --ram bound a microcontroller; with --target host there is none");
   }
+  configure_search(command);
+  options.importance = parse_importance(command.importance);
+  if (!command.teacher.empty()) options.teacher = std::make_shared<const Graph>(read_onnx(command.teacher));
   if (!command.plan.empty()) options.plan_file = command.plan;
   options.calibration.activations = parse_range_method(command.calibration);
   options.calibration.threads = command.common.threads;
@@ -230,6 +299,7 @@ void run_fit(FitCommand& command) {
   const nlohmann::ordered_json json = result_json(command, result, seconds);
   save_program(result.program, staging.path() / "program.bin");
   write_file(staging.path() / "plan.toml", to_toml(result.program.plan));
+  write_onnx(result.pruned, staging.path() / "float.onnx");
   write_file(staging.path() / "summary.txt", summary(command, result));
   write_file(staging.path() / "result.json", json.dump(2) + "\n");
   staging.commit();
@@ -266,10 +336,50 @@ void add_fit(CLI::App& app) {
       ->capture_default_str();
   fit->add_option("--flash", command->flash, "bound on flash, such as 64KB (default: what the target has)");
   fit->add_option("--ram", command->ram, "bound on RAM with the stack, such as 48KB (default: what the target has)");
-  fit->add_option("--weight-bits", command->options.weight_bits, "bits of every weight, 2 to 8")->capture_default_str();
-  fit->add_option("--activation-bits", command->options.activation_bits, "bits of every activation: 2, 4 or 8")
+  fit->add_option("--max-instructions", command->options.bounds.instructions,
+                  "bound on the instructions that an inference executes; 0: none")
+      ->check(CLI::NonNegativeNumber);
+  fit->add_option("--max-latency", command->options.bounds.latency_ms,
+                  "bound in milliseconds on those instructions at the target's clock, one per cycle; 0: none")
+      ->check(CLI::NonNegativeNumber);
+  fit->add_option("--weight-bits", command->weight_bits,
+                  "bits of every weight, 2 to 8 (default: 8); auto: searched, per layer (default with --search)");
+  fit->add_option(
+      "--activation-bits", command->activation_bits,
+      "bits of every activation: 2, 4, 8 or 16 (default: 8); auto: searched, per layer (default with --search)");
+  PlanSearchOptions& search = command->search_options.plan;
+  fit->add_flag("--search", command->search, "find filters, weight bits and activation bits within the bounds");
+  fit->add_option("--weights", command->weights, "search: bound on the packed weights alone, such as 26KB");
+  fit->add_option("--widths", search.widths, "search: shares of the weights that networks of fewer filters keep")
+      ->check(CLI::Range(0.01, 1.0))
+      ->delimiter(',');
+  fit->add_option("--trial-samples", search.recovery.samples,
+                  "search: samples that recovery and short trainings use; 0: all")
+      ->check(CLI::NonNegativeNumber);
+  fit->add_option("--trial-epochs", search.first_round.epochs,
+                  "search: epochs of the first round of short trainings; 0: only quantize")
+      ->check(CLI::Range(0, 10000))
       ->capture_default_str();
-  fit->add_option("--plan", command->plan, "TOML file with the bits of single layers");
+  fit->add_option("--recovery-epochs", command->options.recovery_epochs,
+                  "epochs of float training after filters were removed, by the plan or in a search (there at least 1)")
+      ->check(CLI::Range(0, 10000))
+      ->capture_default_str();
+  fit->add_option("--finalists", search.finalists, "search: plans that are trained for all --epochs")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  fit->add_option("--validation-samples", command->search_options.validation_samples,
+                  "search: samples held back from training to compare plans")
+      ->check(CLI::Range(1, 10000000))
+      ->capture_default_str();
+  fit->add_option("--engine", command->engine, "search: how bits are distributed over the layers")
+      ->check(CLI::IsMember({"knapsack", "nsga2"}))
+      ->capture_default_str();
+  fit->add_option("--importance", command->importance, "what rates the filters that go")
+      ->check(CLI::IsMember({"taylor", "batch-norm", "l1"}))
+      ->capture_default_str();
+  fit->add_option("--teacher", command->teacher,
+                  "ONNX network with the same inputs and classes that training distils from (default: the model)");
+  fit->add_option("--plan", command->plan, "TOML file with the filters and bits of single layers");
   fit->add_option("--epochs", command->epochs, "epochs of training under the plan; 0: quantize without training")
       ->check(CLI::Range(0, 100000))
       ->capture_default_str();

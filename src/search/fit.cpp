@@ -9,7 +9,10 @@
 #include "emit/source.h"
 #include "learn/evaluate.h"
 #include "learn/inference.h"
+#include "learn/recover.h"
+#include "learn/shrink.h"
 #include "plan/layers.h"
+#include "plan/prune.h"
 #include "program/evaluate.h"
 #include "program/execute.h"
 #include "program/lower.h"
@@ -55,20 +58,15 @@ class Fitting {
   }
 
   FitResult run() {
-    const Plan plan = make_plan(options_.weight_bits, options_.activation_bits);
-    tell(fmt::format("quantizing to {} bits of weights and {} of activations", options_.weight_bits,
-                     options_.activation_bits));
     FitResult result;
-    result.network = quantize_post_training(prepared_, plan, samples_, options_.calibration);
-    if (options_.target.has_value()) check_bounds(result.network);
-    if (options_.train) {
-      tell(fmt::format("training under the plan for {} epochs", options_.training.training.epochs));
-      result.network =
-          train_quantized(prepared_, plan, samples_, preprocess_features(test_, preprocessing_), options_.training);
+    if (options_.search.has_value()) {
+      search(result);
+    } else {
+      follow_plan(result);
     }
     result.program = lower_network(result.network);
-    evaluate_all(result);
     if (options_.target.has_value()) verify(result);
+    evaluate_all(result);
     return result;
   }
 
@@ -78,15 +76,120 @@ class Fitting {
   }
 
   [[nodiscard]] Plan make_plan(int weight_bits, int activation_bits) const {
-    Plan plan = uniform_plan(prepared_, weight_bits, activation_bits);
+    const Plan plan = uniform_plan(prepared_, weight_bits, activation_bits);
     if (!options_.plan_file.has_value()) return plan;
-    plan = parse_plan(read_text(*options_.plan_file), prepared_, plan, options_.plan_file->string());
-    for (const LayerPlan& layer : plan.layers) {
-      if (layer.filters > 0)
-        throw bad_input("{}, layer '{}': filters cannot be removed yet; leave 'filters' out",
-                        options_.plan_file->string(), layer.layer);
+    return parse_plan(read_text(*options_.plan_file), prepared_, plan, options_.plan_file->string());
+  }
+
+  /// Quantizes, after pruning and with training, as the plan says.
+  void follow_plan(FitResult& result) const {
+    const Plan plan = make_plan(options_.weight_bits, options_.activation_bits);
+    const ChannelGroups groups = find_channel_groups(prepared_);
+    const std::vector<std::int64_t> kept = kept_of_plan(
+        prepared_, groups, plan, options_.plan_file.has_value() ? options_.plan_file->string() : "the plan");
+    const std::vector<double> any(groups.units.size(), 1.0);
+    const Graph structure = prune(prepared_, groups, most_important(groups, any, kept));
+    // without training, the image that is verified is also the first
+    if (options_.target.has_value() && (options_.train || options_.recovery_epochs > 0)) check_bounds(structure, plan);
+    result.pruned = prune_and_recover(kept);
+    tell(fmt::format("quantizing to {} bits of weights and {} of activations", options_.weight_bits,
+                     options_.activation_bits));
+    if (!options_.train) {
+      result.network = quantize_post_training(result.pruned, plan, samples_, options_.calibration);
+      return;
     }
-    return plan;
+    tell(fmt::format("training under the plan for {} epochs", options_.training.training.epochs));
+    QatOptions training = options_.training;
+    training.teacher = teacher();
+    result.network =
+        train_quantized(result.pruned, plan, samples_, preprocess_features(test_, preprocessing_), training);
+  }
+
+  [[nodiscard]] std::shared_ptr<const Graph> teacher() const {
+    return std::make_shared<const Graph>(
+        options_.teacher ? prepare_for_deployment(*options_.teacher, pixels_ ? preprocessing_ : Preprocessing{})
+                         : prepared_);
+  }
+
+  /// The prepared graph with so many units of every group, trained again in float.
+  [[nodiscard]] Graph prune_and_recover(const std::vector<std::int64_t>& kept) const {
+    const ChannelGroups groups = find_channel_groups(prepared_);
+    bool all = true;
+    for (std::size_t g = 0; g < kept.size(); ++g)
+      all = all && kept[g] == static_cast<std::int64_t>(groups.groups[g].units.size());
+    if (all) return prepared_;
+    tell(fmt::format("removing filters, with {} epochs of recovery", options_.recovery_epochs));
+    ShrinkOptions shrinking;
+    shrinking.importance.measure = options_.importance;
+    shrinking.importance.threads = options_.threads;
+    shrinking.recovery = recovery_options();
+    shrinking.recovery.epochs = options_.recovery_epochs;
+    shrinking.recovery.seed = options_.training.training.seed;
+    shrinking.recovery.threads = options_.threads;
+    if (!options_.training.directory.empty() && options_.recovery_epochs > 0) {
+      make_directory(options_.training.directory);
+      shrinking.recovery.checkpoint = options_.training.directory / "recovery.checkpoint";
+      shrinking.recovery.log = options_.training.directory / "recovery.csv";
+    }
+    return shrink(prepared_, kept, samples_, {}, shrinking);
+  }
+
+  /// Finds the plan and takes over the network that its last trial left.
+  void search(FitResult& result) const {
+    if (!options_.target.has_value())
+      throw bad_input("a search needs a target whose flash and RAM it fits; leave '--target host' out");
+    const FitSearchOptions& how = *options_.search;
+    FitTrialData data;
+    data.prepared = std::make_shared<const Graph>(prepared_);
+    data.teacher = teacher();
+    const std::int64_t validation = std::min(how.validation_samples, samples_.size() / 5);
+    if (validation < 1) throw bad_input("{} samples to train with are too few for a search", samples_.size());
+    // every n-th sample is held back
+    const std::int64_t every = samples_.size() / validation;
+    std::vector<std::int64_t> train;
+    std::vector<std::int64_t> held;
+    for (std::int64_t i = 0; i < samples_.size(); ++i) {
+      const bool hold = i % every == every - 1 && static_cast<std::int64_t>(held.size()) < validation;
+      (hold ? held : train).push_back(i);
+    }
+    data.train = samples_.pick(train);
+    data.validation = samples_.pick(held);
+    data.importance = options_.importance;
+    data.training = options_.training;
+    data.training.directory.clear();
+    data.threads = options_.threads;
+    PlanSearchOptions plan = how.plan;
+    plan.bounds = options_.bounds;
+    plan.seed = options_.training.training.seed;
+    plan.report = options_.report;
+
+    Study study(how.study, study_settings(data, plan));
+    InProcessRunner runner(
+        [&](const TrialSpec& spec, const std::filesystem::path& folder) { return run_fit_trial(data, spec, folder); });
+    result.search = search_plan(data, pricer(), plan, study, runner);
+    const FoundPlan& best = result.search->finalists.front();
+    result.network = quantized_after(data, best.last, study.folder_of(best.last));
+    result.pruned = network_after(data, best.last, study.folder_of(best.last));
+  }
+
+  /// All that the trials of a search have in common.
+  [[nodiscard]] nlohmann::json study_settings(const FitTrialData& data, const PlanSearchOptions& plan) const {
+    TrainOptions training = options_.training.training;
+    training.teacher = data.teacher;
+    nlohmann::json settings = training_settings(prepared_, data.train, {}, training);
+    settings.erase("epochs");
+    settings["command"] = "fit";
+    settings["validation_samples"] = data.validation.size();
+    settings["importance"] = static_cast<int>(data.importance);
+    settings["calibration"] = {static_cast<int>(options_.calibration.activations), options_.calibration.samples};
+    settings["target"] = options_.target->name;
+    settings["bounds"] = {plan.bounds.flash_bytes, plan.bounds.ram_bytes, plan.bounds.instructions,
+                          plan.bounds.latency_ms, plan.weights_bytes};
+    return settings;
+  }
+
+  [[nodiscard]] Pricer pricer() const {
+    return {*options_.target, options_.optimize, samples_, test_, preprocessing_, graph_.name};
   }
 
   [[nodiscard]] Program lower_network(const QuantizedNetwork& network) const {
@@ -99,40 +202,18 @@ class Fitting {
 
   /// Links and runs one sample, since sizes and stack do not depend on the weights' values; names the nearest fit where
   /// a bound is missed.
-  void check_bounds(const QuantizedNetwork& network) const {
+  void check_bounds(const Graph& structure, const Plan& plan) const {
     tell("linking the image and measuring flash and RAM");
-    const Deployment first = measure(network);
-    const std::string missed = misses(first);
-    if (missed.empty()) return;
-    throw bound_not_met("{}; {}", missed, nearest_fit());
-  }
-
-  [[nodiscard]] Deployment measure(const QuantizedNetwork& network) const {
-    const TemporaryDirectory work;
-    const Program program = lower_network(network);
-    const std::vector<std::uint8_t> inputs = convert_samples(program, test_.slice(0, 1));
-    const ProgramRunner runner(program);
-    std::vector<std::int32_t> expected(static_cast<std::size_t>(runner.output_elements()));
-    runner.run(inputs, 1, expected);
-    return deploy(program, with_memory_of_board(*options_.target), options_.optimize, name(), inputs, expected,
-                  work.path());
-  }
-
-  [[nodiscard]] std::string misses(const Deployment& deployment) const {
-    std::string text;
-    const auto check = [&](const std::string& what, std::int64_t bytes, std::int64_t bound) {
-      if (bytes <= bound) return;
-      text += fmt::format("{}{} takes {} bytes, {} more than its bound of {}", text.empty() ? "" : " and ", what, bytes,
-                          bytes - bound, format_bytes(bound));
-    };
-    check("flash", deployment.flash_bytes(), options_.bounds.flash_bytes);
-    check("RAM", deployment.ram_bytes(), options_.bounds.ram_bytes);
-    return text;
+    const Pricer price = pricer();
+    const std::string missed = price.misses(price.measure(price.sketch(structure, plan)), options_.bounds);
+    if (!missed.empty()) throw bound_not_met("{}; {}", missed, nearest_fit());
   }
 
   /// The uniform setting with the most bits that fits, found by linking; activations are narrowed only after the
   /// weights, and not at all where even the narrowest weights miss a bound.
   [[nodiscard]] std::string nearest_fit() const {
+    const Pricer price = pricer();
+    const auto misses = [&](const Deployment& deployment) { return price.misses(deployment, options_.bounds); };
     std::optional<Deployment> smallest;
     for (const int activation_bits : {8, 4, 2}) {
       if (activation_bits > options_.activation_bits) continue;
@@ -158,18 +239,13 @@ class Fitting {
     return text + ", so the network needs fewer filters";
   }
 
-  /// What the network takes with the same bits everywhere, or nothing where it cannot be deployed with them. Sizes do
-  /// not depend on how well the ranges are chosen.
+  /// What the network takes with the same bits everywhere, or nothing where even the emulated board has too little.
   [[nodiscard]] std::optional<Deployment> measure_uniform(int weight_bits, int activation_bits) const {
-    CalibrationOptions quick = options_.calibration;
-    quick.activations = RangeMethod::min_max;
-    quick.weights = RangeMethod::min_max;
-    quick.bias_correction = false;
-    quick.samples = 16;
+    const Pricer price = pricer();
     try {
-      return measure(
-          quantize_post_training(prepared_, uniform_plan(prepared_, weight_bits, activation_bits), samples_, quick));
-    } catch (const Error&) {
+      return price.measure(price.sketch(prepared_, uniform_plan(prepared_, weight_bits, activation_bits)));
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::bound_not_met) throw;
       return std::nullopt;
     }
   }
@@ -220,13 +296,19 @@ class Fitting {
     const ProgramRunner runner(result.program);
     std::vector<std::int32_t> expected(static_cast<std::size_t>(runner.output_elements() * samples.size()));
     runner.run(inputs, samples.size(), expected, 1);
-    result.deployment = deploy(result.program, *options_.target, options_.optimize, name(), inputs, expected, folder_);
+    try {
+      result.deployment =
+          deploy(result.program, *options_.target, options_.optimize, name(), inputs, expected, folder_);
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::bound_not_met) throw;
+      throw bound_not_met("{}; {}", error.what(), nearest_fit());
+    }
     if (result.deployment->mismatches > 0) {
       throw failure("the emulated device and the host differ in {} numbers over {} samples",
                     result.deployment->mismatches, samples.size());
     }
-    const std::string missed = misses(*result.deployment);
-    if (!missed.empty()) throw bound_not_met("{} (with the stack of {} samples)", missed, samples.size());
+    const std::string missed = pricer().misses(*result.deployment, options_.bounds);
+    if (!missed.empty()) throw bound_not_met("{}; {}", missed, nearest_fit());
   }
 
   const Graph& graph_;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -13,14 +14,17 @@
 #include "learn/quantize.h"
 #include "plan/plan.h"
 #include "program/program.h"
+#include "search/plan_search.h"
+#include "search/pricer.h"
 #include "target/target.h"
 
 namespace trimtab {
 
-/// What a deployed image may take; by default all that the target has.
-struct Bounds {
-  std::int64_t flash_bytes = 0;
-  std::int64_t ram_bytes = 0;
+/// How the plan is searched, beside the rounds.
+struct FitSearchOptions {
+  PlanSearchOptions plan;                  ///< its bounds, seed and report are those of the fit
+  std::int64_t validation_samples = 2000;  ///< of the training data, which trials are compared on and never trained on
+  std::filesystem::path study;             ///< folder of the study
 };
 
 struct FitOptions {
@@ -28,7 +32,11 @@ struct FitOptions {
   Bounds bounds;
   int weight_bits = 8;
   int activation_bits = 8;
-  std::optional<std::filesystem::path> plan_file;  ///< overrides the bits of the layers it names
+  std::optional<std::filesystem::path> plan_file;            ///< overrides the bits and filters of the layers it names
+  ImportanceMeasure importance = ImportanceMeasure::taylor;  ///< which filters go where a plan removes some
+  std::int64_t recovery_epochs = 0;                          ///< of float training after that
+  std::shared_ptr<const Graph> teacher;  ///< another network with the same inputs and classes; null: the network itself
+  std::optional<FitSearchOptions> search;  ///< finds the plan; bits and plan_file are then not used
   CalibrationOptions calibration;
   bool train = false;  ///< quantization-aware training, as `training` says; otherwise post-training quantization only
   QatOptions training;
@@ -48,13 +56,16 @@ struct FitResult {
   double top1_float = 0;  ///< percent, of the network before
   double agreement = 0;   ///< percent of the test samples whose largest output is the float network's
   std::int64_t samples = 0;
+  Graph pruned;  ///< the float network (takes raw samples) whose filters are those of the plan
+  std::optional<PlanSearchResult> search;
 };
 
-/// Turns a trained network into a program that runs on the target within the bounds: quantizes it, trains it further
-/// under the plan where options.train says so, lowers, links, runs the image in the emulator, and compares every
-/// number with the host's. `folder` receives the device sources and the image. Throws Error: (bad input) where a layer
-/// cannot be deployed or data do not fit; (bound not met), with the missing bytes and the nearest uniform setting that
-/// fits, before any training; (failure) where a single bit differs.
+/// Turns a trained network into a program that runs on the target within the bounds: searches the plan where
+/// options.search says so, removes the filters that the plan leaves out, lets the rest recover, quantizes it, trains it
+/// further under the plan where options.train says so, lowers, links, runs the image in the emulator, and compares
+/// every number with the host's. `folder` receives the device sources and the image. Throws Error: (bad input) where a
+/// layer cannot be deployed or data do not fit; (bound not met), with the missing bytes and the nearest uniform setting
+/// that fits, before any training; (failure) where a single bit differs.
 [[nodiscard]] FitResult fit(const Graph& graph, const Dataset& train_data, const Dataset& test_data,
                             const Preprocessing& preprocessing, const FitOptions& options,
                             const std::filesystem::path& folder);

@@ -1,0 +1,422 @@
+#include "search/plan_search.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "learn/shrink.h"
+#include "plan/layers.h"
+#include "plan/prune.h"
+#include "search/evolve.h"
+#include "search/knapsack.h"
+
+namespace trimtab {
+namespace {
+
+/// A network of one width, before its bits are chosen.
+struct Width {
+  double share = 1;
+  std::vector<std::int64_t> kept;  ///< by group; empty: all
+  Graph structure;                 ///< of these widths, its weights of no use
+  TrialSpec trial;                 ///< that prunes it and lets it recover
+};
+
+/// The smallest that was seen, for the message where nothing fits.
+struct Smallest {
+  std::int64_t flash = std::numeric_limits<std::int64_t>::max();
+  std::int64_t ram = std::numeric_limits<std::int64_t>::max();
+  std::int64_t instructions = std::numeric_limits<std::int64_t>::max();
+  void see(const Deployment& deployment) {
+    flash = std::min(flash, deployment.flash_bytes());
+    ram = std::min(ram, deployment.ram_bytes());
+    instructions = std::min(instructions, deployment.instructions);
+  }
+};
+
+struct Weights {
+  std::string layer;
+  std::int64_t count = 0;
+  std::int64_t filters = 0;
+};
+
+/// Layers with weights, in order.
+std::vector<Weights> weights_of(const Graph& graph) {
+  std::vector<Weights> result;
+  for (const Layer& layer : fuse_layers(graph)) {
+    const Operator& op = graph.nodes[static_cast<std::size_t>(layer.node)].op;
+    const auto* conv = std::get_if<Conv>(&op);
+    const auto* linear = std::get_if<Linear>(&op);
+    if (conv == nullptr && linear == nullptr) continue;
+    const Shape& shape = conv != nullptr ? conv->weight.shape : linear->weight.shape;
+    result.push_back({layer.name, element_count(shape), shape[0]});
+  }
+  return result;
+}
+
+LayerPlan& entry_of(Plan& plan, const std::string& layer) {
+  return *std::find_if(plan.layers.begin(), plan.layers.end(),
+                       [&](const LayerPlan& entry) { return entry.layer == layer; });
+}
+
+class PlanSearch {
+ public:
+  PlanSearch(const FitTrialData& data, const Pricer& pricer, const PlanSearchOptions& options, Study& study,
+             TrialRunner& runner)
+      : data_(data), pricer_(pricer), options_(options), study_(study), runner_(runner) {
+    std::sort(options_.weight_bits.begin(), options_.weight_bits.end());
+    std::sort(options_.activation_bits.begin(), options_.activation_bits.end());
+    std::sort(options_.widths.begin(), options_.widths.end(), std::greater<>());
+    groups_ = find_channel_groups(*data.prepared);
+  }
+
+  PlanSearchResult run() {
+    const std::vector<Width> widths = feasible_widths();
+    tell(fmt::format("{} of {} widths can meet the bounds", widths.size(), options_.widths.size()));
+    std::vector<TrialSpec> specs;
+    for (const Width& width : widths) specs.push_back(width.trial);
+    const std::vector<Trial> pruned = run_round(specs, "pruning and recovery");
+    for (std::size_t w = 0; w < widths.size(); ++w) {
+      if (pruned[w].state == TrialState::done) add_candidates(widths[w]);
+    }
+    if (candidates_.empty()) throw nothing_fits();
+    halve();
+    last_round();
+    result_.finalists = std::move(candidates_);
+    return std::move(result_);
+  }
+
+ private:
+  void tell(const std::string& line) const {
+    if (options_.report) options_.report(line);
+  }
+
+  [[nodiscard]] Error nothing_fits() const {
+    return bound_not_met(
+        "no plan meets the bounds: with the fewest filters and bits that were tried, flash of {} ({} bytes), RAM of {} "
+        "({} bytes) and {} instructions are the smallest reachable; raise the bounds to those or start from a smaller "
+        "network",
+        format_bytes(smallest_.flash), smallest_.flash, format_bytes(smallest_.ram), smallest_.ram,
+        format_count(smallest_.instructions));
+  }
+
+  std::vector<Trial> run_round(const std::vector<TrialSpec>& specs, const std::string& stage) {
+    RunTrialsOptions options;
+    options.stage = stage;
+    std::vector<Trial> trials = run_trials(study_, specs, runner_, options);
+    std::string reason;
+    bool any = false;
+    for (const Trial& trial : trials) {
+      ++result_.trials;
+      if (trial.state != TrialState::done) {
+        reason = trial.reason;
+        continue;
+      }
+      any = true;
+      result_.epochs += trial.metrics.at("epochs").get<double>() * trial.metrics.at("samples").get<double>() /
+                        static_cast<double>(data_.train.size());
+    }
+    if (!any) throw failure("all trials of the stage '{}' failed; the last one because: {}", stage, reason);
+    return trials;
+  }
+
+  // Widths
+
+  /// The plan of one weight and activation width everywhere, with the filters that a structure has.
+  [[nodiscard]] Plan plan_for(const Graph& structure, int weight_bits, int activation_bits) const {
+    Plan plan = uniform_plan(structure, weight_bits, activation_bits);
+    std::map<std::string, std::int64_t> before;
+    for (const Layer& layer : fuse_layers(*data_.prepared))
+      before[layer.name] = data_.prepared->shape_of(layer.output)[0];
+    for (const Layer& layer : fuse_layers(structure)) {
+      const std::int64_t filters = structure.shape_of(layer.output)[0];
+      if (filters < before.at(layer.name)) entry_of(plan, layer.name).filters = filters;
+    }
+    return plan;
+  }
+
+  [[nodiscard]] bool weights_fit(const Graph& structure, const Plan& plan) const {
+    if (options_.weights_bytes <= 0) return true;
+    std::int64_t bytes = 0;
+    Plan copy = plan;
+    for (const Weights& layer : weights_of(structure))
+      bytes += (layer.count * entry_of(copy, layer.layer).weight_bits + 7) / 8;
+    return bytes <= options_.weights_bytes;
+  }
+
+  [[nodiscard]] bool fits(const Graph& structure, const Plan& plan, const Deployment& deployment) const {
+    return pricer_.misses(deployment, options_.bounds).empty() && weights_fit(structure, plan);
+  }
+
+  bool fits_with(const Graph& structure, int weight_bits, int activation_bits) {
+    const Plan plan = plan_for(structure, weight_bits, activation_bits);
+    const Deployment deployment = pricer_.measure(pricer_.sketch(structure, plan));
+    smallest_.see(deployment);
+    return fits(structure, plan, deployment);
+  }
+
+  std::vector<Width> feasible_widths() {
+    tell("measuring what every width takes at least");
+    ImportanceOptions importance;
+    importance.measure = data_.importance;
+    importance.threads = data_.threads;
+    const std::vector<double> worth = unit_importance(*data_.prepared, groups_, data_.train, importance);
+    std::vector<Width> result;
+    for (const double share : options_.widths) {
+      std::vector<std::vector<std::int64_t>> ways{{}};
+      if (share < 1) {
+        ways = {allocate_widths(*data_.prepared, groups_, worth, share, options_.filter_multiple),
+                uniform_widths(groups_, std::sqrt(share), options_.filter_multiple)};
+      }
+      for (const std::vector<std::int64_t>& kept : ways) {
+        Width width{share, kept, *data_.prepared, shrink_trial(kept, options_.recovery, options_.seed)};
+        if (!kept.empty()) width.structure = prune(*data_.prepared, groups_, most_important(groups_, worth, kept));
+        const bool narrow = fits_with(width.structure, options_.weight_bits.front(), options_.activation_bits.front());
+        const bool wide = fits_with(width.structure, options_.weight_bits.back(), options_.activation_bits.back());
+        if (!narrow && !wide) continue;
+        result.push_back(std::move(width));
+        if (wide) return result;  // narrower networks have nothing to gain
+        break;
+      }
+    }
+    if (result.empty()) throw nothing_fits();
+    return result;
+  }
+
+  // Bits
+
+  /// Sensitivities of a recovered network, measured once per study.
+  std::vector<LayerSensitivity> sensitivities(const Graph& network, const Width& width, SensitivityMeasure measure) {
+    const std::string name = fmt::format("sensitivities {} {}", measure == SensitivityMeasure::kl ? "kl" : "fisher",
+                                         width.trial.folder_name());
+    nlohmann::json stored = study_.note(name);
+    if (stored.is_null()) {
+      SensitivityOptions options;
+      options.measure = measure;
+      options.weight_bits = options_.weight_bits;
+      options.activation_bits = options_.activation_bits;
+      options.samples = options_.sensitivity_samples;
+      options.threads = data_.threads;
+      stored = nlohmann::json::array();
+      for (const LayerSensitivity& layer : measure_sensitivities(network, data_.train, options))
+        stored.push_back({layer.layer, layer.weight_count, layer.weights, layer.activations});
+      study_.put_note(name, stored);
+    }
+    std::vector<LayerSensitivity> result;
+    for (const nlohmann::json& layer : stored) {
+      LayerSensitivity& own = result.emplace_back();
+      layer.at(0).get_to(own.layer);
+      layer.at(1).get_to(own.weight_count);
+      layer.at(2).get_to(own.weights);
+      layer.at(3).get_to(own.activations);
+    }
+    return result;
+  }
+
+  /// Layers whose outputs share a grid have the same bits: their names, by set.
+  [[nodiscard]] static std::vector<std::vector<std::string>> activation_sets(const Graph& graph) {
+    const std::vector<ValueId> set = shared_grids(graph);
+    const auto set_of = [&](ValueId value) { return set[static_cast<std::size_t>(value)]; };
+    std::map<ValueId, std::vector<std::string>> sets;
+    for (const Layer& layer : fuse_layers(graph)) {
+      if (set_of(layer.output) != set_of(graph.input) && set_of(layer.output) != set_of(graph.output))
+        sets[set_of(layer.output)].push_back(layer.name);
+    }
+    std::vector<std::vector<std::string>> result;
+    for (auto& [value, names] : sets) result.push_back(std::move(names));
+    return result;
+  }
+
+  /// Gives activations the most bits with which the arena fits: as long as it does not, those are narrowed that free
+  /// the most memory for what they lose. Nothing where even the narrowest do not fit.
+  std::optional<Plan> choose_activations(const Graph& network, Plan plan,
+                                         const std::vector<LayerSensitivity>& sensitivities) {
+    std::map<std::string, std::map<int, double>> loss;
+    for (const LayerSensitivity& layer : sensitivities) loss[layer.layer] = layer.activations;
+    const auto loss_of = [&](const std::vector<std::string>& layers, int bits) {
+      double sum = 0;
+      for (const std::string& layer : layers) {
+        const auto found = loss[layer].find(bits);
+        if (found != loss[layer].end()) sum += found->second;
+      }
+      return sum;
+    };
+    const std::vector<std::vector<std::string>> sets = activation_sets(network);
+    const Deployment deployment = pricer_.measure(pricer_.sketch(network, plan));
+    std::int64_t arena = deployment.arena_bytes;
+    if (options_.bounds.ram_bytes <= 0) return plan;
+    const std::int64_t limit = options_.bounds.ram_bytes - (deployment.ram_bytes() - arena);
+    const auto narrowed = [&](const std::vector<std::string>& layers) -> std::optional<Plan> {
+      const int bits = entry_of(plan, layers[0]).activation_bits;
+      const auto next = std::lower_bound(options_.activation_bits.begin(), options_.activation_bits.end(), bits);
+      if (next == options_.activation_bits.begin()) return std::nullopt;
+      Plan copy = plan;
+      for (const std::string& layer : layers) entry_of(copy, layer).activation_bits = *(next - 1);
+      return copy;
+    };
+    while (arena > limit) {
+      std::optional<Plan> best;
+      double best_score = -1;
+      std::int64_t best_arena = arena;
+      for (const std::vector<std::string>& layers : sets) {
+        const std::optional<Plan> candidate = narrowed(layers);
+        if (!candidate) continue;
+        Plan copy = *candidate;
+        const std::int64_t bytes = pricer_.arena_bytes(pricer_.sketch(network, *candidate));
+        const double more = std::max(1e-9, loss_of(layers, entry_of(copy, layers[0]).activation_bits) -
+                                               loss_of(layers, entry_of(plan, layers[0]).activation_bits));
+        // what frees nothing alone may do so with others: the cheapest of them, where no other helps
+        const double score = bytes < arena ? static_cast<double>(arena - bytes) / more : 1e-12 / more;
+        if (score > best_score) {
+          best_score = score;
+          best = candidate;
+          best_arena = bytes;
+        }
+      }
+      if (!best) return std::nullopt;
+      plan = *best;
+      arena = best_arena;
+    }
+    return plan;
+  }
+
+  /// The bits of weights with the least loss within flash, found with a budget that is corrected by what the linked
+  /// image takes. Nothing where none is found.
+  std::optional<FoundPlan> choose_weights(const Graph& network, const Plan& start,
+                                          const std::vector<LayerSensitivity>& sensitivities) {
+    const std::vector<Weights> layers = weights_of(network);
+    std::vector<std::vector<Choice>> items;
+    std::int64_t most = 0;
+    for (const Weights& layer : layers) {
+      const auto& own = *std::find_if(sensitivities.begin(), sensitivities.end(),
+                                      [&](const LayerSensitivity& s) { return s.layer == layer.layer; });
+      std::vector<Choice>& choices = items.emplace_back();
+      for (const int bits : options_.weight_bits)
+        choices.push_back({Pricer::packed_bytes(layer.count, layer.filters, bits), own.weights.at(bits)});
+      most += choices.back().cost;
+    }
+    std::int64_t budget = most;
+    if (options_.weights_bytes > 0) budget = std::min(budget, options_.weights_bytes);
+    if (options_.bounds.flash_bytes > 0) budget = std::min(budget, options_.bounds.flash_bytes);
+    for (int attempt = 0; attempt < 8; ++attempt) {
+      const auto chosen = options_.engine == BitEngine::knapsack ? solve_knapsack(items, budget)
+                                                                 : evolve_choices(items, budget, options_.seed);
+      if (!chosen) return std::nullopt;
+      FoundPlan found;
+      found.plan = start;
+      for (std::size_t i = 0; i < layers.size(); ++i)
+        entry_of(found.plan, layers[i].layer).weight_bits = options_.weight_bits[(*chosen)[i]];
+      found.deployment = pricer_.measure(pricer_.sketch(network, found.plan));
+      if (fits(network, found.plan, found.deployment)) return found;
+      const std::int64_t over = found.deployment.flash_bytes() - options_.bounds.flash_bytes;
+      if (options_.bounds.flash_bytes <= 0 || over <= 0) return std::nullopt;  // another bound, which bits do not help
+      budget = std::min(budget, packed(layers, found.plan)) - over;
+    }
+    return std::nullopt;
+  }
+
+  [[nodiscard]] static std::int64_t packed(const std::vector<Weights>& layers, Plan plan) {
+    std::int64_t bytes = 0;
+    for (const Weights& layer : layers)
+      bytes += Pricer::packed_bytes(layer.count, layer.filters, entry_of(plan, layer.layer).weight_bits);
+    return bytes;
+  }
+
+  /// The same bits of all weights, the most that fit.
+  std::optional<FoundPlan> choose_uniform(const Graph& network, const Plan& start) {
+    for (auto bits = options_.weight_bits.rbegin(); bits != options_.weight_bits.rend(); ++bits) {
+      FoundPlan found;
+      found.plan = start;
+      for (LayerPlan& layer : found.plan.layers) layer.weight_bits = *bits;
+      if (!weights_fit(network, found.plan)) continue;
+      found.deployment = pricer_.measure(pricer_.sketch(network, found.plan));
+      if (fits(network, found.plan, found.deployment)) return found;
+    }
+    return std::nullopt;
+  }
+
+  void add_candidates(const Width& width) {
+    const Graph network = network_after(data_, width.trial, study_.folder_of(width.trial));
+    tell(fmt::format("choosing bits with {:.0f} % of the weights", 100 * width.share));
+    const auto add = [&](std::optional<FoundPlan> found, const std::string& made_by) {
+      if (!found) return;
+      const bool known = std::any_of(candidates_.begin(), candidates_.end(), [&](const FoundPlan& other) {
+        return other.plan == found->plan && other.share == width.share;
+      });
+      if (known) return;
+      found->share = width.share;
+      found->last = width.trial;
+      found->made_by = made_by;
+      candidates_.push_back(*std::move(found));
+    };
+    for (const SensitivityMeasure measure : {SensitivityMeasure::kl, SensitivityMeasure::fisher}) {
+      const bool by_kl = measure == SensitivityMeasure::kl;
+      const std::vector<LayerSensitivity> sensitive = sensitivities(network, width, measure);
+      // weights of 8 bits need less working memory: tried where the narrowest leave no room
+      std::optional<Plan> start;
+      for (const int bits : {options_.weight_bits.front(), options_.weight_bits.back()}) {
+        if (!start)
+          start = choose_activations(network, plan_for(network, bits, options_.activation_bits.back()), sensitive);
+      }
+      if (!start) return;
+      const std::string engine = options_.engine == BitEngine::knapsack ? "knapsack" : "NSGA-II";
+      add(choose_weights(network, *start, sensitive), fmt::format("{} of {}", engine, by_kl ? "kl" : "fisher"));
+      if (by_kl) add(choose_uniform(network, *start), "uniform");
+    }
+  }
+
+  // Rounds
+
+  void train_round(std::size_t survivors, const TrialEffort& effort, const std::string& stage) {
+    std::vector<TrialSpec> specs;
+    for (const FoundPlan& candidate : candidates_)
+      specs.push_back(quantize_trial(candidate.last, candidate.plan, effort, options_.seed));
+    const std::vector<Trial> trials = run_round(specs, stage);
+    std::vector<FoundPlan> left;
+    for (std::size_t i = 0; i < trials.size(); ++i) {
+      if (trials[i].state != TrialState::done) continue;
+      left.push_back(std::move(candidates_[i]));
+      left.back().last = specs[i];
+      left.back().top1 = trials[i].metrics.at("top1");
+      tell(fmt::format("{}: {:.2f} % on the validation samples ({:.0f} % of the weights, {})", stage, left.back().top1,
+                       100 * left.back().share, left.back().made_by));
+    }
+    std::stable_sort(left.begin(), left.end(), [](const FoundPlan& a, const FoundPlan& b) { return a.top1 > b.top1; });
+    left.resize(std::min(left.size(), survivors));
+    candidates_ = std::move(left);
+  }
+
+  void halve() {
+    const auto finalists = static_cast<std::size_t>(std::max<std::int64_t>(options_.finalists, 1));
+    TrialEffort effort = options_.first_round;
+    for (int round = 1; candidates_.size() > finalists; ++round) {
+      train_round(std::max(finalists, (candidates_.size() + 1) / 2), effort, fmt::format("short training {}", round));
+      if (round > 1) effort.epochs *= 2;
+    }
+  }
+
+  void last_round() { train_round(candidates_.size(), options_.last_round, "training of the best"); }
+
+  const FitTrialData& data_;
+  const Pricer& pricer_;
+  PlanSearchOptions options_;
+  Study& study_;
+  TrialRunner& runner_;
+  ChannelGroups groups_;
+  Smallest smallest_;
+  std::vector<FoundPlan> candidates_;
+  PlanSearchResult result_;
+};
+
+}  // namespace
+
+PlanSearchResult search_plan(const FitTrialData& data, const Pricer& pricer, const PlanSearchOptions& options,
+                             Study& study, TrialRunner& runner) {
+  return PlanSearch(data, pricer, options, study, runner).run();
+}
+
+}  // namespace trimtab

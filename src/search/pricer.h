@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "data/dataset.h"
+#include "emit/deploy.h"
+#include "graph/graph.h"
+#include "plan/plan.h"
+#include "plan/quantized_network.h"
+#include "program/program.h"
+#include "target/target.h"
+
+namespace trimtab {
+
+/// What a deployed image may take. 0: no bound.
+struct Bounds {
+  std::int64_t flash_bytes = 0;
+  std::int64_t ram_bytes = 0;
+  std::int64_t instructions = 0;  ///< executed per inference, on the emulated core
+  double latency_ms = 0;          ///< see latency_ms()
+};
+
+/// Executed instructions over the target's highest clock: the time of a core that needs one cycle for each and never
+/// waits for its flash; no core is faster that does not issue two at a time.
+[[nodiscard]] double latency_ms(const Target& target, std::int64_t instructions);
+
+/// What a network takes on a target: flash, RAM and instructions of the linked image of a plan, whatever the values of
+/// its weights are.
+class Pricer {
+ public:
+  /// `samples` are raw ones as the prepared graph takes them, `probe` a data set whose first sample is run (as loaded;
+  /// `preprocessing` is the program's own, of features).
+  Pricer(Target target, Optimize optimize, Dataset samples, Dataset probe, Preprocessing preprocessing,
+         std::string name);
+
+  /// A network of the plan whose numbers are of no use, but whose sizes are right: quickly quantized.
+  [[nodiscard]] QuantizedNetwork sketch(const Graph& prepared, const Plan& plan) const;
+  [[nodiscard]] Program lower_network(const QuantizedNetwork& network) const;
+  /// The image of it, linked with the memory of the emulated board, and run on one sample. Throws what deploy() throws.
+  [[nodiscard]] Deployment measure(const QuantizedNetwork& network) const;
+  /// Working memory that the planner gives it.
+  [[nodiscard]] std::int64_t arena_bytes(const QuantizedNetwork& network) const;
+  /// Bytes of a layer's weights as its kernel wants them packed, by their bits; 0 for layers without weights.
+  [[nodiscard]] static std::int64_t packed_bytes(std::int64_t weights, std::int64_t filters, int bits);
+
+  /// One clause per bound that is missed ("flash takes ... bytes, ... more than its bound of ..."), or nothing.
+  [[nodiscard]] std::string misses(const Deployment& deployment, const Bounds& bounds) const;
+
+  [[nodiscard]] const Target& target() const { return target_; }
+
+ private:
+  Target target_;
+  Optimize optimize_;
+  Dataset samples_;
+  Dataset probe_;
+  Preprocessing preprocessing_;
+  std::string name_;
+};
+
+}  // namespace trimtab
