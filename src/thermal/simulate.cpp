@@ -90,6 +90,7 @@ Tuned tune_to_peak(const Soc& soc, const Cluster& cluster, const std::vector<Ope
   };
   Tuned best{high, run(high)};
   if (best.simulation.peak_c <= options.limit_c) return best;
+  const double range = high - low;
   best = {low, run(low)};
   for (int i = 0; i < 18 && best.simulation.peak_c < options.limit_c - 0.01; ++i) {
     const double middle = 0.5 * (low + high);
@@ -99,6 +100,15 @@ Tuned tune_to_peak(const Soc& soc, const Cluster& cluster, const std::vector<Ope
       best = {middle, std::move(tried)};
     } else {
       high = middle;
+    }
+  }
+  // The peak of a policy that switches jumps with its knob, and may fall again: bisection can stop below the best.
+  if (best.simulation.peak_c < options.limit_c - 0.05) {
+    const double from = best.knob;
+    for (int i = 1; i <= 40; ++i) {
+      const double knob = from + i * range / 600;
+      Simulation tried = run(knob);
+      if (tried.peak_c <= options.limit_c && tried.peak_c > best.simulation.peak_c) best = {knob, std::move(tried)};
     }
   }
   return best;

@@ -52,8 +52,8 @@ struct Simulation {
 /// A policy with one knob that raises its peak temperature.
 using KnobbedGovernor = std::function<std::unique_ptr<Governor>(double knob)>;
 
-/// Bisection for the largest knob in [low, high] whose peak does not pass limit_c, to 0.01 K or 18 steps. The knob may
-/// be a trip temperature, a setpoint or a share of time.
+/// Bisection for the largest knob in [low, high] whose peak does not pass limit_c, to 0.01 K or 18 steps, then a search
+/// just above it where the peak jumps. The knob may be a trip temperature, a setpoint or a share of time.
 struct Tuned {
   double knob = 0;
   Simulation simulation;

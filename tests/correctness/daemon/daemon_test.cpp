@@ -152,6 +152,16 @@ void hold_the_limit(double hours, const FakeBoard::Faults& faults, const std::st
   EXPECT_EQ(daemon.wait(), 0) << daemon.log();
   Daemon::wait_for_watchdog();
   expect_restored(board);
+  // For scripts/results-sustain, by --gtest_output=json.
+  const auto record = [](const char* name, double value) {
+    ::testing::Test::RecordProperty(name, fmt::format("{:.2f}", value));
+  };
+  record("hours", hours);
+  record("limit_c", limit_c);
+  record("peak_c", board.worst());
+  record("settled_peak_c", board.settled_peak());
+  record("rate_per_s", board.mean_rate());
+  record("at_lowest_s", board.seconds_at_lowest());
   fmt::print(
       "{}, {:g} simulated hours: peak {:.2f} degrees ({:.2f} later than {:g} s after a disturbance), {:.2f} "
       "inferences/s, {:.0f} s at the lowest point\n",

@@ -28,6 +28,8 @@ TEST(Govern, IsFastWhereNothingFails) {
   const double ideal = make_plan(board.true_soc(), board.true_cluster(), points, {}).rate;
   // Without faults the daemon must not be slower than what its margin costs.
   EXPECT_GE(board.mean_rate(), 0.93 * ideal);
+  RecordProperty("peak_c", fmt::format("{:.2f}", board.worst()));
+  RecordProperty("share_of_ideal_rate", fmt::format("{:.4f}", board.mean_rate() / ideal));
   fmt::print("one calm hour: peak {:.2f} degrees, {:.2f} of {:.2f} inferences/s\n", board.worst(), board.mean_rate(),
              ideal);
 }
