@@ -91,7 +91,8 @@ nlohmann::ordered_json to_json(const Characterization& mac) {
                      {"registers_fj", pair.registers_fj},
                      {"clock_fj", pair.clock_fj},
                      {"clocks_per_mac", pair.clocks},
-                     {"macs", pair.macs}});
+                     {"macs", pair.macs},
+                     {"zero_activations", pair.zeros}});
   }
   return {{"mac", name_of(mac.architecture)},
           {"gates", mac.gates},

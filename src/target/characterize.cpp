@@ -89,6 +89,8 @@ struct Stream {
   OperandStream operands;
   std::vector<MacOperand> group;
   std::int32_t sum = 0;
+  std::int64_t drawn = 0;  ///< operands so far
+  std::int64_t zeros = 0;  ///< of them with an activation of 0
 };
 
 class Bench {
@@ -128,6 +130,13 @@ class Bench {
     energy.glitches_fj = spent.glitches_fj / macs;
     energy.registers_fj = spent.registers_fj / macs;
     energy.clock_fj = spent.clock_fj / macs;
+    std::int64_t drawn = 0;
+    std::int64_t zeros = 0;
+    for (const Stream& stream : streams) {
+      drawn += stream.drawn;
+      zeros += stream.zeros;
+    }
+    energy.zeros = static_cast<double>(zeros) / static_cast<double>(drawn);
     energy.clocks = static_cast<double>(spent.clocks) * GateSimulation::streams / macs;
     return energy;
   }
@@ -155,6 +164,8 @@ class Bench {
       if (start) stream.sum = 0;
       for (MacOperand& operand : stream.group) {
         operand = stream.operands.next();
+        ++stream.drawn;
+        stream.zeros += static_cast<std::int64_t>(operand.activation == 0);
         stream.sum += nested_product(operand.weight, precision.weight_bits, operand.activation);
       }
     }

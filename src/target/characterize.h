@@ -34,6 +34,7 @@ struct MacEnergy {
   double clock_fj = 0;      ///< of it: clock pins and clock gates
   double clocks = 0;        ///< clocks per multiply-accumulate
   std::int64_t macs = 0;    ///< that were simulated and priced
+  double zeros = 0;         ///< share of the activations that were 0
 };
 
 struct Characterization {

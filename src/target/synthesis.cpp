@@ -64,7 +64,8 @@ std::string synthesize(const std::string& top, const SynthesisOptions& options) 
   const fs::path steps = folder.path() / "synthesis.ys";
   write_file(steps, script(top, options, netlist));
   const ProcessResult result =
-      run_process({"yosys", "-s", steps.string()}, "install the package yosys", options.limit, folder.path());
+      run_process({"yosys", "-s", steps.string()},
+                  "install the package yosys, or use the tables in targets/accelerators", options.limit, folder.path());
   if (result.timed_out) {
     throw failure("yosys did not map {} within {}; give it more with --time-limit", top,
                   format_duration(std::chrono::duration<double>(options.limit).count()));
