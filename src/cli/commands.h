@@ -15,6 +15,7 @@ void add_fit(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_data(CLI::App& app);
 void add_taxonomy(CLI::App& app);
+void add_scale(CLI::App& app);
 void add_characterize(CLI::App& app);
 void add_sustain(CLI::App& app);
 void add_assess(CLI::App& app);

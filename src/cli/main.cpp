@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   trimtab::cli::add_inspect(app);
   trimtab::cli::add_data(app);
   trimtab::cli::add_taxonomy(app);
+  trimtab::cli::add_scale(app);
   trimtab::cli::add_characterize(app);
   trimtab::cli::add_sustain(app);
   trimtab::cli::add_assess(app);

@@ -8,6 +8,7 @@
 #include "trimtab/addition_dsp.h"
 #include "trimtab/convolution_4x2_dsp.h"
 #include "trimtab/convolution_generic.h"
+#include "trimtab/convolution_nested.h"
 #include "trimtab/convolution_s16_4x16_avx2.h"
 #include "trimtab/depthwise_1x4_dsp.h"
 #include "trimtab/depthwise_8_plane_m3.h"
@@ -86,6 +87,7 @@ const Entry kernels[] = {
     TRIMTAB_DEPTHWISE_1X4_DSP(s2),
 
     TRIMTAB_KERNEL(convolution_generic),
+    TRIMTAB_KERNEL(convolution_nested),
     TRIMTAB_KERNEL(max_pool_generic),
     TRIMTAB_KERNEL(average_pool_generic),
     TRIMTAB_KERNEL(addition_generic),

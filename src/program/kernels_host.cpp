@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <bit>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -36,7 +37,8 @@ void append_constants(std::vector<std::uint8_t>& bytes, const ConvolutionStep& s
 }
 
 /// As convolution_s16_4x16_avx2.h reads them.
-std::vector<std::uint8_t> pack_blocks(const ConvolutionStep& step) {
+template <typename Weight>
+std::vector<std::uint8_t> pack_blocks(const ConvolutionStep& step, std::span<const Weight> weights) {
   const Convolution& convolution = step.convolution;
   const runtime::ConvolutionRuns runs = runtime::convolution_runs(convolution);
   const std::int32_t outputs = convolution.output.channels / convolution.groups;
@@ -55,7 +57,7 @@ std::vector<std::uint8_t> pack_blocks(const ConvolutionStep& step) {
             for (std::int32_t input = 2 * pair; input < 2 * pair + 2; ++input) {
               const bool real = channel < count && input < runs.length;
               const std::int32_t index = (first + channel) * filter_size + run * runs.length + input;
-              append(packed, real ? std::int16_t{step.weights[static_cast<std::size_t>(index)]} : std::int16_t{0});
+              append(packed, real ? std::int16_t{weights[static_cast<std::size_t>(index)]} : std::int16_t{0});
             }
           }
         }
@@ -67,7 +69,8 @@ std::vector<std::uint8_t> pack_blocks(const ConvolutionStep& step) {
 }
 
 /// As depthwise_s16_1x16_avx2.h reads them.
-std::vector<std::uint8_t> pack_depthwise(const ConvolutionStep& step) {
+template <typename Weight>
+std::vector<std::uint8_t> pack_depthwise(const ConvolutionStep& step, std::span<const Weight> weights) {
   const Convolution& convolution = step.convolution;
   const std::int32_t taps = convolution.window.kernel_height * convolution.window.kernel_width;
   std::vector<std::uint8_t> packed;
@@ -80,7 +83,7 @@ std::vector<std::uint8_t> pack_depthwise(const ConvolutionStep& step) {
         for (std::int32_t tap = pair; tap < pair + 2; ++tap) {
           const bool real = channel < count && tap < taps;
           const std::int32_t index = (first + channel) * taps + tap;
-          append(packed, real ? std::int16_t{step.weights[static_cast<std::size_t>(index)]} : std::int16_t{0});
+          append(packed, real ? std::int16_t{weights[static_cast<std::size_t>(index)]} : std::int16_t{0});
         }
       }
     }
@@ -107,15 +110,24 @@ std::optional<Kernel> make_kernel(const std::string& operation, const std::strin
   return kernel;
 }
 
+bool is_depthwise(const Convolution& convolution) {
+  return convolution.groups == convolution.input.channels && convolution.groups == convolution.output.channels &&
+         convolution.window.kernel_height * convolution.window.kernel_width <=
+             runtime::depthwise_s16_1x16_avx2_most_taps;
+}
+
+template <typename Weight>
+std::vector<std::uint8_t> pack(const ConvolutionStep& step, std::span<const Weight> weights) {
+  return is_depthwise(step.convolution) ? pack_depthwise(step, weights) : pack_blocks(step, weights);
+}
+
 std::optional<Kernel> choose_convolution(const ConvolutionStep& step) {
   const Convolution& convolution = step.convolution;
   if (!fit(convolution.input, convolution.output)) return std::nullopt;
-  const bool depthwise =
-      convolution.groups == convolution.input.channels && convolution.groups == convolution.output.channels &&
-      convolution.window.kernel_height * convolution.window.kernel_width <= runtime::depthwise_s16_1x16_avx2_most_taps;
+  const bool depthwise = is_depthwise(convolution);
   const std::string family = depthwise ? "depthwise_s16_1x16" : "convolution_s16_4x16";
   std::optional<Kernel> kernel = make_kernel(family, family);
-  kernel->weights = depthwise ? pack_depthwise(step) : pack_blocks(step);
+  kernel->weights = pack<std::int8_t>(step, step.weights);
   kernel->scratch_bytes = (runtime::band_bytes(convolution) + 7) / 8 * 8;
   return kernel;
 }
@@ -153,9 +165,18 @@ std::optional<Kernel> choose_host_kernel(const Step& step, Optimize /*optimize*/
                     step.operation);
 }
 
+std::vector<std::uint8_t> pack_host_weights(const ConvolutionStep& step, std::span<const std::int16_t> weights) {
+  return pack(step, weights);
+}
+
 #else
 
 std::optional<Kernel> choose_host_kernel(const Step& /*step*/, Optimize /*optimize*/) { return std::nullopt; }
+
+std::vector<std::uint8_t> pack_host_weights(const ConvolutionStep& /*step*/,
+                                            std::span<const std::int16_t> /*weights*/) {
+  return {};
+}
 
 #endif
 

@@ -1,0 +1,341 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "cli/model_data.h"
+#include "data/dataset.h"
+#include "data/taxonomy.h"
+#include "data/wordnet.h"
+#include "emit/scalable_deploy.h"
+#include "emit/source.h"
+#include "graph/onnx.h"
+#include "report/plot.h"
+#include "search/scale.h"
+
+namespace trimtab::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ScaleCommand {
+  CommonOptions common;
+  std::string model;
+  std::string data;
+  std::string tune_data;
+  std::string train_data;
+  std::string taxonomy;
+  std::vector<std::int64_t> sizes{500, 120, 30, 15, 2};
+  std::string preprocessing;
+  std::string target = "bitblade";
+  std::string weight_memory;
+  std::string activation_memory;
+  std::string device;
+  std::int64_t verify = 4;
+  std::int64_t epochs = 0;
+  std::int64_t train_limit = 0;
+  std::string out;
+  DataOptions source;
+  ScaleOptions options;
+};
+
+/// Levels for the network's outputs, in their order; one output more than there are classes is a background class.
+Taxonomy read_levels(const ScaleCommand& command, std::int64_t outputs, const std::vector<std::string>& classes) {
+  if (command.taxonomy.empty()) {
+    Taxonomy leaves{{{"classes", {}, {}}}};
+    for (std::int64_t i = 0; i < outputs; ++i) {
+      leaves.levels[0].classes.push_back(std::to_string(i));
+      leaves.levels[0].class_of.push_back(i);
+    }
+    return leaves;
+  }
+  const std::string ending = fs::path(command.taxonomy).extension().string();
+  Taxonomy taxonomy = ending == ".toml" || ending == ".csv"
+                          ? read_taxonomy(command.taxonomy)
+                          : cut(read_wordnet(wordnet_nouns, read_wnids(command.taxonomy)), command.sizes);
+  if (outputs == taxonomy.leaves() + 1) {
+    std::vector<std::string> names{"background"};
+    names.insert(names.end(), taxonomy.levels[0].classes.begin(), taxonomy.levels[0].classes.end());
+    return arrange(taxonomy, names);
+  }
+  const bool named = static_cast<std::int64_t>(classes.size()) == outputs;
+  return named ? arrange(taxonomy, classes) : taxonomy;
+}
+
+/// Without data of their own to tune with, every other sample is held back.
+std::pair<Dataset, Dataset> tune_and_test(const ScaleCommand& command) {
+  Dataset test = load_dataset(command.data, Split::test, command.source);
+  if (!command.tune_data.empty()) return {load_dataset(command.tune_data, Split::train, command.source), test};
+  std::vector<std::int64_t> even;
+  std::vector<std::int64_t> odd;
+  for (std::int64_t i = 0; i < test.size(); ++i) (i % 2 == 0 ? even : odd).push_back(i);
+  return {test.pick(even), test.pick(odd)};
+}
+
+nlohmann::ordered_json score_json(const LevelScore& score) {
+  return {{"top1", score.top1}, {"balanced", score.balanced}, {"majority", score.majority}, {"samples", score.samples}};
+}
+
+nlohmann::ordered_json energy_json(const InferenceEnergy& energy) {
+  return {{"total_nj", energy.total()},
+          {"macs_nj", energy.macs},
+          {"weights_nj", energy.weights},
+          {"activations_nj", energy.activations},
+          {"interpolated", energy.interpolated}};
+}
+
+nlohmann::ordered_json table_json(const EnergyTable& table) {
+  return {{"name", table.name},
+          {"description", table.description},
+          {"source", table.source},
+          {"relative", table.relative},
+          {"interpolate", table.interpolate},
+          {"uncertainty_percent", table.uncertainty_percent},
+          {"weight_memory", table.weights.name},
+          {"activation_memory", table.activations.name}};
+}
+
+nlohmann::ordered_json truncation_json(const TruncationTable& table) {
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  for (const TruncationRow& row : table.rows) {
+    rows.push_back({{"weight_bits", row.weight_bits},
+                    {"top1_nested", row.nested},
+                    {"top1_twos_complement", row.twos_complement},
+                    {"top1_nested_corrected", row.nested_corrected},
+                    {"top1_twos_complement_corrected", row.twos_complement_corrected}});
+  }
+  return {{"top1_float", table.top1_float}, {"samples", table.samples}, {"rows", rows}};
+}
+
+nlohmann::ordered_json point_json(const ScaleResult& result, std::size_t index) {
+  const ScalePoint& point = result.points[index];
+  nlohmann::ordered_json plan = nlohmann::ordered_json::array();
+  for (std::size_t l = 0; l < result.layers.size(); ++l) {
+    const bool weighted = result.network.weights[static_cast<std::size_t>(result.layers[l].node)].has_value();
+    nlohmann::ordered_json layer = {{"layer", result.layers[l].name}};
+    if (weighted) layer["weight_bits"] = point.precision[l].weights;
+    layer["activation_bits"] = point.precision[l].activations;
+    plan.push_back(layer);
+  }
+  return {{"point", index},
+          {"level", result.levels[point.level].name},
+          {"energy", energy_json(point.energy)},
+          {"saved_percent", point.saved_percent},
+          {"divergence_nats", point.divergence},
+          {"tune", score_json(point.tune)},
+          {"test", score_json(point.test)},
+          {"lost_points", point.lost.mean},
+          {"lost_points_half_width_95", point.lost.half_width},
+          {"plan", plan}};
+}
+
+nlohmann::ordered_json result_json(const ScaleCommand& command, const ScaleResult& result,
+                                   const std::vector<ScalableDeployment>& deployments, double seconds) {
+  nlohmann::ordered_json json = {{"model", command.model},
+                                 {"data", command.data},
+                                 {"target", table_json(command.options.table)},
+                                 {"energy_8x8", energy_json(result.full)},
+                                 {"epochs", command.epochs},
+                                 {"point_bytes", point_bytes(result.program)}};
+  nlohmann::ordered_json levels = nlohmann::ordered_json::array();
+  for (std::size_t l = 0; l < result.levels.size(); ++l) {
+    levels.push_back({{"level", result.levels[l].name},
+                      {"classes", result.levels[l].classes.size()},
+                      {"tune_float", score_json(result.tune_float[l])},
+                      {"test_float", score_json(result.test_float[l])}});
+  }
+  json["levels"] = levels;
+  json["points"] = nlohmann::ordered_json::array();
+  for (std::size_t k = 0; k < result.points.size(); ++k) json["points"].push_back(point_json(result, k));
+  if (!result.truncation.empty()) json["truncation"] = truncation_json(result.truncation.front());
+  for (const ScalableDeployment& d : deployments) {
+    json["device"] = {{"machine", command.device},       {"samples", d.samples},
+                      {"points", d.instructions.size()}, {"mismatches", d.mismatches},
+                      {"point_bytes", d.point_bytes},    {"switch_instructions", d.switch_instructions},
+                      {"instructions", d.instructions},  {"flash_bytes", d.image.flash()}};
+  }
+  json["seed"] = command.common.seed;
+  json["wall_s"] = seconds;
+  json["version"] = TRIMTAB_VERSION;
+  return json;
+}
+
+/// Accuracy over energy, a curve for each level.
+void draw_levels(const ScaleResult& result, const fs::path& path) {
+  Plot plot;
+  plot.title = "accuracy over energy, one set of weights";
+  plot.x_label = "energy of one inference, % of 8x8 bits";
+  plot.y_label = "top-1, %, held-back samples";
+  for (std::size_t l = 0; l < result.levels.size(); ++l) {
+    Curve curve;
+    curve.title = result.levels[l].name;
+    for (const ScalePoint& point : result.points) {
+      if (point.level != l) continue;
+      curve.x.push_back(100 - point.saved_percent);
+      curve.y.push_back(point.test.top1);
+    }
+    if (!curve.x.empty()) plot.curves.push_back(std::move(curve));
+  }
+  draw(path, {plot});
+}
+
+std::string summary(const ScaleResult& result) {
+  std::string text = fmt::format("{:<3} {:<16} {:>9} {:>8} {:>8} {:>8} {:>9} {:>14}\n", "", "level", "energy uJ",
+                                 "saved", "top-1", "balanced", "majority", "lost (95 %)");
+  for (std::size_t k = 0; k < result.points.size(); ++k) {
+    const ScalePoint& point = result.points[k];
+    text +=
+        fmt::format("{:<3} {:<16} {:>9.1f} {:>6.1f} % {:>6.2f} % {:>6.2f} % {:>7.2f} % {:>6.2f} +- {:.2f}\n", k,
+                    result.levels[point.level].name, point.energy.total() / 1000, point.saved_percent, point.test.top1,
+                    point.test.balanced, point.test.majority, point.lost.mean, point.lost.half_width);
+  }
+  const bool interpolated = std::any_of(result.points.begin(), result.points.end(),
+                                        [](const ScalePoint& point) { return point.energy.interpolated; });
+  if (interpolated) text += "energies of some widths are interpolated between those of the table, as its file allows\n";
+  return text;
+}
+
+void run_scale(ScaleCommand& command) {
+  const auto start = std::chrono::steady_clock::now();
+  ScaleOptions& options = command.options;
+  options.table = load_energy_table(command.target, command.weight_memory, command.activation_memory);
+  options.threads = options.calibration.threads = command.common.threads;
+  const Graph graph = read_onnx(command.model);
+  command.source.shape = graph.input_shape();
+  command.source.seed = command.common.seed;
+  const Preprocessing preprocessing =
+      choose_preprocessing(command.preprocessing, command.model, graph.input_shape()[0]);
+  const auto [tune, test] = tune_and_test(command);
+  const Taxonomy taxonomy = read_levels(command, element_count(graph.output_shape()), test.classes);
+  Dataset train;
+  options.train = command.epochs > 0;
+  if (options.train) {
+    if (command.train_data.empty()) throw bad_input("--epochs needs --train-data to train with");
+    DataOptions source = command.source;
+    source.limit = command.train_limit;
+    train = load_dataset(command.train_data, Split::train, source);
+    options.training.training.epochs = command.epochs;
+    options.training.training.seed = command.common.seed;
+    options.training.training.threads = options.training.calibration.threads = command.common.threads;
+    options.training.directory = fs::path(command.out) / "training";
+  }
+  if (!command.common.json) {
+    options.report = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+    if (isatty(STDERR_FILENO) != 0) {
+      options.search.progress = [](std::int64_t done, const std::string& what) {
+        fmt::print(stderr, "\r{} measurements, {}   ", done, what);
+      };
+    }
+  }
+  std::vector<Target> devices;
+  if (!command.device.empty()) devices.push_back(load_target(command.device));
+
+  const ScaleResult result = scale(graph, taxonomy, train, tune, test, preprocessing, options);
+
+  const fs::path out = command.out;
+  make_directory(out);
+  std::vector<ScalableDeployment> deployments;
+  for (const Target& device : devices) {
+    std::vector<runtime::PointSummary> summaries;
+    for (const ScalePoint& point : result.points) {
+      summaries.push_back({static_cast<std::int32_t>(point.level),
+                           static_cast<std::int32_t>(std::lround(100 * point.test.top1)),
+                           static_cast<std::int32_t>(std::min(2e9, std::round(point.energy.total())))});
+    }
+    deployments.push_back(deploy_scalable(result.program, device, summaries,
+                                          to_identifier(fs::path(command.model).stem().string()),
+                                          test.slice(0, std::min(command.verify, test.size())), out / "device"));
+    if (deployments.back().mismatches != 0) {
+      throw failure("the device differs from this machine in {} numbers", deployments.back().mismatches);
+    }
+  }
+  draw_levels(result, out / "levels.svg");
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const std::string json = result_json(command, result, deployments, seconds).dump(2);
+  write_file(out / "result.json", json);
+  if (command.common.json) {
+    fmt::print("{}\n", json);
+    return;
+  }
+  fmt::print("{}", summary(result));
+  for (const ScalableDeployment& d : deployments) {
+    fmt::print(
+        "{} in the emulator: {} samples at {} points, {} differing numbers; a point takes {} bytes, a switch {} "
+        "instructions\n",
+        command.device, d.samples, d.instructions.size(), d.mismatches, d.point_bytes, d.switch_instructions);
+  }
+  fmt::print("written to {}\n", command.out);
+}
+
+}  // namespace
+
+void add_scale(CLI::App& app) {
+  auto command = std::make_shared<ScaleCommand>();
+  CLI::App* sub =
+      app.add_subcommand("scale", "find operating points of one weight set, by level of abstraction and energy");
+  sub->add_option("MODEL", command->model, "ONNX file of the trained network")->required()->check(CLI::ExistingFile);
+  sub->add_option("--data", command->data, "samples to measure with; without --tune-data every other one tunes")
+      ->required();
+  sub->add_option("--tune-data", command->tune_data, "samples to calibrate and to search with");
+  sub->add_option("--taxonomy", command->taxonomy,
+                  "levels of abstraction: .toml, .csv, or a list of ImageNet's wnids; default: the classes only");
+  sub->add_option("--level-sizes", command->sizes, "most classes of the levels made from wnids")
+      ->delimiter(',')
+      ->capture_default_str();
+  sub->add_option("--levels", command->options.levels, "search these levels only, by name or number of classes")
+      ->delimiter(',');
+  sub->add_option("--target", command->target, "energy table: a name of targets/accelerators or a .toml file")
+      ->capture_default_str();
+  sub->add_option("--weight-memory", command->weight_memory, "the table's memory that weights come from");
+  sub->add_option("--activation-memory", command->activation_memory, "the table's memory that activations use");
+  sub->add_flag("--count-activations", command->options.count_activations, "activations' traffic counts, too");
+  sub->add_option("--weight-bits", command->options.search.weight_bits, "precisions of weights to search")
+      ->delimiter(',')
+      ->check(CLI::Range(2, 8));
+  sub->add_option("--activation-bits", command->options.search.activation_bits, "precisions of activations to search")
+      ->delimiter(',')
+      ->check(CLI::Range(2, 8));
+  sub->add_option("--search-samples", command->options.search_samples, "tuning samples the search measures on; 0: all")
+      ->capture_default_str();
+  sub->add_option("--points", command->options.points_per_level, "operating points of every level")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  sub->add_option("--most-lost", command->options.search.most_lost_percent,
+                  "end the search of a level where it has lost so many points")
+      ->capture_default_str();
+  sub->add_option("--epochs", command->epochs, "fine-tune for all precisions; 0: without training")
+      ->capture_default_str();
+  sub->add_option("--train-data", command->train_data, "samples to fine-tune with");
+  sub->add_option("--train-limit", command->train_limit, "fine-tune with at most so many samples; 0: all");
+  sub->add_option("--calibrate", command->options.calibration.samples, "samples that find the activations' grids")
+      ->capture_default_str();
+  sub->add_option("--truncation", command->options.truncation_bits,
+                  "also compare dropping to these bits on the nested and the two's complement grid")
+      ->delimiter(',')
+      ->check(CLI::Range(2, 8));
+  sub->add_option("--device", command->device,
+                  "microcontroller to emit the program for, and to verify every point on in the emulator");
+  sub->add_option("--verify", command->verify, "samples to verify on the device")->capture_default_str();
+  sub->add_option("--preprocessing", command->preprocessing, "see docs/data.md");
+  sub->add_option("--resize", command->source.resize, "pictures: shorter side before the crop");
+  sub->add_option("--label-offset", command->source.label_offset, "added to every label");
+  sub->add_option("--limit", command->source.limit, "at most so many samples of the data");
+  sub->add_option("-o,--output", command->out, "folder of the result")->required();
+  add_common_options(*sub, command->common,
+                     "trimtab scale squeezenet1.1.onnx --data images:imagenet --taxonomy synset_words.txt --target "
+                     "bitblade --preprocessing imagenet --resize 256 -o squeezenet-scale/");
+  sub->callback([command] { run_scale(*command); });
+}
+
+}  // namespace trimtab::cli

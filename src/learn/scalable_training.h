@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "data/dataset.h"
+#include "graph/graph.h"
+#include "learn/quantize.h"
+#include "learn/train.h"
+#include "plan/scalable_network.h"
+
+namespace trimtab {
+
+/// How one set of weights learns to serve all precisions.
+struct ScalableTrainOptions {
+  ScalableTrainOptions();
+
+  TrainOptions training;  ///< its teacher, checkpoint and log are not used
+  Precision least{4, 4};  ///< the lower end of the sandwich
+  CalibrationOptions calibration;
+  /// Folder for checkpoint.bin, training.csv and what is finished; the same call continues. Empty: none.
+  std::filesystem::path directory;
+};
+
+/// Fine-tunes a trained network on the nested grid. Every step goes through a sandwich of precisions (Yu and Huang,
+/// ICCV 2019): all bits, which learns from the labels and from the float network; the least, and a random one (uniform,
+/// or by layer), which learn from the labels and from what the network says with all bits. Gradients pass the
+/// quantizers straight through; steps of the grids learn as in LSQ (Esser et al., ICLR 2020). Every precision has
+/// statistics of its own: BatchNormalization takes the mean of the batch at the precision it runs at, and keeps the
+/// variance of the float network, so that in the end only biases differ (Salimans and Kingma 2016 call this mean-only).
+/// `prepared` comes from prepare_for_deployment; data sets are raw. Throws Error as make_scalable and train do.
+[[nodiscard]] ScalableNetwork train_scalable(const Graph& prepared, const Dataset& train_data, const Dataset& test_data,
+                                             const ScalableTrainOptions& options);
+
+}  // namespace trimtab

@@ -1,0 +1,232 @@
+#include "search/scale.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <thread>
+
+#include "base/error.h"
+#include "learn/inference.h"
+#include "learn/nested_grid.h"
+#include "program/evaluate.h"
+#include "program/execute.h"
+
+namespace trimtab {
+namespace {
+
+std::vector<float> softmax_rows(std::vector<float> logits, std::size_t classes) {
+  for (std::size_t first = 0; first < logits.size(); first += classes) {
+    const auto row = std::span(logits).subspan(first, classes);
+    const float largest = *std::max_element(row.begin(), row.end());
+    float sum = 0;
+    for (float& x : row) sum += x = std::exp(x - largest);
+    for (float& x : row) x /= sum;
+  }
+  return logits;
+}
+
+/// By sample: whether the most probable class of the level is the right one.
+std::vector<bool> hits(const Level& level, const std::vector<float>& probabilities,
+                       const std::vector<std::int64_t>& labels) {
+  const std::vector<float> sums = aggregate(level, probabilities);
+  const std::size_t classes = level.classes.size();
+  std::vector<bool> right;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const auto row = sums.begin() + static_cast<std::ptrdiff_t>(i * classes);
+    const auto answer = std::max_element(row, row + static_cast<std::ptrdiff_t>(classes)) - row;
+    right.push_back(answer == level.class_of[static_cast<std::size_t>(labels[i])]);
+  }
+  return right;
+}
+
+std::vector<Level> chosen_levels(const Taxonomy& taxonomy, const std::vector<std::string>& names) {
+  if (names.empty()) return taxonomy.levels;
+  std::vector<Level> levels;
+  for (const std::string& name : names) {
+    const auto found = std::find_if(taxonomy.levels.begin(), taxonomy.levels.end(), [&](const Level& level) {
+      return level.name == name || std::to_string(level.classes.size()) == name;
+    });
+    if (found == taxonomy.levels.end()) {
+      std::vector<std::string> known;
+      for (const Level& level : taxonomy.levels) known.push_back(level.name);
+      throw bad_input("the taxonomy has no level '{}'; it has {}", name, fmt::join(known, ", "));
+    }
+    levels.push_back(*found);
+  }
+  return levels;
+}
+
+/// About `count` of the steps, evenly over the energy, the first among them and without those that a cheaper step
+/// beats.
+std::vector<ScaleStep> thin_out(const std::vector<ScaleStep>& way, std::int64_t count) {
+  std::vector<ScaleStep> front;
+  for (const ScaleStep& step : way) {
+    while (front.size() > 1 && front.back().divergence >= step.divergence) front.pop_back();
+    front.push_back(step);
+  }
+  std::vector<ScaleStep> kept{front.front()};
+  const double span = front.front().energy_nj - front.back().energy_nj;
+  for (std::int64_t i = 1; i < count && span > 0; ++i) {
+    const double wanted = front.front().energy_nj - span * static_cast<double>(i) / static_cast<double>(count - 1);
+    const auto nearest = std::min_element(front.begin(), front.end(), [&](const ScaleStep& a, const ScaleStep& b) {
+      return std::abs(a.energy_nj - wanted) < std::abs(b.energy_nj - wanted);
+    });
+    if (nearest->energy_nj < kept.back().energy_nj) kept.push_back(*nearest);
+  }
+  return kept;
+}
+
+class Scaling {
+ public:
+  Scaling(const Graph& graph, const Taxonomy& taxonomy, const Dataset& train_data, const Dataset& tune,
+          const Dataset& test, const Preprocessing& preprocessing, const ScaleOptions& options)
+      : train_(train_data), tune_(tune), test_(test), options_(options) {
+    if (graph.output_shape().size() != 1 || graph.output_shape()[0] != taxonomy.leaves()) {
+      throw bad_input("the taxonomy has {} classes; the network {} has {} outputs", taxonomy.leaves(), graph.name,
+                      element_count(graph.output_shape()));
+    }
+    for (const Dataset* data : {&tune, &test}) {
+      if (data->size() == 0) throw bad_input("there are no samples to tune and to test with");
+      check_fits(*data, graph.input_shape(), taxonomy.leaves());
+      if (!data->is_pixels()) {
+        throw bad_input("trimtab scale takes 8-bit pixels; these samples are features in floating point");
+      }
+    }
+    prepared_ = prepare_for_deployment(graph, preprocessing);
+    result_.levels = chosen_levels(taxonomy, options.levels);
+    leaves_ = static_cast<std::size_t>(taxonomy.leaves());
+  }
+
+  ScaleResult run() {
+    if (!options_.truncation_bits.empty()) {
+      tell("dropping bits on both grids");
+      result_.truncation.push_back(
+          compare_truncation(prepared_, tune_, test_, options_.truncation_bits, options_.calibration));
+    }
+    const std::vector<float> tune_float = float_probabilities(tune_);
+    const std::vector<float> test_float = float_probabilities(test_);
+    for (const Level& level : result_.levels) {
+      result_.tune_float.push_back(score(level, tune_float, tune_.labels));
+      result_.test_float.push_back(score(level, test_float, test_.labels));
+    }
+    make_network();
+    result_.layers = fuse_layers(result_.network.graph);
+    find_points();
+    measure(test_float);
+    return std::move(result_);
+  }
+
+ private:
+  void tell(const std::string& line) const {
+    if (options_.report) options_.report(line);
+  }
+
+  [[nodiscard]] std::vector<float> float_probabilities(const Dataset& data) const {
+    const FloatNetwork network(prepared_, "cpu", options_.threads);
+    const std::size_t size = static_cast<std::size_t>(element_count(data.shape));
+    constexpr std::int64_t chunk = 16;
+    std::vector<float> logits;
+    for (std::int64_t first = 0; first < data.size(); first += chunk) {
+      const std::int64_t count = std::min(chunk, data.size() - first);
+      std::vector<float> inputs(static_cast<std::size_t>(count) * size);
+      for (std::int64_t i = 0; i < count; ++i) {
+        data.read(first + i, {}, std::span(inputs).subspan(static_cast<std::size_t>(i) * size, size));
+      }
+      const std::vector<float> outputs = network.run(inputs, count, chunk);
+      logits.insert(logits.end(), outputs.begin(), outputs.end());
+    }
+    return softmax_rows(std::move(logits), leaves_);
+  }
+
+  void make_network() {
+    if (!options_.train) {
+      tell("storing weights on the nested grid");
+      result_.network = make_scalable(prepared_, tune_, options_.calibration);
+      return;
+    }
+    tell(fmt::format("training for all precisions, {} epochs", options_.training.training.epochs));
+    result_.network = train_scalable(prepared_, train_, test_, options_.training);
+  }
+
+  void find_points() {
+    const NetworkEnergy energy(result_.network.graph, options_.table, options_.count_activations);
+    result_.full = energy.full();
+    const bool all = options_.search_samples <= 0 || options_.search_samples >= tune_.size();
+    const Dataset samples = all ? tune_ : tune_.sample(options_.search_samples, 1);
+    ScalableSimulation simulation(result_.network, samples, true, options_.threads);
+    tell(fmt::format("searching {} levels on {} samples", result_.levels.size(), samples.size()));
+    const auto ways =
+        search_scale(result_.network, simulation, samples.labels, result_.levels, energy, options_.search);
+    for (std::size_t level = 0; level < ways.size(); ++level) {
+      for (const ScaleStep& step : thin_out(ways[level], options_.points_per_level)) {
+        ScalePoint point;
+        point.level = level;
+        point.precision = step.precision;
+        point.energy = energy.at(step.precision);
+        point.saved_percent = 100 * (1 - point.energy.total() / result_.full.total());
+        point.divergence = step.divergence;
+        result_.points.push_back(std::move(point));
+        operating_points_.push_back(simulation.point(step.precision));
+      }
+    }
+  }
+
+  [[nodiscard]] std::vector<float> program_probabilities(std::size_t point, const Dataset& data) const {
+    const Program program = program_at(result_.program, point);
+    const ProgramRunner runner(program, schedule_point(program, Core::host));
+    std::vector<std::int32_t> outputs(static_cast<std::size_t>(data.size() * runner.output_elements()));
+    const int threads =
+        options_.threads > 0 ? options_.threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    runner.run(convert_samples(program, data), data.size(), outputs, threads);
+    return softmax_rows(dequantize(program, outputs), leaves_);
+  }
+
+  /// Every point as the integer program that is deployed.
+  void measure(const std::vector<float>& test_float) {
+    result_.program = lower_scalable(result_.network, operating_points_, {}, {});
+    std::vector<std::vector<bool>> hits_float;
+    for (const Level& level : result_.levels) hits_float.push_back(hits(level, test_float, test_.labels));
+    for (std::size_t k = 0; k < result_.points.size(); ++k) {
+      tell(fmt::format("measuring operating point {} of {}", k + 1, result_.points.size()));
+      ScalePoint& point = result_.points[k];
+      const Level& level = result_.levels[point.level];
+      point.tune = score(level, program_probabilities(k, tune_), tune_.labels);
+      const std::vector<float> probabilities = program_probabilities(k, test_);
+      point.test = score(level, probabilities, test_.labels);
+      point.lost = paired_difference(hits_float[point.level], hits(level, probabilities, test_.labels));
+    }
+  }
+
+  const Dataset& train_;
+  const Dataset& tune_;
+  const Dataset& test_;
+  const ScaleOptions& options_;
+  Graph prepared_;
+  std::size_t leaves_ = 0;
+  ScaleResult result_;
+  std::vector<OperatingPoint> operating_points_;
+};
+
+}  // namespace
+
+PairedDifference paired_difference(const std::vector<bool>& before, const std::vector<bool>& after) {
+  const auto count = static_cast<double>(before.size());
+  double sum = 0;
+  double squares = 0;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const double difference = (before[i] ? 1.0 : 0.0) - (after.at(i) ? 1.0 : 0.0);
+    sum += difference;
+    squares += difference * difference;
+  }
+  const double mean = sum / count;
+  const double variance = count > 1 ? (squares - count * mean * mean) / (count - 1) : 0;
+  return {100 * mean, 100 * 1.96 * std::sqrt(std::max(variance, 0.0) / count)};
+}
+
+ScaleResult scale(const Graph& graph, const Taxonomy& taxonomy, const Dataset& train_data, const Dataset& tune,
+                  const Dataset& test, const Preprocessing& preprocessing, const ScaleOptions& options) {
+  return Scaling(graph, taxonomy, train_data, tune, test, preprocessing, options).run();
+}
+
+}  // namespace trimtab

@@ -1,0 +1,50 @@
+#include "search/scale_truncation.h"
+
+#include <algorithm>
+
+#include "learn/nested_grid.h"
+#include "learn/quantized_simulation.h"
+#include "learn/scalable_simulation.h"
+#include "plan/layers.h"
+
+namespace trimtab {
+namespace {
+
+double top1(const std::vector<float>& probabilities, const std::vector<std::int64_t>& labels) {
+  const std::size_t classes = probabilities.size() / labels.size();
+  std::int64_t right = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const auto row = probabilities.begin() + static_cast<std::ptrdiff_t>(i * classes);
+    right += std::max_element(row, row + static_cast<std::ptrdiff_t>(classes)) - row == labels[i] ? 1 : 0;
+  }
+  return 100.0 * static_cast<double>(right) / static_cast<double>(labels.size());
+}
+
+}  // namespace
+
+TruncationTable compare_truncation(const Graph& prepared, const Dataset& tune, const Dataset& test,
+                                   const std::vector<int>& bits, const CalibrationOptions& options) {
+  TruncationTable table;
+  table.samples = test.size();
+  for (const int b : bits) table.rows.push_back({b});
+  for (const auto grid : {StoredWeights::Grid::nested, StoredWeights::Grid::twos_complement}) {
+    const bool nested = grid == StoredWeights::Grid::nested;
+    const ScalableNetwork network = make_scalable(prepared, tune, options, grid);
+    const std::size_t layers = fuse_layers(network.graph).size();
+    for (const bool corrected : {false, true}) {
+      ScalableSimulation simulation(network, tune, corrected, options.threads);
+      for (TruncationRow& row : table.rows) {
+        const std::vector<Precision> precision(layers, {row.weight_bits, stored_activation_bits});
+        const QuantizedSimulation integers(at_point(network, simulation.point(precision)));
+        double& share = nested ? (corrected ? row.nested_corrected : row.nested)
+                               : (corrected ? row.twos_complement_corrected : row.twos_complement);
+        share = 100 * integers.top1(test);
+      }
+    }
+  }
+  ScalableSimulation floats(make_scalable(prepared, tune, options), test, false, options.threads);
+  table.top1_float = top1(floats.float_probabilities(), test.labels);
+  return table;
+}
+
+}  // namespace trimtab
