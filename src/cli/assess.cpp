@@ -217,8 +217,12 @@ std::string summary(const AssessCommand& command, const AssessResult& result) {
                         optimum.top1, other, describe(optimum.filters));
   }
   if (result.failed > 0) text += fmt::format("\n{} trials failed; 'trimtab study' tells why\n", result.failed);
-  return text + fmt::format("\n{}\n", "map.svg, map.png, map.csv, map.json   the map and the distance to the optimum");
+  return text +
+         "\nmap.svg, map.png, map.csv, map.json   the map and the distance to the optimum\n"
+         "plan-BYTES.toml                       the optimum of a budget, for 'trimtab fit --plan'\n";
 }
+
+std::string plan_name(const AssessBudget& budget) { return fmt::format("plan-{}.toml", budget.budget_bytes); }
 
 void draw(const AssessCommand& command, const AssessResult& result) {
   std::vector<MapPoint> points;
@@ -276,6 +280,8 @@ void run_assess(AssessCommand& command) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const ordered_json json = result_json(command, result, study, inputs.test.size(), seconds);
   draw(command, result);
+  for (const AssessBudget& budget : result.budgets)
+    write_file(fs::path(command.out) / plan_name(budget), to_toml(deployable_plan(prepared, *budget.optimum)));
   write_file(fs::path(command.out) / "summary.txt", summary(command, result));
   write_file(fs::path(command.out) / "result.json", json.dump(2) + "\n");
   if (command.common.json) {

@@ -11,6 +11,7 @@
 
 #include "data/dataset.h"
 #include "graph/graph.h"
+#include "plan/plan.h"
 #include "search/assess_space.h"
 #include "search/study.h"
 
@@ -79,6 +80,10 @@ struct AssessResult {
 
 /// Importance of the units as `assess` and its trials need it.
 [[nodiscard]] std::vector<double> assess_importance(const Graph& prepared, const Dataset& train_data);
+
+/// What of a point a microcontroller runs: its filters, its bits for weights (at most 8) and 8 bits for activations,
+/// which the planner's real buffers hold in less memory than the counted ones.
+[[nodiscard]] Plan deployable_plan(const Graph& prepared, const AssessPoint& point);
 
 /// The samples with pixels of so many bits, each at the middle of its step; 8 and more change nothing.
 [[nodiscard]] Dataset with_pixel_bits(Dataset data, int bits);
