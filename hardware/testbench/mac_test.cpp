@@ -1,6 +1,6 @@
-// The MACs as Verilator sees them, bit for bit against the definition: random and boundary operands at every precision,
-// sums that begin with every group or go on, pauses between groups, precisions that change while nothing is under way,
-// and noise on every input that is not to be read.
+// The MACs as Verilator sees them, bit for bit against the definition and the runtime's kernel: random and boundary
+// operands at every precision, sums that begin with every group or go on, pauses between groups, precisions that change
+// while nothing is under way, and noise on every input that is not to be read.
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -14,6 +14,7 @@
 #include "Vsum_together_mac.h"
 #include "base/random.h"
 #include "target/mac_stimulus.h"
+#include "trimtab/convolution_nested.h"
 
 namespace trimtab {
 namespace {
@@ -138,7 +139,39 @@ class SumTogether {
   SumTogetherInputs used_;
 };
 
-/// Sums of 1 to 12 groups, each compared when it is whole.
+/// What the runtime's kernel for nested weights makes of the same operands, less `sum`: 0 where it agrees. (Its output
+/// has 16 bits, so the sum is taken away as the bias; a difference that is no multiple of 2^17 shows.)
+std::int32_t difference_from_runtime(std::span<const MacOperand> operands, const MacPrecision& precision,
+                                     std::int32_t sum) {
+  const auto channels = static_cast<std::int16_t>(operands.size());
+  const runtime::Image input{1, 1, channels, channels, {8, precision.signed_activation}};
+  const std::int32_t bias = -sum;
+  const std::int32_t multiplier = 1 << 30;
+  std::vector<std::uint8_t> weights;
+  std::vector<std::uint8_t> activations;
+  for (const MacOperand& operand : operands) {
+    weights.push_back(static_cast<std::uint8_t>(operand.weight));
+    activations.push_back(static_cast<std::uint8_t>(operand.activation));
+  }
+  runtime::Convolution convolution{};
+  convolution.input = input;
+  convolution.output = {1, 1, 1, 2, {16, true}};
+  convolution.window = {1, 1, 1, 1, 1, 1, 0, 0};
+  convolution.groups = 1;
+  convolution.weight_bits = static_cast<std::uint8_t>(precision.weight_bits);
+  convolution.shift = 15;
+  convolution.output_minimum = -32768;
+  convolution.output_maximum = 32767;
+  convolution.weights = weights.data();
+  convolution.bias = &bias;
+  convolution.multiplier = &multiplier;
+  std::vector<std::uint8_t> scratch(static_cast<std::size_t>(runtime::convolution_nested_scratch_bytes(convolution)));
+  std::array<std::uint8_t, 2> output{};
+  runtime::convolution_nested(convolution, activations.data(), output.data(), scratch.data());
+  return runtime::load_activation(output.data(), 0, convolution.output.format);
+}
+
+/// Sums of 1 to 12 groups, each compared when it is whole: the MAC's, the definition's and the runtime's.
 template <typename Mac>
 std::int64_t run_precision(Mac& mac, const MacPrecision& precision, Random& random) {
   mac.set(precision);
@@ -146,8 +179,10 @@ std::int64_t run_precision(Mac& mac, const MacPrecision& precision, Random& rand
   const auto count = static_cast<std::size_t>(macs_per_group(Mac::architecture, precision));
   std::int64_t macs = 0;
   std::vector<MacOperand> operands(count);
+  std::vector<MacOperand> all;
   while (macs < macs_per_precision) {
     std::int32_t expected = 0;
+    all.clear();
     const std::int64_t groups = random.integer(1, 12);
     for (std::int64_t group = 0; group < groups; ++group) {
       for (MacOperand& operand : operands) {
@@ -155,9 +190,12 @@ std::int64_t run_precision(Mac& mac, const MacPrecision& precision, Random& rand
         expected += nested_product(operand.weight, precision.weight_bits, operand.activation);
       }
       mac.group(operands, group == 0, random);
+      all.insert(all.end(), operands.begin(), operands.end());
       macs += static_cast<std::int64_t>(count);
     }
     mac.pause(random, latency_clocks(Mac::architecture));
+    EXPECT_EQ(difference_from_runtime(all, precision, expected), 0);
+    EXPECT_NE(difference_from_runtime(all, precision, expected + 1), 0);  // it would be seen
     if (mac.accumulator() != expected) {
       ADD_FAILURE() << fmt::format("{} x {} bits, signed {}: {} instead of {}", precision.weight_bits,
                                    precision.activation_bits, precision.signed_activation, mac.accumulator(), expected);
