@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -40,7 +41,13 @@ void draw(const std::filesystem::path& path, const std::vector<Plot>& plots, int
                   quoted(path.filename().string()));
   script +=
       "set encoding utf8\nset datafile missing 'nan'\nset grid lc rgb '#dddddd'\nset key outside right top samplen 2\n";
-  script += "set border lc rgb '#444444'\nset rmargin 34\nset lmargin 11\n";
+  script += "set border lc rgb '#444444'\nset lmargin 11\n";
+  // One right margin for all plots, so that they stand exactly below each other.
+  std::size_t longest = 8;
+  for (const Plot& plot : plots) {
+    for (const Curve& curve : plot.curves) longest = std::max(longest, curve.title.size());
+  }
+  script += fmt::format("set rmargin {}\n", std::min<std::size_t>(longest, 40) + 10);
   script += fmt::format("set multiplot layout {},1\n", plots.size());
   const std::string data_name = path.filename().string() + ".dat";
   std::size_t block = 0;

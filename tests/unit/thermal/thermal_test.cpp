@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "fake_board.h"
+#include "thermal/compare.h"
 #include "thermal/identify.h"
 #include "thermal/plan.h"
 #include "thermal/simulate.h"
@@ -114,6 +115,55 @@ TEST(Power, HeldOutWorkloadsCalibratedAtTheEnds) {
     const PowerCheck check = check_power(rows, true, second);
     EXPECT_LE(check.errors.mean, 3);
     EXPECT_LE(check.errors.p95, 8);
+  }
+}
+
+// Two workloads that count the same and differ by a tenth in power, a third that counts otherwise.
+TEST(Power, RowsWithTheSameCountersShowWhatCountersCannotTell) {
+  std::vector<PowerRow> rows;
+  for (const double mhz : {500.0, 1000.0}) {
+    rows.push_back({"a", "", mhz, 1, 1.0, 50, 50, mhz / 1000, {mhz / 1000}});
+    rows.push_back({"b", "", mhz, 1, 1.1, 50, 50, mhz / 1000, {mhz / 1000}});
+    rows.push_back({"c", "", mhz, 1, 5.0, 50, 50, mhz / 1000, {3 * mhz / 1000}});
+  }
+  const Twins twins = counter_twins(rows, 0.6);
+  EXPECT_EQ(twins.errors.samples, 3);
+  EXPECT_EQ(twins.largest_distance, 0);
+  EXPECT_NEAR(twins.errors.mean, 10, 1);
+}
+
+TEST(Simulation, SamplesAreMeansOfFastSwitching) {
+  const Soc soc = read_soc(source("targets/socs/exynos5422.toml"));
+  const Cluster& cluster = find_cluster(soc, "a15");
+  const std::vector<OperatingPoint> points = operating_points(cluster, {"v", 4, 0.1, 0.01, 0.1, 70});
+  std::vector<double> fractions(points.size(), 0.0);
+  fractions[4] = 0.3;
+  fractions[9] = 0.7;
+  const auto governor = make_mix(fractions);
+  const Simulation simulation = simulate(soc, cluster, points, *governor, {});
+  ASSERT_GE(simulation.samples.size(), 1000U);
+  for (const Sample& sample : simulation.samples) {
+    EXPECT_NEAR(sample.mhz, 0.3 * points[4].opp.mhz + 0.7 * points[9].opp.mhz, 1);
+    EXPECT_LE(sample.lowest_c, sample.celsius);
+    EXPECT_GE(sample.highest_c, sample.celsius);
+  }
+}
+
+// A policy's knob is found where its peak is the limit; a deeper drop is slower at the same peak.
+TEST(Policies, DeeperDropsAreSlowerAtEqualPeak) {
+  const Soc soc = read_soc(source("targets/socs/exynos5422.toml"));
+  const Cluster& cluster = find_cluster(soc, "a15");
+  const std::vector<OperatingPoint> points =
+      operating_points(cluster, read_variants(source("targets/socs/mobilenet_v1-exynos5422.csv")).front());
+  CompareOptions options;
+  options.simulation.duration_s = 300;
+  options.simulation.measure_from_s = 150;
+  double last = run_policy("dither", soc, cluster, points, options).simulation.rate;
+  for (const char* policy : {"hysteresis", "hysteresis-dt", "bang_bang"}) {
+    const Simulation simulation = run_policy(policy, soc, cluster, points, options).simulation;
+    EXPECT_NEAR(simulation.peak_c, 85, 0.2) << policy;
+    EXPECT_LT(simulation.rate, last) << policy;
+    last = simulation.rate;
   }
 }
 
