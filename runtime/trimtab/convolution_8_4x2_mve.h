@@ -7,7 +7,7 @@
 // Weights: filters in blocks of eight (the last one filled up with copies of the last filter), each as four pairs; a
 // pair is for every 16 numbers (kernel row, kernel column, input channel; zeros at the end) a chunk of the one filter
 // and one of the other. Of less than 8 bits, eight chunks are packed into weight_bits vectors: in each of the 16 lanes
-// a row of eight fields, lowest bits first. They are unpacked once for 24 pixels.
+// a row of eight fields, lowest bits first. They are unpacked once for 24 to 32 pixels.
 
 #include "trimtab/operators.h"
 #if defined(__ARM_FEATURE_MVE)
@@ -20,8 +20,13 @@ namespace trimtab::runtime {
 constexpr int32_t convolution_8_4x2_mve_chunks(const Convolution& step) {
   return (step.window.kernel_height * step.window.kernel_width * step.input.channels + 15) / 16;
 }
-/// Pixels whose windows are copied together.
-constexpr int32_t convolution_8_4x2_mve_pixels(const Convolution& step) { return step.weight_bits == 8 ? 4 : 24; }
+/// Pixels whose windows are copied together: of 24 on, filters cost less than a tenth to unpack; more than 32, or 20 KB
+/// of windows, are not worth their memory.
+constexpr int32_t convolution_8_4x2_mve_pixels(const Convolution& step) {
+  if (step.weight_bits == 8) return 4;
+  const int32_t fit = 20480 / (16 * convolution_8_4x2_mve_chunks(step)) / 4 * 4;
+  return fit < 24 ? 24 : fit > 32 ? 32 : fit;
+}
 
 /// Windows, a pixel of padding, biases, and a block of filters where they are unpacked.
 constexpr int32_t convolution_8_4x2_mve_scratch_bytes(const Convolution& step) {
@@ -63,7 +68,7 @@ inline void copy_window_mve(const Convolution& step, const uint8_t* input, const
 
 template <int weight_bits>
 inline void convolution_8_4x2_mve(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch) {
-  constexpr int32_t strip = weight_bits == 8 ? 4 : 24;
+  const int32_t strip = weight_bits == 8 ? 4 : convolution_8_4x2_mve_pixels(step);
   const int32_t chunks = convolution_8_4x2_mve_chunks(step);
   const int32_t bytes = 16 * chunks;
   const int32_t filters = step.output.channels;

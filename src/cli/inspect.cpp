@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "emit/explain.h"
 #include "emit/firmware.h"
 #include "graph/onnx.h"
 #include "graph/summary.h"
@@ -22,6 +23,7 @@ struct Options {
   CommonOptions common;
   std::filesystem::path model;
   std::string target = "stm32f412";
+  std::string optimize = "speed";
   bool memory = false;
   bool explain = false;
 };
@@ -66,19 +68,31 @@ void print(const Graph& graph, const GraphSummary& summary) {
   fmt::print(row, "total", name, "", "", format_count(summary.parameters), format_count(summary.multiply_accumulates),
              format_count(summary.weight_bytes), format_count(summary.activation_bytes));
   fmt::print("\nweights: bytes as float32; activations: bytes of the output at 8 bits\n");
-  fmt::print("peak RAM at 8 bits: at least {} bytes ({}), at '{}'\n", format_count(summary.peak_ram_bytes),
-             format_bytes(summary.peak_ram_bytes), summary.peak_node);
+  fmt::print(
+      "most activations alive at once at 8 bits: {} bytes ({}), at '{}'; a program may need less, where results are "
+      "written over what has been read, or more for scratch memory (see inspect --memory of a folder made by fit)\n",
+      format_count(summary.peak_ram_bytes), format_bytes(summary.peak_ram_bytes), summary.peak_node);
 }
 
 /// Describes the integer program of a folder made by `trimtab fit`, as it runs on a target.
 void run_program(const Options& options, const std::filesystem::path& path) {
   const Program program = load_program(path);
-  const Schedule plan = schedule(program, options.target == "host" ? Core::host : core_of(load_target(options.target)));
+  const bool device = options.target != "host";
+  const Target target = device ? load_target(options.target) : Target{};
+  const Optimize optimize = options.optimize == "size" ? Optimize::size : Optimize::speed;
+  const Schedule plan = schedule(program, device ? core_of(target) : Core::host, optimize);
+  const bool measured = options.explain && device;
+  const std::vector<StepCost> costs =
+      measured ? measure_steps(program, with_memory_of_board(target), optimize) : std::vector<StepCost>();
   if (options.common.json) {
-    fmt::print("{}\n", to_json(program, plan).dump(2));
+    nlohmann::ordered_json json = to_json(program, plan);
+    if (measured) add_costs(json, program, target, costs);
+    fmt::print("{}\n", json.dump(2));
     return;
   }
-  fmt::print("{} on {}\n\n{}", program.name, options.target, describe_steps(program, plan, options.explain));
+  fmt::print("{} on {}\n\n{}", program.name, options.target,
+             describe_steps(program, plan, options.explain && !measured));
+  if (measured) fmt::print("\n{}", describe_costs(program, plan, target, costs));
   if (options.memory) fmt::print("\n{}", draw_arena(program, plan));
 }
 
@@ -110,7 +124,12 @@ void add_inspect(CLI::App& app) {
                    "folders: the microcontroller whose kernels and memory are shown, or host")
       ->capture_default_str();
   command->add_flag("--memory", options->memory, "folders: draw the working memory over time");
-  command->add_flag("--explain", options->explain, "folders: say why each kernel was chosen");
+  command->add_option("--optimize", options->optimize, "folders: kernels for speed or for size")
+      ->check(CLI::IsMember({"speed", "size"}))
+      ->capture_default_str();
+  command->add_flag("--explain", options->explain,
+                    "folders: say why each kernel was chosen, count its instructions per MAC in the emulator, and "
+                    "estimate the cycles of the real core");
   command->callback([options] { run(*options); });
 }
 

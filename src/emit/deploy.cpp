@@ -47,4 +47,27 @@ Deployment deploy(const Program& program, const Target& target, Optimize optimiz
   return deployment;
 }
 
+std::vector<std::vector<ExecutedBlock>> profile_steps(const Program& program, const Target& target, Optimize optimize,
+                                                      std::span<const std::uint8_t> input) {
+  const TemporaryDirectory directory;
+  const Schedule plan = schedule(program, core_of(target), optimize);
+  write_sources(program, plan, "network", runtime_directory(), directory.path());
+  FirmwareSources sources;
+  sources.sources = {directory.path() / "network.cpp"};
+  sources.include_directories = {directory.path()};
+  sources.definitions = {"TRIMTAB_PROFILE"};
+  sources.program_name = "network";
+  const BuildResult build = build_firmware(sources, target, optimize, directory.path() / "firmware.elf");
+  auto segments =
+      profile_firmware(build.elf, target, input, program.buffers[static_cast<std::size_t>(program.output)].bytes());
+  std::vector<std::vector<ExecutedBlock>> steps(program.steps.size());
+  std::size_t next = 0;
+  for (std::size_t s = 0; s < steps.size(); ++s) {
+    if (s > 0 && plan.kernels[s - 1].pooled_rows > 0) continue;
+    if (next == segments.size()) throw failure("the emulator's profile has {} steps; there are more", next);
+    steps[s] = std::move(segments[next++]);
+  }
+  return steps;
+}
+
 }  // namespace trimtab

@@ -4,10 +4,12 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "emit/elf.h"
 #include "program/program.h"
 #include "program/schedule.h"
+#include "target/cycles.h"
 #include "target/target.h"
 
 namespace trimtab {
@@ -31,5 +33,11 @@ struct Deployment {
 [[nodiscard]] Deployment deploy(const Program& program, const Target& target, Optimize optimize,
                                 const std::string& name, std::span<const std::uint8_t> inputs,
                                 std::span<const std::int32_t> expected, const std::filesystem::path& folder);
+
+/// What each step executes on the target's emulated board, by step; a pool that runs with the convolution before it has
+/// nothing of its own. `input`: one sample. Throws as deploy() and profile_firmware().
+[[nodiscard]] std::vector<std::vector<ExecutedBlock>> profile_steps(const Program& program, const Target& target,
+                                                                    Optimize optimize,
+                                                                    std::span<const std::uint8_t> input);
 
 }  // namespace trimtab

@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cstring>
+#include <sstream>
+#include <system_error>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -47,6 +49,47 @@ void check_exit(const ImageRun& run, const Target& target) {
                 run.output.substr(0, 300));
 }
 
+void write_inputs(const std::filesystem::path& directory, std::span<const std::uint8_t> inputs, std::int64_t samples,
+                  std::int64_t output_bytes) {
+  const Header header{static_cast<std::uint32_t>(samples),
+                      static_cast<std::uint32_t>(static_cast<std::int64_t>(inputs.size()) / samples),
+                      static_cast<std::uint32_t>(output_bytes)};
+  std::vector<std::uint8_t> file(sizeof header + inputs.size());
+  std::memcpy(file.data(), &header, sizeof header);
+  std::memcpy(file.data() + sizeof header, inputs.data(), inputs.size());
+  write_file(directory / "inputs.bin", file);
+}
+
+/// The plugin beside the installed command, else where it was built.
+std::filesystem::path profile_plugin() {
+  const std::filesystem::path built = TRIMTAB_PROFILE_PLUGIN;
+  std::error_code ignored;
+  const std::filesystem::path command = std::filesystem::read_symlink("/proc/self/exe", ignored);
+  const std::filesystem::path installed = command.parent_path().parent_path() / "lib" / "trimtab" / built.filename();
+  return std::filesystem::exists(installed, ignored) ? installed : built;
+}
+
+/// As plugin/execution_profile.cpp writes it; the first segment is what comes before the run.
+std::vector<std::vector<ExecutedBlock>> parse_profile(const std::string& text) {
+  std::vector<std::vector<ExecutedBlock>> segments;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line == "segment") {
+      segments.emplace_back();
+      continue;
+    }
+    ExecutedBlock block;
+    std::istringstream fields(line);
+    fields >> std::hex >> block.address >> std::dec >> block.bytes >> block.runs >> block.entered >> block.left >>
+        block.flash_lines >> std::hex;
+    for (std::uint32_t opcode = 0; fields >> opcode;) block.opcodes.push_back(opcode);
+    if (segments.empty() || block.opcodes.empty()) throw failure("the emulator's profile cannot be read: {}", line);
+    segments.back().push_back(std::move(block));
+  }
+  if (!segments.empty()) segments.erase(segments.begin());
+  return segments;
+}
+
 }  // namespace
 
 std::int64_t instructions_of_ticks(const Target& target, std::int64_t ticks) {
@@ -56,11 +99,24 @@ std::int64_t instructions_of_ticks(const Target& target, std::int64_t ticks) {
 }
 
 ImageRun run_image(const std::filesystem::path& elf, const Target& target, const std::filesystem::path& directory,
-                   std::chrono::milliseconds limit) {
-  const ProcessResult result = run_process(
-      {emulator, "-M", target.emulated_board, "-icount", "shift=6", "-semihosting-config", "enable=on,target=native",
-       "-display", "none", "-monitor", "none", "-serial", "none", "-kernel", std::filesystem::absolute(elf).string()},
-      "install the package qemu-system-arm", limit, directory);
+                   std::chrono::milliseconds limit, const std::vector<std::string>& arguments) {
+  std::vector<std::string> command{emulator,
+                                   "-M",
+                                   target.emulated_board,
+                                   "-icount",
+                                   "shift=6",
+                                   "-semihosting-config",
+                                   "enable=on,target=native",
+                                   "-display",
+                                   "none",
+                                   "-monitor",
+                                   "none",
+                                   "-serial",
+                                   "none",
+                                   "-kernel"};
+  command.push_back(std::filesystem::absolute(elf).string());
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  const ProcessResult result = run_process(command, "install the package qemu-system-arm", limit, directory);
   if (result.timed_out) {
     throw failure("the program did not end within {} s on the emulated {}",
                   std::chrono::duration_cast<std::chrono::seconds>(limit).count(), target.emulated_board);
@@ -68,17 +124,27 @@ ImageRun run_image(const std::filesystem::path& elf, const Target& target, const
   return {result.exit_code, result.output + result.errors};
 }
 
+std::vector<std::vector<ExecutedBlock>> profile_firmware(const std::filesystem::path& elf, const Target& target,
+                                                         std::span<const std::uint8_t> input, std::int64_t output_bytes,
+                                                         std::chrono::milliseconds limit) {
+  const TemporaryDirectory directory;
+  write_inputs(directory.path(), input, 1, output_bytes);
+  const std::filesystem::path plugin = profile_plugin();
+  const std::filesystem::path file = directory.path() / "profile.txt";
+  const ImageRun run =
+      run_image(elf, target, directory.path(), limit, {"-plugin", plugin.string() + ",out=" + file.string()});
+  if (!std::filesystem::exists(file)) {
+    throw failure("{} does not load the plugin {}: {}", emulator, plugin.string(), run.output.substr(0, 300));
+  }
+  check_exit(run, target);
+  return parse_profile(read_text(file, std::int64_t{1} << 30));
+}
+
 EmulatorRun run_firmware(const std::filesystem::path& elf, const Target& target, std::span<const std::uint8_t> inputs,
                          std::int64_t input_bytes, std::int64_t output_bytes, std::chrono::milliseconds limit) {
   const auto samples = static_cast<std::int64_t>(inputs.size()) / input_bytes;
-  const Header header{static_cast<std::uint32_t>(samples), static_cast<std::uint32_t>(input_bytes),
-                      static_cast<std::uint32_t>(output_bytes)};
-  std::vector<std::uint8_t> file(sizeof header + static_cast<std::size_t>(samples * input_bytes));
-  std::memcpy(file.data(), &header, sizeof header);
-  std::memcpy(file.data() + sizeof header, inputs.data(), file.size() - sizeof header);
-
   const TemporaryDirectory directory;
-  write_file(directory.path() / "inputs.bin", file);
+  write_inputs(directory.path(), inputs, samples, output_bytes);
   check_exit(run_image(elf, target, directory.path(), limit), target);
 
   EmulatorRun run;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "target/cycles.h"
 #include "target/target.h"
 
 namespace trimtab {
@@ -17,12 +18,13 @@ struct ImageRun {
   std::string output;  ///< what it printed
 };
 
-/// Runs an image on the target's emulated board, files of the image in `directory`. Every instruction takes 64 ns of
-/// the emulator's clock. Throws Error: (bad input) naming the package where the emulator is not installed, (failure)
-/// where the image does not end within the limit.
+/// Runs an image on the target's emulated board, files of the image in `directory`, with further arguments of the
+/// emulator. Every instruction takes 64 ns of the emulator's clock. Throws Error: (bad input) naming the package where
+/// the emulator is not installed, (failure) where the image does not end within the limit.
 [[nodiscard]] ImageRun run_image(const std::filesystem::path& elf, const Target& target,
                                  const std::filesystem::path& directory,
-                                 std::chrono::milliseconds limit = std::chrono::minutes(10));
+                                 std::chrono::milliseconds limit = std::chrono::minutes(10),
+                                 const std::vector<std::string>& arguments = {});
 
 /// Executed instructions that passed while the board's counter (firmware/board.h) went on by so many ticks.
 [[nodiscard]] std::int64_t instructions_of_ticks(const Target& target, std::int64_t ticks);
@@ -33,6 +35,13 @@ struct EmulatorRun {
   std::int64_t greatest_instructions = 0;  ///< of one inference, over the samples
   std::int64_t stack_bytes = 0;            ///< of NAME_run(), by painting
 };
+
+/// What a program executed after the mark before it and up to each of its marks: calls of trimtab_after(), which the
+/// harness makes before a run and the program after every step where both are built with TRIMTAB_PROFILE. One sample.
+/// Throws Error as run_image(), and (failure) where the emulator cannot load plugins.
+[[nodiscard]] std::vector<std::vector<ExecutedBlock>> profile_firmware(
+    const std::filesystem::path& elf, const Target& target, std::span<const std::uint8_t> input,
+    std::int64_t output_bytes, std::chrono::milliseconds limit = std::chrono::minutes(30));
 
 /// Runs a program that build_firmware() linked with the harness over `inputs`, whose size is a multiple of
 /// `input_bytes`. Counts are exact to about two instructions and the same on every machine. Throws Error as

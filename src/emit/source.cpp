@@ -127,17 +127,18 @@ std::string call(const Program& program, const Schedule& schedule, std::size_t i
   const auto place = [&](std::int64_t offset) { return fmt::format("arena + {}", offset); };
   const auto buffer = [&](BufferId id) { return place(schedule.offsets[static_cast<std::size_t>(id)]); };
   const std::int64_t scratch = schedule.scratch[index];
+  const std::string after = fmt::format("  trimtab_after({});\n", index);
   if (kernel.pooled_rows > 0) {
-    return fmt::format("  rt::pooled_convolution(step_{}, rt::{}, step_{}, rt::{}, {}, {}, {}, {}, {});\n", index,
+    return fmt::format("  rt::pooled_convolution(step_{}, rt::{}, step_{}, rt::{}, {}, {}, {}, {}, {});\n{}", index,
                        kernel.name, index + 1, schedule.kernels[index + 1].name, kernel.pooled_rows,
                        buffer(step.inputs[0]), buffer(program.steps[index + 1].output), place(scratch),
-                       place(scratch + band_bytes(program, schedule, index)));
+                       place(scratch + band_bytes(program, schedule, index)), after);
   }
   std::string arguments = fmt::format("step_{}", index);
   for (const BufferId input : step.inputs) arguments += ", " + buffer(input);
   arguments += ", " + buffer(step.output);
   if (std::holds_alternative<ConvolutionStep>(step.operation)) arguments += ", " + place(scratch);
-  return fmt::format("  rt::{}({});\n", kernel.name, arguments);
+  return fmt::format("  rt::{}({});\n{}", kernel.name, arguments, after);
 }
 
 /// The runtime's headers that the kernels come from.
@@ -209,7 +210,12 @@ std::string source_text(const Program& program, const Schedule& schedule, const 
                                  TRIMTAB_VERSION, in_comment(program.name), name);
   for (const std::string& header : kernel_headers(schedule)) text += fmt::format("#include \"trimtab/{}\"\n", header);
   text += fmt::format(
-      "\nnamespace {{\n\nnamespace rt = trimtab::runtime;\n\nalignas(8) uint8_t arena[{}_ARENA_BYTES];\n", upper(name));
+      "\n// Define TRIMTAB_PROFILE to have a function of your own called after every step, for instance to read a "
+      "timer.\n"
+      "#ifdef TRIMTAB_PROFILE\nextern \"C\" void trimtab_after(int step);\n#endif\n"
+      "\nnamespace {{\n\n#ifndef TRIMTAB_PROFILE\ninline void trimtab_after(int) {{}}\n#endif\n\n"
+      "namespace rt = trimtab::runtime;\n\nalignas(8) uint8_t arena[{}_ARENA_BYTES];\n",
+      upper(name));
   std::string calls;
   for (std::size_t index = 0; index < program.steps.size(); ++index) {
     text += constants(program.steps[index], schedule.kernels[index], index);

@@ -1,0 +1,339 @@
+// The kernel table, with one command:
+//     bench_kernels [FOLDER]
+// measures the four networks on the emulated Cortex-M4 (at all bit-widths), M3 and M55 (at some), with activations of 4
+// bits and in the size setting, estimates cycles of the real M4 and M7, and writes FOLDER/kernels.json and
+// FOLDER/kernels.md (results/).
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <future>
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/units.h"
+#include "emit/explain.h"
+#include "emit/firmware.h"
+#include "networks.h"
+
+namespace trimtab {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// What others take and what is to be reached, as the task gives them: instructions in millions, RAM in bytes. The
+/// peers' were measured on the same emulated cores with the best flags of each (CMSIS-NN of July 2026; TinyEngine).
+struct Aim {
+  double m4_peer, m4, m3_peer, m3, m55_peer;
+  std::int64_t ram_peer, ram;
+};
+const std::map<std::string, Aim> aims{{"resnet8", {28.6, 14.0, 41.8, 26.0, 4.81, 49728, 42 << 10}},
+                                      {"dscnn", {7.39, 3.7, 10.5, 6.6, 1.78, 16000, 15 << 10}},
+                                      {"vww", {19.8, 11.0, 32.1, 20.0, 6.42, 55296, 48 << 10}},
+                                      {"cifar10_cnn", {15.3, 7.5, 21.9, 13.5, 2.60, 40960, 30 << 10}}};
+constexpr double m55_resnet8 = 4.5;
+constexpr double most_bits_ratio = 1.10;
+constexpr double most_activations_ratio = 1.25;
+constexpr double most_size_ratio = 1.5;
+constexpr double most_packed_ratio = 1.02;
+constexpr std::int64_t most_text = 16 << 10;
+constexpr std::int64_t most_text_size = 9 << 10;
+
+struct Run {
+  Deployment deployment;
+  std::int64_t packed_bytes = 0;
+  double weight_bytes = 0;  ///< bits * weights / 8
+};
+
+Run run_network(const TableNetwork& network, const Target& target, const Bits& bits, Optimize optimize) {
+  const Program program = network.make(bits);
+  Run run;
+  run.deployment = measure(program, target, optimize);
+  const Schedule plan = schedule(program, core_of(target), optimize);
+  for (std::size_t s = 0; s < program.steps.size(); ++s) {
+    if (const auto* step = std::get_if<ConvolutionStep>(&program.steps[s].operation)) {
+      run.packed_bytes += std::ssize(plan.kernels[s].weights);
+      run.weight_bytes += static_cast<double>(step->weights.size()) * bits.weights / 8;
+    }
+  }
+  return run;
+}
+
+/// Collects the runs, and the bounds that are missed.
+class Table {
+ public:
+  Run& add(const std::string& core, const std::string& setting, const std::string& network, Run run) {
+    fmt::print("{:5} {:14} {:12} {:>11} instructions, arena {:>6}, text {:>6}, packed {:.3f}{}\n", core, setting,
+               network, format_count(run.deployment.instructions), run.deployment.arena_bytes,
+               run.deployment.image.text, static_cast<double>(run.packed_bytes) / run.weight_bytes,
+               run.deployment.mismatches == 0 ? "" : ", WRONG");
+    std::fflush(stdout);
+    require(run.deployment.mismatches == 0, fmt::format("{} on {} with {}: wrong results", network, core, setting));
+    return runs_[{core, setting, network}] = run;
+  }
+  [[nodiscard]] const Run& at(const std::string& core, const std::string& setting, const std::string& network) const {
+    return runs_.at({core, setting, network});
+  }
+  [[nodiscard]] double ratio(const std::string& core, const std::string& setting, const std::string& network) const {
+    return static_cast<double>(at(core, setting, network).deployment.instructions) /
+           static_cast<double>(at(core, "weights 8", network).deployment.instructions);
+  }
+  void require(bool met, const std::string& what) {
+    if (!met) missed_.push_back(what);
+  }
+  [[nodiscard]] const std::vector<std::string>& missed() const { return missed_; }
+  [[nodiscard]] Json json() const {
+    Json all;
+    for (const auto& [key, run] : runs_) {
+      const auto& [core, setting, network] = key;
+      all[core][setting][network] = {{"instructions", run.deployment.instructions},
+                                     {"arena_bytes", run.deployment.arena_bytes},
+                                     {"stack_bytes", run.deployment.stack_bytes},
+                                     {"text_bytes", run.deployment.image.text},
+                                     {"packed_weight_bytes", run.packed_bytes},
+                                     {"packed_ratio", static_cast<double>(run.packed_bytes) / run.weight_bytes},
+                                     {"mismatches", run.deployment.mismatches}};
+    }
+    return all;
+  }
+
+ private:
+  std::map<std::tuple<std::string, std::string, std::string>, Run> runs_;
+  std::vector<std::string> missed_;
+};
+
+/// Weight bits that are measured: all on the M4, on the others those that are packed in one, two and three planes.
+std::vector<int> widths(const std::string& core) {
+  if (core == "M4") return {8, 7, 6, 5, 4, 3, 2};
+  return {8, 7, 4, 3};
+}
+
+std::string bits_name(int bits) { return fmt::format("weights {}", bits); }
+double millions(std::int64_t count) { return static_cast<double>(count) / 1e6; }
+
+CycleEstimate estimate(const TableNetwork& network, const Target& target) {
+  CycleEstimate sum;
+  for (const StepCost& cost : measure_steps(network.make({}), target, Optimize::speed)) {
+    sum.without_waits += cost.cycles.has_value() ? cost.cycles->without_waits : 0;
+    sum.with_waits += cost.cycles.has_value() ? cost.cycles->with_waits : 0;
+  }
+  return sum;
+}
+
+void check(Table& table) {
+  for (const auto& [network, aim] : aims) {
+    const auto bound = [&, name = network](const std::string& core, const std::string& setting, double value,
+                                           double most, const std::string& what) {
+      table.require(value <= most, fmt::format("{} on {} with {}: {} {:.3f}, asked at most {:.3f}", name, core, setting,
+                                               what, value, most));
+    };
+    const auto million = [&, name = network](const std::string& core) {
+      return millions(table.at(core, "weights 8", name).deployment.instructions);
+    };
+    bound("M4", "weights 8", million("M4"), aim.m4, "million instructions");
+    bound("M3", "weights 8", million("M3"), aim.m3, "million instructions");
+    bound("M55", "weights 8", million("M55"), network == "resnet8" ? m55_resnet8 : aim.m55_peer,
+          "million instructions");
+    const Run& m4 = table.at("M4", "weights 8", network);
+    bound("M4", "weights 8", static_cast<double>(m4.deployment.arena_bytes), static_cast<double>(aim.ram),
+          "arena bytes");
+    for (const std::string core : {"M4", "M3", "M55"}) {
+      for (const int bits : widths(core)) {
+        bound(core, bits_name(bits), table.ratio(core, bits_name(bits), network), most_bits_ratio, "instruction ratio");
+        const Run& run = table.at(core, bits_name(bits), network);
+        bound(core, bits_name(bits), static_cast<double>(run.packed_bytes) / run.weight_bytes, most_packed_ratio,
+              "packed size ratio");
+      }
+    }
+    bound("M4", "activations 4", table.ratio("M4", "activations 4", network), most_activations_ratio,
+          "instruction ratio");
+    bound("M4", "size", table.ratio("M4", "size", network), most_size_ratio, "instruction ratio");
+  }
+  const auto text = [&](const std::string& setting, std::int64_t most) {
+    const std::int64_t bytes = table.at("M4", setting, "resnet8").deployment.image.text;
+    table.require(bytes <= most,
+                  fmt::format("resnet8 on M4 with {}: {} bytes of code, asked {}", setting, bytes, most));
+  };
+  text("weights 8", most_text);
+  text("size", most_text_size);
+}
+
+std::string markdown(const Table& table, const std::map<std::string, std::map<std::string, CycleEstimate>>& cycles) {
+  std::string text =
+      "# Kernels\n\nExecuted instructions of one inference in the emulator (QEMU, `-icount`), random weights of the "
+      "real "
+      "shapes, two samples;\nevery output number equals the portable kernels' on the host. Arena: activations and "
+      "scratch memory. Text: all code of the\nlinked image, start-up and harness included. Peers: CMSIS-NN (July "
+      "2026), "
+      "for VWW on the M4 TinyEngine (not exact), best\nflags of each, as given with the task, not measured here.\n\n"
+      "Command: `bench_kernels results` (8-bit weights and activations where nothing else is said).\n\n"
+      "| network | MMAC | M4 peers | **M4** | asked | per MAC | peers' RAM | **arena B** | asked | text B | M3 peers | "
+      "**M3** | asked | M55 peers | **M55** | asked "
+      "|\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n";
+  for (const TableNetwork& network : table_networks()) {
+    const Aim& aim = aims.at(network.name);
+    const Deployment& m4 = table.at("M4", "weights 8", network.name).deployment;
+    const Deployment& m3 = table.at("M3", "weights 8", network.name).deployment;
+    const Deployment& m55 = table.at("M55", "weights 8", network.name).deployment;
+    const std::int64_t products = multiply_accumulates(network.make({}));
+    text += fmt::format(
+        "| {} | {:.2f} | {} M | **{:.2f} M** | {} M | {:.2f} | {} | **{}** | {} KB | {} | {} M | **{:.2f} M** | {} M | "
+        "{} M "
+        "| **{:.2f} M** | {} M |\n",
+        network.name, millions(products), aim.m4_peer, millions(m4.instructions), aim.m4,
+        static_cast<double>(m4.instructions) / static_cast<double>(products), aim.ram_peer, m4.arena_bytes,
+        aim.ram >> 10, m4.image.text, aim.m3_peer, millions(m3.instructions), aim.m3, aim.m55_peer,
+        millions(m55.instructions), network.name == "resnet8" ? m55_resnet8 : aim.m55_peer);
+  }
+  text +=
+      "\n## Bits cost flash, not time\n\nInstructions relative to 8-bit weights (asked: at most 1.10), and packed "
+      "bytes "
+      "relative to bits x weights / 8 (asked: at most 1.02).\n\n| core | network | 7 | 6 | 5 | 4 | 3 | 2 | packed 8 | "
+      "7 "
+      "| 6 | 5 | 4 | 3 | 2 |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n";
+  const auto measured = [](const std::string& core, int bits) {
+    const std::vector<int> all = widths(core);
+    return std::find(all.begin(), all.end(), bits) != all.end();
+  };
+  for (const std::string core : {"M4", "M3", "M55"}) {
+    for (const TableNetwork& network : table_networks()) {
+      text += fmt::format("| {} | {} |", core, network.name);
+      for (int bits = 7; bits >= 2; --bits) {
+        text +=
+            measured(core, bits) ? fmt::format(" {:.3f} |", table.ratio(core, bits_name(bits), network.name)) : " |";
+      }
+      for (int bits = 8; bits >= 2; --bits) {
+        if (!measured(core, bits)) {
+          text += " |";
+          continue;
+        }
+        const Run& run = table.at(core, bits_name(bits), network.name);
+        text += fmt::format(" {:.3f} |", static_cast<double>(run.packed_bytes) / run.weight_bytes);
+      }
+      text += "\n";
+    }
+  }
+  text +=
+      "\n## Four-bit activations and the size setting, Cortex-M4\n\nRelative to 8-bit activations in the speed "
+      "setting: "
+      "asked at most 1.25, half the arena; at most 1.5, 9 KB of code.\n\n| network | activations of 4 bits | arena B | "
+      "of 8 bits | size setting | text B | speed setting's |\n|---|---|---|---|---|---|---|\n";
+  for (const TableNetwork& network : table_networks()) {
+    const Deployment& plain = table.at("M4", "weights 8", network.name).deployment;
+    const Deployment& four = table.at("M4", "activations 4", network.name).deployment;
+    const Deployment& size = table.at("M4", "size", network.name).deployment;
+    text += fmt::format("| {} | {:.3f} | {} | {:.2f} | {:.3f} | {} | {} |\n", network.name,
+                        table.ratio("M4", "activations 4", network.name), four.arena_bytes,
+                        static_cast<double>(four.arena_bytes) / static_cast<double>(plain.arena_bytes),
+                        table.ratio("M4", "size", network.name), size.image.text, plain.image.text);
+  }
+  text +=
+      "\n## Cycles of the real cores: an estimate, not a measurement\n\nWithout wait states (instructions and "
+      "constants "
+      "from a cache that holds them) to every read of another flash line waiting.\n\n| network |";
+  for (const auto& [name, of_networks] : cycles) text += fmt::format(" {} | ms |", name);
+  text += "\n|---|";
+  for (std::size_t i = 0; i < cycles.size(); ++i) text += "---|---|";
+  text += "\n";
+  for (const TableNetwork& network : table_networks()) {
+    text += fmt::format("| {} |", network.name);
+    for (const auto& [name, of_networks] : cycles) {
+      const CycleEstimate& one = of_networks.at(network.name);
+      const auto hz = static_cast<double>(load_target(name).clock_hz.value);
+      text += fmt::format(" {:.2f} to {:.2f} M | {:.0f} to {:.0f} |", one.without_waits / 1e6, one.with_waits / 1e6,
+                          one.without_waits / hz * 1e3, one.with_waits / hz * 1e3);
+    }
+    text += "\n";
+  }
+  text += "\n";
+  for (const auto& [name, of_networks] : cycles) {
+    const Target target = load_target(name);
+    text += fmt::format(
+        "- {}: {}; counts of every executed instruction from the emulator; {}, {} wait states for every {} "
+        "bytes of flash ({}).\n",
+        name, cycle_model(target.processor), format_frequency(static_cast<double>(target.clock_hz.value)),
+        target.flash_wait_states.value, target.flash_read_bytes.value, target.flash_wait_states.source);
+  }
+  text += fmt::format("\n## Bounds that are missed\n\n{}", table.missed().empty() ? "None.\n" : "");
+  for (const std::string& what : table.missed()) text += "- " + what + "\n";
+  return text;
+}
+
+void run(const std::filesystem::path& folder) {
+  const std::map<std::string, std::string> targets{{"M4", "stm32f412"}, {"M3", "cortex-m3"}, {"M55", "cortex-m55"}};
+  struct Job {
+    std::string core, setting;
+    const TableNetwork* network;
+    Bits bits;
+    Optimize optimize;
+  };
+  std::vector<Job> jobs;
+  for (const auto& [core, name] : targets) {
+    for (const TableNetwork& network : table_networks()) {
+      for (const int bits : widths(core)) jobs.push_back({core, bits_name(bits), &network, {bits, 8}, Optimize::speed});
+      if (core != "M4") continue;
+      jobs.push_back({core, "activations 4", &network, {8, 4}, Optimize::speed});
+      jobs.push_back({core, "size", &network, {8, 8}, Optimize::size});
+    }
+  }
+  Table table;
+  std::mutex mutex;
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t i = next++; i < jobs.size(); i = next++) {
+      const Job& job = jobs[i];
+      Run one = run_network(*job.network, load_target(targets.at(job.core)), job.bits, job.optimize);
+      const std::lock_guard lock(mutex);
+      table.add(job.core, job.setting, job.network->name, one);
+    }
+  };
+  std::future<void> other = std::async(std::launch::async, work);
+  work();
+  other.get();
+  check(table);
+  std::map<std::string, std::map<std::string, CycleEstimate>> cycles;
+  Json json_cycles;
+  for (const std::string name : {"stm32f412", "stm32f767", "cortex-m3"}) {
+    const Target target = load_target(name);
+    json_cycles[name]["model"] = cycle_model(target.processor);
+    for (const TableNetwork& network : table_networks()) {
+      const CycleEstimate one = cycles[name][network.name] = estimate(network, target);
+      json_cycles[name][network.name] = {{"estimated_cycles_without_waits", std::llround(one.without_waits)},
+                                         {"estimated_cycles_with_waits", std::llround(one.with_waits)}};
+    }
+  }
+  Json macs;
+  for (const TableNetwork& network : table_networks()) macs[network.name] = multiply_accumulates(network.make({}));
+  const Json json{{"command", "bench_kernels results"},
+                  {"targets", targets},
+                  {"macs", macs},
+                  {"runs", table.json()},
+                  {"estimated_cycles", json_cycles},
+                  {"missed", table.missed()},
+                  {"version", TRIMTAB_VERSION}};
+  const std::string text = markdown(table, cycles);
+  write_file(folder / "kernels.json", json.dump(1) + "\n");
+  write_file(folder / "kernels.md", text);
+  fmt::print("\n{}", text);
+}
+
+}  // namespace
+}  // namespace trimtab
+
+int main(int count, char** arguments) {
+  try {
+    trimtab::run(count > 1 ? arguments[1] : "results");
+    return 0;
+  } catch (const trimtab::Error& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return static_cast<int>(error.code());
+  }
+}

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "emit/deploy.h"
+#include "program/program.h"
+
+namespace trimtab {
+
+/// Bits of all weights and of all activations but the input's and the output's.
+struct Bits {
+  int weights = 8;
+  int activations = 8;
+};
+
+/// A network of the kernel table (results/kernels.md): the shapes of MLPerf Tiny and of CMSIS-NN's example, with random
+/// weights.
+struct TableNetwork {
+  std::string name;
+  Program (*make)(const Bits& bits);
+};
+[[nodiscard]] const std::vector<TableNetwork>& table_networks();
+
+/// Random bytes for so many samples of the program's input; always the same.
+[[nodiscard]] std::vector<std::uint8_t> random_samples(const Program& program, std::int64_t samples);
+
+/// Builds the program for the target and runs two samples in the emulator against the portable kernels on the host.
+[[nodiscard]] Deployment measure(const Program& program, const Target& target, Optimize optimize);
+
+/// Multiply-accumulates of all steps.
+[[nodiscard]] std::int64_t multiply_accumulates(const Program& program);
+
+}  // namespace trimtab

@@ -1,0 +1,106 @@
+#include "emit/explain.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/random.h"
+#include "base/units.h"
+#include "emit/deploy.h"
+
+namespace trimtab {
+namespace {
+
+/// Multiply-accumulates of a step, or nothing where it makes none.
+std::string per_product(std::int64_t instructions, std::int64_t products) {
+  return products > 0 && instructions > 0
+             ? fmt::format("{:.2f}", static_cast<double>(instructions) / static_cast<double>(products))
+             : "";
+}
+
+std::string cycles(const std::optional<CycleEstimate>& estimate) {
+  if (!estimate.has_value()) return "";
+  return fmt::format("{} to {}", format_count(std::llround(estimate->without_waits)),
+                     format_count(std::llround(estimate->with_waits)));
+}
+
+}  // namespace
+
+std::vector<StepCost> measure_steps(const Program& program, const Target& target, Optimize optimize) {
+  Random random(5);
+  std::vector<std::uint8_t> input(
+      static_cast<std::size_t>(program.buffers[static_cast<std::size_t>(program.input)].bytes()));
+  for (std::uint8_t& byte : input) byte = static_cast<std::uint8_t>(random.bits());
+  std::vector<StepCost> costs;
+  for (const std::vector<ExecutedBlock>& blocks : profile_steps(program, target, optimize, input)) {
+    const std::optional<CycleEstimate> estimate = estimate_cycles(blocks, target);
+    costs.push_back({count_instructions(blocks), blocks.empty() ? std::nullopt : estimate});
+  }
+  return costs;
+}
+
+std::string describe_costs(const Program& program, const Schedule& schedule, const Target& target,
+                           const std::vector<StepCost>& costs) {
+  std::size_t layer = 5;
+  std::size_t kernel = 6;
+  for (std::size_t s = 0; s < program.steps.size(); ++s) {
+    layer = std::max(layer, program.steps[s].name.size());
+    kernel = std::max(kernel, schedule.kernels[s].name.size());
+  }
+  layer = std::min<std::size_t>(layer, 40);
+  constexpr auto row = "{:<{}}  {:<{}}  {:>12}  {:>7}  {:>24}\n";
+  std::string text = fmt::format(row, "layer", layer, "kernel", kernel, "instructions", "per MAC", "estimated cycles");
+  std::int64_t instructions = 0;
+  std::int64_t products = 0;
+  CycleEstimate sum;
+  for (std::size_t s = 0; s < program.steps.size(); ++s) {
+    const StepCost& cost = costs[s];
+    const std::int64_t macs = program.steps[s].multiply_accumulates();
+    text += fmt::format(row, program.steps[s].name, layer, schedule.kernels[s].name, kernel,
+                        cost.instructions > 0 ? format_count(cost.instructions) : "with above",
+                        per_product(cost.instructions, macs), cycles(cost.cycles));
+    text += fmt::format("{:<{}}  {}\n", "", layer, schedule.kernels[s].reason);
+    instructions += cost.instructions;
+    products += macs;
+    sum.without_waits += cost.cycles.has_value() ? cost.cycles->without_waits : 0;
+    sum.with_waits += cost.cycles.has_value() ? cost.cycles->with_waits : 0;
+  }
+  const std::string model = cycle_model(target.processor);
+  const bool estimated = !model.empty();
+  text += fmt::format(row, "all", layer, "", kernel, format_count(instructions), per_product(instructions, products),
+                      estimated ? cycles(sum) : "");
+  text += "\nInstructions are counted in the emulator. ";
+  if (estimated) {
+    const auto milliseconds = [&](double count) { return count / static_cast<double>(target.clock_hz.value) * 1e3; };
+    text += fmt::format(
+        "Cycles are an estimate, not a measurement: {}; from no wait states to {} of them for every {} bytes of flash "
+        "that are read. At {} that is {:.1f} to {:.1f} ms.\n",
+        model, target.flash_wait_states.value, target.flash_read_bytes.value,
+        format_frequency(static_cast<double>(target.clock_hz.value)), milliseconds(sum.without_waits),
+        milliseconds(sum.with_waits));
+  } else {
+    text += fmt::format("There is no estimate of cycles for the {}: Arm publishes no timings of it.\n",
+                        name_of(target.processor));
+  }
+  return text;
+}
+
+void add_costs(nlohmann::ordered_json& json, const Program& program, const Target& target,
+               const std::vector<StepCost>& costs) {
+  for (std::size_t s = 0; s < costs.size(); ++s) {
+    nlohmann::ordered_json& layer = json["layers"][s];
+    const std::int64_t macs = program.steps[s].multiply_accumulates();
+    layer["instructions"] = costs[s].instructions;
+    if (macs > 0) {
+      layer["instructions_per_mac"] = static_cast<double>(costs[s].instructions) / static_cast<double>(macs);
+    }
+    if (costs[s].cycles.has_value()) {
+      layer["estimated_cycles_without_waits"] = std::llround(costs[s].cycles->without_waits);
+      layer["estimated_cycles_with_waits"] = std::llround(costs[s].cycles->with_waits);
+    }
+  }
+  json["cycle_model"] = cycle_model(target.processor);
+}
+
+}  // namespace trimtab

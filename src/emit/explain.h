@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "program/schedule.h"
+#include "target/cycles.h"
+
+namespace trimtab {
+
+/// What a step takes on a core, measured in the emulator.
+struct StepCost {
+  std::int64_t instructions = 0;        ///< 0: it runs with the step before it
+  std::optional<CycleEstimate> cycles;  ///< on the real core; nothing where there is no model of it
+};
+
+/// Builds the program with a mark after every step, runs one random sample in the emulator, and counts. By step. Throws
+/// Error as profile_steps().
+[[nodiscard]] std::vector<StepCost> measure_steps(const Program& program, const Target& target, Optimize optimize);
+
+/// A table: layer, kernel, instructions, instructions per multiply-accumulate, estimated cycles, and under each why
+/// that kernel was chosen; then the totals, and what the estimate rests on.
+[[nodiscard]] std::string describe_costs(const Program& program, const Schedule& schedule, const Target& target,
+                                         const std::vector<StepCost>& costs);
+
+/// Adds them to the layers that to_json (program/describe.h) made: instructions, instructions_per_mac,
+/// estimated_cycles_without_waits, estimated_cycles_with_waits; and cycle_model to the whole.
+void add_costs(nlohmann::ordered_json& json, const Program& program, const Target& target,
+               const std::vector<StepCost>& costs);
+
+}  // namespace trimtab

@@ -1,0 +1,133 @@
+// A plugin of the emulator that tells what an image executes between the calls of its function trimtab_after(): which
+// blocks of instructions, how often, how many of them were entered and left by a jump, and how often a load read
+// another line of the flash than the load before. Argument: out=PATH. Per call it appends a line "segment" and a line
+// per block:
+//     ADDRESS BYTES RUNS ENTERED LEFT FLASH_LINES OPCODE ...
+// (hexadecimal address and opcodes, those of 32 bits with the first half word on top).
+//
+// QEMU's plugin interface, version 1 (docs/devel/tcg-plugins.rst of QEMU 7.2), is declared here as far as it is used:
+// not every distribution packages its header.
+
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+extern "C" {
+
+using qemu_plugin_id_t = std::uint64_t;
+using qemu_plugin_meminfo_t = std::uint32_t;
+struct qemu_plugin_tb;
+struct qemu_plugin_insn;
+struct qemu_info_t;
+enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
+enum qemu_plugin_mem_rw { QEMU_PLUGIN_MEM_R = 1 };
+
+void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, void (*callback)(qemu_plugin_id_t, qemu_plugin_tb*));
+void qemu_plugin_register_vcpu_tb_exec_cb(qemu_plugin_tb* tb, void (*callback)(unsigned, void*),
+                                          qemu_plugin_cb_flags flags, void* data);
+void qemu_plugin_register_vcpu_mem_cb(qemu_plugin_insn* insn,
+                                      void (*callback)(unsigned, qemu_plugin_meminfo_t, std::uint64_t, void*),
+                                      qemu_plugin_cb_flags flags, qemu_plugin_mem_rw rw, void* data);
+std::size_t qemu_plugin_tb_n_insns(const qemu_plugin_tb* tb);
+std::uint64_t qemu_plugin_tb_vaddr(const qemu_plugin_tb* tb);
+qemu_plugin_insn* qemu_plugin_tb_get_insn(const qemu_plugin_tb* tb, std::size_t index);
+const void* qemu_plugin_insn_data(const qemu_plugin_insn* insn);
+std::size_t qemu_plugin_insn_size(const qemu_plugin_insn* insn);
+const char* qemu_plugin_insn_symbol(const qemu_plugin_insn* insn);
+
+__attribute__((visibility("default"))) int qemu_plugin_version = 1;
+__attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t* info, int count,
+                                                               char** arguments);
+}
+
+namespace {
+
+constexpr std::uint64_t flash_end = 0x20000000;  // code memory of all emulated boards lies below, data memory above
+constexpr std::uint64_t flash_line = 16;
+
+struct Block {
+  std::uint64_t address = 0;
+  std::uint64_t bytes = 0;
+  std::vector<std::uint32_t> opcodes;
+  bool ends_segment = false;
+  std::uint64_t runs = 0, entered = 0, left = 0, flash_lines = 0;
+};
+
+struct Profile {
+  std::FILE* file = nullptr;
+  std::map<std::pair<std::uint64_t, std::size_t>, std::unique_ptr<Block>> blocks;  // by address and instructions
+  Block* last = nullptr;
+  std::uint64_t last_line = ~std::uint64_t{0};
+} profile;
+
+void end_segment() {
+  std::fprintf(profile.file, "segment\n");
+  for (auto& [key, block] : profile.blocks) {
+    if (block->runs > 0) {
+      std::fprintf(profile.file, "%llx %llu %llu %llu %llu %llu", static_cast<unsigned long long>(block->address),
+                   static_cast<unsigned long long>(block->bytes), static_cast<unsigned long long>(block->runs),
+                   static_cast<unsigned long long>(block->entered), static_cast<unsigned long long>(block->left),
+                   static_cast<unsigned long long>(block->flash_lines));
+      for (const std::uint32_t opcode : block->opcodes) std::fprintf(profile.file, " %x", opcode);
+      std::fprintf(profile.file, "\n");
+    }
+    block->runs = block->entered = block->left = block->flash_lines = 0;
+  }
+  std::fflush(profile.file);
+}
+
+void executed(unsigned /*cpu*/, void* data) {
+  auto* const block = static_cast<Block*>(data);
+  ++block->runs;
+  if (profile.last != nullptr && profile.last->address + profile.last->bytes != block->address) {
+    ++profile.last->left;
+    ++block->entered;
+  }
+  profile.last = block;
+  if (block->ends_segment) end_segment();
+}
+
+void loaded(unsigned /*cpu*/, qemu_plugin_meminfo_t /*info*/, std::uint64_t address, void* data) {
+  if (address >= flash_end) return;
+  if (address / flash_line != profile.last_line) ++static_cast<Block*>(data)->flash_lines;
+  profile.last_line = address / flash_line;
+}
+
+void translated(qemu_plugin_id_t /*id*/, qemu_plugin_tb* tb) {
+  const std::size_t count = qemu_plugin_tb_n_insns(tb);
+  std::unique_ptr<Block>& block = profile.blocks[{qemu_plugin_tb_vaddr(tb), count}];
+  if (block == nullptr) {
+    block = std::make_unique<Block>();
+    block->address = qemu_plugin_tb_vaddr(tb);
+    for (std::size_t i = 0; i < count; ++i) {
+      const qemu_plugin_insn* const insn = qemu_plugin_tb_get_insn(tb, i);
+      std::uint16_t halves[2] = {};
+      std::memcpy(halves, qemu_plugin_insn_data(insn), qemu_plugin_insn_size(insn));
+      const bool wide = qemu_plugin_insn_size(insn) == 4;
+      block->opcodes.push_back(wide ? std::uint32_t{halves[0]} << 16 | halves[1] : halves[0]);
+      block->bytes += qemu_plugin_insn_size(insn);
+    }
+    const char* const symbol = count > 0 ? qemu_plugin_insn_symbol(qemu_plugin_tb_get_insn(tb, 0)) : nullptr;
+    block->ends_segment = symbol != nullptr && std::strcmp(symbol, "trimtab_after") == 0;
+  }
+  qemu_plugin_register_vcpu_tb_exec_cb(tb, executed, QEMU_PLUGIN_CB_NO_REGS, block.get());
+  for (std::size_t i = 0; i < count; ++i) {
+    qemu_plugin_register_vcpu_mem_cb(qemu_plugin_tb_get_insn(tb, i), loaded, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_R,
+                                     block.get());
+  }
+}
+
+}  // namespace
+
+int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t* /*info*/, int count, char** arguments) {
+  for (int i = 0; i < count; ++i) {
+    if (std::strncmp(arguments[i], "out=", 4) == 0) profile.file = std::fopen(arguments[i] + 4, "w");
+  }
+  if (profile.file == nullptr) return 1;
+  qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+  return 0;
+}

@@ -1,0 +1,86 @@
+// What the emulator's plugin counts, against what is known: the turns of a loop, and the counter of the board.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "../unit/program/random_program.h"
+#include "base/file.h"
+#include "emit/deploy.h"
+#include "emit/emulator.h"
+#include "emit/firmware.h"
+#include "program/execute.h"
+
+namespace trimtab {
+namespace {
+
+TEST(Profile, CountsTheTurnsOfALoop) {
+  const Target target = load_target("stm32f412");
+  const TemporaryDirectory directory;
+  write_file(directory.path() / "loop.cpp", R"(
+#include <stdint.h>
+extern "C" void trimtab_after(int step);
+static uint8_t bytes[4];
+extern "C" void* loop_input(void) { return bytes; }
+extern "C" const void* loop_output(void) { return bytes; }
+extern "C" void loop_run(void) {
+  for (int step = 0; step < 2; ++step) {
+    uint32_t count = step == 0 ? 1000 : 300;
+    asm volatile("1: subs %0, #1\n bne 1b" : "+l"(count) : : "cc");
+    trimtab_after(step);
+  }
+}
+)");
+  FirmwareSources sources;
+  sources.sources = {directory.path() / "loop.cpp"};
+  sources.definitions = {"TRIMTAB_PROFILE"};
+  sources.program_name = "loop";
+  const BuildResult build = build_firmware(sources, target, Optimize::speed, directory.path() / "loop.elf");
+  const auto steps = profile_firmware(build.elf, target, std::vector<std::uint8_t>(4), 4);
+  ASSERT_EQ(steps.size(), 2U);
+  for (std::size_t step = 0; step < 2; ++step) {
+    // the first turn runs with what comes before it
+    const std::int64_t turns = (step == 0 ? 1000 : 300) - 1;
+    const auto loop = std::find_if(steps[step].begin(), steps[step].end(), [&](const ExecutedBlock& b) {
+      return b.opcodes.size() == 2 && b.runs >= turns - 5;
+    });
+    ASSERT_NE(loop, steps[step].end());
+    // the emulator may cut one turn in two where its time slice ends
+    EXPECT_NEAR(static_cast<double>(loop->runs), static_cast<double>(turns), 2);
+    EXPECT_NEAR(static_cast<double>(loop->left), static_cast<double>(turns - 1), 2);
+    EXPECT_NEAR(static_cast<double>(count_instructions(steps[step])), 2.0 * static_cast<double>(turns + 1), 25);
+  }
+}
+
+TEST(Profile, StepsAddUpToTheCountOfTheBoard) {
+  for (const std::string name : {"stm32f412", "cortex-m55"}) {
+    const Target target = load_target(name);
+    ProgramBuilder b(3);
+    b.program.input = b.add_buffer(12, 12, 8, {1, 8, false});
+    BufferId x = b.convolution(b.program.input, square(32, 3, 1, 12), {1, 8, false}, 8);
+    x = b.max_pool(x, 2, 2, 0);
+    x = b.convolution(x, square(16, 1, 1, 6), {1, 8, false}, 4);
+    const Program program = b.finish(x);
+    Random random(1);
+    const RandomSample sample(program, random);
+    const ProgramRunner host(program, Core::generic);
+    std::vector<std::int32_t> expected(static_cast<std::size_t>(host.output_elements()));
+    host.run(sample.bytes, 1, expected);
+    const TemporaryDirectory folder;
+    const Deployment deployment =
+        deploy(program, target, Optimize::speed, "net", sample.bytes, expected, folder.path());
+    EXPECT_EQ(deployment.mismatches, 0);
+    const auto steps = profile_steps(program, target, Optimize::speed, sample.bytes);
+    ASSERT_EQ(steps.size(), 3U);
+    const bool pooled = schedule(program, core_of(target)).kernels[0].pooled_rows > 0;
+    EXPECT_EQ(steps[1].empty(), pooled);
+    std::int64_t sum = 0;
+    for (const auto& blocks : steps) sum += count_instructions(blocks);
+    // a few instructions more for every mark
+    EXPECT_NEAR(static_cast<double>(sum), static_cast<double>(deployment.instructions), 40) << name;
+  }
+}
+
+}  // namespace
+}  // namespace trimtab

@@ -1,0 +1,107 @@
+#include "target/cycles.h"
+
+#include <gtest/gtest.h>
+
+namespace trimtab {
+namespace {
+
+Target core(Processor processor) {
+  Target target;
+  target.processor = processor;
+  target.flash_wait_states.value = 3;
+  target.flash_read_bytes.value = 16;
+  return target;
+}
+
+ExecutedBlock block(std::vector<std::uint32_t> opcodes, std::int64_t runs = 1) {
+  ExecutedBlock made;
+  made.address = 0x1000;
+  for (const std::uint32_t opcode : opcodes) made.bytes += opcode > 0xffff ? 4 : 2;
+  made.opcodes = std::move(opcodes);
+  made.runs = runs;
+  return made;
+}
+
+double cycles(Processor processor, const std::vector<std::uint32_t>& opcodes) {
+  const ExecutedBlock one = block(opcodes);
+  return estimate_cycles({&one, 1}, core(processor))->without_waits;
+}
+
+// as arm-none-eabi-as encodes them
+constexpr std::uint32_t ldr_r0_r1 = 0x6808;           // ldr r0, [r1]
+constexpr std::uint32_t ldr_r2_r3 = 0x681a;           // ldr r2, [r3]
+constexpr std::uint32_t ldr_r2_r0 = 0x6802;           // ldr r2, [r0]
+constexpr std::uint32_t str_immediate = 0x605a;       // str r2, [r3, #4]
+constexpr std::uint32_t str_register = 0x511a;        // str r2, [r3, r4]
+constexpr std::uint32_t push_five = 0xb5f0;           // push {r4-r7, lr}
+constexpr std::uint32_t ldm_three = 0xe890000e;       // ldm r0, {r1, r2, r3}
+constexpr std::uint32_t ldrd = 0xe8f0ce02;            // ldrd r12, lr, [r0], #8
+constexpr std::uint32_t ldr_wide = 0xf8512b04;        // ldr r2, [r1], #4
+constexpr std::uint32_t ldrb_register = 0xf8112003;   // ldrb r2, [r1, r3]
+constexpr std::uint32_t strb_immediate = 0xf8812064;  // strb r2, [r1, #100]
+constexpr std::uint32_t sxtb16_rotated = 0xfa2ff392;  // sxtb16 r3, r2, ror #8
+constexpr std::uint32_t sxtb16 = 0xfa2ff282;          // sxtb16 r2, r2
+constexpr std::uint32_t smlad = 0xfb2c4402;           // smlad r4, r12, r2, r4
+constexpr std::uint32_t mla = 0xfb013002;             // mla r0, r1, r2, r3
+constexpr std::uint32_t mul = 0xfb01f002;             // mul r0, r1, r2
+constexpr std::uint32_t smlal = 0xfbc64507;           // smlal r4, r5, r6, r7
+constexpr std::uint32_t udiv = 0xfbb1f0f2;            // udiv r0, r1, r2
+constexpr std::uint32_t tbb = 0xe8dff000;             // tbb [pc, r0]
+constexpr std::uint32_t subs = 0x3801;                // subs r0, #1
+constexpr std::uint32_t bne = 0xd1fd;                 // bne
+
+TEST(Cycles, AreThoseOfArmsTables) {
+  const auto m4 = [](const std::vector<std::uint32_t>& opcodes) { return cycles(Processor::cortex_m4, opcodes); };
+  EXPECT_EQ(m4({subs}), 1);
+  EXPECT_EQ(m4({ldr_r0_r1}), 2);
+  EXPECT_EQ(m4({ldr_wide}), 2);
+  EXPECT_EQ(m4({ldrb_register}), 2);
+  EXPECT_EQ(m4({str_immediate}), 1);
+  EXPECT_EQ(m4({strb_immediate}), 1);
+  EXPECT_EQ(m4({str_register}), 2);
+  EXPECT_EQ(m4({ldrd}), 3);
+  EXPECT_EQ(m4({ldm_three}), 4);
+  EXPECT_EQ(m4({push_five}), 6);
+  EXPECT_EQ(m4({tbb}), 2);
+  EXPECT_EQ(m4({smlad, mla, mul, smlal}), 4);
+  EXPECT_EQ(m4({udiv}), 7);
+  // DDI 0337, 3.3.2: "LDR R0,[R1]; LDR R1,[R2]: three cycles", unless the second's address is the first's result
+  EXPECT_EQ(m4({ldr_r0_r1, ldr_r2_r3}), 3);
+  EXPECT_EQ(m4({ldr_r0_r1, ldr_r2_r0}), 4);
+  EXPECT_EQ(m4({ldr_r0_r1, str_register}), 3);
+  EXPECT_EQ(cycles(Processor::cortex_m3, {mla}), 2);
+  EXPECT_EQ(cycles(Processor::cortex_m3, {mul}), 1);
+  EXPECT_EQ(cycles(Processor::cortex_m3, {smlal}), 5);
+  EXPECT_EQ(cycles(Processor::cortex_m0plus, {ldr_r0_r1, ldr_r2_r3, str_immediate}), 6);
+}
+
+TEST(Cycles, TheInnermostPairOfTheM4TakesEighteen) {
+  const double pair = cycles(Processor::cortex_m4, {ldr_wide, ldrd, sxtb16_rotated, sxtb16, smlad, smlad, smlad, smlad,
+                                                    ldrd, smlad, smlad, smlad, smlad});
+  EXPECT_EQ(pair, 18);
+}
+
+TEST(Cycles, JumpsRefillThePipelineAndLinesOfTheFlashWait) {
+  ExecutedBlock loop = block({subs, bne}, 100);
+  loop.entered = 99;
+  loop.left = 99;
+  loop.flash_lines = 5;
+  const Target target = core(Processor::cortex_m4);
+  const CycleEstimate estimate = *estimate_cycles({&loop, 1}, target);
+  EXPECT_EQ(estimate.without_waits, 100 * 2 + 99 * 2);
+  EXPECT_EQ(estimate.with_waits - estimate.without_waits, (100 + 5) * 3);  // begins at a line
+  loop.address += 4;
+  EXPECT_EQ(estimate_cycles({&loop, 1}, target)->with_waits - estimate.without_waits, (99 + 5) * 3);
+  EXPECT_EQ(count_instructions({&loop, 1}), 200);
+}
+
+TEST(Cycles, OnlyWherePublishedOrScaled) {
+  const ExecutedBlock one = block({subs, subs, subs, subs});
+  EXPECT_FALSE(estimate_cycles({&one, 1}, core(Processor::cortex_m55)).has_value());
+  EXPECT_TRUE(cycle_model(Processor::cortex_m55).empty());
+  EXPECT_NEAR(cycles(Processor::cortex_m7, {subs, subs, subs, subs}), 4 * 3.378 / 5.009, 1e-3);
+  EXPECT_NE(cycle_model(Processor::cortex_m7).find("CoreMark"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace trimtab
