@@ -45,6 +45,7 @@ struct ScaleCommand {
   std::int64_t verify = 4;
   std::int64_t epochs = 0;
   std::int64_t train_limit = 0;
+  std::int64_t tune_limit = 0;
   std::string out;
   DataOptions source;
   ScaleOptions options;
@@ -76,7 +77,11 @@ Taxonomy read_levels(const ScaleCommand& command, std::int64_t outputs, const st
 /// Without data of their own to tune with, every other sample is held back.
 std::pair<Dataset, Dataset> tune_and_test(const ScaleCommand& command) {
   Dataset test = load_dataset(command.data, Split::test, command.source);
-  if (!command.tune_data.empty()) return {load_dataset(command.tune_data, Split::train, command.source), test};
+  if (!command.tune_data.empty()) {
+    DataOptions source = command.source;
+    if (command.tune_limit > 0) source.limit = command.tune_limit;
+    return {load_dataset(command.tune_data, Split::train, source), test};
+  }
   std::vector<std::int64_t> even;
   std::vector<std::int64_t> odd;
   for (std::int64_t i = 0; i < test.size(); ++i) (i % 2 == 0 ? even : odd).push_back(i);
@@ -288,6 +293,7 @@ void add_scale(CLI::App& app) {
   sub->add_option("--data", command->data, "samples to measure with; without --tune-data every other one tunes")
       ->required();
   sub->add_option("--tune-data", command->tune_data, "samples to calibrate and to search with");
+  sub->add_option("--tune-limit", command->tune_limit, "at most so many samples to tune with; 0: --limit");
   sub->add_option("--taxonomy", command->taxonomy,
                   "levels of abstraction: .toml, .csv, or a list of ImageNet's wnids; default: the classes only");
   sub->add_option("--level-sizes", command->sizes, "most classes of the levels made from wnids")

@@ -30,6 +30,7 @@ class ScalableSimulation::Implementation {
     }
     weights_.resize(layers_.size());
     kept_.resize(graph.values.size());
+    last_.resize(graph.values.size());
     means_.resize(layers_.size());
     biases_.resize(layers_.size());
     run_float();
@@ -38,6 +39,7 @@ class ScalableSimulation::Implementation {
   std::vector<float> run(const std::vector<Precision>& precision, bool keep) {
     if (precision.size() != layers_.size()) throw failure("a precision for {} layers", precision.size());
     const torch::NoGradGuard no_gradients;
+    if (keep && precision == last_precision_) return keep_last();
     const std::size_t first = first_difference(precision);
     executor_.weight_hook = [&](std::size_t node, const torch::Tensor& weight) {
       return weights_at(node, precision, weight);
@@ -50,16 +52,18 @@ class ScalableSimulation::Implementation {
     executor_.value_hook = [&](ValueId value, const torch::Tensor& tensor) {
       if (value == executor_.graph().input || node_now < first) return tensor;
       torch::Tensor result = finish(value, tensor, precision);
-      if (keep) kept_[static_cast<std::size_t>(value)] = result;
+      last_[static_cast<std::size_t>(value)] = result;
       return result;
     };
-    const torch::Tensor logits = executor_.forward(samples_, false);
-    if (keep) kept_precision_ = precision;
-    return softmax(logits);
+    std::fill(last_.begin(), last_.end(), torch::Tensor());
+    last_probabilities_ = softmax(executor_.forward(samples_, false));
+    last_precision_ = precision;
+    return keep ? keep_last() : last_probabilities_;
   }
 
   OperatingPoint point(const std::vector<Precision>& precision) {
     kept_precision_.clear();  // the biases in front of a difference may be those of another run
+    last_precision_.clear();
     (void)run(precision, true);
     OperatingPoint result{precision, std::vector<std::vector<float>>(network_.graph.nodes.size())};
     for (std::size_t l = 0; l < layers_.size(); ++l) {
@@ -74,12 +78,22 @@ class ScalableSimulation::Implementation {
   void replace(const ScalableNetwork& network) {
     network_ = network;
     kept_precision_.clear();
+    last_precision_.clear();
     for (auto& by_bits : weights_) by_bits.fill({});
   }
 
   std::vector<float> float_probabilities;
 
  private:
+  /// What the last run has made becomes what is kept: a candidate that was measured need not run again to be taken.
+  const std::vector<float>& keep_last() {
+    for (std::size_t value = 0; value < last_.size(); ++value) {
+      if (last_[value].defined()) kept_[value] = last_[value];
+    }
+    kept_precision_ = last_precision_;
+    return last_probabilities_;
+  }
+
   [[nodiscard]] static std::vector<float> softmax(const torch::Tensor& logits) {
     const torch::Tensor probabilities = torch::softmax(logits.reshape({logits.size(0), -1}), 1).contiguous();
     return {probabilities.data_ptr<float>(), probabilities.data_ptr<float>() + probabilities.numel()};
@@ -174,8 +188,11 @@ class ScalableSimulation::Implementation {
   std::vector<std::array<torch::Tensor, 9>> weights_;  ///< by layer and bits
   std::vector<Precision> kept_precision_;              ///< empty: nothing is kept
   std::vector<torch::Tensor> kept_;                    ///< by value, as its readers get it
-  std::vector<torch::Tensor> means_;                   ///< by layer, per channel
-  std::vector<torch::Tensor> biases_;                  ///< by layer, of the last run
+  std::vector<Precision> last_precision_;              ///< of the last run
+  std::vector<torch::Tensor> last_;                    ///< by value: what the last run has computed anew
+  std::vector<float> last_probabilities_;
+  std::vector<torch::Tensor> means_;   ///< by layer, per channel
+  std::vector<torch::Tensor> biases_;  ///< by layer, of the last run
 };
 
 ScalableSimulation::ScalableSimulation(const ScalableNetwork& network, const Dataset& samples, bool correct_biases,

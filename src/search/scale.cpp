@@ -45,7 +45,7 @@ std::vector<Level> chosen_levels(const Taxonomy& taxonomy, const std::vector<std
   std::vector<Level> levels;
   for (const std::string& name : names) {
     const auto found = std::find_if(taxonomy.levels.begin(), taxonomy.levels.end(), [&](const Level& level) {
-      return level.name == name || std::to_string(level.classes.size()) == name;
+      return level.name == name || level.name == name + " classes" || std::to_string(level.classes.size()) == name;
     });
     if (found == taxonomy.levels.end()) {
       std::vector<std::string> known;
@@ -57,22 +57,22 @@ std::vector<Level> chosen_levels(const Taxonomy& taxonomy, const std::vector<std
   return levels;
 }
 
-/// About `count` of the steps, evenly over the energy, the first among them and without those that a cheaper step
-/// beats.
+/// About `count` of the steps, the first among them and without those that a cheaper step beats: evenly over the root
+/// of the divergence, so that most lie where little is lost.
 std::vector<ScaleStep> thin_out(const std::vector<ScaleStep>& way, std::int64_t count) {
   std::vector<ScaleStep> front;
   for (const ScaleStep& step : way) {
     while (front.size() > 1 && front.back().divergence >= step.divergence) front.pop_back();
     front.push_back(step);
   }
+  const auto root = [](const ScaleStep& step) { return std::sqrt(std::max(step.divergence, 0.0)); };
   std::vector<ScaleStep> kept{front.front()};
-  const double span = front.front().energy_nj - front.back().energy_nj;
-  for (std::int64_t i = 1; i < count && span > 0; ++i) {
-    const double wanted = front.front().energy_nj - span * static_cast<double>(i) / static_cast<double>(count - 1);
-    const auto nearest = std::min_element(front.begin(), front.end(), [&](const ScaleStep& a, const ScaleStep& b) {
-      return std::abs(a.energy_nj - wanted) < std::abs(b.energy_nj - wanted);
-    });
-    if (nearest->energy_nj < kept.back().energy_nj) kept.push_back(*nearest);
+  for (std::int64_t i = 1; i < count; ++i) {
+    const double wanted = root(front.back()) * static_cast<double>(i) / static_cast<double>(count - 1);
+    // the cheapest that loses no more
+    const auto last = std::find_if(front.rbegin(), front.rend(),
+                                   [&](const ScaleStep& step) { return root(step) <= wanted * (1 + 1e-9); });
+    if (last != front.rend() && last->energy_nj < kept.back().energy_nj) kept.push_back(*last);
   }
   return kept;
 }
