@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstring>
 #include <set>
+#include <system_error>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -140,6 +141,14 @@ class OwnerLock {
   fs::path path_;
   int descriptor_ = -1;
 };
+
+/// Whether a failure is the disk's rather than the trial's: no checkpoint fits any more.
+bool is_full(const fs::path& out) {
+  constexpr std::uintmax_t enough_bytes = 1 << 20;
+  std::error_code error;
+  const fs::space_info space = fs::space(out, error);
+  return !error && space.available < enough_bytes;
+}
 
 }  // namespace
 
@@ -330,6 +339,9 @@ std::vector<Trial> run_trials(Study& study, std::span<const TrialSpec> specs, Tr
     runner.run(open, folders,
                {[&](std::size_t i, const std::string& owner) { study.start(open[i], owner); },
                 [&](std::size_t i, const TrialOutcome& outcome) {
+                  if (!outcome.reason.empty() && !outcome.died && is_full(study.out()))
+                    throw failure("{}; make room on the disk of {}, and the same command continues", outcome.reason,
+                                  study.out().string());
                   study.finish(open[i], outcome, options.max_deaths);
                   if (!outcome.died) progress.update(++done);
                 }});

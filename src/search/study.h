@@ -141,7 +141,8 @@ struct RunTrialsOptions {
 };
 
 /// One round: the trials in the order of their specs, each done or failed. Runs only those that are not finished; equal
-/// specs are run once. Progress goes to standard error. Throws what Study and the runner throw.
+/// specs are run once. Progress goes to standard error. Throws what Study and the runner throw, and Error (failure)
+/// where a trial failed and the disk is full: the trial is not to blame, and waits.
 [[nodiscard]] std::vector<Trial> run_trials(Study& study, std::span<const TrialSpec> specs, TrialRunner& runner,
                                             const RunTrialsOptions& options);
 

@@ -46,7 +46,7 @@ TEST_F(assess, a_budget_that_nothing_can_meet) {
   expect_refused(command({"--budgets", "1000", "--bits", "4,8"}), "4650 numbers", 3);
 }
 
-TEST_F(assess, features_whose_width_cannot_be_varied) {
+TEST_F(assess, data_that_are_not_there) {
   std::vector<std::string> words = command({});
   words[3] = "npy:" + (folder_.path() / "x.npy").string() + "," + (folder_.path() / "y.npy").string();
   expect_refused(words, "x.npy");
