@@ -236,6 +236,11 @@ std::string markdown(const Table& table, const std::map<std::string, std::map<st
                         table.ratio("M4", "size", network.name), size.image.text, plain.image.text);
   }
   text +=
+      "\nThe 8-bit input and the columns of 16-bit halves that a convolution multiplies do not shrink: of the VWW "
+      "network "
+      "the input alone\ntakes 27,648 bytes. The 9 KB are asked of ResNet-8; images with depthwise layers hold two "
+      "families "
+      "of kernels.\n"
       "\n## Cycles of the real cores: an estimate, not a measurement\n\nWithout wait states (instructions and "
       "constants "
       "from a cache that holds them) to every read of another flash line waiting.\n\n| network |";
@@ -264,6 +269,13 @@ std::string markdown(const Table& table, const std::map<std::string, std::map<st
   }
   text += fmt::format("\n## Bounds that are missed\n\n{}", table.missed().empty() ? "None.\n" : "");
   for (const std::string& what : table.missed()) text += "- " + what + "\n";
+  if (!table.missed().empty()) {
+    text +=
+        "\nThe M55's kernels read 16 weights of a filter at once and, below 8 bits, eight filters: windows that are no "
+        "multiple of 16\n(DS-CNN's first layer: 40) and filters that are no multiple of 8 (its last: 12) are filled "
+        "up. "
+        "Depthwise filters of 9\nweights begin at bytes.\n";
+  }
   return text;
 }
 
