@@ -15,10 +15,12 @@
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/fit.h"
 #include "cli/model_data.h"
 #include "data/dataset.h"
 #include "graph/onnx.h"
 #include "program/program_file.h"
+#include "search/dispatch.h"
 #include "search/fit.h"
 
 namespace trimtab::cli {
@@ -49,6 +51,7 @@ struct FitCommand {
   std::string weights;
   std::string engine = "knapsack";
   bool search = false;
+  int threads_per_trial = 1;
   FitSearchOptions search_options;
   FitOptions options;
 };
@@ -119,11 +122,7 @@ std::int64_t weights_bytes(const Program& program) {
 nlohmann::ordered_json search_json(const PlanSearchResult& search) {
   auto finalists = nlohmann::ordered_json::array();
   for (const FoundPlan& found : search.finalists) {
-    finalists.push_back({{"validation_top1", found.top1},
-                         {"weights_kept", found.share},
-                         {"made_by", found.made_by},
-                         {"flash_bytes", found.deployment.flash_bytes()},
-                         {"ram_bytes", found.deployment.ram_bytes()}});
+    finalists.push_back({{"validation_top1", found.top1}, {"weights_kept", found.share}, {"made_by", found.made_by}});
   }
   return {{"trials", search.trials}, {"epochs", search.epochs}, {"finalists", finalists}};
 }
@@ -249,8 +248,8 @@ void configure_search(FitCommand& command) {
   options.search = command.search_options;
 }
 
-void run_fit(FitCommand& command) {
-  const auto start = std::chrono::steady_clock::now();
+/// Everything of the options that needs no data.
+void configure(FitCommand& command) {
   FitOptions& options = command.options;
   if (command.target != "host") {
     options.target = load_target(command.target);
@@ -266,32 +265,98 @@ void run_fit(FitCommand& command) {
   if (!command.teacher.empty()) options.teacher = std::make_shared<const Graph>(read_onnx(command.teacher));
   if (!command.plan.empty()) options.plan_file = command.plan;
   options.calibration.activations = parse_range_method(command.calibration);
-  options.calibration.threads = command.common.threads;
   options.optimize = command.optimize == "size" ? Optimize::size : Optimize::speed;
-  options.threads = command.common.threads;
-  if (::isatty(STDERR_FILENO) == 1) options.report = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
-
-  const Graph graph = read_onnx(command.model);
-  const Preprocessing preprocessing =
-      choose_preprocessing(command.preprocessing, command.model, graph.input_shape()[0]);
-  command.source.shape = graph.input_shape();
-  command.source.seed = command.common.seed;
-  Dataset test_data = load_dataset(command.data, Split::test, command.source);
-  Dataset train_data =
-      load_dataset(command.train_data.empty() ? command.data : command.train_data, Split::train, command.source);
+  // the numbers of a search depend on the threads of a trial, not on how many run at once
+  options.threads = options.search.has_value() ? command.threads_per_trial : command.common.threads;
+  options.calibration.threads = options.threads;
   options.labelled = !command.unlabelled;
-  if (command.unlabelled) {
-    if (command.epochs > 0) throw bad_input("--epochs needs labels; leave --unlabelled out or give --epochs 0");
-    forget_labels(test_data, element_count(graph.output_shape()));
-    forget_labels(train_data, element_count(graph.output_shape()));
-  }
-
+  if (command.unlabelled && command.epochs > 0)
+    throw bad_input("--epochs needs labels; leave --unlabelled out or give --epochs 0");
   options.train = command.epochs > 0;
   options.training.training.epochs = command.epochs;
   options.training.training.seed = command.common.seed;
-  options.training.training.threads = command.common.threads;
+  options.training.training.threads = options.threads;
   options.training.calibration = options.calibration;
   options.training.directory = fs::path(command.out) / "training";
+}
+
+struct FitInputs {
+  Graph graph;
+  Preprocessing preprocessing;
+  Dataset train;
+  Dataset test;
+};
+
+FitInputs load(FitCommand& command) {
+  FitInputs inputs;
+  inputs.graph = read_onnx(command.model);
+  const Shape& shape = inputs.graph.input_shape();
+  inputs.preprocessing = choose_preprocessing(command.preprocessing, command.model, shape[0]);
+  command.source.shape = shape;
+  command.source.seed = command.common.seed;
+  inputs.test = load_dataset(command.data, Split::test, command.source);
+  inputs.train =
+      load_dataset(command.train_data.empty() ? command.data : command.train_data, Split::train, command.source);
+  if (command.unlabelled) {
+    forget_labels(inputs.test, element_count(inputs.graph.output_shape()));
+    forget_labels(inputs.train, element_count(inputs.graph.output_shape()));
+  }
+  return inputs;
+}
+
+/// What a child that runs trials has to know; the rest is in their settings.
+nlohmann::json context_of(const FitCommand& command) {
+  return {{"model", fs::absolute(command.model).string()},
+          {"data", command.data},
+          {"train_data", command.train_data},
+          {"preprocessing", command.preprocessing},
+          {"resize", command.source.resize},
+          {"label_offset", command.source.label_offset},
+          {"limit", command.source.limit},
+          {"seed", command.common.seed},
+          {"calibration", command.calibration},
+          {"calibration_samples", command.options.calibration.samples},
+          {"learning_rate", command.options.training.training.learning_rate},
+          {"importance", command.importance},
+          {"teacher", command.teacher},
+          {"validation_samples", command.search_options.validation_samples}};
+}
+
+FitCommand command_of(const nlohmann::json& context, int threads) {
+  FitCommand command;
+  context.at("model").get_to(command.model);
+  context.at("data").get_to(command.data);
+  context.at("train_data").get_to(command.train_data);
+  context.at("preprocessing").get_to(command.preprocessing);
+  context.at("resize").get_to(command.source.resize);
+  context.at("label_offset").get_to(command.source.label_offset);
+  context.at("limit").get_to(command.source.limit);
+  context.at("seed").get_to(command.common.seed);
+  context.at("calibration").get_to(command.calibration);
+  context.at("calibration_samples").get_to(command.options.calibration.samples);
+  context.at("learning_rate").get_to(command.options.training.training.learning_rate);
+  context.at("importance").get_to(command.importance);
+  context.at("teacher").get_to(command.teacher);
+  context.at("validation_samples").get_to(command.search_options.validation_samples);
+  command.threads_per_trial = threads;
+  command.search = true;
+  command.epochs = 1;  // each trial has its own
+  configure(command);
+  return command;
+}
+
+void run_fit(FitCommand& command) {
+  const auto start = std::chrono::steady_clock::now();
+  configure(command);
+  FitOptions& options = command.options;
+  if (::isatty(STDERR_FILENO) == 1) options.report = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+  const auto [graph, preprocessing, train_data, test_data] = load(command);
+  std::optional<ProcessRunner> runner;
+  if (options.search.has_value()) {
+    runner.emplace(TrialWork{"fit", context_of(command), command.threads_per_trial, command.common.threads,
+                             fs::absolute(command.out) / "logs"});
+    options.search->runner = &*runner;
+  }
 
   const StagingFolder staging(command.out);
   const FitResult result = fit(graph, train_data, test_data, preprocessing, options, staging.path() / "device");
@@ -311,6 +376,14 @@ void run_fit(FitCommand& command) {
 }
 
 }  // namespace
+
+TrialFunction make_fit_trials(const nlohmann::json& context, int threads) {
+  FitCommand command = command_of(context, threads);
+  const FitInputs inputs = load(command);
+  const auto data = std::make_shared<const FitTrialData>(
+      fit_trial_data(inputs.graph, inputs.train, inputs.preprocessing, command.options));
+  return [data](const TrialSpec& spec, const fs::path& folder) { return run_fit_trial(*data, spec, folder); };
+}
 
 void add_fit(CLI::App& app) {
   auto command = std::make_shared<FitCommand>();
@@ -370,6 +443,11 @@ void add_fit(CLI::App& app) {
   fit->add_option("--validation-samples", command->search_options.validation_samples,
                   "search: samples held back from training to compare plans")
       ->check(CLI::Range(1, 10000000))
+      ->capture_default_str();
+  fit->add_option("--threads-per-trial", command->threads_per_trial,
+                  "search: threads of one trial, which its numbers depend on; as many trials run at once as --threads "
+                  "allows")
+      ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   fit->add_option("--engine", command->engine, "search: how bits are distributed over the layers")
       ->check(CLI::IsMember({"knapsack", "nsga2"}))

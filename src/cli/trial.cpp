@@ -5,6 +5,7 @@
 
 #include "cli/assess.h"
 #include "cli/commands.h"
+#include "cli/fit.h"
 #include "search/dispatch.h"
 
 namespace trimtab::cli {
@@ -18,7 +19,7 @@ void add_trial(CLI::App& app) {
       ->required()
       ->check(CLI::Range(3, 1 << 20));
   trial->callback([descriptor] {
-    const std::map<std::string, TrialFactory> factories = {{"assess", make_assess_trials}};
+    const std::map<std::string, TrialFactory> factories = {{"assess", make_assess_trials}, {"fit", make_fit_trials}};
     serve_trials(*descriptor, factories);
   });
 }

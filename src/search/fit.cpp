@@ -33,6 +33,13 @@ Dataset preprocess_features(Dataset data, const Preprocessing& preprocessing) {
   return data;
 }
 
+/// The network that training distils from, prepared like the one that is trained.
+std::shared_ptr<const Graph> teacher_of(const FitOptions& options, const Graph& prepared,
+                                        const Preprocessing& preprocessing) {
+  return std::make_shared<const Graph>(options.teacher ? prepare_for_deployment(*options.teacher, preprocessing)
+                                                       : prepared);
+}
+
 class Fitting {
  public:
   Fitting(const Graph& graph, const Dataset& train_data, const Dataset& test_data, const Preprocessing& preprocessing,
@@ -100,15 +107,9 @@ class Fitting {
     }
     tell(fmt::format("training under the plan for {} epochs", options_.training.training.epochs));
     QatOptions training = options_.training;
-    training.teacher = teacher();
+    training.teacher = teacher_of(options_, prepared_, pixels_ ? preprocessing_ : Preprocessing{});
     result.network =
         train_quantized(result.pruned, plan, samples_, preprocess_features(test_, preprocessing_), training);
-  }
-
-  [[nodiscard]] std::shared_ptr<const Graph> teacher() const {
-    return std::make_shared<const Graph>(
-        options_.teacher ? prepare_for_deployment(*options_.teacher, pixels_ ? preprocessing_ : Preprocessing{})
-                         : prepared_);
   }
 
   /// The prepared graph with so many units of every group, trained again in float.
@@ -139,52 +140,33 @@ class Fitting {
     if (!options_.target.has_value())
       throw bad_input("a search needs a target whose flash and RAM it fits; leave '--target host' out");
     const FitSearchOptions& how = *options_.search;
-    FitTrialData data;
-    data.prepared = std::make_shared<const Graph>(prepared_);
-    data.teacher = teacher();
-    const std::int64_t validation = std::min(how.validation_samples, samples_.size() / 5);
-    if (validation < 1) throw bad_input("{} samples to train with are too few for a search", samples_.size());
-    // every n-th sample is held back
-    const std::int64_t every = samples_.size() / validation;
-    std::vector<std::int64_t> train;
-    std::vector<std::int64_t> held;
-    for (std::int64_t i = 0; i < samples_.size(); ++i) {
-      const bool hold = i % every == every - 1 && static_cast<std::int64_t>(held.size()) < validation;
-      (hold ? held : train).push_back(i);
-    }
-    data.train = samples_.pick(train);
-    data.validation = samples_.pick(held);
-    data.importance = options_.importance;
-    data.training = options_.training;
-    data.training.directory.clear();
-    data.threads = options_.threads;
+    const FitTrialData data = fit_trial_data(graph_, train_, preprocessing_, options_);
     PlanSearchOptions plan = how.plan;
     plan.bounds = options_.bounds;
     plan.seed = options_.training.training.seed;
     plan.report = options_.report;
 
-    Study study(how.study, study_settings(data, plan));
-    InProcessRunner runner(
+    Study study(how.study, study_settings(data));
+    InProcessRunner here(
         [&](const TrialSpec& spec, const std::filesystem::path& folder) { return run_fit_trial(data, spec, folder); });
+    TrialRunner& runner = how.runner != nullptr ? *how.runner : here;
     result.search = search_plan(data, pricer(), plan, study, runner);
     const FoundPlan& best = result.search->finalists.front();
     result.network = quantized_after(data, best.last, study.folder_of(best.last));
     result.pruned = network_after(data, best.last, study.folder_of(best.last));
   }
 
-  /// All that the trials of a search have in common.
-  [[nodiscard]] nlohmann::json study_settings(const FitTrialData& data, const PlanSearchOptions& plan) const {
+  /// All that the trials of a search have in common; bounds and target are not: other bounds use the same trials.
+  [[nodiscard]] nlohmann::json study_settings(const FitTrialData& data) const {
     TrainOptions training = options_.training.training;
     training.teacher = data.teacher;
     nlohmann::json settings = training_settings(prepared_, data.train, {}, training);
     settings.erase("epochs");
     settings["command"] = "fit";
+    settings["threads"] = data.threads;
     settings["validation_samples"] = data.validation.size();
     settings["importance"] = static_cast<int>(data.importance);
     settings["calibration"] = {static_cast<int>(options_.calibration.activations), options_.calibration.samples};
-    settings["target"] = options_.target->name;
-    settings["bounds"] = {plan.bounds.flash_bytes, plan.bounds.ram_bytes, plan.bounds.instructions,
-                          plan.bounds.latency_ms, plan.weights_bytes};
     return settings;
   }
 
@@ -327,6 +309,32 @@ class Fitting {
 FitResult fit(const Graph& graph, const Dataset& train_data, const Dataset& test_data,
               const Preprocessing& preprocessing, const FitOptions& options, const std::filesystem::path& folder) {
   return Fitting(graph, train_data, test_data, preprocessing, options, folder).run();
+}
+
+FitTrialData fit_trial_data(const Graph& graph, const Dataset& train_data, const Preprocessing& preprocessing,
+                            const FitOptions& options) {
+  const Preprocessing folded = train_data.is_pixels() ? preprocessing : Preprocessing{};
+  const Dataset samples = preprocess_features(train_data, preprocessing);
+  FitTrialData data;
+  data.prepared = std::make_shared<const Graph>(prepare_for_deployment(graph, folded));
+  data.teacher = teacher_of(options, *data.prepared, folded);
+  const std::int64_t validation = std::min(options.search->validation_samples, samples.size() / 5);
+  if (validation < 1) throw bad_input("{} samples to train with are too few for a search", samples.size());
+  // every n-th sample is held back
+  const std::int64_t every = samples.size() / validation;
+  std::vector<std::int64_t> train;
+  std::vector<std::int64_t> held;
+  for (std::int64_t i = 0; i < samples.size(); ++i) {
+    const bool hold = i % every == every - 1 && static_cast<std::int64_t>(held.size()) < validation;
+    (hold ? held : train).push_back(i);
+  }
+  data.train = samples.pick(train);
+  data.validation = samples.pick(held);
+  data.importance = options.importance;
+  data.training = options.training;
+  data.training.directory.clear();
+  data.threads = options.threads;
+  return data;
 }
 
 }  // namespace trimtab

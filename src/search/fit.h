@@ -25,6 +25,7 @@ struct FitSearchOptions {
   PlanSearchOptions plan;                  ///< its bounds, seed and report are those of the fit
   std::int64_t validation_samples = 2000;  ///< of the training data, which trials are compared on and never trained on
   std::filesystem::path study;             ///< folder of the study
+  TrialRunner* runner = nullptr;  ///< runs the trials, with run_fit_trial on fit_trial_data; null: one by one, here
 };
 
 struct FitOptions {
@@ -69,5 +70,9 @@ struct FitResult {
 [[nodiscard]] FitResult fit(const Graph& graph, const Dataset& train_data, const Dataset& test_data,
                             const Preprocessing& preprocessing, const FitOptions& options,
                             const std::filesystem::path& folder);
+
+/// What the trials of such a search work on; needs options.search. The same in every process that is given the same.
+[[nodiscard]] FitTrialData fit_trial_data(const Graph& graph, const Dataset& train_data,
+                                          const Preprocessing& preprocessing, const FitOptions& options);
 
 }  // namespace trimtab

@@ -31,6 +31,7 @@ struct Smallest {
   std::int64_t flash = std::numeric_limits<std::int64_t>::max();
   std::int64_t ram = std::numeric_limits<std::int64_t>::max();
   std::int64_t instructions = std::numeric_limits<std::int64_t>::max();
+  std::int64_t weights = std::numeric_limits<std::int64_t>::max();
   void see(const Deployment& deployment) {
     flash = std::min(flash, deployment.flash_bytes());
     ram = std::min(ram, deployment.ram_bytes());
@@ -96,6 +97,12 @@ class PlanSearch {
   }
 
   [[nodiscard]] Error nothing_fits() const {
+    if (smallest_.flash == std::numeric_limits<std::int64_t>::max()) {
+      return bound_not_met(
+          "the weights alone take more than {} bytes with the fewest filters and bits that were tried: {} are the "
+          "smallest reachable",
+          options_.weights_bytes, smallest_.weights);
+    }
     return bound_not_met(
         "no plan meets the bounds: with the fewest filters and bits that were tried, flash of {} ({} bytes), RAM of {} "
         "({} bytes) and {} instructions are the smallest reachable; raise the bounds to those or start from a smaller "
@@ -139,13 +146,16 @@ class PlanSearch {
     return plan;
   }
 
-  [[nodiscard]] bool weights_fit(const Graph& structure, const Plan& plan) const {
-    if (options_.weights_bytes <= 0) return true;
+  /// Bytes of all weights, each layer packed without gaps.
+  [[nodiscard]] static std::int64_t weights_bytes(const Graph& structure, Plan plan) {
     std::int64_t bytes = 0;
-    Plan copy = plan;
     for (const Weights& layer : weights_of(structure))
-      bytes += (layer.count * entry_of(copy, layer.layer).weight_bits + 7) / 8;
-    return bytes <= options_.weights_bytes;
+      bytes += (layer.count * entry_of(plan, layer.layer).weight_bits + 7) / 8;
+    return bytes;
+  }
+
+  [[nodiscard]] bool weights_fit(const Graph& structure, const Plan& plan) const {
+    return options_.weights_bytes <= 0 || weights_bytes(structure, plan) <= options_.weights_bytes;
   }
 
   [[nodiscard]] bool fits(const Graph& structure, const Plan& plan, const Deployment& deployment) const {
@@ -154,9 +164,33 @@ class PlanSearch {
 
   bool fits_with(const Graph& structure, int weight_bits, int activation_bits) {
     const Plan plan = plan_for(structure, weight_bits, activation_bits);
+    smallest_.weights = std::min(smallest_.weights, weights_bytes(structure, plan));
+    if (!weights_fit(structure, plan)) return false;
+    if (fits_by_far(structure, plan)) return true;
     const Deployment deployment = pricer_.measure(pricer_.sketch(structure, plan));
     smallest_.see(deployment);
     return fits(structure, plan, deployment);
+  }
+
+  /// Whether the bounds are so wide that there is no need to compile and link: with this much for code, stack and all
+  /// else that is not weights or arena.
+  [[nodiscard]] bool fits_by_far(const Graph& network, const Plan& plan) const {
+    constexpr std::int64_t flash_margin = 64 << 10;
+    constexpr std::int64_t ram_margin = 16 << 10;
+    const Bounds& bounds = options_.bounds;
+    if (bounds.instructions > 0 || bounds.latency_ms > 0) return false;
+    if (bounds.flash_bytes > 0 && packed(weights_of(network), plan) + flash_margin > bounds.flash_bytes) return false;
+    return bounds.ram_bytes <= 0 || pricer_.arena_bytes(pricer_.sketch(network, plan)) + ram_margin <= bounds.ram_bytes;
+  }
+
+  /// Whether a plan meets the bounds; `over`: bytes of flash that it has too many.
+  [[nodiscard]] bool meets(const Graph& network, const Plan& plan, std::int64_t& over) const {
+    over = 0;
+    if (!weights_fit(network, plan)) return false;
+    if (fits_by_far(network, plan)) return true;
+    const Deployment deployment = pricer_.measure(pricer_.sketch(network, plan));
+    if (options_.bounds.flash_bytes > 0) over = deployment.flash_bytes() - options_.bounds.flash_bytes;
+    return fits(network, plan, deployment);
   }
 
   std::vector<Width> feasible_widths() {
@@ -198,7 +232,8 @@ class PlanSearch {
       SensitivityOptions options;
       options.measure = measure;
       options.weight_bits = options_.weight_bits;
-      options.activation_bits = options_.activation_bits;
+      // activations are always measured by kl, and once is enough
+      options.activation_bits = measure == SensitivityMeasure::kl ? options_.activation_bits : std::vector<int>{};
       options.samples = options_.sensitivity_samples;
       options.threads = data_.threads;
       stored = nlohmann::json::array();
@@ -245,10 +280,10 @@ class PlanSearch {
       }
       return sum;
     };
+    if (options_.bounds.ram_bytes <= 0 || fits_by_far(network, plan)) return plan;
     const std::vector<std::vector<std::string>> sets = activation_sets(network);
     const Deployment deployment = pricer_.measure(pricer_.sketch(network, plan));
     std::int64_t arena = deployment.arena_bytes;
-    if (options_.bounds.ram_bytes <= 0) return plan;
     const std::int64_t limit = options_.bounds.ram_bytes - (deployment.ram_bytes() - arena);
     const auto narrowed = [&](const std::vector<std::string>& layers) -> std::optional<Plan> {
       const int bits = entry_of(plan, layers[0]).activation_bits;
@@ -310,10 +345,9 @@ class PlanSearch {
       found.plan = start;
       for (std::size_t i = 0; i < layers.size(); ++i)
         entry_of(found.plan, layers[i].layer).weight_bits = options_.weight_bits[(*chosen)[i]];
-      found.deployment = pricer_.measure(pricer_.sketch(network, found.plan));
-      if (fits(network, found.plan, found.deployment)) return found;
-      const std::int64_t over = found.deployment.flash_bytes() - options_.bounds.flash_bytes;
-      if (options_.bounds.flash_bytes <= 0 || over <= 0) return std::nullopt;  // another bound, which bits do not help
+      std::int64_t over = 0;
+      if (meets(network, found.plan, over)) return found;
+      if (over <= 0) return std::nullopt;  // another bound, which bits do not help
       budget = std::min(budget, packed(layers, found.plan)) - over;
     }
     return std::nullopt;
@@ -332,9 +366,8 @@ class PlanSearch {
       FoundPlan found;
       found.plan = start;
       for (LayerPlan& layer : found.plan.layers) layer.weight_bits = *bits;
-      if (!weights_fit(network, found.plan)) continue;
-      found.deployment = pricer_.measure(pricer_.sketch(network, found.plan));
-      if (fits(network, found.plan, found.deployment)) return found;
+      std::int64_t over = 0;
+      if (meets(network, found.plan, over)) return found;
     }
     return std::nullopt;
   }
@@ -353,11 +386,11 @@ class PlanSearch {
       found->made_by = made_by;
       candidates_.push_back(*std::move(found));
     };
+    std::optional<Plan> start;
     for (const SensitivityMeasure measure : {SensitivityMeasure::kl, SensitivityMeasure::fisher}) {
       const bool by_kl = measure == SensitivityMeasure::kl;
       const std::vector<LayerSensitivity> sensitive = sensitivities(network, width, measure);
       // weights of 8 bits need less working memory: tried where the narrowest leave no room
-      std::optional<Plan> start;
       for (const int bits : {options_.weight_bits.front(), options_.weight_bits.back()}) {
         if (!start)
           start = choose_activations(network, plan_for(network, bits, options_.activation_bits.back()), sensitive);

@@ -218,9 +218,37 @@ TEST_F(FitErrors, PlansThatAreWrong) {
   refuse("[[layer]]\nname = 'conv'\nweight_bits = 9\n", "layer 'conv' has 9 weight bits");
   refuse("[[layer]]\nname = 'conv'\nactivation_bits = 5\n", "layer 'conv' has 5 activation bits");
   refuse("[[layer]]\nname = 'conv'\nbits = 8\n", "unknown key 'bits'");
-  refuse("[[layer]]\nname = 'conv'\nfilters = 4\n", "layer 'conv': filters cannot be removed yet");
+  refuse("[[layer]]\nname = 'conv'\nfilters = 9\n", "layer 'conv': 9 filters are to stay and it has 8");
+  refuse("[[layer]]\nname = 'classes'\nfilters = 4\n", "layer 'classes': 4 filters are to stay, but 10 of its 10");
   refuse("[[layer]\n", "plan.toml, line 1");
   expect_fit_refused({"--plan", path("absent.toml")}, "absent.toml does not exist");
+}
+
+TEST_F(FitErrors, ContradictoryOptionsOfASearch) {
+  expect_fit_refused({"--search"}, "give --epochs of at least 1");
+  expect_fit_refused({"--weight-bits", "auto"}, "give --epochs of at least 1");
+  expect_fit_refused({"--weight-bits", "few"}, "--weight-bits is 'few'; it must be a number of bits or auto");
+  expect_fit_refused({"--weights", "20KB"}, "--weights bounds a search");
+  expect_fit_refused({"--search", "--epochs", "1", "--target", "host"}, "a search needs a target");
+  expect_fit_refused({"--search", "--epochs", "1", "--unlabelled"}, "a search needs labels");
+  expect_fit_refused({"--search", "--epochs", "1", "--plan", write("plan.toml", "")}, "leave one of them out");
+  expect_fit_refused({"--search", "--epochs", "1", "--weight-bits", "9"}, "9 weight bits; 2 to 8 can be deployed");
+}
+
+TEST_F(FitErrors, InstructionsThatAreTooMany) {
+  expect_fit_refused({"--max-instructions", "1000"}, "instructions, more than the bound of 1,000", 3);
+  expect_fit_refused({"--max-latency", "0.01"}, "ms, more than the bound of 0.01 ms", 3);
+}
+
+// The smallest reachable is named, and what was begun is kept for other bounds but not for other data.
+TEST_F(FitErrors, SearchWithinBoundsThatNothingMeets) {
+  const std::vector<std::string> search{"--search",      "--epochs", "1",       "--widths", "1",
+                                        "--weight-bits", "2",        "--flash", "2KB"};
+  expect_refused(command(model(), search), "no plan meets the bounds: with the fewest filters and bits", 3);
+  EXPECT_FALSE(fs::exists(out() + "/result.json"));
+  std::vector<std::string> other = search;
+  other.insert(other.end(), {"--data", "synthetic:shapes:96"});
+  expect_refused(command(model(), other), "data", 2);
 }
 
 /// A NumPy array of zeros, 8-bit features {samples, ...} or labels.
