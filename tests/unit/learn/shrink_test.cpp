@@ -130,8 +130,9 @@ TEST(Shrink, RecoversWhatPruningTook) {
   const Dataset train_data = pictures(240, 3);
   TrainOptions options = recovery_options();
   options.augmentation = {};
-  options.epochs = 6;
+  options.epochs = 20;
   options.batch_size = 16;
+  options.learning_rate = 0.003;
   options.threads = 1;
   const Graph trained = recover(small_network(1), nullptr, train_data, {}, options).graph;
   const double before = loss_of(trained, train_data);
@@ -142,7 +143,7 @@ TEST(Shrink, RecoversWhatPruningTook) {
   shrinking.recovery = options;
   shrinking.recovery.epochs = 0;
   const Graph only_pruned = shrink(trained, kept, train_data, {}, shrinking);
-  shrinking.recovery.epochs = 4;
+  shrinking.recovery.epochs = 6;
   const Graph recovered = shrink(trained, kept, train_data, {}, shrinking);
   for (const ChannelGroup& group : find_channel_groups(recovered).groups) EXPECT_EQ(group.units.size(), 3U);
   EXPECT_LT(loss_of(recovered, train_data), loss_of(only_pruned, train_data));
@@ -153,7 +154,7 @@ TEST(Shrink, RecoversWhatPruningTook) {
   // and goes on under a plan, with the wide network as the teacher
   QatOptions quantized;
   quantized.training = options;
-  quantized.training.epochs = 2;
+  quantized.training.epochs = 4;
   quantized.teacher = std::make_shared<const Graph>(trained);
   Graph latent;
   const QuantizedNetwork network =
