@@ -103,6 +103,7 @@ class Bench {
     set(precision);
     const std::vector<int> dropped = choose_ranges(traces, precision.activation_bits);
     std::vector<Stream> streams;
+    streams.reserve(GateSimulation::streams);
     for (int index = 0; index < GateSimulation::streams; ++index) {
       streams.push_back({OperandStream(traces, precision.activation_bits, dropped,
                                        options.seed * GateSimulation::streams + static_cast<std::uint64_t>(index)),

@@ -29,6 +29,12 @@ std::uint32_t activation_word(std::span<const MacOperand> operands, int digit, c
   return word;
 }
 
+/// Of the four times four words of an operand.
+std::size_t place(int major, int minor) {
+  const int index = 4 * major + minor;
+  return static_cast<std::size_t>(index);
+}
+
 }  // namespace
 
 std::string name_of(MacArchitecture architecture) {
@@ -72,10 +78,8 @@ SumTogetherInputs sum_together_group(const MacPrecision& precision, std::span<co
   for (int row = 0; row + m <= 4; row += m) {
     for (int column = 0; column + n <= 4; column += n, ++group) {
       const auto own = operands.subspan(group * lanes, lanes);
-      for (int j = 0; j < m; ++j) inputs.weight[static_cast<std::size_t>(4 * (row + j) + column)] = weight_word(own, j);
-      for (int k = 0; k < n; ++k) {
-        inputs.activation[static_cast<std::size_t>(4 * (column + k) + row)] = activation_word(own, k, precision);
-      }
+      for (int j = 0; j < m; ++j) inputs.weight[place(row + j, column)] = weight_word(own, j);
+      for (int k = 0; k < n; ++k) inputs.activation[place(column + k, row)] = activation_word(own, k, precision);
     }
   }
   return inputs;

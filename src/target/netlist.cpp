@@ -79,11 +79,11 @@ Netlist read(const json& module, const std::string& top, const std::string& cloc
 
 }  // namespace
 
-Netlist parse_netlist(std::string_view text, const std::string& top, const std::string& clock,
+Netlist parse_netlist(std::string_view json, const std::string& top, const std::string& clock,
                       const GateLibrary& library) {
   try {
-    return read(json::parse(text).at("modules").at(top), top, clock, library);
-  } catch (const json::exception& error) {
+    return read(nlohmann::json::parse(json).at("modules").at(top), top, clock, library);
+  } catch (const nlohmann::json::exception& error) {
     throw failure("the netlist of {} is not as yosys writes one: {}", top, error.what());
   }
 }
