@@ -77,6 +77,20 @@ TEST_F(CharacterizeTest, GatesComputeTheDefinitionAndNarrowerIsCheaper) {
   EXPECT_NEAR(pair(idle, 8, 8).clock_fj, pair(mac, 8, 8).clock_fj, 1e-6);
 }
 
+TEST(CommittedTables, HaveEveryPairOfTheMacs) {
+  for (const char* name : {"trimtab-serial", "trimtab-sum-together"}) {
+    const EnergyTable table = load_energy_table(name);
+    EXPECT_TRUE(table.relative);
+    EXPECT_EQ(table.pairs.size(), 24U);
+    for (const int weight_bits : {8, 6, 5, 4, 3, 2}) {
+      for (const int activation_bits : {8, 6, 4, 2}) {
+        EXPECT_FALSE(table.is_interpolated(weight_bits, activation_bits));
+        EXPECT_LE(table.mac_fj(weight_bits, activation_bits), table.mac_fj(8, 8));
+      }
+    }
+  }
+}
+
 TEST_F(CharacterizeTest, NoticesAWrongCircuit) {
   Netlist broken = netlist();
   std::swap(broken.outputs.at("accumulator")[3], broken.outputs.at("accumulator")[4]);
