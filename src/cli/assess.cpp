@@ -25,6 +25,7 @@
 #include "learn/train.h"
 #include "plan/layers.h"
 #include "report/memory_accuracy.h"
+#include "report/plan_picture.h"
 #include "search/assess.h"
 
 namespace trimtab::cli {
@@ -219,21 +220,46 @@ std::string summary(const AssessCommand& command, const AssessResult& result) {
   if (result.failed > 0) text += fmt::format("\n{} trials failed; 'trimtab study' tells why\n", result.failed);
   return text +
          "\nmap.svg, map.png, map.csv, map.json   the map and the distance to the optimum\n"
+         "plans.svg, ...                        the optima layer by layer\n"
          "plan-BYTES.toml                       the optimum of a budget, for 'trimtab fit --plan'\n";
 }
 
 std::string plan_name(const AssessBudget& budget) { return fmt::format("plan-{}.toml", budget.budget_bytes); }
 
+/// Bits that share a colour: few enough to be told apart.
+std::string family_of(int bits) {
+  if (bits == 8) return "8 bits";
+  if (bits == 16) return "16 bits";
+  return bits < 5 ? "2 to 4 bits" : bits < 8 ? "5 to 7 bits" : "9 to 15 bits";
+}
+
+/// The optimum of every budget, layer by layer.
+std::vector<PlanPicture> plans_of(const AssessResult& result, const Graph& prepared,
+                                  const std::vector<double>& importance) {
+  const ChannelGroups groups = find_channel_groups(prepared);
+  std::vector<PlanPicture> plans;
+  for (const AssessBudget& budget : result.budgets) {
+    const AssessPoint& point = *budget.optimum;
+    PlanPicture plan;
+    plan.title = fmt::format("{}: {} bits, top-1 {:.2f} %", format_bytes(budget.budget_bytes), point.bits, point.top1);
+    const Graph pruned = prune_to(prepared, groups, importance, point.filters);
+    for (const Node& node : pruned.nodes) {
+      if (!std::holds_alternative<Conv>(node.op) && !std::holds_alternative<Linear>(node.op)) continue;
+      plan.layers.push_back(
+          {node.name, pruned.shape_of(node.output)[0], prepared.shape_of(node.output)[0], point.bits, point.bits});
+    }
+    plans.push_back(plan);
+  }
+  return plans;
+}
+
 void draw(const AssessCommand& command, const AssessResult& result) {
   std::vector<MapPoint> points;
-  std::vector<int> bits = command.options.bits;
-  for (const int width : bits) {
-    for (const AssessPoint& point : result.map) {
-      if (point.bits == width)
-        points.push_back({fmt::format("{} bits", width), describe(point.filters),
-                          static_cast<double>(point.memory_bytes), point.top1});
-    }
-  }
+  for (const AssessPoint& point : result.map)
+    points.push_back({family_of(point.bits), fmt::format("{} bits, {}", point.bits, describe(point.filters)),
+                      static_cast<double>(point.memory_bytes), point.top1});
+  std::stable_sort(points.begin(), points.end(),
+                   [](const MapPoint& a, const MapPoint& b) { return a.series < b.series; });
   MapLine optimum{"optimum", {}, {}};
   MapLine restricted{"8 or 16 bits only", {}, {}};
   for (const AssessBudget& budget : result.budgets) {
@@ -280,6 +306,7 @@ void run_assess(AssessCommand& command) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const ordered_json json = result_json(command, result, study, inputs.test.size(), seconds);
   draw(command, result);
+  draw_plans(command.out, "plans", plans_of(result, prepared, importance));
   for (const AssessBudget& budget : result.budgets)
     write_file(fs::path(command.out) / plan_name(budget), to_toml(deployable_plan(prepared, *budget.optimum)));
   write_file(fs::path(command.out) / "summary.txt", summary(command, result));

@@ -6,8 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/error.h"
 #include "base/units.h"
 #include "cli/commands.h"
+#include "report/memory_accuracy.h"
 #include "search/study.h"
 #include "search/study_summary.h"
 
@@ -20,6 +22,7 @@ struct StudyCommand {
   std::string out;
   bool json = false;
   bool trials = false;
+  std::string plot;
 };
 
 ordered_json json_of(const Trial& trial) {
@@ -96,6 +99,25 @@ void print_text(const StudyCommand& command, const StudyView& view, const StudyS
   }
 }
 
+/// All finished trials and their front as a picture.
+void draw(const StudyCommand& command, const StudyView& view, const StudySummary& summary) {
+  if (summary.front.empty())
+    throw bad_input("{} has no finished trial with {} and {} to draw", command.out, summary.value, summary.cost);
+  std::vector<MapPoint> points;
+  for (const Trial& trial : view.trials) {
+    if (trial.state == TrialState::done && trial.metrics.contains(summary.cost) &&
+        trial.metrics.contains(summary.value))
+      points.push_back({trial.stage.empty() ? "trials" : trial.stage, fmt::format("trial {}", trial.id),
+                        trial.metrics.at(summary.cost).get<double>(), trial.metrics.at(summary.value).get<double>()});
+  }
+  MapLine front{"Pareto front", {}, {}};
+  for (const Trial& trial : summary.front) {
+    front.memory_bytes.push_back(trial.metrics.at(summary.cost).get<double>());
+    front.top1.push_back(trial.metrics.at(summary.value).get<double>());
+  }
+  draw_memory_accuracy(command.plot, "study", command.out + ": accuracy over memory", points, {front}, -1);
+}
+
 }  // namespace
 
 void add_study(CLI::App& app) {
@@ -104,10 +126,12 @@ void add_study(CLI::App& app) {
   study->add_option("OUT", command->out, "folder of a search (fit --search, assess), running or not")->required();
   study->add_flag("--json", command->json, "print it as JSON on standard output");
   study->add_flag("--trials", command->trials, "with --json: all trials, too");
+  study->add_option("--plot", command->plot, "folder for study.svg, .png, .csv and .json: all trials and their front");
   study->footer("Example:\n  trimtab study out/ --json");
   study->callback([command] {
     const StudyView view = read_study(command->out);
     const StudySummary summary = summarize(view);
+    if (!command->plot.empty()) draw(*command, view, summary);
     if (command->json) {
       print_json(*command, view, summary);
     } else {

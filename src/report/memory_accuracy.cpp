@@ -21,13 +21,6 @@ std::vector<double> in_kilobytes(std::vector<double> bytes) {
   return bytes;
 }
 
-/// In CSV a quote within quotes is doubled (RFC 4180).
-std::string csv_field(const std::string& text) {
-  std::string field = "\"";
-  for (const char c : text) field += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return field + "\"";
-}
-
 std::string csv_of(const std::vector<MapPoint>& points) {
   std::string text = "series,label,memory_bytes,top1\n";
   for (const MapPoint& point : points)

@@ -26,7 +26,22 @@ std::string quoted(const std::string& text) {
   return out + "'";
 }
 
+/// Names in the middle of the steps that begin at 0, 1, ...; nothing that was set for the plot before stays.
+std::string names_of_x(const Plot& plot) {
+  if (plot.x_names.empty()) return "unset xtics\nset xtics autofreq norotate\n";
+  std::string names;
+  for (std::size_t i = 0; i < plot.x_names.size(); ++i)
+    names += fmt::format("{}{} {}.5", i == 0 ? "" : ", ", quoted(plot.x_names[i]), i);
+  return fmt::format("set xtics ({}) rotate by -30 noenhanced\n", names);
+}
+
 }  // namespace
+
+std::string csv_field(const std::string& text) {
+  std::string field = "\"";
+  for (const char c : text) field += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return field + "\"";
+}
 
 void draw(const std::filesystem::path& path, const std::vector<Plot>& plots, int width, int height) {
   const std::string ending = path.extension().string();
@@ -56,6 +71,8 @@ void draw(const std::filesystem::path& path, const std::vector<Plot>& plots, int
     for (const Curve& curve : plot.curves) right = right || curve.right_axis;
     script += fmt::format("set title {} noenhanced\nset xlabel {} noenhanced\nset ylabel {} noenhanced\n",
                           quoted(plot.title), quoted(plot.x_label), quoted(plot.y_label));
+    script += names_of_x(plot);
+    script += plot.right_from_zero ? "set y2range [0:*]\n" : "set autoscale y2\n";
     script += plot.y_from_zero ? "set yrange [0:*]\n" : "set autoscale y\n";
     script += right
                   ? fmt::format("set ytics nomirror\nset y2tics\nset y2label {} noenhanced\n", quoted(plot.right_label))

@@ -26,7 +26,12 @@ struct Plot {
   std::vector<Curve> curves;
   std::vector<double> levels;  ///< dashed horizontal lines, for instance limits
   bool y_from_zero = false;
+  bool right_from_zero = false;
+  std::vector<std::string> x_names{};  ///< of x = 0, 1, ... instead of numbers, where not empty
 };
+
+/// The text as a field of CSV: in quotes, those within doubled (RFC 4180).
+[[nodiscard]] std::string csv_field(const std::string& text);
 
 /// Draws the plots one below the other into `path`, an .svg or a .png, by gnuplot; beside it stay `path`.gp and
 /// `path`.dat, from which `gnuplot NAME.gp` draws it again. Throws Error (bad input) where gnuplot is not installed,
