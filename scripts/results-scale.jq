@@ -1,0 +1,40 @@
+# results/scale.json as tables.
+def two: if . == null then "–" else (. * 100 | round / 100 | tostring) end;
+def chosen($row; $level; $most):
+  ($row.levels[] | select(.level == $level) | .tune_float.top1) as $float
+  | [$row.points[] | select(.level == $level and $float - .tune.top1 <= $most)] | max_by(.saved_percent);
+def chosen_line($row; $level; $most):
+  chosen($row; $level; $most) as $p
+  | ($row.levels[] | select(.level == $level)) as $l
+  | "| \($row.row) | \($level) | \($most) | \($p.saved_percent | two) % | \($l.test_float.top1 | two) | \($p.test.top1 | two) | \($p.lost_points | two) ± \($p.lost_points_half_width_95 | two) | \($p.test.balanced | two) | \($p.test.majority | two) | \($p.test.samples) |";
+
+"# One weight set at every level of abstraction",
+"",
+"Made by `scripts/results-scale SHARED WORK`; the command of each row and all its numbers are in `scale.json`. Energy: multiply-accumulates and",
+"weight traffic against 8x8 bits on the same table (\(.[0].target.name); pairs of other widths interpolated, as its file allows). Accuracies are of the",
+"integer program. The point is chosen on the tuning samples (the cheapest that loses at most so much there); all else is of the held-back samples.",
+"",
+"| row | level | may lose | energy saved | float top-1 | top-1 | lost (95 %, paired) | balanced | majority | samples |",
+"|---|---|---|---|---|---|---|---|---|---|",
+(.[] | select(.row != "truncation") as $row | $row.levels[].level as $level | (1, 1.5) as $most | chosen_line($row; $level; $most)),
+"",
+"## All points",
+"",
+"| row | point | level | energy uJ | saved | top-1 | lost (95 %) |",
+"|---|---|---|---|---|---|---|",
+(.[] | select(.row != "truncation") as $row | $row.points[]
+  | "| \($row.row) | \(.point) | \(.level) | \(.energy.total_nj / 1000 | two) | \(.saved_percent | two) % | \(.test.top1 | two) | \(.lost_points | two) ± \(.lost_points_half_width_95 | two) |"),
+(.[] | select(.truncation != null) | .truncation as $t
+  | "",
+    "## Dropping bits without training (\($t.samples) samples, float \($t.top1_float | two) %, activations 8 bits)",
+    "",
+    "| weight bits | nested | two's complement | nested, biases corrected | two's complement, biases corrected |",
+    "|---|---|---|---|---|",
+    ($t.rows[] | "| \(.weight_bits) | \(.top1_nested | two) | \(.top1_twos_complement | two) | \(.top1_nested_corrected | two) | \(.top1_twos_complement_corrected | two) |")),
+"",
+"## Switching on the device",
+"",
+"| row | machine | points | samples | differing numbers | bytes of a point | instructions of a switch |",
+"|---|---|---|---|---|---|---|",
+(.[] | if .device then "| \(.row) | \(.device.machine) | \(.device.points) | \(.device.samples) | \(.device.mismatches) | \(.device.point_bytes) | \(.device.switch_instructions) |"
+  elif .row != "truncation" then "| \(.row) | not run | | | | \(.point_bytes) | |" else empty end)
