@@ -27,6 +27,7 @@
 #include "report/memory_accuracy.h"
 #include "report/plan_picture.h"
 #include "search/assess.h"
+#include "target/target.h"
 
 namespace trimtab::cli {
 namespace {
@@ -47,6 +48,7 @@ struct AssessCommand {
   int threads_per_trial = 1;
   bool no_distillation = false;
   bool retry_failed = false;
+  std::string target = "stm32f412";
   std::string out;
   AssessOptions options;
 };
@@ -303,12 +305,21 @@ void run_assess(AssessCommand& command) {
   const AssessResult result =
       assess(prepared, importance, study.note("top1_float"), command.options, study, runner, report);
 
+  const Pricer pricer(load_target(command.target), Optimize::speed, inputs.train, inputs.test, {}, inputs.graph.name);
+  std::vector<DeployablePlan> plans;
+  for (const AssessBudget& budget : result.budgets) {
+    plans.push_back(deployable_plan(prepared, importance, *budget.optimum, budget.budget_bytes, pricer));
+    write_file(fs::path(command.out) / plan_name(budget), to_toml(plans.back().plan));
+  }
+
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const ordered_json json = result_json(command, result, study, inputs.test.size(), seconds);
+  ordered_json json = result_json(command, result, study, inputs.test.size(), seconds);
+  for (std::size_t i = 0; i < plans.size(); ++i)
+    json["budgets"][i]["deployable"] = {{"plan", plan_name(result.budgets[i])},
+                                        {"weights_bytes", plans[i].weights_bytes},
+                                        {"arena_bytes", plans[i].arena_bytes}};
   draw(command, result);
   draw_plans(command.out, "plans", plans_of(result, prepared, importance));
-  for (const AssessBudget& budget : result.budgets)
-    write_file(fs::path(command.out) / plan_name(budget), to_toml(deployable_plan(prepared, *budget.optimum)));
   write_file(fs::path(command.out) / "summary.txt", summary(command, result));
   write_file(fs::path(command.out) / "result.json", json.dump(2) + "\n");
   if (command.common.json) {
@@ -363,6 +374,8 @@ void add_assess(CLI::App& app) {
       ->add_option("--threads-per-trial", command->threads_per_trial,
                    "results depend on it; 1 trains most networks in the least total time")
       ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  assess->add_option("--target", command->target, "microcontroller that the optima's plans are made for")
       ->capture_default_str();
   assess->add_flag("--retry-failed", command->retry_failed, "run trials again that failed");
   assess->add_option("-o,--out", command->out, "folder of the study; the same command continues it")->required();

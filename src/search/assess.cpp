@@ -237,22 +237,6 @@ class Assessment {
 
 }  // namespace
 
-Plan deployable_plan(const Graph& prepared, const AssessPoint& point) {
-  Plan plan = uniform_plan(prepared, std::min(point.bits, 8), 8);
-  const ChannelGroups groups = find_channel_groups(prepared);
-  for (const ChannelGroup& group : groups.groups) {
-    const auto name = [&](std::int64_t node) { return prepared.nodes[static_cast<std::size_t>(node)].name; };
-    const auto kept = point.filters.find(name(group.nodes[0]));
-    if (kept == point.filters.end()) continue;
-    for (LayerPlan& layer : plan.layers) {
-      if (std::any_of(group.nodes.begin(), group.nodes.end(),
-                      [&](std::int64_t node) { return name(node) == layer.layer; }))
-        layer.filters = kept->second;
-    }
-  }
-  return plan;
-}
-
 AssessResult assess(const Graph& prepared, const std::vector<double>& importance, double top1_float,
                     const AssessOptions& options, Study& study, TrialRunner& runner,
                     const std::function<void(const std::string&)>& report) {

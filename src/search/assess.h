@@ -13,6 +13,7 @@
 #include "graph/graph.h"
 #include "plan/plan.h"
 #include "search/assess_space.h"
+#include "search/pricer.h"
 #include "search/study.h"
 
 namespace trimtab {
@@ -81,9 +82,18 @@ struct AssessResult {
 /// Importance of the units as `assess` and its trials need it.
 [[nodiscard]] std::vector<double> assess_importance(const Graph& prepared, const Dataset& train_data);
 
-/// What of a point a microcontroller runs: its filters, its bits for weights (at most 8) and 8 bits for activations,
-/// which the planner's real buffers hold in less memory than the counted ones.
-[[nodiscard]] Plan deployable_plan(const Graph& prepared, const AssessPoint& point);
+/// What of a point a microcontroller runs.
+struct DeployablePlan {
+  Plan plan;
+  std::int64_t weights_bytes = 0;  ///< packed
+  std::int64_t arena_bytes = 0;    ///< the planner's working memory
+};
+
+/// The point's filters with as many bits as weights and arena together leave within the budget: activations start with
+/// 8 bits everywhere and lose them where that frees most memory, weights start with the point's bits (at most 8) and
+/// get more if there is room. Where even 2 bits everywhere take too much, that is what it returns.
+[[nodiscard]] DeployablePlan deployable_plan(const Graph& prepared, const std::vector<double>& importance,
+                                             const AssessPoint& point, std::int64_t budget_bytes, const Pricer& pricer);
 
 /// The samples with pixels of so many bits, each at the middle of its step; 8 and more change nothing.
 [[nodiscard]] Dataset with_pixel_bits(Dataset data, int bits);

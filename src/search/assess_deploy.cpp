@@ -1,0 +1,116 @@
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "plan/layers.h"
+#include "search/assess.h"
+
+namespace trimtab {
+namespace {
+
+std::int64_t packed_weights(const Program& program) {
+  std::int64_t bytes = 0;
+  for (const Step& step : program.steps) {
+    const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
+    if (convolution == nullptr) continue;
+    bytes += (static_cast<std::int64_t>(convolution->weights.size()) * convolution->convolution.weight_bits + 7) / 8;
+  }
+  return bytes;
+}
+
+class Deploying {
+ public:
+  Deploying(const Graph& pruned, const Pricer& pricer) : pruned_(pruned), pricer_(pricer) {}
+
+  [[nodiscard]] DeployablePlan price(Plan plan) const {
+    const QuantizedNetwork network = pricer_.sketch(pruned_, plan);
+    const std::int64_t weights = packed_weights(pricer_.lower_network(network));
+    return {std::move(plan), weights, pricer_.arena_bytes(network)};
+  }
+
+  /// Layers whose outputs share a grid, and so their bits; without the network's output.
+  [[nodiscard]] std::vector<std::vector<std::string>> sharing() const {
+    const std::vector<ValueId> set = shared_grids(pruned_);
+    std::map<ValueId, std::vector<std::string>> by_set;
+    for (const Layer& layer : fuse_layers(pruned_)) {
+      const ValueId own = set[static_cast<std::size_t>(layer.output)];
+      if (own != set[static_cast<std::size_t>(pruned_.output)]) by_set[own].push_back(layer.name);
+    }
+    std::vector<std::vector<std::string>> result;
+    for (auto& [own, names] : by_set) result.push_back(std::move(names));
+    return result;
+  }
+
+ private:
+  const Graph& pruned_;
+  const Pricer& pricer_;
+};
+
+/// The plan with half the bits for the activations of these layers, or nothing where they have only two.
+std::optional<Plan> narrowed(Plan plan, const std::vector<std::string>& layers) {
+  bool changed = false;
+  for (LayerPlan& layer : plan.layers) {
+    if (std::find(layers.begin(), layers.end(), layer.layer) == layers.end() || layer.activation_bits <= 2) continue;
+    layer.activation_bits /= 2;
+    changed = true;
+  }
+  if (!changed) return std::nullopt;
+  return plan;
+}
+
+std::int64_t memory_of(const DeployablePlan& plan) { return plan.weights_bytes + plan.arena_bytes; }
+
+/// Narrows activations until the plan fits, those first that free most memory. Where no set of layers frees any alone,
+/// all are narrowed together.
+DeployablePlan fitted(const Deploying& deploying, DeployablePlan now, std::int64_t budget_bytes) {
+  const std::vector<std::vector<std::string>> sets = deploying.sharing();
+  std::vector<std::string> all;
+  for (const std::vector<std::string>& set : sets) all.insert(all.end(), set.begin(), set.end());
+  while (memory_of(now) > budget_bytes) {
+    std::optional<DeployablePlan> best;
+    for (const std::vector<std::string>& set : sets) {
+      const std::optional<Plan> plan = narrowed(now.plan, set);
+      if (!plan.has_value()) continue;
+      DeployablePlan priced = deploying.price(*plan);
+      if (memory_of(priced) < memory_of(best ? *best : now)) best = std::move(priced);
+    }
+    if (!best.has_value()) {
+      const std::optional<Plan> plan = narrowed(now.plan, all);
+      if (!plan.has_value()) break;
+      best = deploying.price(*plan);
+    }
+    now = std::move(*best);
+  }
+  return now;
+}
+
+}  // namespace
+
+DeployablePlan deployable_plan(const Graph& prepared, const std::vector<double>& importance, const AssessPoint& point,
+                               std::int64_t budget_bytes, const Pricer& pricer) {
+  const ChannelGroups groups = find_channel_groups(prepared);
+  const Graph pruned = prune_to(prepared, groups, importance, point.filters);
+  const Deploying deploying(pruned, pricer);
+  DeployablePlan result =
+      fitted(deploying, deploying.price(uniform_plan(pruned, std::min(point.bits, 8), 8)), budget_bytes);
+  for (int bits = std::min(point.bits, 8) + 1; bits <= 8; ++bits) {
+    Plan plan = result.plan;
+    for (LayerPlan& layer : plan.layers) layer.weight_bits = bits;
+    DeployablePlan priced = deploying.price(std::move(plan));
+    if (memory_of(priced) > budget_bytes) break;
+    result = std::move(priced);
+  }
+  for (const ChannelGroup& group : groups.groups) {
+    const auto name = [&](std::int64_t node) { return prepared.nodes[static_cast<std::size_t>(node)].name; };
+    const auto kept = point.filters.find(name(group.nodes[0]));
+    if (kept == point.filters.end()) continue;
+    for (LayerPlan& layer : result.plan.layers) {
+      if (std::any_of(group.nodes.begin(), group.nodes.end(),
+                      [&](std::int64_t node) { return name(node) == layer.layer; }))
+        layer.filters = kept->second;
+    }
+  }
+  return result;
+}
+
+}  // namespace trimtab
