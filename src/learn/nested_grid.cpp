@@ -1,7 +1,5 @@
 #include "learn/nested_grid.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -152,13 +150,7 @@ StoredWeights store_weights_twos_complement(const Tensor& weight) {
 
 ScalableNetwork make_scalable(const Graph& prepared, const Dataset& calibration, const CalibrationOptions& options,
                               StoredWeights::Grid grid, NestedRange range) {
-  const std::vector<std::string> unscalable = unscalable_layers(prepared);
-  if (!unscalable.empty()) {
-    throw bad_input(
-        "{} has layers without a scalable form: {}; scalable are Conv, Gemm, Add, Concat, pools and "
-        "reshapes, with Relu or Clip from 0 behind them",
-        prepared.name, fmt::join(unscalable, ", "));
-  }
+  check_scalable(prepared);
   CalibrationOptions grids_only = options;
   grids_only.bias_correction = false;
   const Plan plan = uniform_plan(prepared, stored_weight_bits, stored_activation_bits);

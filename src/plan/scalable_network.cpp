@@ -1,6 +1,6 @@
 #include "plan/scalable_network.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -105,6 +105,15 @@ std::vector<std::string> unscalable_layers(const Graph& prepared) {
     if (!scalable) names.push_back(fmt::format("'{}' ({})", layer.name, operator_name(op)));
   }
   return names;
+}
+
+void check_scalable(const Graph& prepared) {
+  const std::vector<std::string> names = unscalable_layers(prepared);
+  if (names.empty()) return;
+  throw bad_input(
+      "{} has layers without a scalable form: {}; scalable are Conv, Gemm, Add, Concat, pools and reshapes, with Relu "
+      "or Clip from 0 behind them",
+      prepared.name, fmt::join(names, ", "));
 }
 
 }  // namespace trimtab

@@ -71,5 +71,7 @@ struct OperatingPoint {
 
 /// Names the layers that have no scalable form, each with its operator; empty where all have.
 [[nodiscard]] std::vector<std::string> unscalable_layers(const Graph& prepared);
+/// Throws Error (bad input) that names them, if there are any.
+void check_scalable(const Graph& prepared);
 
 }  // namespace trimtab

@@ -94,6 +94,11 @@ class Scaling {
       }
     }
     prepared_ = prepare_for_deployment(graph, preprocessing);
+    check_scalable(prepared_);
+    // Before any work: every pair that a layer may come to.
+    for (const int weights : options.search.weight_bits) {
+      for (const int activations : options.search.activation_bits) (void)options.table.mac_fj(weights, activations);
+    }
     result_.levels = chosen_levels(taxonomy, options.levels);
     leaves_ = static_cast<std::size_t>(taxonomy.leaves());
   }

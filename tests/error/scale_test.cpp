@@ -1,0 +1,98 @@
+#include <gtest/gtest.h>
+
+#include <array>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "command.h"
+#include "graph/onnx.h"
+
+// What `trimtab scale` refuses, and with which words.
+namespace trimtab {
+namespace {
+
+namespace fs = std::filesystem;
+
+class ScaleRefuses : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / "trimtab-scale-errors";
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+    write_network("net.onnx", Relu{});
+    write_network("odd.onnx", HardSwish{});
+    write_file(folder_ / "good.toml", taxonomy(std::vector<std::string>(names.begin(), names.end())));
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  static constexpr std::array<const char*, 10> names{"disc", "ring",  "crescent", "triangle", "square",
+                                                     "star", "cross", "tee",      "stripes",  "checker"};
+
+  /// The first two are round, the rest is not.
+  static std::string taxonomy(const std::vector<std::string>& classes) {
+    std::string text = "levels = [\"shape\", \"kind\"]\nclasses = [";
+    for (std::size_t i = 0; i < classes.size(); ++i) {
+      text += "[\"" + classes[i] + "\", \"" + (i < 2 ? "round" : "other") + "\"],";
+    }
+    return text + "]\n";
+  }
+
+  /// A network with an output per class of synthetic:shapes.
+  void write_network(const std::string& name, Operator activation) const {
+    Graph graph;
+    graph.name = "net";
+    const auto add = [&](const std::string& node_name, Operator op) {
+      Node node{node_name, std::move(op), {graph.output}, static_cast<ValueId>(graph.values.size())};
+      graph.values.push_back({node_name, infer_shape(node, {graph.output_shape()})});
+      graph.output = node.output;
+      graph.nodes.push_back(std::move(node));
+    };
+    graph.values.push_back({"input", {3, 32, 32}});
+    graph.input = graph.output = 0;
+    Conv conv;
+    conv.weight = {{10, 3, 3, 3}, std::vector<float>(270, 0.01F)};
+    add("conv", conv);
+    add("act", std::move(activation));
+    add("mean", GlobalAveragePool{false});
+    write_onnx(graph, folder_ / name);
+  }
+
+  void refused(const std::vector<std::string>& more, const std::string& words,
+               const std::string& network = "net.onnx") const {
+    std::vector<std::string> arguments{"scale", folder_ / network, "--data", "synthetic:shapes:40",
+                                       "-o",    folder_ / "out"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    expect_refused(arguments, words);
+    EXPECT_FALSE(fs::exists(folder_ / "out"));
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(ScaleRefuses, TablesThatItDoesNotHave) {
+  refused({"--target", "abacus"}, "there is no energy table 'abacus'; known are bitblade");
+  refused({"--weight-memory", "tape"}, "has no memory 'tape'");
+}
+
+TEST_F(ScaleRefuses, TaxonomiesThatDoNotFit) {
+  write_file(folder_ / "bad.toml", taxonomy({"disc", "ring", "disc"}));
+  refused({"--taxonomy", folder_ / "bad.toml"}, "disc");
+  write_file(folder_ / "bad.toml", taxonomy({"disc", "ring", "star"}));
+  refused({"--taxonomy", folder_ / "bad.toml"}, "the taxonomy misses the class 'crescent'");
+}
+
+TEST_F(ScaleRefuses, OtherThings) {
+  refused({"--epochs", "1"}, "--epochs needs --train-data");
+  refused({"--levels", "breed", "--taxonomy", folder_ / "good.toml"}, "has no level 'breed'; it has shape, kind");
+  refused({"--taxonomy", folder_ / "good.toml"}, "'act' (HardSwish)", "odd.onnx");
+}
+
+TEST_F(ScaleRefuses, PairsThatTheTableLacks) {
+  refused({"--target", "horowitz", "--taxonomy", folder_ / "good.toml"},
+          "has no multiply-accumulate of 8 x 6 bits (weight x activation), and does not allow to interpolate");
+}
+
+}  // namespace
+}  // namespace trimtab
