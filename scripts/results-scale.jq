@@ -13,20 +13,21 @@ def chosen_line($row; $level; $most):
 "Made by `scripts/results-scale SHARED WORK`; the command of each row and all its numbers are in `scale.json`. Energy: multiply-accumulates and",
 "weight traffic against 8x8 bits on the same table (\(.[0].target.name); pairs of other widths interpolated, as its file allows). Accuracies are of the",
 "integer program. The point is chosen on the tuning samples (the cheapest that loses at most so much there); all else is of the held-back samples.",
+"Rows named small were cut down to the time there was: few samples, wide intervals. Rows of the script that are not here have not been run.",
 "",
 "| row | level | may lose | energy saved | float top-1 | top-1 | lost (95 %, paired) | balanced | majority | samples |",
 "|---|---|---|---|---|---|---|---|---|---|",
-(.[] | select(.row != "truncation") as $row | $row.levels[].level as $level | (1, 1.5) as $most | chosen_line($row; $level; $most)),
+(.[] | select((.points | length) > 1) as $row | $row.levels[].level as $level | (1, 1.5) as $most | chosen_line($row; $level; $most)),
 "",
 "## All points",
 "",
 "| row | point | level | energy uJ | saved | top-1 | lost (95 %) |",
 "|---|---|---|---|---|---|---|",
-(.[] | select(.row != "truncation") as $row | $row.points[]
+(.[] | select((.points | length) > 1) as $row | $row.points[]
   | "| \($row.row) | \(.point) | \(.level) | \(.energy.total_nj / 1000 | two) | \(.saved_percent | two) % | \(.test.top1 | two) | \(.lost_points | two) ± \(.lost_points_half_width_95 | two) |"),
 (.[] | select(.truncation != null) | .truncation as $t
   | "",
-    "## Dropping bits without training (\($t.samples) samples, float \($t.top1_float | two) %, activations 8 bits)",
+    "## \(.row): dropping bits without training (\($t.samples) samples, float \($t.top1_float | two) %, activations 8 bits)",
     "",
     "| weight bits | nested | two's complement | nested, biases corrected | two's complement, biases corrected |",
     "|---|---|---|---|---|",
@@ -37,4 +38,4 @@ def chosen_line($row; $level; $most):
 "| row | machine | points | samples | differing numbers | bytes of a point | instructions of a switch |",
 "|---|---|---|---|---|---|---|",
 (.[] | if .device then "| \(.row) | \(.device.machine) | \(.device.points) | \(.device.samples) | \(.device.mismatches) | \(.device.point_bytes) | \(.device.switch_instructions) |"
-  elif .row != "truncation" then "| \(.row) | not run | | | | \(.point_bytes) | |" else empty end)
+  else "| \(.row) | not run | | | | \(.point_bytes) | |" end)
