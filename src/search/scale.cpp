@@ -65,7 +65,7 @@ std::vector<ScaleStep> thin_out(const std::vector<ScaleStep>& way, std::int64_t 
     while (front.size() > 1 && front.back().divergence >= step.divergence) front.pop_back();
     front.push_back(step);
   }
-  const auto root = [](const ScaleStep& step) { return std::sqrt(std::max(step.divergence, 0.0)); };
+  const auto root = [](const ScaleStep& step) { return std::sqrt(std::sqrt(std::max(step.divergence, 0.0))); };
   std::vector<ScaleStep> kept{front.front()};
   for (std::int64_t i = 1; i < count; ++i) {
     const double wanted = root(front.back()) * static_cast<double>(i) / static_cast<double>(count - 1);

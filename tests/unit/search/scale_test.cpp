@@ -1,0 +1,71 @@
+#include "search/scale.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "base/error.h"
+#include "search/scale_energy.h"
+#include "search/scale_search.h"
+
+namespace trimtab {
+namespace {
+
+TEST(PairedDifference, IsOverThePairs) {
+  // 3 of 10 lost, 1 won: the mean is 2/10, the variance over the pairs (4 - 10 * 0.04) / 9.
+  const std::vector<bool> before{true, true, true, true, true, false, false, false, false, false};
+  const std::vector<bool> after{false, false, false, true, true, true, false, false, false, false};
+  const PairedDifference difference = paired_difference(before, after);
+  EXPECT_NEAR(difference.mean, 20, 1e-9);
+  EXPECT_NEAR(difference.half_width, 100 * 1.96 * std::sqrt(3.6 / 9 / 10), 1e-9);
+  EXPECT_EQ(paired_difference(before, before).half_width, 0);
+}
+
+TEST(MeanDivergence, IsThatOfKullbackAndLeibler) {
+  const std::vector<float> p{0.5F, 0.5F, 1, 0};
+  const std::vector<float> q{0.25F, 0.75F, 0.5F, 0.5F};
+  const double first = 0.5 * std::log(2.0) + 0.5 * std::log(0.5 / 0.75);
+  EXPECT_NEAR(mean_divergence(p, q, 2), (first + std::log(2.0)) / 2, 1e-6);
+  EXPECT_EQ(mean_divergence(p, p, 2), 0);
+}
+
+/// conv (3 -> 4, 3x3, padded, 8x8 pixels) with Relu, then a linear layer to 5.
+Graph small_network() {
+  Graph graph;
+  graph.name = "net";
+  graph.values = {{"in", {3, 8, 8}}, {"c", {4, 8, 8}}, {"r", {4, 8, 8}}, {"flat", {256}}, {"out", {5}}};
+  graph.input = 0;
+  graph.output = 4;
+  Conv conv;
+  conv.weight = {{4, 3, 3, 3}, std::vector<float>(108, 0.1F)};
+  conv.padding = {1, 1, 1, 1};
+  graph.nodes.push_back({"conv", conv, {0}, 1});
+  graph.nodes.push_back({"relu", Relu{}, {1}, 2});
+  graph.nodes.push_back({"flat", Reshape{{256}}, {2}, 3});
+  graph.nodes.push_back({"fc", Linear{{{5, 256}, std::vector<float>(1280, 0.1F)}, {}}, {3}, 4});
+  return graph;
+}
+
+TEST(NetworkEnergy, IsMultiplyAccumulatesByWidthsAndTheBitsOfTheWeights) {
+  const EnergyTable table = load_energy_table("bitblade");
+  const NetworkEnergy energy(small_network(), table, false);
+  const double memory = table.weights.fj_per_bit;
+  EXPECT_NEAR(energy.full().total(), 1e-6 * ((108 * 64 + 1280) * 873 + 8 * (108 + 1280) * memory), 1e-9);
+  EXPECT_FALSE(energy.full().interpolated);
+  // The convolution's output at 4 bits is the linear layer's input; its own input stays at 8.
+  const std::vector<Precision> precision{{4, 4}, {8, 4}, {8, 8}};
+  const InferenceEnergy mixed = energy.at(precision);
+  EXPECT_NEAR(mixed.macs, 1e-6 * (108 * 64 * 430 + 1280 * 430), 1e-9);
+  EXPECT_NEAR(mixed.weights, 1e-6 * (4 * 108 + 8 * 1280) * memory, 1e-9);
+  EXPECT_EQ(mixed.activations, 0);
+  EXPECT_TRUE(energy.at({{6, 8}, {8, 8}, {8, 8}}).interpolated);
+}
+
+TEST(NetworkEnergy, RefusesPairsThatTheTableLacks) {
+  const NetworkEnergy energy(small_network(), load_energy_table("horowitz"), false);
+  EXPECT_GT(energy.full().total(), 0);
+  EXPECT_THROW((void)energy.at({{4, 8}, {8, 8}, {8, 8}}), Error);
+}
+
+}  // namespace
+}  // namespace trimtab
