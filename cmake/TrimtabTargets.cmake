@@ -8,6 +8,10 @@ if(TRIMTAB_SANITIZE)
   target_compile_options(trimtab_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(trimtab_options INTERFACE -fsanitize=address,undefined)
 endif()
+if(TRIMTAB_FUZZ)
+  target_compile_options(trimtab_options INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(trimtab_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 # trimtab_library(NAME [DEPENDS trimtab libraries ...] [PUBLIC libraries ...] [PRIVATE libraries ...])
 # makes trimtab_NAME from every .cpp of the calling folder.

@@ -132,7 +132,8 @@ class Columns {
     input_ = input + group * channels_ * A::bits / 8;
     padding_ = step.padding_value == nullptr ? nullptr : step.padding_value + group * channels_;
     flat_ = window.kernel_height == 1 && window.kernel_width == 1 && window.stride_rows == 1 &&
-            window.stride_columns == 1 && window.pad_top == 0 && window.pad_left == 0;
+            window.stride_columns == 1 && window.pad_top == 0 && window.pad_left == 0 &&
+            step.output.width == step.input.width && step.output.height == step.input.height;
     // a pointwise convolution sees one long row
     input_width_ = flat_ ? step.input.width * step.input.height : step.input.width;
     output_width_ = flat_ ? step.output.width * step.output.height : step.output.width;

@@ -415,7 +415,7 @@ Shape squeeze_shape(const OnnxNode& node, const Shape& shape, std::vector<std::i
 
 Shape unsqueeze_shape(const OnnxNode& node, const Shape& shape, std::vector<std::int64_t> axes) {
   if (axes.size() > 8) throw node.error("adds {} dimensions", axes.size());
-  axes = normalize_axes(node, std::move(axes), shape.size() + axes.size());
+  axes = normalize_axes(node, axes, shape.size() + axes.size());
   Shape result = shape;
   std::sort(axes.begin(), axes.end());
   for (const std::int64_t axis : axes) result.insert(result.begin() + axis, 1);

@@ -24,6 +24,7 @@ void expect_right(const ProgramBuilder& builder, const char* target, Optimize op
 TEST_P(Kernels, ConvolutionsOfBytes) {
   ProgramBuilder builder(1);
   for (int i = 0; i < 40; ++i) add_random_convolution(builder, {8}, false);
+  builder.convolution(builder.add_buffer(5, 7, 8, {1, 8, false}), pointwise_padded_behind(), {1, 8, true}, 8);
   expect_right(builder, GetParam(), Optimize::speed, true);
   expect_right(builder, GetParam(), Optimize::size, false);
 }

@@ -63,6 +63,18 @@ TEST_P(RandomPrograms, KernelsMatchTheDefinition) {
   }
 }
 
+TEST_P(RandomPrograms, PointwiseConvolutionsMayBePaddedBehind) {
+  for (const int channels : {3, 8, 12}) {
+    for (const bool with_padding_value : {false, true}) {
+      ProgramBuilder b(7);
+      b.program.input = b.add_buffer(5, 7, channels, {1, 8, false});
+      const Program program =
+          b.finish(b.convolution(b.program.input, pointwise_padded_behind(), {1, 8, true}, 8, with_padding_value));
+      expect_exact(program, ProgramRunner(program, separate_schedule(program, GetParam())), 2, 7);
+    }
+  }
+}
+
 TEST_P(RandomPrograms, MatchTheDefinitionInThePlannedArena) {
   for (std::uint64_t seed = 1000; seed < 1080; ++seed) {
     SCOPED_TRACE(seed);

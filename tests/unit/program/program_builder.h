@@ -35,6 +35,15 @@ inline ConvolutionShape square(int outputs, int kernel, int stride, int input_si
   return shape;
 }
 
+/// A 1 x 1 kernel with padding below and on the right only: output rows are longer than the input's.
+inline ConvolutionShape pointwise_padded_behind() {
+  ConvolutionShape shape;
+  shape.outputs = 6;
+  shape.pad_bottom = 1;
+  shape.pad_right = 2;
+  return shape;
+}
+
 /// Builds programs step by step, with random constants that keep accumulators within 32 bits and spread the outputs
 /// over their grid, saturating some.
 class ProgramBuilder {
@@ -85,7 +94,9 @@ class ProgramBuilder {
     c.groups = static_cast<std::int16_t>(shape.groups);
     c.weight_bits = static_cast<std::uint8_t>(weight_bits);
     const int filter_size = shape.kernel_height * shape.kernel_width * (from.channels / shape.groups);
-    const int limit = 1 << (weight_bits - 1);
+    int limit = 1 << (weight_bits - 1);
+    // sums of many 16-bit values have to stay within 32 bits
+    while (largest_magnitude(from.grid) * limit * (filter_size + std::sqrt(filter_size)) > INT32_MAX) limit /= 2;
     for (int i = 0; i < shape.outputs * filter_size; ++i) {
       step.weights.push_back(static_cast<std::int8_t>(random.integer(-limit, limit - 1)));
     }
