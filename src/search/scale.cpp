@@ -57,8 +57,8 @@ std::vector<Level> chosen_levels(const Taxonomy& taxonomy, const std::vector<std
   return levels;
 }
 
-/// About `count` of the steps, the first among them and without those that a cheaper step beats: evenly over the root
-/// of the divergence, so that most lie where little is lost.
+/// About `count` of the steps, the first among them and without those that a cheaper step beats: evenly over the fourth
+/// root of the divergence, so that most lie where little is lost.
 std::vector<ScaleStep> thin_out(const std::vector<ScaleStep>& way, std::int64_t count) {
   std::vector<ScaleStep> front;
   for (const ScaleStep& step : way) {
