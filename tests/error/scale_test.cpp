@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 class ScaleRefuses : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::temp_directory_path() / "trimtab-scale-errors";
+    folder_ = fs::temp_directory_path() /
+              (std::string("trimtab-scale-") + testing::UnitTest::GetInstance()->current_test_info()->name());
     fs::remove_all(folder_);
     fs::create_directories(folder_);
     write_network("net.onnx", Relu{});
