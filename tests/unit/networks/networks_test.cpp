@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "graph/passes.h"
 
 namespace trimtab {
 namespace {
@@ -61,6 +62,15 @@ TEST(Networks, Cifar10QuickHasThePublishedSize) {
   EXPECT_EQ(shape_after(graph, "pool1"), (Shape{32, 16, 16}));
   EXPECT_EQ(shape_after(graph, "pool3"), (Shape{64, 4, 4}));
   EXPECT_EQ(counts.weights + counts.biases + 3072 + 32768 + 8192, 133'610);
+}
+
+TEST(Networks, NormalizedCifar10QuickHasTheSameSizeWhenFolded) {
+  const Graph graph = make_network("cifar10_quick:bn", {3, 32, 32}, 10, 1);
+  EXPECT_EQ(count(graph).normalized_channels, 128);
+  const Counts folded = count(fold_batch_normalization(graph));
+  EXPECT_EQ(folded.weights, 89'440);
+  EXPECT_EQ(folded.biases, 138);
+  EXPECT_EQ(folded.normalized_channels, 0);
 }
 
 // 78,666 parameters in MLPerf Tiny's reference, which keeps a bias in every convolution; one in front of a
@@ -169,8 +179,8 @@ TEST(Networks, RefuseWhatCannotBe) {
     return "";
   };
   EXPECT_NE(message("resnet9", {3, 32, 32}, 10).find("cifar10_quick, resnet8"), std::string::npos);
-  for (const char* name :
-       {"mobilenet_v1:", "mobilenet_v1:x", "mobilenet_v1:0", "mobilenet_v1:1e9", "mobilenet_v1:nan", "resnet8:2", ""}) {
+  for (const char* name : {"mobilenet_v1:", "mobilenet_v1:x", "mobilenet_v1:0", "mobilenet_v1:1e9", "mobilenet_v1:nan",
+                           "resnet8:2", "cifar10_quick:", "cifar10_quick:BN", ""}) {
     EXPECT_NE(message(name, {3, 32, 32}, 10), "") << name;
   }
   EXPECT_NE(message("resnet8", {3072}, 10), "");
