@@ -179,6 +179,7 @@ Graph cifar10_quick(Builder net, std::int64_t classes, bool normalized) {
 }
 
 struct ResidualStyle {
+  double width;                 ///< multiplies the filters of every stage
   std::int64_t blocks;          ///< per stage
   PaddingRule padding;          ///< of the strided convolutions
   bool shortcut_is_normalized;  ///< BatchNormalization after the shortcut's 1x1 convolution, else a bias in it
@@ -189,9 +190,11 @@ struct ResidualStyle {
 // et al. 2021): one block per stage, no BatchNormalization in the shortcuts.
 Graph resnet(Builder net, std::int64_t classes, const ResidualStyle& style) {
   const auto window = [&](std::int64_t stride) { return square(3, stride, style.padding); };
-  ValueId x = net.conv_norm_relu("stem.conv", net.input(), 16, window(1));
+  // multiples of 4, which the kernels run without a remainder
+  const auto base = std::max<std::int64_t>(4, 4 * std::llround(16 * style.width / 4));
+  ValueId x = net.conv_norm_relu("stem.conv", net.input(), base, window(1));
   for (std::int64_t stage = 1; stage <= 3; ++stage) {
-    const std::int64_t filters = std::int64_t{8} << stage;
+    const std::int64_t filters = base << (stage - 1);
     for (std::int64_t block = 1; block <= style.blocks; ++block) {
       const std::string name = fmt::format("stage{}.block{}", stage, block);
       const std::int64_t stride = stage > 1 && block == 1 ? 2 : 1;
@@ -275,12 +278,12 @@ Graph squeezenet(Builder net, std::int64_t classes) {
   return net.finish(net.add("pool", GlobalAveragePool{false}, {net.relu("conv10.relu", x)}));
 }
 
-double parse_alpha(std::string_view text, const std::string& description) {
+double parse_width(std::string_view text, const std::string& description) {
   double alpha = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), alpha);
   if (error != std::errc{} || end != text.data() + text.size() || !(alpha >= 0.01 && alpha <= 4)) {
     throw bad_input("the network '{}' has the width multiplier '{}'; a number from 0.01 to 4 is needed, as in {}",
-                    description, text, "mobilenet_v1:0.25");
+                    description, text, "mobilenet_v1:0.25 or resnet8:0.75");
   }
   return alpha;
 }
@@ -314,19 +317,23 @@ Graph make_network(const std::string& description, const Shape& input, std::int6
   if (std::find(names.begin(), names.end(), name) == names.end()) {
     throw bad_input("there is no network '{}'; the built-in ones are {}", description, fmt::join(names, ", "));
   }
+  const bool has_option = colon != std::string::npos;
   const bool is_normalized_quick = description == "cifar10_quick:bn";
-  if (colon != std::string::npos && name != "mobilenet_v1" && !is_normalized_quick) {
+  const bool has_width = name == "mobilenet_v1" || name.starts_with("resnet");
+  if (has_option && !has_width && !is_normalized_quick) {
     throw bad_input("the network '{}' does not take this option after a colon: '{}'", name, description);
   }
+  const double width =
+      has_option && has_width ? parse_width(option, description) : (name == "mobilenet_v1" ? 0.25 : 1.0);
   check_arguments(description, input, classes);
 
   Builder net(name, input, seed);
   if (name == "cifar10_quick") return cifar10_quick(std::move(net), classes, is_normalized_quick);
-  if (name == "resnet8") return resnet(std::move(net), classes, {1, PaddingRule::same, false});
-  if (name == "resnet20") return resnet(std::move(net), classes, {3, PaddingRule::symmetric, true});
+  if (name == "resnet8") return resnet(std::move(net), classes, {width, 1, PaddingRule::same, false});
+  if (name == "resnet20") return resnet(std::move(net), classes, {width, 3, PaddingRule::symmetric, true});
   if (name == "dscnn") return dscnn(std::move(net), classes);
   if (name == "squeezenet") return squeezenet(std::move(net), classes);
-  return mobilenet_v1(std::move(net), classes, colon == std::string::npos ? 0.25 : parse_alpha(option, description));
+  return mobilenet_v1(std::move(net), classes, width);
 }
 
 }  // namespace trimtab

@@ -168,6 +168,16 @@ TEST(Networks, ConvolutionsHaveHesVariance) {
   EXPECT_NEAR(squares / static_cast<double>(weight.size()) * (64 * 9) / 2, 1, 0.03);
 }
 
+TEST(Networks, WidthsMultiplyFilters) {
+  const Graph narrow = make_network("resnet8:0.75", {3, 32, 32}, 10, 1);
+  EXPECT_EQ(shape_after(narrow, "stem.conv"), (Shape{12, 32, 32}));
+  EXPECT_EQ(shape_after(narrow, "stage3.block1.conv2"), (Shape{48, 8, 8}));
+  // 9 * (3 * 12 + 2 * 12 * 12 + 12 * 24 + 24 * 24 + 24 * 48 + 48 * 48) + 12 * 24 + 24 * 48 + 48 * 10
+  EXPECT_EQ(count(narrow).weights, 43'716);
+  EXPECT_EQ(count(make_network("resnet20:1", {3, 32, 32}, 10, 1)).weights,
+            count(make_network("resnet20", {3, 32, 32}, 10, 1)).weights);
+}
+
 TEST(Networks, RefuseWhatCannotBe) {
   const auto message = [](const std::string& name, const Shape& input, std::int64_t classes) -> std::string {
     try {
@@ -180,7 +190,7 @@ TEST(Networks, RefuseWhatCannotBe) {
   };
   EXPECT_NE(message("resnet9", {3, 32, 32}, 10).find("cifar10_quick, resnet8"), std::string::npos);
   for (const char* name : {"mobilenet_v1:", "mobilenet_v1:x", "mobilenet_v1:0", "mobilenet_v1:1e9", "mobilenet_v1:nan",
-                           "resnet8:2", "cifar10_quick:", "cifar10_quick:BN", ""}) {
+                           "resnet8:0", "dscnn:2", "cifar10_quick:", "cifar10_quick:BN", ""}) {
     EXPECT_NE(message(name, {3, 32, 32}, 10), "") << name;
   }
   EXPECT_NE(message("resnet8", {3072}, 10), "");
