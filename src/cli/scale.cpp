@@ -46,6 +46,8 @@ struct ScaleCommand {
   std::int64_t epochs = 0;
   std::int64_t train_limit = 0;
   std::int64_t tune_limit = 0;
+  std::vector<std::string> uniform;
+  std::string train_precision;
   std::string out;
   DataOptions source;
   ScaleOptions options;
@@ -86,6 +88,15 @@ std::pair<Dataset, Dataset> tune_and_test(const ScaleCommand& command) {
   std::vector<std::int64_t> odd;
   for (std::int64_t i = 0; i < test.size(); ++i) (i % 2 == 0 ? even : odd).push_back(i);
   return {test.pick(even), test.pick(odd)};
+}
+
+/// "6x4": 6 bits of weights, 4 of activations.
+Precision parse_precision(const std::string& text) {
+  const auto is_width = [](char c) { return c >= '2' && c <= '8'; };
+  if (text.size() != 3 || text[1] != 'x' || !is_width(text[0]) || !is_width(text[2])) {
+    throw bad_input("'{}' is no precision; give bits of weights and of activations, 2 to 8 each, such as 6x4", text);
+  }
+  return {text[0] - '0', text[2] - '0'};
 }
 
 nlohmann::ordered_json score_json(const LevelScore& score) {
@@ -135,6 +146,7 @@ nlohmann::ordered_json point_json(const ScaleResult& result, std::size_t index) 
   }
   return {{"point", index},
           {"level", result.levels[point.level].name},
+          {"uniform", point.uniform},
           {"energy", energy_json(point.energy)},
           {"saved_percent", point.saved_percent},
           {"divergence_nats", point.divergence},
@@ -186,7 +198,7 @@ void draw_levels(const ScaleResult& result, const fs::path& path) {
     Curve curve;
     curve.title = result.levels[l].name;
     for (const ScalePoint& point : result.points) {
-      if (point.level != l) continue;
+      if (point.level != l || point.uniform) continue;
       curve.x.push_back(100 - point.saved_percent);
       curve.y.push_back(point.test.top1);
     }
@@ -216,6 +228,8 @@ void run_scale(ScaleCommand& command) {
   ScaleOptions& options = command.options;
   options.table = load_energy_table(command.target, command.weight_memory, command.activation_memory);
   options.threads = options.calibration.threads = command.common.threads;
+  for (const std::string& text : command.uniform) options.uniform.push_back(parse_precision(text));
+  if (!command.train_precision.empty()) options.training.only = parse_precision(command.train_precision);
   const Graph graph = read_onnx(command.model);
   command.source.shape = graph.input_shape();
   command.source.seed = command.common.seed;
@@ -317,6 +331,8 @@ void add_scale(CLI::App& app) {
   sub->add_option("--points", command->options.points_per_level, "operating points of every level")
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
+  sub->add_option("--uniform", command->uniform, "also measure these precisions, the same in all layers: 8x8,6x6,4x4")
+      ->delimiter(',');
   sub->add_option("--most-lost", command->options.search.most_lost_percent,
                   "end the search of a level where it has lost so many points")
       ->capture_default_str();
@@ -324,6 +340,8 @@ void add_scale(CLI::App& app) {
       ->capture_default_str();
   sub->add_option("--train-data", command->train_data, "samples to fine-tune with");
   sub->add_option("--train-limit", command->train_limit, "fine-tune with at most so many samples; 0: all");
+  sub->add_option("--train-precision", command->train_precision,
+                  "fine-tune at one precision alone, such as 4x4: what a network of its own reaches");
   sub->add_option("--calibrate", command->options.calibration.samples, "samples that find the activations' grids")
       ->capture_default_str();
   sub->add_option("--truncation", command->options.truncation_bits,

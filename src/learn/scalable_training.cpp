@@ -401,12 +401,14 @@ class SandwichTraining {
       loss_ += loss.item<double>();
       return logits.detach();
     };
-    network_.set_precision(Precision{});
+    network_.set_precision(options_.only.value_or(Precision{}));
     const torch::Tensor own = learn(taught);
-    network_.set_precision(options_.least);
-    (void)learn(own);
-    network_.set_precision(random_precision(network_, options_.least, random));
-    (void)learn(own);
+    if (!options_.only) {
+      network_.set_precision(options_.least);
+      (void)learn(own);
+      network_.set_precision(random_precision(network_, options_.least, random));
+      (void)learn(own);
+    }
     if (!std::isfinite(loss_)) throw failure("training for all precisions diverged: the loss is not a number");
     sgd_.step(learning_rate_at(options_.training.learning_rate,
                                options_.training.warmup_epochs * static_cast<double>(per_epoch_), step_, steps_));
@@ -442,6 +444,7 @@ class SandwichTraining {
   [[nodiscard]] nlohmann::json settings() const {
     nlohmann::json settings = training_settings(teacher_.graph(), train_, {}, options_.training);
     settings["least"] = {options_.least.weights, options_.least.activations};
+    if (options_.only) settings["only"] = {options_.only->weights, options_.only->activations};
     return settings;
   }
 

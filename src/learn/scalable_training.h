@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 #include "data/dataset.h"
@@ -18,6 +19,8 @@ struct ScalableTrainOptions {
 
   TrainOptions training;  ///< its teacher, checkpoint and log are not used
   Precision least{4, 4};  ///< the lower end of the sandwich
+  /// Where given, all training is at this precision alone: what a network of its own would reach, for comparison.
+  std::optional<Precision> only;
   CalibrationOptions calibration;
   /// Folder for checkpoint.bin, training.csv and what is finished; the same call continues. Empty: none.
   std::filesystem::path directory;

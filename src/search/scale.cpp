@@ -99,6 +99,9 @@ class Scaling {
     for (const int weights : options.search.weight_bits) {
       for (const int activations : options.search.activation_bits) (void)options.table.mac_fj(weights, activations);
     }
+    for (const Precision& precision : options.uniform) {
+      (void)options.table.mac_fj(precision.weights, precision.activations);
+    }
     result_.levels = chosen_levels(taxonomy, options.levels);
     leaves_ = static_cast<std::size_t>(taxonomy.leaves());
   }
@@ -175,6 +178,34 @@ class Scaling {
         operating_points_.push_back(simulation.point(step.precision));
       }
     }
+    add_uniform_points(energy, simulation);
+  }
+
+  /// The same bits in every layer that has a choice: a yardstick for what the search finds.
+  void add_uniform_points(const NetworkEnergy& energy, ScalableSimulation& simulation) {
+    const Level& level = result_.levels.front();
+    const std::vector<int> groups = activation_groups(result_.network.graph, result_.layers);
+    const std::vector<float> full = aggregate(level, simulation.probabilities(uniform_precision(groups, {})));
+    for (const Precision& precision : options_.uniform) {
+      ScalePoint point;
+      point.uniform = true;
+      point.precision = uniform_precision(groups, precision);
+      point.energy = energy.at(point.precision);
+      point.saved_percent = 100 * (1 - point.energy.total() / result_.full.total());
+      point.divergence =
+          mean_divergence(full, aggregate(level, simulation.probabilities(point.precision)), level.classes.size());
+      operating_points_.push_back(simulation.point(point.precision));
+      result_.points.push_back(std::move(point));
+    }
+  }
+
+  [[nodiscard]] static std::vector<Precision> uniform_precision(const std::vector<int>& groups,
+                                                                const Precision& precision) {
+    std::vector<Precision> all(groups.size(), precision);
+    for (std::size_t l = 0; l < groups.size(); ++l) {
+      if (groups[l] < 0) all[l].activations = stored_activation_bits;
+    }
+    return all;
   }
 
   [[nodiscard]] std::vector<float> program_probabilities(std::size_t point, const Dataset& data) const {

@@ -23,6 +23,7 @@ struct ScaleOptions {
   ScaleSearchOptions search;
   std::int64_t search_samples = 128;  ///< of the tuning samples, on which sensitivities and biases are measured
   std::int64_t points_per_level = 8;
+  std::vector<Precision> uniform;   ///< besides what is found: points with the same bits in all layers
   std::vector<std::string> levels;  ///< names of those to search; empty: all
   CalibrationOptions calibration;
   bool train = false;  ///< fine-tune, as `training` says; otherwise without training
@@ -43,6 +44,7 @@ struct PairedDifference {
 /// One operating point.
 struct ScalePoint {
   std::size_t level = 0;  ///< index into ScaleResult::levels
+  bool uniform = false;   ///< asked for, not found
   std::vector<Precision> precision;
   InferenceEnergy energy;
   double saved_percent = 0;  ///< of the energy at 8 x 8 bits
@@ -55,7 +57,8 @@ struct ScalePoint {
 struct ScaleResult {
   ScalableNetwork network;
   ScalableProgram program;         ///< its points are `points`
-  std::vector<ScalePoint> points;  ///< level by level, from the most energy to the least; the first is all bits
+  std::vector<ScalePoint> points;  ///< level by level, from the most energy to the least; the first is all bits; at
+                                   ///< last the uniform ones, at the first level
   std::vector<Level> levels;
   std::vector<LevelScore> test_float;  ///< by level, of the float network on the held-back samples
   std::vector<LevelScore> tune_float;

@@ -62,7 +62,7 @@ Graph tiny_network() {
   return graph;
 }
 
-/// What must not depend on how the search ran: metrics and seeds by settings, and the map without times.
+/// What must not depend on how the search ran: metrics and seeds by settings, and what was found, without times.
 std::map<std::string, std::string> results_of(const fs::path& out) {
   std::map<std::string, std::string> results;
   for (const Trial& trial : read_study(out).trials) {
@@ -70,7 +70,9 @@ std::map<std::string, std::string> results_of(const fs::path& out) {
     metrics.erase("training_s");
     results[trial.spec.key()] = name_of(trial.state) + " " + metrics.dump();
   }
-  results["map"] = read_text(out / "map.json");
+  for (const char* found : {"map.json", "plan.toml"}) {
+    if (fs::exists(out / found)) results[found] = read_text(out / found);
+  }
   return results;
 }
 
@@ -208,6 +210,57 @@ TEST_F(study, a_trial_whose_process_is_killed_is_handed_out_again) {
   int deaths = 0;
   for (const Trial& trial : read_study(out("hurt")).trials) deaths += trial.deaths;
   EXPECT_EQ(deaths, 1);
+}
+
+/// `trimtab fit --search` of the same network.
+class fit_study : public study {
+ protected:
+  void SetUp() override {
+    study::SetUp();
+    if (IsSkipped()) return;
+    for (const char* program : {"arm-none-eabi-g++", "qemu-system-arm"}) {
+      if (!has_program(program)) GTEST_SKIP() << program << " is not installed";
+    }
+    command_ = {command_[0],
+                "fit",
+                command_[2],
+                "--data",
+                "synthetic:shapes:120",
+                "--preprocessing",
+                "unit",
+                "--target",
+                "stm32f412",
+                "--search",
+                "--weights",
+                "800",
+                "--flash",
+                "128KB",
+                "--activation-bits",
+                "8",
+                "--widths",
+                "1,0.6",
+                "--epochs",
+                "2",
+                "--verify",
+                "1",
+                "--threads",
+                "1",
+                "-o"};
+  }
+};
+
+TEST_F(fit_study, killed_or_on_two_ranks_gives_the_same_plan) {
+  run(out("whole"));
+  ASSERT_TRUE(fs::exists(out("whole") / "plan.toml"));
+  Running first(command_into(out("killed")));
+  ASSERT_TRUE(first.wait_for(out("killed"), 2));
+  first.kill();
+  EXPECT_EQ(first.wait(), 128 + SIGKILL);
+  run(out("killed"));
+  EXPECT_EQ(results_of(out("killed")), results_of(out("whole")));
+  if (!has_program("mpirun")) GTEST_SKIP() << "mpirun is not installed";
+  run(out("two"), {"mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "2"});
+  EXPECT_EQ(results_of(out("two")), results_of(out("whole")));
 }
 
 TEST_F(study, two_ranks_give_what_one_process_gives) {
