@@ -340,6 +340,9 @@ void add_scale(CLI::App& app) {
       ->capture_default_str();
   sub->add_option("--train-data", command->train_data, "samples to fine-tune with");
   sub->add_option("--train-limit", command->train_limit, "fine-tune with at most so many samples; 0: all");
+  sub->add_option("--learning-rate", command->options.training.training.learning_rate, "highest, of fine-tuning")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   sub->add_option("--train-precision", command->train_precision,
                   "fine-tune at one precision alone, such as 4x4: what a network of its own reaches");
   sub->add_option("--calibrate", command->options.calibration.samples, "samples that find the activations' grids")

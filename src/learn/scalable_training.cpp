@@ -23,16 +23,10 @@
 namespace trimtab {
 namespace {
 
-/// Samples over which the float network's channel means are measured at the end.
+/// Samples over which the channels' means and variances are measured.
 constexpr std::int64_t statistics_samples = 2048;
 /// Share of its first value below which no step falls.
 constexpr float least_share = 0.05F;
-
-/// The same numbers forward; gradients times `scale`.
-torch::Tensor with_gradient_scale(const torch::Tensor& x, double scale) {
-  const torch::Tensor scaled = x * scale;
-  return scaled + (x - scaled).detach();
-}
 
 /// The weights at `bits` bits of the nested grid of `scale` {channels, 1, ...}, straight through.
 torch::Tensor nested_weight(const torch::Tensor& weight, const torch::Tensor& scale, int bits) {
@@ -49,15 +43,27 @@ const Tensor& weight_of(const Operator& op) {
 
 bool has_weights(const Operator& op) { return std::holds_alternative<Conv>(op) || std::holds_alternative<Linear>(op); }
 
+/// Sums over batches of a channel's mean and mean square.
+struct Statistics {
+  torch::Tensor mean;
+  torch::Tensor square;
+  void add(const torch::Tensor& batch_mean, const torch::Tensor& batch_square) {
+    mean = mean.defined() ? mean + batch_mean : batch_mean;
+    square = square.defined() ? square + batch_square : batch_square;
+  }
+};
+
 /// A network that is trained at changing precisions: an executor with the hooks that quantize.
 class SandwichNetwork {
  public:
-  /// `start` holds the grids at which training begins; `prepared` is not folded.
-  SandwichNetwork(const Graph& prepared, const ScalableNetwork& start)
+  /// `start` holds the grids at which training begins; `prepared` is not folded; `leading`: the precision whose
+  /// variances all use.
+  SandwichNetwork(const Graph& prepared, const ScalableNetwork& start, const Precision& leading)
       : prepared_(prepared),
         layers_(fuse_layers(prepared)),
         executor_(without_fused_activations(prepared, layers_)),
-        groups_(activation_groups(prepared, layers_)) {
+        groups_(activation_groups(prepared, layers_)),
+        leading_(leading) {
     const Graph& graph = executor_.graph();
     layer_of_node_.assign(graph.nodes.size(), -1);
     layer_of_value_.assign(graph.values.size(), -1);
@@ -96,12 +102,11 @@ class SandwichNetwork {
     executor_.weight_hook = [this](std::size_t node, const torch::Tensor& weight) {
       const auto l = static_cast<std::size_t>(layer_of_node_[node]);
       const int bits = precision_[l].weights;
-      const double gradient_scale =
-          1 / std::sqrt(static_cast<double>(weight.numel() / weight.size(0)) * std::ldexp(1.0, bits - 1));
-      return nested_weight(weight, with_gradient_scale(scales_[l], gradient_scale), bits);
+      return nested_weight(weight, scales_[l], bits);
     };
-    executor_.node_hook = [this](std::size_t node, const std::vector<torch::Tensor>& inputs, bool) {
-      return normalize(node, inputs[0]);
+    variances_.resize(graph.nodes.size());
+    executor_.node_hook = [this](std::size_t node, const std::vector<torch::Tensor>& inputs, bool training) {
+      return normalize(node, inputs[0], training);
     };
     executor_.value_hook = [this](ValueId value, const torch::Tensor& tensor) {
       const int layer = layer_of_value_[static_cast<std::size_t>(value)];
@@ -111,13 +116,18 @@ class SandwichNetwork {
 
   void set_precision(const std::vector<Precision>& precision) { precision_ = precision; }
   void set_precision(const Precision& precision) { precision_.assign(layers_.size(), precision); }
+  /// Whether the batches to come set the variances that all precisions use.
+  void set_leading(bool leads) { leads_ = leads; }
   [[nodiscard]] Executor& executor() { return executor_; }
   [[nodiscard]] std::size_t layers() const { return layers_.size(); }
   [[nodiscard]] const std::vector<int>& groups() const { return groups_; }
 
   /// What is trained. Inputs of the first layer may be far from 1 (raw pixels): dividing them by d and multiplying its
-  /// weights by d would be the same network, whose learning rate for these weights is d^2 times as large.
+  /// weights by d would be the same network, whose learning rate for these weights is d^2 times as large. Scales and
+  /// steps learn as their logarithms would, with the gradient of a relative change, which is the same at all precisions
+  /// that use them: with LSQ's rule, made for one precision, the scales of ResNet-8 ran away within ten steps.
   [[nodiscard]] std::vector<TrainedTensor> tensors(double input_size) const {
+    const torch::NoGradGuard no_gradients;
     std::vector<TrainedTensor> result;
     for (const Executor::Parameter& own : executor_.parameters()) {
       const bool first = own.decays && is_first(own.name);
@@ -125,8 +135,7 @@ class SandwichNetwork {
     }
     for (std::size_t l = 0; l < layers_.size(); ++l) {
       if (!scales_[l].defined()) continue;
-      const bool first = layers_[l].inputs.at(0) == prepared_.input;
-      result.push_back({layers_[l].name + ".scale", scales_[l], false, first ? 1 / (input_size * input_size) : 1});
+      result.push_back({layers_[l].name + ".scale", scales_[l], false, scales_[l].square().mean().item<double>()});
     }
     std::vector<const void*> seen;
     for (std::size_t l = 0; l < layers_.size(); ++l) {
@@ -134,7 +143,7 @@ class SandwichNetwork {
       const void* storage = steps_[l].data_ptr();
       if (std::find(seen.begin(), seen.end(), storage) != seen.end()) continue;
       seen.push_back(storage);
-      result.push_back({layers_[l].name + ".step", steps_[l], false, 1});
+      result.push_back({layers_[l].name + ".step", steps_[l], false, steps_[l].square().item<double>()});
     }
     return result;
   }
@@ -144,10 +153,9 @@ class SandwichNetwork {
     for (const auto& [tensor, least] : least_scales_) tensor.copy_(torch::maximum(tensor, least));
   }
 
-  /// The trained network, folded, with the stored digits exactly those it was trained with. Biases are such that the
-  /// channels of the network with all bits have the means that training gave them, over `samples`.
-  [[nodiscard]] ScalableNetwork finish(const Dataset& samples) {
-    measure_means(samples);
+  /// The trained network, folded with the statistics that were measured last, with the stored digits exactly those it
+  /// was trained with.
+  [[nodiscard]] ScalableNetwork finish() const {
     const Graph trained = with_parameters();
     ScalableNetwork network;
     network.graph = fold_batch_normalization(trained);
@@ -167,6 +175,33 @@ class SandwichNetwork {
     return network;
   }
 
+  /// Puts mean and variance over the samples, at the leading precision, into BatchNormalization.
+  void measure_statistics(const Dataset& samples) {
+    const torch::NoGradGuard no_gradients;
+    set_precision(leading_);
+    statistics_.assign(executor_.graph().nodes.size(), {});
+    tracks_ = true;
+    set_leading(true);
+    BatchOptions options;
+    options.batch_size = 256;
+    BatchLoader loader(samples, {}, options);
+    Batch batch;
+    std::int64_t batches = 0;
+    while (loader.next(batch)) {
+      if (batch.size() < options.batch_size && batches > 0) break;
+      (void)executor_.forward(input_tensor(batch, samples.shape), true);
+      ++batches;
+    }
+    tracks_ = false;
+    set_leading(false);
+    for (std::size_t n = 0; n < statistics_.size(); ++n) {
+      if (!statistics_[n].mean.defined()) continue;
+      const torch::Tensor mean = statistics_[n].mean / static_cast<double>(batches);
+      executor_.parameters_of(n).mean.copy_(mean);
+      executor_.parameters_of(n).variance.copy_(statistics_[n].square / static_cast<double>(batches) - mean * mean);
+    }
+  }
+
   void set_input_grid(ScalableNetwork& network, const ScalableGrid& grid) const {
     network.values[static_cast<std::size_t>(network.graph.input)] = grid;
   }
@@ -178,14 +213,22 @@ class SandwichNetwork {
     });
   }
 
-  torch::Tensor normalize(std::size_t node, const torch::Tensor& x) {
+  torch::Tensor normalize(std::size_t node, const torch::Tensor& x, bool training) {
     const auto* norm = std::get_if<BatchNormalization>(&executor_.graph().nodes[node].op);
     if (norm == nullptr) return {};
     NodeParameters& own = executor_.parameters_of(node);
     const auto shaped = [&](const torch::Tensor& t) { return x.dim() == 4 ? t.view({1, -1, 1, 1}) : t; };
-    const torch::Tensor mean = x.dim() == 4 ? x.mean({0, 2, 3}) : x.mean(0);
-    if (track_means_) means_[node] = means_[node].defined() ? means_[node] + mean : mean.clone();
-    const torch::Tensor factor = own.weight / torch::sqrt(own.variance + static_cast<double>(norm->epsilon));
+    const auto epsilon = static_cast<double>(norm->epsilon);
+    const auto mean_of = [&](const torch::Tensor& t) { return x.dim() == 4 ? t.mean({0, 2, 3}) : t.mean(0); };
+    const torch::Tensor mean = mean_of(x);
+    if (training && leads_) {
+      const torch::Tensor square = mean_of(x * x);
+      if (tracks_) statistics_[node].add(mean, square);
+      variances_[node] = torch::clamp_min(square - mean * mean, 0);
+    }
+    // Not detached: only where every precision follows the variance do the weights' gradients stay at right angles to
+    // the weights, as BatchNormalization's do.
+    const torch::Tensor factor = own.weight * torch::rsqrt((training ? variances_[node] : own.variance) + epsilon);
     return torch::addcmul(shaped(own.bias - mean * factor), x, shaped(factor));
   }
 
@@ -197,31 +240,7 @@ class SandwichNetwork {
     const int bits = groups_[l] < 0 ? stored_activation_bits : precision_[l].activations;
     const ActivationGrid at = grids_[l]->at(bits);
     const double growth = static_cast<double>(at.scale) / static_cast<double>(grids_[l]->grid.scale);
-    const double gradient_scale =
-        1 / std::sqrt(static_cast<double>(x.numel() / x.size(0)) * static_cast<double>(at.maximum()));
-    return fake_quantize_activation(x, steps_[l] * growth, {at.minimum(), at.maximum(), saturation}, gradient_scale);
-  }
-
-  /// Puts the mean over the samples, at all bits, into BatchNormalization.
-  void measure_means(const Dataset& samples) {
-    const torch::NoGradGuard no_gradients;
-    set_precision(Precision{});
-    track_means_ = true;
-    means_.assign(executor_.graph().nodes.size(), {});
-    BatchOptions options;
-    options.batch_size = 256;
-    BatchLoader loader(samples, {}, options);
-    Batch batch;
-    std::int64_t batches = 0;
-    while (loader.next(batch)) {
-      if (batch.size() < options.batch_size && batches > 0) break;
-      (void)executor_.forward(input_tensor(batch, samples.shape), false);
-      ++batches;
-    }
-    track_means_ = false;
-    for (std::size_t n = 0; n < means_.size(); ++n) {
-      if (means_[n].defined()) executor_.parameters_of(n).mean.copy_(means_[n] / static_cast<double>(batches));
-    }
+    return fake_quantize_activation(x, steps_[l] * growth, {at.minimum(), at.maximum(), saturation}, 1);
   }
 
   [[nodiscard]] Graph with_parameters() const {
@@ -288,8 +307,11 @@ class SandwichNetwork {
   std::vector<std::optional<ScalableGrid>> grids_;
   std::vector<std::pair<torch::Tensor, torch::Tensor>> least_scales_;
   std::vector<Precision> precision_;
-  bool track_means_ = false;
-  std::vector<torch::Tensor> means_;
+  Precision leading_;
+  bool leads_ = false;
+  std::vector<torch::Tensor> variances_;  ///< by node: of the last batch that led
+  bool tracks_ = false;
+  std::vector<Statistics> statistics_;  ///< by node
 };
 
 /// Root of the mean square of the raw numbers.
@@ -328,7 +350,7 @@ class SandwichTraining {
  public:
   SandwichTraining(const Graph& prepared, const ScalableNetwork& start, const Dataset& train_data,
                    const Dataset& test_data, const ScalableTrainOptions& options)
-      : network_(prepared, start),
+      : network_(prepared, start, options.only.value_or(Precision{})),
         teacher_(prepared),
         train_(train_data),
         test_(test_data),
@@ -344,6 +366,7 @@ class SandwichTraining {
     batches_.epochs = options.training.epochs;
     per_epoch_ = batches_per_epoch(train_data.size(), batches_);
     steps_ = per_epoch_ * options.training.epochs;
+    statistics_ = train_data.sample(std::min(statistics_samples, train_data.size()), 1);
   }
 
   SandwichNetwork& run() {
@@ -366,6 +389,7 @@ class SandwichTraining {
     }
     average_.swap();
     network_.keep_steps_up();
+    network_.measure_statistics(statistics_);
     return network_;
   }
 
@@ -393,22 +417,25 @@ class SandwichTraining {
       taught = teacher_.forward(input, false, logits_of(teacher_.graph())).reshape({batch.size(), -1});
     }
     const double share = options_.training.distillation_weight;
+    std::vector<torch::Tensor> losses;
     const auto learn = [&](const torch::Tensor& from) {
       const torch::Tensor logits = network_.executor().forward(input, true, logits_).reshape({batch.size(), -1});
-      const torch::Tensor loss =
-          torch::cross_entropy_loss(logits, labels) * (1 - share) + divergence(logits, from) * share;
-      loss.backward();
-      loss_ += loss.item<double>();
+      losses.push_back(torch::cross_entropy_loss(logits, labels) * (1 - share) + divergence(logits, from) * share);
       return logits.detach();
     };
     network_.set_precision(options_.only.value_or(Precision{}));
+    network_.set_leading(true);
     const torch::Tensor own = learn(taught);
+    network_.set_leading(false);
     if (!options_.only) {
       network_.set_precision(options_.least);
       (void)learn(own);
       network_.set_precision(random_precision(network_, options_.least, random));
       (void)learn(own);
     }
+    const torch::Tensor loss = torch::stack(losses).mean();
+    loss.backward();
+    loss_ += loss.item<double>();
     if (!std::isfinite(loss_)) throw failure("training for all precisions diverged: the loss is not a number");
     sgd_.step(learning_rate_at(options_.training.learning_rate,
                                options_.training.warmup_epochs * static_cast<double>(per_epoch_), step_, steps_));
@@ -421,6 +448,7 @@ class SandwichTraining {
     std::string line = fmt::format("{},{:.5f}", step_ / per_epoch_, loss_ / static_cast<double>(per_epoch_));
     loss_ = 0;
     average_.swap();
+    network_.measure_statistics(statistics_);
     for (const Precision precision : {Precision{8, 8}, Precision{6, 6}, Precision{4, 4}}) {
       network_.set_precision(precision);
       line += test_.size() == 0 ? "," : fmt::format(",{:.2f}", evaluate(network_.executor(), test_, {}, {}).top1);
@@ -476,6 +504,7 @@ class SandwichTraining {
   Executor teacher_;
   const Dataset& train_;
   const Dataset& test_;
+  Dataset statistics_;  ///< samples over which means and variances are measured
   const ScalableTrainOptions& options_;
   ValueId logits_;
   std::vector<TrainedTensor> tensors_;
@@ -513,7 +542,7 @@ ScalableNetwork train_scalable(const Graph& prepared, const Dataset& train_data,
   const ScalableNetwork start = make_scalable(prepared, train_data, own.calibration);
   SandwichTraining training(prepared, start, train_data, test_data, own);
   SandwichNetwork& trained = training.run();
-  ScalableNetwork network = trained.finish(train_data.sample(std::min(statistics_samples, train_data.size()), 1));
+  ScalableNetwork network = trained.finish();
   trained.set_input_grid(network, *start.values[static_cast<std::size_t>(start.graph.input)]);
   return network;
 }

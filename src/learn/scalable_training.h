@@ -29,9 +29,9 @@ struct ScalableTrainOptions {
 /// Fine-tunes a trained network on the nested grid. Every step goes through a sandwich of precisions (Yu and Huang,
 /// ICCV 2019): all bits, which learns from the labels and from the float network; the least, and a random one (uniform,
 /// or by layer), which learn from the labels and from what the network says with all bits. Gradients pass the
-/// quantizers straight through; steps of the grids learn as in LSQ (Esser et al., ICLR 2020). Every precision has
-/// statistics of its own: BatchNormalization takes the mean of the batch at the precision it runs at, and keeps the
-/// variance of the float network, so that in the end only biases differ (Salimans and Kingma 2016 call this mean-only).
+/// quantizers straight through; steps of the grids learn, too, at the rate of their logarithms. Every precision has
+/// means of its own: BatchNormalization takes the mean of the batch at the precision it runs at, and the variance of
+/// the same batch at all bits, so that in the end only biases differ.
 /// `prepared` comes from prepare_for_deployment; data sets are raw. Throws Error as make_scalable and train do.
 [[nodiscard]] ScalableNetwork train_scalable(const Graph& prepared, const Dataset& train_data, const Dataset& test_data,
                                              const ScalableTrainOptions& options);

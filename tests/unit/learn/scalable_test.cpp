@@ -174,6 +174,40 @@ TEST(ScalableTraining, LearnsForAllPrecisionsAndStoresWhatItLearned) {
   }
 }
 
+// All precisions pull at the same scales, low ones with gradients that are larger by the square of what their steps are
+// larger by: the rule of one precision alone lets the scales run away.
+TEST(ScalableTraining, ScalesStayWhereAllPrecisionsNeedThem) {
+  const Dataset data = pixels(128, 1);
+  const Graph graph = trained_network(8, data);
+  ScalableTrainOptions options;
+  options.training.epochs = 4;
+  options.training.batch_size = 16;
+  options.training.average_decay = 0;
+  options.training.augmentation = {};
+  options.training.threads = 1;
+  const ScalableNetwork before = make_scalable(graph, data, options.calibration);
+  const ScalableNetwork after = train_scalable(graph, data, {}, options);
+  // relative to the weights, which normalization rescales
+  const auto relative_scale = [](const ScalableNetwork& network, std::size_t n, std::size_t channel) {
+    const StoredWeights& stored = *network.weights[n];
+    const std::size_t size = stored.digits.size() / stored.scale.size();
+    double squares = 0;
+    for (std::size_t i = channel * size; i < (channel + 1) * size; ++i) squares += std::pow(stored.weight(i, 8), 2);
+    return stored.scale[channel] / std::sqrt(squares / static_cast<double>(size));
+  };
+  int compared = 0;
+  for (std::size_t n = 0; n < before.weights.size(); ++n) {
+    if (!before.weights[n]) continue;
+    for (std::size_t c = 0; c < before.weights[n]->scale.size(); ++c) {
+      const double ratio = relative_scale(after, n, c) / relative_scale(before, n, c);
+      EXPECT_GT(ratio, 0.7) << n << " " << c;
+      EXPECT_LT(ratio, 1.4) << n << " " << c;
+      ++compared;
+    }
+  }
+  EXPECT_GT(compared, 10);
+}
+
 TEST(ScalableTraining, ContinuesWhereItWasStopped) {
   const std::filesystem::path folder = std::filesystem::temp_directory_path() / "trimtab-scalable-training";
   std::filesystem::remove_all(folder);
