@@ -2,7 +2,7 @@
 def two: if . == null then "–" else (. * 100 | round / 100 | tostring) end;
 def chosen($row; $level; $most):
   ($row.levels[] | select(.level == $level) | .tune_float.top1) as $float
-  | [$row.points[] | select(.level == $level and $float - .tune.top1 <= $most)] | max_by(.saved_percent);
+  | [$row.points[] | select(.level == $level and (.uniform | not) and $float - .tune.top1 <= $most)] | max_by(.saved_percent);
 def chosen_line($row; $level; $most):
   chosen($row; $level; $most) as $p
   | ($row.levels[] | select(.level == $level)) as $l
@@ -23,7 +23,7 @@ def chosen_line($row; $level; $most):
 "",
 "| row | point | level | energy uJ | saved | top-1 | lost (95 %) |",
 "|---|---|---|---|---|---|---|",
-(.[] | select((.points | length) > 1) as $row | $row.points[]
+(.[] | select((.points | length) > 1) as $row | $row.points[] | select(.uniform | not)
   | "| \($row.row) | \(.point) | \(.level) | \(.energy.total_nj / 1000 | two) | \(.saved_percent | two) % | \(.test.top1 | two) | \(.lost_points | two) ± \(.lost_points_half_width_95 | two) |"),
 (.[] | select(.truncation != null) | .truncation as $t
   | "",
@@ -32,6 +32,18 @@ def chosen_line($row; $level; $most):
     "| weight bits | nested | two's complement | nested, biases corrected | two's complement, biases corrected |",
     "|---|---|---|---|---|",
     ($t.rows[] | "| \(.weight_bits) | \(.top1_nested | two) | \(.top1_twos_complement | two) | \(.top1_nested_corrected | two) | \(.top1_twos_complement_corrected | two) |")),
+(. as $all | [.[] | select(any(.points[]; .uniform) and (.row | contains("-only-") | not))] | if . == [] then empty else
+  "",
+  "## One weight set against networks of their own",
+  "",
+  "Top-1 of the integer program with the same bits in every layer (weights x activations), and of a network that was trained for that precision alone, as long.",
+  "",
+  "| row | precision | one weight set | a network of its own | difference |",
+  "|---|---|---|---|---|",
+  (.[] as $row | $row.points[] | select(.uniform)
+    | .precision as $precision
+    | ([$all[] | select(.row == (($row.row | sub("-tuned"; "")) + "-only-" + $precision)) | .points[] | select(.uniform) | .test.top1][0]) as $own
+    | "| \($row.row) | \($precision) | \(.test.top1 | two) | \($own | two) | \(if $own then (.test.top1 - $own | two) else "–" end) |") end),
 "",
 "## Switching on the device",
 "",
