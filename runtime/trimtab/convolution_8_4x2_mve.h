@@ -6,10 +6,10 @@
 //
 // Weights: 8-bit filters of a multiple of 16 numbers (kernel row, kernel column, input channel) are read where they
 // lie, in pairs (the last one filled up): 16 numbers of the one filter, 16 of the other, in turn. All others are
-// unpacked to that form once for 24 to 32 pixels, from blocks of eight filters (the last one of fewer): for every chunk
-// of 16 numbers (the last one of fewer) the filters' fields lie one above the other in each of its lanes, lowest bits
-// first, in as many vectors of a byte per lane as they take. Vectors are read whole, so that some bytes follow the last
-// one; what such lanes hold meets zeros of the windows.
+// unpacked to that form once for 24 to 32 pixels, from blocks of eight filters (the last one of fewer, an odd one
+// twice): for every chunk of 16 numbers (the last one of fewer) the filters' fields lie one above the other in each of
+// its lanes, lowest bits first, in as many vectors of a byte per lane as they take. Vectors are read whole, so that
+// some bytes follow the last one; what such lanes hold meets zeros of the windows.
 
 #include "trimtab/operators.h"
 #if defined(__ARM_FEATURE_MVE)

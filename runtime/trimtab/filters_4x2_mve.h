@@ -134,7 +134,7 @@ inline void unpack_chunk_mve(const uint8_t* packed, int32_t lanes, int32_t step,
 template <int bits>
 inline const uint8_t* unpack_filters_mve(const uint8_t* packed, int32_t size, int32_t filters, int8_t* pairs) {
   const int32_t step = (size + 15) / 16 * 32;
-  const int32_t vectors = (filters * bits + 7) / 8;
+  const int32_t vectors = ((filters + 1) / 2 * 2 * bits + 7) / 8;
   for (; size >= 16; size -= 16, packed += vectors * 16, pairs += 32) unpack_chunk_mve<bits>(packed, 16, step, pairs);
   if (size > 0) unpack_chunk_mve<bits>(packed, size, step, pairs);
   return packed + vectors * size;

@@ -44,7 +44,7 @@ std::vector<std::uint8_t> pack_lanes(const ConvolutionStep& step) {
   std::vector<std::uint8_t> packed;
   std::int64_t read = 0;  // by the kernel, vectors of 16 lanes for 8 filters
   for (std::int64_t block = 0; block < filters; block += 8) {
-    const std::int64_t count = std::min<std::int64_t>(8, filters - block);
+    const std::int64_t count = std::min<std::int64_t>(8, (filters - block + 1) / 2 * 2);
     const std::int64_t vectors = (count * bits + 7) / 8;
     for (std::int64_t first = 0; first < size; first += 16) {
       const std::int64_t lanes = std::min<std::int64_t>(16, size - first);
@@ -55,7 +55,8 @@ std::vector<std::uint8_t> pack_lanes(const ConvolutionStep& step) {
         const std::int64_t lane = i / bits % lanes;
         const std::int64_t filter = i / bits / lanes;
         const std::int64_t bit = filter * bits + i % bits;
-        const int weight = step.weights[static_cast<std::size_t>((block + filter) * size + first + lane)];
+        const int weight =
+            step.weights[static_cast<std::size_t>(std::min(block + filter, filters - 1) * size + first + lane)];
         const unsigned value = static_cast<unsigned>(weight) >> (i % bits) & 1U;
         packed[begin + static_cast<std::size_t>(bit / 8 * lanes + lane)] |=
             static_cast<std::uint8_t>(value << (bit % 8));
