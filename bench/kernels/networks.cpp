@@ -1,5 +1,7 @@
 #include "networks.h"
 
+#include <algorithm>
+
 #include "base/file.h"
 #include "base/random.h"
 #include "program/execute.h"
@@ -130,6 +132,31 @@ Deployment measure(const Program& program, const Target& target, Optimize optimi
   host.run(input, 2, expected);
   const TemporaryDirectory directory;
   return deploy(program, target, optimize, "network", input, expected, directory.path());
+}
+
+std::int64_t least_arena_bytes(const Program& program) {
+  const std::size_t steps = program.steps.size();
+  const auto is_pool = [&](std::size_t step) {
+    return step < steps && (std::holds_alternative<MaxPoolStep>(program.steps[step].operation) ||
+                            std::holds_alternative<AveragePoolStep>(program.steps[step].operation));
+  };
+  std::int64_t most = 0;
+  for (std::size_t cut = 0; cut <= steps; ++cut) {  // before that step
+    if (cut > 0 && is_pool(cut) && std::holds_alternative<ConvolutionStep>(program.steps[cut - 1].operation)) continue;
+    std::int64_t alive = 0;
+    for (std::size_t id = 0; id < program.buffers.size(); ++id) {
+      bool written = static_cast<BufferId>(id) == program.input;
+      for (std::size_t s = 0; s < cut; ++s) written |= program.steps[s].output == static_cast<BufferId>(id);
+      bool read = static_cast<BufferId>(id) == program.output;
+      for (std::size_t s = cut; s < steps; ++s) {
+        const auto& inputs = program.steps[s].inputs;
+        read |= std::find(inputs.begin(), inputs.end(), static_cast<BufferId>(id)) != inputs.end();
+      }
+      if (written && read) alive += program.buffers[id].bytes();
+    }
+    most = std::max(most, alive);
+  }
+  return most;
 }
 
 std::int64_t multiply_accumulates(const Program& program) {

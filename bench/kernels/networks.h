@@ -28,6 +28,10 @@ struct TableNetwork {
 /// Builds the program for the target and runs two samples in the emulator against the portable kernels on the host.
 [[nodiscard]] Deployment measure(const Program& program, const Target& target, Optimize optimize);
 
+/// Bytes that no arena can do without, whatever the kernels: the most that is alive between two steps. What a
+/// convolution hands to the pool behind it does not count, as the two may run together. No buffer is part of another.
+[[nodiscard]] std::int64_t least_arena_bytes(const Program& program);
+
 /// Multiply-accumulates of all steps.
 [[nodiscard]] std::int64_t multiply_accumulates(const Program& program);
 

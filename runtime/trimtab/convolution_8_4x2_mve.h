@@ -4,10 +4,12 @@
 // of some pixels are copied together, as signed numbers (unsigned ones less 128, which the bias takes back), and meet
 // every filter: 14 instructions for 128 products.
 //
-// Weights: filters in blocks of eight (the last one filled up with copies of the last filter), each as four pairs; a
-// pair is for every 16 numbers (kernel row, kernel column, input channel; zeros at the end) a chunk of the one filter
-// and one of the other. Of less than 8 bits, eight chunks are packed into weight_bits vectors: in each of the 16 lanes
-// a row of eight fields, lowest bits first. They are unpacked once for 24 to 32 pixels.
+// Weights: 8-bit filters of a multiple of 16 numbers (kernel row, kernel column, input channel) are read where they
+// lie, in pairs (the last one filled up): 16 numbers of the one filter, 16 of the other, in turn. All others are
+// unpacked to that form once for 24 to 32 pixels, from blocks of eight filters (the last one of fewer, an odd one
+// twice): for every chunk of 16 numbers (the last one of fewer) the filters' fields lie one above the other in each of
+// its lanes, lowest bits first, in as many vectors of a byte per lane as they take. Vectors are read whole, so that
+// some bytes follow the last one; what such lanes hold meets zeros of the windows.
 
 #include "trimtab/operators.h"
 #if defined(__ARM_FEATURE_MVE)
@@ -16,14 +18,21 @@
 
 namespace trimtab::runtime {
 
-/// 16 numbers each that a window takes.
+/// Numbers of a window or filter, and chunks of 16 that they take.
+constexpr int32_t convolution_8_4x2_mve_size(const Convolution& step) {
+  return step.window.kernel_height * step.window.kernel_width * step.input.channels;
+}
 constexpr int32_t convolution_8_4x2_mve_chunks(const Convolution& step) {
-  return (step.window.kernel_height * step.window.kernel_width * step.input.channels + 15) / 16;
+  return (convolution_8_4x2_mve_size(step) + 15) / 16;
+}
+/// Whether the filters are unpacked before they are used.
+constexpr bool convolution_8_4x2_mve_unpacks(const Convolution& step) {
+  return step.weight_bits < 8 || convolution_8_4x2_mve_size(step) % 16 != 0;
 }
 /// Pixels whose windows are copied together: of 24 on, filters cost less than a tenth to unpack; more than 32, or 20 KB
 /// of windows, are not worth their memory.
 constexpr int32_t convolution_8_4x2_mve_pixels(const Convolution& step) {
-  if (step.weight_bits == 8) return 4;
+  if (!convolution_8_4x2_mve_unpacks(step)) return 4;
   const int32_t fit = 20480 / (16 * convolution_8_4x2_mve_chunks(step)) / 4 * 4;
   return fit < 24 ? 24 : fit > 32 ? 32 : fit;
 }
@@ -32,7 +41,7 @@ constexpr int32_t convolution_8_4x2_mve_pixels(const Convolution& step) {
 constexpr int32_t convolution_8_4x2_mve_scratch_bytes(const Convolution& step) {
   const int32_t chunks = convolution_8_4x2_mve_chunks(step);
   return 16 * chunks * convolution_8_4x2_mve_pixels(step) + (step.input.channels + 15) / 16 * 16 +
-         (step.output.channels + 1) / 2 * 8 + (step.weight_bits == 8 ? 0 : 128 * chunks);
+         (step.output.channels + 1) / 2 * 8 + (convolution_8_4x2_mve_unpacks(step) ? 128 * chunks : 0);
 }
 
 #if defined(__ARM_FEATURE_MVE)
@@ -68,7 +77,9 @@ inline void copy_window_mve(const Convolution& step, const uint8_t* input, const
 
 template <int weight_bits>
 inline void convolution_8_4x2_mve(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch) {
-  const int32_t strip = weight_bits == 8 ? 4 : convolution_8_4x2_mve_pixels(step);
+  const bool unpacks = convolution_8_4x2_mve_unpacks(step);
+  const int32_t strip = convolution_8_4x2_mve_pixels(step);
+  const int32_t size = convolution_8_4x2_mve_size(step);
   const int32_t chunks = convolution_8_4x2_mve_chunks(step);
   const int32_t bytes = 16 * chunks;
   const int32_t filters = step.output.channels;
@@ -82,6 +93,7 @@ inline void convolution_8_4x2_mve(const Convolution& step, const uint8_t* input,
     padding[k] = static_cast<uint8_t>(step.padding_value == nullptr ? 0 : step.padding_value[k]);
   }
   for (int32_t filter = 0; filter < filters; ++filter) bias[filter] = step.bias[filter];
+  for (int32_t p = 1; p <= strip; ++p) vstrbq_s8(windows + p * bytes - 16, vdupq_n_s8(0));
 
   MveRun run;
   run.chunks = chunks;
@@ -100,17 +112,17 @@ inline void convolution_8_4x2_mve(const Convolution& step, const uint8_t* input,
         ++y;
       }
     }
-    const int32_t block = weight_bits == 8 ? filters : 8;
+    const int32_t block = unpacks ? 8 : filters;
     const uint8_t* packed = step.weights;
-    for (int32_t filter = 0; filter < filters; filter += block, packed += chunks * 16 * weight_bits) {
+    for (int32_t filter = 0; filter < filters; filter += block) {
       const int32_t end = filter + block < filters ? filter + block : filters;
       const auto* weights = reinterpret_cast<const int8_t*>(packed);
-      if constexpr (weight_bits < 8) {
-        unpack_chunks_mve<weight_bits>(packed, chunks, unpacked);
+      if (unpacks) {
+        packed = unpack_filters_mve<weight_bits>(packed, size, end - filter, unpacked);
         weights = unpacked;
       }
       if (first == 0 && flip != 0) {
-        for (int32_t f = filter; f < end; f += 2) add_offsets_mve(weights + (f - filter) * bytes, chunks, bias + f);
+        for (int32_t f = filter; f < end; f += 2) add_offsets_mve(weights + (f - filter) * bytes, size, bias + f);
       }
       for (int32_t p = 0; p < count; p += 4) {
         // beyond the last pixel it is made again, at the same place

@@ -102,7 +102,6 @@ inline void depthwise_8_plane_mve(const Convolution& step, const uint8_t* input,
   uint8_t* const plane = scratch + (size * 5 + 7) / 8 * 8;
   const bool padded = depthwise_is_padded(along, across);
   const bool three = along.kernel == 3 && across.kernel == 3 && along.dilation == 1;
-  const int32_t filter_bytes = packed_filter_bytes(size, step.weight_bits);
   for (int32_t channel = 0; channel < step.output.channels; ++channel) {
     if (padded && (channel == 0 || step.padding_value != nullptr)) {
       const int32_t value = step.padding_value == nullptr ? 0 : step.padding_value[channel];
@@ -110,7 +109,7 @@ inline void depthwise_8_plane_mve(const Convolution& step, const uint8_t* input,
       for (int32_t i = 0; i < plane_bytes; i += 16) vst1q_u8(plane + i, filled);
     }
     gather_plane_mve(input + channel, along, across, plane);
-    unpack_depthwise_filter(step, along, across, step.weights + channel * filter_bytes, bytes, filter);
+    unpack_depthwise_filter(step, along, across, channel, bytes, filter);
     uint8_t* const out = output + channel;
     if (!three) {
       depthwise_plane_mve<is_signed, false, false>(step, along, across, plane, filter, channel, out);

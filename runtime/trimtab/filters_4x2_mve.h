@@ -69,14 +69,15 @@ __attribute__((noinline)) inline void run_filters_4x2_mve(MveRun& run) {
 #undef TRIMTAB_MULTIPLY
 #undef TRIMTAB_LOAD_CHUNK
 
-/// `bias` + 128 times the sum of the weights, for two filters: what takes back that unsigned activations are read as
-/// signed ones, 128 less.
-inline void add_offsets_mve(const int8_t* weights, int32_t chunks, int32_t* bias) {
+/// `bias` + 128 times the sum of the `size` weights, for two filters: what takes back that unsigned activations are
+/// read as signed ones, 128 less.
+inline void add_offsets_mve(const int8_t* weights, int32_t size, int32_t* bias) {
   int32_t sum0 = 0;
   int32_t sum1 = 0;
-  for (; chunks > 0; --chunks, weights += 32) {
-    sum0 = vaddvaq_s8(sum0, vldrbq_s8(weights));
-    sum1 = vaddvaq_s8(sum1, vldrbq_s8(weights + 16));
+  for (; size > 0; size -= 16, weights += 32) {
+    const mve_pred16_t some = vctp8q(static_cast<uint32_t>(size));
+    sum0 = vaddvaq_p_s8(sum0, vldrbq_s8(weights), some);
+    sum1 = vaddvaq_p_s8(sum1, vldrbq_s8(weights + 16), some);
   }
   bias[0] += sum0 * 128;
   bias[1] += sum1 * 128;
@@ -92,38 +93,51 @@ inline void copy_flipped_mve(const uint8_t* from, int32_t count, uint32_t flip, 
       : "lr", "q0", "q1", "cc", "memory");
 }
 
-/// Chunk `index` of eight whose numbers of `bits` bits lie one above the other in each of the 16 lanes of `bits`
-/// vectors.
+/// The chunk of filter `index` of eight whose fields of `bits` bits lie one above the other in each of the lanes of
+/// vectors that are `lanes` bytes apart.
 template <int bits, int index>
-inline int8x16_t field_mve(const uint8_t* packed) {
+inline int8x16_t field_mve(const uint8_t* packed, int32_t lanes) {
   constexpr int bit = index * bits;
   constexpr int low = bit % 8;
-  const uint8x16_t first = vldrbq_u8(packed + bit / 8 * 16);
-  if constexpr (low + bits == 8) {
+  const uint8x16_t first = vldrbq_u8(packed + bit / 8 * lanes);
+  if constexpr (bits == 8) {
+    return vreinterpretq_s8_u8(first);
+  } else if constexpr (low + bits == 8) {
     return vshrq_n_s8(vreinterpretq_s8_u8(first), 8 - bits);
   } else if constexpr (low + bits < 8) {
     return vshrq_n_s8(vreinterpretq_s8_u8(vshlq_n_u8(first, 8 - bits - low)), 8 - bits);
   } else {
     // the upper part of the number comes from the next vector, the lower part below it
     constexpr int upper = low + bits - 8;
-    const uint8x16_t top = vshlq_n_u8(vldrbq_u8(packed + (bit / 8 + 1) * 16), 8 - upper);
+    const uint8x16_t top = vshlq_n_u8(vldrbq_u8(packed + (bit / 8 + 1) * lanes), 8 - upper);
     return vshrq_n_s8(vreinterpretq_s8_u8(vsriq_n_u8(top, first, upper)), 8 - bits);
   }
 }
 
-/// Unpacks `groups` times eight chunks.
+/// Unpacks a chunk of eight filters to four pairs of chunks, `step` bytes apart.
 template <int bits>
-inline void unpack_chunks_mve(const uint8_t* packed, int32_t groups, int8_t* chunks) {
-  for (; groups > 0; --groups, packed += 16 * bits, chunks += 128) {
-    vstrbq_s8(chunks, (field_mve<bits, 0>(packed)));
-    vstrbq_s8(chunks + 16, (field_mve<bits, 1>(packed)));
-    vstrbq_s8(chunks + 32, (field_mve<bits, 2>(packed)));
-    vstrbq_s8(chunks + 48, (field_mve<bits, 3>(packed)));
-    vstrbq_s8(chunks + 64, (field_mve<bits, 4>(packed)));
-    vstrbq_s8(chunks + 80, (field_mve<bits, 5>(packed)));
-    vstrbq_s8(chunks + 96, (field_mve<bits, 6>(packed)));
-    vstrbq_s8(chunks + 112, (field_mve<bits, 7>(packed)));
-  }
+inline void unpack_chunk_mve(const uint8_t* packed, int32_t lanes, int32_t step, int8_t* pair) {
+  vstrbq_s8(pair, (field_mve<bits, 0>(packed, lanes)));
+  vstrbq_s8(pair + 16, (field_mve<bits, 1>(packed, lanes)));
+  pair += step;
+  vstrbq_s8(pair, (field_mve<bits, 2>(packed, lanes)));
+  vstrbq_s8(pair + 16, (field_mve<bits, 3>(packed, lanes)));
+  pair += step;
+  vstrbq_s8(pair, (field_mve<bits, 4>(packed, lanes)));
+  vstrbq_s8(pair + 16, (field_mve<bits, 5>(packed, lanes)));
+  pair += step;
+  vstrbq_s8(pair, (field_mve<bits, 6>(packed, lanes)));
+  vstrbq_s8(pair + 16, (field_mve<bits, 7>(packed, lanes)));
+}
+
+/// Unpacks a block of `filters` <= 8 filters of `size` numbers to four pairs. Returns the end of the block.
+template <int bits>
+inline const uint8_t* unpack_filters_mve(const uint8_t* packed, int32_t size, int32_t filters, int8_t* pairs) {
+  const int32_t step = (size + 15) / 16 * 32;
+  const int32_t vectors = ((filters + 1) / 2 * 2 * bits + 7) / 8;
+  for (; size >= 16; size -= 16, packed += vectors * 16, pairs += 32) unpack_chunk_mve<bits>(packed, 16, step, pairs);
+  if (size > 0) unpack_chunk_mve<bits>(packed, size, step, pairs);
+  return packed + vectors * size;
 }
 
 }  // namespace trimtab::runtime::detail

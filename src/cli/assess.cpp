@@ -305,7 +305,8 @@ void run_assess(AssessCommand& command) {
   const AssessResult result =
       assess(prepared, importance, study.note("top1_float"), command.options, study, runner, report);
 
-  const Pricer pricer(load_target(command.target), Optimize::speed, inputs.train, inputs.test, {}, inputs.graph.name);
+  const Pricer pricer(load_target(command.target), Optimize::speed, inputs.train, inputs.test, {}, inputs.graph.name,
+                      false);
   std::vector<DeployablePlan> plans;
   for (const AssessBudget& budget : result.budgets) {
     plans.push_back(deployable_plan(prepared, importance, *budget.optimum, budget.budget_bytes, pricer));

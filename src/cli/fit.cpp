@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -141,6 +142,11 @@ void add_deployment(nlohmann::ordered_json& json, const FitCommand& command, con
   json["device"] = {
       {"machine", target.emulated_board}, {"samples", deployment.samples}, {"mismatches", deployment.mismatches}};
   json["latency_ms"] = latency_ms(target, deployment.instructions);
+  if (deployment.cycles.has_value()) {
+    json["estimated_cycles_without_waits"] = std::llround(deployment.cycles->without_waits);
+    json["estimated_cycles_with_waits"] = std::llround(deployment.cycles->with_waits);
+    json["longest_latency_ms"] = longest_latency_ms(target, deployment);
+  }
   const Bounds& bounds = command.options.bounds;
   json["bounds"] = {{"flash_bytes", bounds.flash_bytes}, {"ram_bytes", bounds.ram_bytes}};
   if (bounds.instructions > 0) json["bounds"]["instructions"] = bounds.instructions;
@@ -195,6 +201,8 @@ std::string summary(const FitCommand& command, const FitResult& result) {
                       format_bytes(bounds.ram_bytes), format_bytes(deployment.arena_bytes),
                       format_bytes(deployment.stack_bytes));
   text += fmt::format("instructions  {} per inference\n", format_count(deployment.instructions));
+  if (bounds.latency_ms > 0)
+    text += fmt::format("latency       {} of {:.2f} ms\n", describe_latency(target, deployment), bounds.latency_ms);
   text += fmt::format("verified      {} samples on the emulated {}: {} numbers differ from the host's\n",
                       deployment.samples, target.emulated_board, deployment.mismatches);
   return fmt::format(
@@ -412,8 +420,10 @@ void add_fit(CLI::App& app) {
   fit->add_option("--max-instructions", command->options.bounds.instructions,
                   "bound on the instructions that an inference executes; 0: none")
       ->check(CLI::NonNegativeNumber);
-  fit->add_option("--max-latency", command->options.bounds.latency_ms,
-                  "bound in milliseconds on those instructions at the target's clock, one per cycle; 0: none")
+  fit->add_option(
+         "--max-latency", command->options.bounds.latency_ms,
+         "bound in milliseconds on an inference at the target's clock, held against the upper end of the estimate "
+         "of cycles; where there are no timings of the core (cortex-m55), one cycle per instruction; 0: none")
       ->check(CLI::NonNegativeNumber);
   fit->add_option("--weight-bits", command->weight_bits,
                   "bits of every weight, 2 to 8 (default: 8); auto: searched, per layer (default with --search)");

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,10 +19,11 @@ namespace trimtab {
 struct Deployment {
   ImageSize image;
   std::int64_t arena_bytes = 0;
-  std::int64_t stack_bytes = 0;   ///< most that a run used; 0 where it was not run
-  std::int64_t instructions = 0;  ///< of one inference, the most over the samples; 0 where it was not run
-  std::int64_t samples = 0;       ///< that were run and compared
-  std::int64_t mismatches = 0;    ///< outputs (numbers, not samples) that differ from the host's
+  std::int64_t stack_bytes = 0;         ///< most that a run used; 0 where it was not run
+  std::int64_t instructions = 0;        ///< of one inference, the most over the samples; 0 where it was not run
+  std::int64_t samples = 0;             ///< that were run and compared
+  std::int64_t mismatches = 0;          ///< outputs (numbers, not samples) that differ from the host's
+  std::optional<CycleEstimate> cycles;  ///< of one inference, where they were estimated (emit/explain.h)
 
   [[nodiscard]] std::int64_t flash_bytes() const { return image.flash(); }
   [[nodiscard]] std::int64_t ram_bytes() const { return image.static_ram() + stack_bytes; }

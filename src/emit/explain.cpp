@@ -40,6 +40,17 @@ std::vector<StepCost> measure_steps(const Program& program, const Target& target
   return costs;
 }
 
+std::optional<CycleEstimate> sum_cycles(const std::vector<StepCost>& costs) {
+  std::optional<CycleEstimate> sum;
+  for (const StepCost& cost : costs) {
+    if (!cost.cycles.has_value()) continue;
+    if (!sum.has_value()) sum.emplace();
+    sum->without_waits += cost.cycles->without_waits;
+    sum->with_waits += cost.cycles->with_waits;
+  }
+  return sum;
+}
+
 std::string describe_costs(const Program& program, const Schedule& schedule, const Target& target,
                            const std::vector<StepCost>& costs) {
   std::size_t layer = 5;
@@ -53,7 +64,6 @@ std::string describe_costs(const Program& program, const Schedule& schedule, con
   std::string text = fmt::format(row, "layer", layer, "kernel", kernel, "instructions", "per MAC", "estimated cycles");
   std::int64_t instructions = 0;
   std::int64_t products = 0;
-  CycleEstimate sum;
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
     const StepCost& cost = costs[s];
     const std::int64_t macs = program.steps[s].multiply_accumulates();
@@ -63,22 +73,20 @@ std::string describe_costs(const Program& program, const Schedule& schedule, con
     text += fmt::format("{:<{}}  {}\n", "", layer, schedule.kernels[s].reason);
     instructions += cost.instructions;
     products += macs;
-    sum.without_waits += cost.cycles.has_value() ? cost.cycles->without_waits : 0;
-    sum.with_waits += cost.cycles.has_value() ? cost.cycles->with_waits : 0;
   }
   const std::string model = cycle_model(target.processor);
-  const bool estimated = !model.empty();
+  const std::optional<CycleEstimate> sum = sum_cycles(costs);
   text += fmt::format(row, "all", layer, "", kernel, format_count(instructions), per_product(instructions, products),
-                      estimated ? cycles(sum) : "");
+                      cycles(sum));
   text += "\nInstructions are counted in the emulator. ";
-  if (estimated) {
+  if (sum.has_value()) {
     const auto milliseconds = [&](double count) { return count / static_cast<double>(target.clock_hz.value) * 1e3; };
     text += fmt::format(
         "Cycles are an estimate, not a measurement: {}; from no wait states to {} of them for every {} bytes of flash "
         "that are read. At {} that is {:.1f} to {:.1f} ms.\n",
         model, target.flash_wait_states.value, target.flash_read_bytes.value,
-        format_frequency(static_cast<double>(target.clock_hz.value)), milliseconds(sum.without_waits),
-        milliseconds(sum.with_waits));
+        format_frequency(static_cast<double>(target.clock_hz.value)), milliseconds(sum->without_waits),
+        milliseconds(sum->with_waits));
   } else {
     text += fmt::format("There is no estimate of cycles for the {}: Arm publishes no timings of it.\n",
                         name_of(target.processor));

@@ -21,6 +21,9 @@ struct StepCost {
 /// Error as profile_steps().
 [[nodiscard]] std::vector<StepCost> measure_steps(const Program& program, const Target& target, Optimize optimize);
 
+/// Of all steps together; nothing where there is no model of the core.
+[[nodiscard]] std::optional<CycleEstimate> sum_cycles(const std::vector<StepCost>& costs);
+
 /// A table: layer, kernel, instructions, instructions per multiply-accumulate, estimated cycles, and under each why
 /// that kernel was chosen; then the totals, and what the estimate rests on.
 [[nodiscard]] std::string describe_costs(const Program& program, const Schedule& schedule, const Target& target,

@@ -59,7 +59,7 @@ Kernel choose_convolution(const ConvolutionStep& step) {
     kernel.name = "depthwise_" + sign_of(c.input) + "_plane_m3";
     kernel.header = "depthwise_8_plane_m3.h";
     kernel.scratch_bytes = runtime::depthwise_8_plane_m3_scratch_bytes(c);
-    kernel.weights = pack_filters(step.weights, c.output.channels, c.weight_bits);
+    kernel.weights = pack_filters(step.weights, 1, c.weight_bits);  // without gaps between them
     kernel.in_place = c.input.pixel_stride == c.output.pixel_stride &&
                       c.output.height * c.output.width <= c.input.height * c.input.width;
     kernel.reason = "one filter per channel: channel by channel in a plane";

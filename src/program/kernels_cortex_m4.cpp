@@ -62,9 +62,9 @@ std::optional<Kernel> choose_depthwise_1x4(const ConvolutionStep& step, std::int
     return std::nullopt;
   }
   // A band costs a call per channel and the moving of the rows that the next one needs as well: with few rows up to
-  // eight instructions per output.
+  // eight instructions per output. Activations of fewer bits halve the arena, so that bands have to be smaller, too.
   constexpr std::int32_t least = 4;
-  constexpr std::int64_t small = 2560;
+  const std::int64_t small = c.input.format.bits == 8 ? 2560 : 1152;
   std::int32_t rows = c.output.height;
   while (rows > least && align(runtime::depthwise_1x4_scratch_bytes(c, rows)) > std::max(scratch_limit, small)) --rows;
   const bool three = window.kernel_height == 3 && window.kernel_width == 3;

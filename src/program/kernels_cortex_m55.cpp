@@ -20,38 +20,50 @@ bool padding_is_bytes(const ConvolutionStep& step) {
                      [&](std::int16_t value) { return value >= grid.minimum() && value <= grid.maximum(); });
 }
 
-/// As convolution_8_4x2_mve.h wants them.
-std::vector<std::uint8_t> pack_for_mve(const ConvolutionStep& step) {
-  const runtime::Convolution& c = step.convolution;
-  const std::int64_t filters = c.output.channels;
-  const std::int64_t size = static_cast<std::int64_t>(step.weights.size()) / filters;
-  const std::int64_t chunks = runtime::convolution_8_4x2_mve_chunks(c);
-  const int bits = c.weight_bits;
-  // of 8 bits, only the last pair is filled up
-  const std::int64_t block = bits == 8 ? 2 : 8;
-  const std::int64_t padded_filters = (filters + block - 1) / block * block;
-  // byte `lane` of chunk `index`, in the order that the kernel reads them
-  std::vector<std::int8_t> numbers(static_cast<std::size_t>(padded_filters * chunks * 16));
-  for (std::int64_t filter = 0; filter < padded_filters; ++filter) {
-    const std::int64_t from = std::min(filter, filters - 1) * size;
-    for (std::int64_t k = 0; k < size; ++k) {
-      const std::int64_t index = (filter / 2 * chunks + k / 16) * 2 + filter % 2;
-      numbers[static_cast<std::size_t>(index * 16 + k % 16)] = step.weights[static_cast<std::size_t>(from + k)];
+/// As convolution_8_4x2_mve.h reads them where they lie: pairs of filters, 16 numbers of each in turn.
+std::vector<std::uint8_t> pack_pairs(const ConvolutionStep& step) {
+  const std::int64_t filters = step.convolution.output.channels;
+  const std::int64_t size = runtime::convolution_8_4x2_mve_size(step.convolution);
+  std::vector<std::uint8_t> packed;
+  for (std::int64_t pair = 0; pair < filters; pair += 2) {
+    for (std::int64_t first = 0; first < size; first += 16) {
+      for (const std::int64_t filter : {pair, std::min(pair + 1, filters - 1)}) {
+        const auto from = step.weights.begin() + filter * size + first;
+        packed.insert(packed.end(), from, from + 16);
+      }
     }
   }
-  if (bits == 8) return {numbers.begin(), numbers.end()};
-  std::vector<std::uint8_t> packed(numbers.size() / 8 * static_cast<std::size_t>(bits));
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    const std::size_t lane = i % 16;
-    const std::size_t chunk = i / 16 % 8;
-    const std::size_t group = i / 128;
-    for (int b = 0; b < bits; ++b) {
-      const std::size_t bit = chunk * static_cast<std::size_t>(bits) + static_cast<std::size_t>(b);
-      const unsigned value = static_cast<unsigned>(numbers[i]) >> b & 1U;
-      packed[(group * static_cast<std::size_t>(bits) + bit / 8) * 16 + lane] |=
-          static_cast<std::uint8_t>(value << (bit % 8));
+  return packed;
+}
+
+/// As convolution_8_4x2_mve.h unpacks them: blocks of eight filters, whose fields lie in the lanes of vectors.
+std::vector<std::uint8_t> pack_lanes(const ConvolutionStep& step) {
+  const std::int64_t filters = step.convolution.output.channels;
+  const std::int64_t size = runtime::convolution_8_4x2_mve_size(step.convolution);
+  const int bits = step.convolution.weight_bits;
+  std::vector<std::uint8_t> packed;
+  std::int64_t read = 0;  // by the kernel, vectors of 16 lanes for 8 filters
+  for (std::int64_t block = 0; block < filters; block += 8) {
+    const std::int64_t count = std::min<std::int64_t>(8, (filters - block + 1) / 2 * 2);
+    const std::int64_t vectors = (count * bits + 7) / 8;
+    for (std::int64_t first = 0; first < size; first += 16) {
+      const std::int64_t lanes = std::min<std::int64_t>(16, size - first);
+      const std::size_t begin = packed.size();
+      read = std::ssize(packed) + (bits - 1) * lanes + 16;
+      packed.resize(begin + static_cast<std::size_t>(vectors * lanes));
+      for (std::int64_t i = 0; i < count * lanes * bits; ++i) {
+        const std::int64_t lane = i / bits % lanes;
+        const std::int64_t filter = i / bits / lanes;
+        const std::int64_t bit = filter * bits + i % bits;
+        const int weight =
+            step.weights[static_cast<std::size_t>(std::min(block + filter, filters - 1) * size + first + lane)];
+        const unsigned value = static_cast<unsigned>(weight) >> (i % bits) & 1U;
+        packed[begin + static_cast<std::size_t>(bit / 8 * lanes + lane)] |=
+            static_cast<std::uint8_t>(value << (bit % 8));
+      }
     }
   }
+  packed.resize(static_cast<std::size_t>(std::max(read, std::ssize(packed))));
   return packed;
 }
 
@@ -65,7 +77,7 @@ std::optional<Kernel> choose_convolution(const ConvolutionStep& step) {
     kernel.name = "depthwise_" + sign_of(c.input) + "_plane_mve";
     kernel.header = "depthwise_8_plane_mve.h";
     kernel.scratch_bytes = (runtime::depthwise_8_plane_mve_scratch_bytes(c) + 7) / 8 * 8;
-    kernel.weights = pack_filters(step.weights, c.output.channels, c.weight_bits);
+    kernel.weights = pack_filters(step.weights, 1, c.weight_bits);  // without gaps between them
     kernel.in_place = c.input.pixel_stride == c.output.pixel_stride &&
                       c.output.height * c.output.width <= c.input.height * c.input.width;
     kernel.reason = "one filter per channel: channel by channel in a plane, four outputs at a time";
@@ -75,7 +87,7 @@ std::optional<Kernel> choose_convolution(const ConvolutionStep& step) {
   kernel.name = "convolution_8_w" + std::to_string(c.weight_bits) + "_4x2_mve";
   kernel.header = "convolution_8_4x2_mve.h";
   kernel.scratch_bytes = (runtime::convolution_8_4x2_mve_scratch_bytes(c) + 7) / 8 * 8;
-  kernel.weights = pack_for_mve(step);
+  kernel.weights = runtime::convolution_8_4x2_mve_unpacks(c) ? pack_lanes(step) : pack_pairs(step);
   kernel.overlap_lead_bytes = overlap_lead_bytes(c, runtime::convolution_8_4x2_mve_pixels(c));
   kernel.reason = "16 products per instruction, 4 pixels x 2 filters share their loads";
   return kernel;

@@ -171,7 +171,13 @@ class Fitting {
   }
 
   [[nodiscard]] Pricer pricer() const {
-    return {*options_.target, options_.optimize, samples_, test_, preprocessing_, graph_.name};
+    return {*options_.target,
+            options_.optimize,
+            samples_,
+            test_,
+            preprocessing_,
+            graph_.name,
+            options_.bounds.latency_ms > 0};
   }
 
   [[nodiscard]] Program lower_network(const QuantizedNetwork& network) const {
@@ -289,6 +295,7 @@ class Fitting {
       throw failure("the emulated device and the host differ in {} numbers over {} samples",
                     result.deployment->mismatches, samples.size());
     }
+    if (options_.bounds.latency_ms > 0) result.deployment->cycles = pricer().estimate_cycles(result.program);
     const std::string missed = pricer().misses(*result.deployment, options_.bounds);
     if (!missed.empty()) throw bound_not_met("{}; {}", missed, nearest_fit());
   }

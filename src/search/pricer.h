@@ -19,27 +19,39 @@ struct Bounds {
   std::int64_t flash_bytes = 0;
   std::int64_t ram_bytes = 0;
   std::int64_t instructions = 0;  ///< executed per inference, on the emulated core
-  double latency_ms = 0;          ///< see latency_ms()
+  double latency_ms = 0;          ///< see longest_latency_ms()
 };
 
 /// Executed instructions over the target's highest clock: the time of a core that needs one cycle for each and never
 /// waits for its flash; no core is faster that does not issue two at a time.
 [[nodiscard]] double latency_ms(const Target& target, std::int64_t instructions);
 
+/// What a bound on latency is held against: the upper end of the estimate of cycles at the target's highest clock,
+/// where every line of the flash that is not the one just read takes its wait states; latency_ms() where there is no
+/// estimate.
+[[nodiscard]] double longest_latency_ms(const Target& target, const Deployment& deployment);
+
+/// "an estimated 17.35 to 26.67 ms", or "at least 4.90 ms (...)" with the reason why there is no estimate.
+[[nodiscard]] std::string describe_latency(const Target& target, const Deployment& deployment);
+
 /// What a network takes on a target: flash, RAM and instructions of the linked image of a plan, whatever the values of
 /// its weights are.
 class Pricer {
  public:
   /// `samples` are raw ones as the prepared graph takes them, `probe` a data set whose first sample is run (as loaded;
-  /// `preprocessing` is the program's own, of features).
+  /// `preprocessing` is the program's own, of features). `with_cycles`: measure() estimates them, which takes a second
+  /// image.
   Pricer(Target target, Optimize optimize, Dataset samples, Dataset probe, Preprocessing preprocessing,
-         std::string name);
+         std::string name, bool with_cycles);
 
   /// A network of the plan whose numbers are of no use, but whose sizes are right: quickly quantized.
   [[nodiscard]] QuantizedNetwork sketch(const Graph& prepared, const Plan& plan) const;
   [[nodiscard]] Program lower_network(const QuantizedNetwork& network) const;
   /// The image of it, linked with the memory of the emulated board, and run on one sample. Throws what deploy() throws.
   [[nodiscard]] Deployment measure(const QuantizedNetwork& network) const;
+  /// Cycles of an inference of the program, from an image with a mark after every step; nothing where there is no model
+  /// of the core.
+  [[nodiscard]] std::optional<CycleEstimate> estimate_cycles(const Program& program) const;
   /// Working memory that the planner gives it.
   [[nodiscard]] std::int64_t arena_bytes(const QuantizedNetwork& network) const;
   /// Bytes of a layer's weights as its kernel wants them packed, by their bits; 0 for layers without weights.
@@ -57,6 +69,7 @@ class Pricer {
   Dataset probe_;
   Preprocessing preprocessing_;
   std::string name_;
+  bool with_cycles_;
 };
 
 }  // namespace trimtab

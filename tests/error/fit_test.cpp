@@ -238,6 +238,9 @@ TEST_F(FitErrors, ContradictoryOptionsOfASearch) {
 TEST_F(FitErrors, InstructionsThatAreTooMany) {
   expect_fit_refused({"--max-instructions", "1000"}, "instructions, more than the bound of 1,000", 3);
   expect_fit_refused({"--max-latency", "0.01"}, "ms, more than the bound of 0.01 ms", 3);
+  expect_fit_refused({"--max-latency", "0.01"}, "an inference takes an estimated ", 3);
+  expect_fit_refused({"--max-latency", "0.001", "--target", "cortex-m55"},
+                     "ms (a cycle per instruction: there are no timings of the cortex-m55)", 3);
 }
 
 // The smallest reachable is named, and what was begun is kept for other bounds but not for other data.
