@@ -25,7 +25,8 @@ struct ScaleOptions {
   std::int64_t points_per_level = 8;
   std::vector<std::string> levels;  ///< names of those to search; empty: all
   CalibrationOptions calibration;
-  bool train = false;  ///< fine-tune, as `training` says; otherwise without training
+  bool learned_rounding = true;  ///< without training: digits and scales by nested_rounding.h, else the nearest
+  bool train = false;            ///< fine-tune, as `training` says; otherwise without training
   ScalableTrainOptions training;
   std::vector<int> truncation_bits;  ///< where not empty: also the table of scale_truncation.h
   int threads = 0;
