@@ -41,6 +41,7 @@ struct ScaleCommand {
   std::string target = "bitblade";
   std::string weight_memory;
   std::string activation_memory;
+  std::string rounding;
   std::string device;
   std::int64_t verify = 4;
   std::int64_t epochs = 0;
@@ -129,7 +130,8 @@ nlohmann::ordered_json truncation_json(const TruncationTable& table) {
                     {"top1_nested", row.nested},
                     {"top1_twos_complement", row.twos_complement},
                     {"top1_nested_corrected", row.nested_corrected},
-                    {"top1_twos_complement_corrected", row.twos_complement_corrected}});
+                    {"top1_twos_complement_corrected", row.twos_complement_corrected},
+                    {"top1_nested_learned", row.nested_learned}});
   }
   return {{"top1_float", table.top1_float}, {"samples", table.samples}, {"rows", rows}};
 }
@@ -239,7 +241,11 @@ void run_scale(ScaleCommand& command) {
   const Taxonomy taxonomy = read_levels(command, element_count(graph.output_shape()), test.classes);
   Dataset train;
   options.train = command.epochs > 0;
+  options.learned_rounding = command.rounding != "nearest";
   if (options.train) {
+    if (!command.rounding.empty()) {
+      throw bad_input("--rounding is for networks as they are; with --epochs the digits are those that training finds");
+    }
     if (command.train_data.empty()) throw bad_input("--epochs needs --train-data to train with");
     DataOptions source = command.source;
     source.limit = command.train_limit;
@@ -347,6 +353,10 @@ void add_scale(CLI::App& app) {
                   "fine-tune at one precision alone, such as 4x4: what a network of its own reaches");
   sub->add_option("--calibrate", command->options.calibration.samples, "samples that find the activations' grids")
       ->capture_default_str();
+  sub->add_option("--rounding", command->rounding,
+                  "without --epochs: stored digits of the least output error over all precisions, or the nearest "
+                  "[learned]")
+      ->check(CLI::IsMember({"learned", "nearest"}));
   sub->add_option("--truncation", command->options.truncation_bits,
                   "also compare dropping to these bits on the nested and the two's complement grid")
       ->delimiter(',')

@@ -148,6 +148,11 @@ StoredWeights store_weights_twos_complement(const Tensor& weight) {
   return stored;
 }
 
+Dataset calibration_samples(const Dataset& data, const CalibrationOptions& options) {
+  const bool all = options.samples <= 0 || options.samples >= data.size();
+  return all ? data : data.sample(options.samples, 1);
+}
+
 ScalableNetwork make_scalable(const Graph& prepared, const Dataset& calibration, const CalibrationOptions& options,
                               StoredWeights::Grid grid, NestedRange range) {
   check_scalable(prepared);
@@ -169,8 +174,7 @@ ScalableNetwork make_scalable(const Graph& prepared, const Dataset& calibration,
           grid == StoredWeights::Grid::nested ? store_weights(weight, range) : store_weights_twos_complement(weight);
     });
   }
-  const bool all = options.samples <= 0 || options.samples >= calibration.size();
-  choose_exponents(network, all ? calibration : calibration.sample(options.samples, 1));
+  choose_exponents(network, calibration_samples(calibration, options));
   return network;
 }
 

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "learn/inference.h"
 #include "learn/nested_grid.h"
+#include "learn/nested_rounding.h"
 #include "program/evaluate.h"
 #include "program/execute.h"
 
@@ -151,6 +152,7 @@ class Scaling {
     if (!options_.train) {
       tell("storing weights on the nested grid");
       result_.network = make_scalable(prepared_, tune_, options_.calibration);
+      if (options_.learned_rounding) learn_rounding(result_.network, calibration_samples(tune_, options_.calibration));
       return;
     }
     tell(fmt::format("training for all precisions, {} epochs", options_.training.training.epochs));

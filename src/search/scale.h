@@ -26,7 +26,8 @@ struct ScaleOptions {
   std::vector<Precision> uniform;   ///< besides what is found: points with the same bits in all layers
   std::vector<std::string> levels;  ///< names of those to search; empty: all
   CalibrationOptions calibration;
-  bool train = false;  ///< fine-tune, as `training` says; otherwise without training
+  bool learned_rounding = true;  ///< without training: digits and scales by nested_rounding.h, else the nearest
+  bool train = false;            ///< fine-tune, as `training` says; otherwise without training
   ScalableTrainOptions training;
   std::vector<int> truncation_bits;  ///< where not empty: also the table of scale_truncation.h
   int threads = 0;

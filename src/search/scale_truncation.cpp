@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "learn/nested_grid.h"
+#include "learn/nested_rounding.h"
 #include "learn/quantized_simulation.h"
 #include "learn/scalable_simulation.h"
 #include "plan/layers.h"
@@ -27,22 +28,24 @@ TruncationTable compare_truncation(const Graph& prepared, const Dataset& tune, c
   TruncationTable table;
   table.samples = test.size();
   for (const int b : bits) table.rows.push_back({b});
-  for (const auto grid : {StoredWeights::Grid::nested, StoredWeights::Grid::twos_complement}) {
-    const bool nested = grid == StoredWeights::Grid::nested;
-    const ScalableNetwork network = make_scalable(prepared, tune, options, grid);
+  const auto measure = [&](const ScalableNetwork& network, bool corrected, double TruncationRow::*share) {
+    ScalableSimulation simulation(network, tune, corrected, options.threads);
     const std::size_t layers = fuse_layers(network.graph).size();
-    for (const bool corrected : {false, true}) {
-      ScalableSimulation simulation(network, tune, corrected, options.threads);
-      for (TruncationRow& row : table.rows) {
-        const std::vector<Precision> precision(layers, {row.weight_bits, stored_activation_bits});
-        const QuantizedSimulation integers(at_point(network, simulation.point(precision)));
-        double& share = nested ? (corrected ? row.nested_corrected : row.nested)
-                               : (corrected ? row.twos_complement_corrected : row.twos_complement);
-        share = 100 * integers.top1(test);
-      }
+    for (TruncationRow& row : table.rows) {
+      const std::vector<Precision> precision(layers, {row.weight_bits, stored_activation_bits});
+      const QuantizedSimulation integers(at_point(network, simulation.point(precision)));
+      row.*share = 100 * integers.top1(test);
     }
-  }
-  ScalableSimulation floats(make_scalable(prepared, tune, options), test, false, options.threads);
+  };
+  const ScalableNetwork twos_complement = make_scalable(prepared, tune, options, StoredWeights::Grid::twos_complement);
+  measure(twos_complement, false, &TruncationRow::twos_complement);
+  measure(twos_complement, true, &TruncationRow::twos_complement_corrected);
+  ScalableNetwork nested = make_scalable(prepared, tune, options);
+  measure(nested, false, &TruncationRow::nested);
+  measure(nested, true, &TruncationRow::nested_corrected);
+  learn_rounding(nested, calibration_samples(tune, options));
+  measure(nested, true, &TruncationRow::nested_learned);
+  ScalableSimulation floats(nested, test, false, options.threads);
   table.top1_float = top1(floats.float_probabilities(), test.labels);
   return table;
 }

@@ -17,6 +17,7 @@ struct TruncationRow {
   double nested = 0;
   double twos_complement_corrected = 0;  ///< with the biases corrected
   double nested_corrected = 0;
+  double nested_learned = 0;  ///< corrected, with the digits of nested_rounding.h instead of the nearest
 };
 struct TruncationTable {
   double top1_float = 0;

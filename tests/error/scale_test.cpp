@@ -77,6 +77,12 @@ TEST_F(ScaleRefuses, TablesThatItDoesNotHave) {
   refused({"--weight-memory", "tape"}, "has no memory 'tape'");
 }
 
+TEST_F(ScaleRefuses, RoundingsThatItDoesNotKnowOrNeed) {
+  refused({"--rounding", "up"}, "--rounding: up not in");
+  refused({"--rounding", "nearest", "--epochs", "1", "--train-data", "synthetic:shapes:40"},
+          "--rounding is for networks as they are; with --epochs the digits are those that training finds");
+}
+
 TEST_F(ScaleRefuses, TaxonomiesThatDoNotFit) {
   write_file(folder_ / "bad.toml", taxonomy({"disc", "ring", "disc"}));
   refused({"--taxonomy", folder_ / "bad.toml"}, "disc");
