@@ -34,6 +34,7 @@ class ScalableSimulation::Implementation {
     means_.resize(layers_.size());
     biases_.resize(layers_.size());
     run_float();
+    if (network.reference) run_reference(*network.reference);
   }
 
   std::vector<float> run(const std::vector<Precision>& precision, bool keep) {
@@ -122,6 +123,14 @@ class ScalableSimulation::Implementation {
     float_probabilities = softmax(executor_.forward(samples_, false));
   }
 
+  /// The network as it was trained, for the means of its channels: behind the grids the float network is another one.
+  void run_reference(const Precision& precision) {
+    measures_reference_ = true;
+    (void)run(std::vector<Precision>(layers_.size(), precision), false);
+    measures_reference_ = false;
+    last_precision_.clear();
+  }
+
   /// Nodes in front of this one compute what they did for the point that was kept.
   [[nodiscard]] std::size_t first_difference(const std::vector<Precision>& precision) const {
     if (kept_precision_.empty()) return 0;
@@ -157,7 +166,9 @@ class ScalableSimulation::Implementation {
     if (is_weighted(layer)) {
       const torch::Tensor own = executor_.parameters_of(node_of(l)).bias;
       biases_[l] = own.defined() ? own.detach().clone() : torch::zeros({tensor.size(1)});
-      if (correct_biases_) {
+      if (measures_reference_) {
+        means_[l] = channel_means(tensor);
+      } else if (correct_biases_) {
         const torch::Tensor change = means_[l] - channel_means(tensor);
         biases_[l] += change;
         x = tensor + (tensor.dim() == 4 ? change.view({1, -1, 1, 1}) : change);
@@ -180,6 +191,7 @@ class ScalableSimulation::Implementation {
 
   ScalableNetwork network_;
   bool correct_biases_;
+  bool measures_reference_ = false;
   std::vector<Layer> layers_;
   torch::Tensor samples_;
   Executor executor_;                ///< its graph lacks the fused activation functions

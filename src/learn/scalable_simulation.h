@@ -11,9 +11,9 @@ namespace trimtab {
 
 /// Runs a scalable network at any precision in libtorch, on real numbers that lie on the grids, over the same samples
 /// again and again: what sensitivities are measured with. Biases are corrected on the way, layer after layer: every
-/// output channel of a Conv or Linear keeps the mean that it has in the float network over these samples. Values of the
-/// point that was kept last stay in memory, and a run computes only what lies behind the first layer that differs from
-/// it.
+/// output channel of a Conv or Linear keeps the mean that it has over these samples in the float network or, where the
+/// network was trained on the grids, at its reference precision. Values of the point that was kept last stay in memory,
+/// and a run computes only what lies behind the first layer that differs from it.
 class ScalableSimulation {
  public:
   /// `samples` are raw; all of them are held as floats, with every value that the network makes of them. `threads`: 0

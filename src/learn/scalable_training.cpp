@@ -158,6 +158,7 @@ class SandwichNetwork {
   [[nodiscard]] ScalableNetwork finish() const {
     const Graph trained = with_parameters();
     ScalableNetwork network;
+    network.reference = leading_;
     network.graph = fold_batch_normalization(trained);
     network.values.resize(network.graph.values.size());
     network.weights.resize(network.graph.nodes.size());
@@ -175,22 +176,25 @@ class SandwichNetwork {
     return network;
   }
 
-  /// Puts mean and variance over the samples, at the leading precision, into BatchNormalization.
-  void measure_statistics(const Dataset& samples) {
+  /// Puts the means over the samples at a precision into BatchNormalization and, at the leading one, which has to come
+  /// first, the variances. Samples are augmented as in training: the borders that shifts bring in are part of the
+  /// statistics that the network was trained with.
+  void measure_statistics(const Precision& precision, const Dataset& samples, const BatchOptions& as_trained) {
     const torch::NoGradGuard no_gradients;
-    set_precision(leading_);
+    const bool leads = precision == leading_;
+    set_precision(precision);
     statistics_.assign(executor_.graph().nodes.size(), {});
     tracks_ = true;
-    set_leading(true);
-    BatchOptions options;
-    options.batch_size = 256;
+    set_leading(leads);
+    BatchOptions options = as_trained;
+    options.batch_size = std::min<std::int64_t>(256, samples.size());
+    options.epochs = 1;
+    options.first_batch = 0;
+    const std::int64_t batches = batches_per_epoch(samples.size(), options);
     BatchLoader loader(samples, {}, options);
     Batch batch;
-    std::int64_t batches = 0;
-    while (loader.next(batch)) {
-      if (batch.size() < options.batch_size && batches > 0) break;
-      (void)executor_.forward(input_tensor(batch, samples.shape), true);
-      ++batches;
+    for (std::int64_t i = 0; i < batches && loader.next(batch); ++i) {
+      (void)executor_.forward(input_tensor(batch, samples.shape), leads);
     }
     tracks_ = false;
     set_leading(false);
@@ -198,9 +202,11 @@ class SandwichNetwork {
       if (!statistics_[n].mean.defined()) continue;
       const torch::Tensor mean = statistics_[n].mean / static_cast<double>(batches);
       executor_.parameters_of(n).mean.copy_(mean);
+      if (!leads) continue;
       executor_.parameters_of(n).variance.copy_(statistics_[n].square / static_cast<double>(batches) - mean * mean);
     }
   }
+  [[nodiscard]] const Precision& leading() const { return leading_; }
 
   void set_input_grid(ScalableNetwork& network, const ScalableGrid& grid) const {
     network.values[static_cast<std::size_t>(network.graph.input)] = grid;
@@ -220,11 +226,13 @@ class SandwichNetwork {
     const auto shaped = [&](const torch::Tensor& t) { return x.dim() == 4 ? t.view({1, -1, 1, 1}) : t; };
     const auto epsilon = static_cast<double>(norm->epsilon);
     const auto mean_of = [&](const torch::Tensor& t) { return x.dim() == 4 ? t.mean({0, 2, 3}) : t.mean(0); };
-    const torch::Tensor mean = mean_of(x);
+    const torch::Tensor mean = training || tracks_ ? mean_of(x) : own.mean;
     if (training && leads_) {
       const torch::Tensor square = mean_of(x * x);
-      if (tracks_) statistics_[node].add(mean, square);
       variances_[node] = torch::clamp_min(square - mean * mean, 0);
+      if (tracks_) statistics_[node].add(mean, square);
+    } else if (tracks_) {
+      statistics_[node].add(mean, mean * mean);
     }
     // Not detached: only where every precision follows the variance do the weights' gradients stay at right angles to
     // the weights, as BatchNormalization's do.
@@ -389,7 +397,7 @@ class SandwichTraining {
     }
     average_.swap();
     network_.keep_steps_up();
-    network_.measure_statistics(statistics_);
+    network_.measure_statistics(network_.leading(), statistics_, batches_);
     return network_;
   }
 
@@ -448,8 +456,9 @@ class SandwichTraining {
     std::string line = fmt::format("{},{:.5f}", step_ / per_epoch_, loss_ / static_cast<double>(per_epoch_));
     loss_ = 0;
     average_.swap();
-    network_.measure_statistics(statistics_);
+    network_.measure_statistics(network_.leading(), statistics_, batches_);  // first, for the variances
     for (const Precision precision : {Precision{8, 8}, Precision{6, 6}, Precision{4, 4}}) {
+      network_.measure_statistics(precision, statistics_, batches_);
       network_.set_precision(precision);
       line += test_.size() == 0 ? "," : fmt::format(",{:.2f}", evaluate(network_.executor(), test_, {}, {}).top1);
     }

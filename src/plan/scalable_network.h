@@ -39,19 +39,22 @@ struct ScalableGrid {
   [[nodiscard]] ActivationGrid at(int bits) const;
 };
 
+/// Bits of a layer at an operating point.
+struct Precision {
+  int weights = stored_weight_bits;          ///< 2..8; meaningless where the layer has none
+  int activations = stored_activation_bits;  ///< of its output: 2..8; those of the network's output stay as they are
+  bool operator==(const Precision&) const = default;
+};
+
 /// A network whose precision is chosen at run time. `graph` is prepared and folded (plan/quantized_network.h) and keeps
 /// its real weights and biases.
 struct ScalableNetwork {
   Graph graph;
   std::vector<std::optional<ScalableGrid>> values;    ///< by ValueId: of the graph's input and of every layer's output
   std::vector<std::optional<StoredWeights>> weights;  ///< by index into graph.nodes: of every Conv and Linear
-};
-
-/// Bits of a layer at an operating point.
-struct Precision {
-  int weights = stored_weight_bits;          ///< 2..8; meaningless where the layer has none
-  int activations = stored_activation_bits;  ///< of its output: 2..8; those of the network's output stay as they are
-  bool operator==(const Precision&) const = default;
+  /// Where it was trained on the grids: the precision whose channel means are those of training, biases as they are.
+  /// Otherwise the float network's means are the right ones.
+  std::optional<Precision> reference;
 };
 
 /// A setting of the run-time knobs: bits by layer (in the order of fuse_layers), and real biases by node, corrected for
