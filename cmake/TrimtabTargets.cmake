@@ -13,10 +13,20 @@ if(TRIMTAB_FUZZ)
   target_link_options(trimtab_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# trimtab_library(NAME [DEPENDS trimtab libraries ...] [PUBLIC libraries ...] [PRIVATE libraries ...])
-# makes trimtab_NAME from every .cpp of the calling folder.
+# With TRIMTAB_UNITY up to eight sources of a target are compiled as one, so that what they all include is parsed once; without it, each alone, with
+# the largest headers precompiled. Names in anonymous namespaces are therefore distinct within a folder.
+function(trimtab_share_headers target)
+  if(TRIMTAB_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+  elseif(ARGN)
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  endif()
+endfunction()
+
+# trimtab_library(NAME [DEPENDS trimtab libraries ...] [PUBLIC libraries ...] [PRIVATE libraries ...] [HEADERS headers ...])
+# makes trimtab_NAME from every .cpp of the calling folder. HEADERS are worth precompiling.
 function(trimtab_library name)
-  cmake_parse_arguments(arg "" "" "DEPENDS;PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(arg "" "" "DEPENDS;PUBLIC;PRIVATE;HEADERS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cpp)
   list(TRANSFORM arg_DEPENDS PREPEND trimtab_)
   if(NOT sources)  # only headers so far
@@ -26,14 +36,14 @@ function(trimtab_library name)
     return()
   endif()
   add_library(trimtab_${name} STATIC ${sources})
+  trimtab_share_headers(trimtab_${name} ${arg_HEADERS})
   target_link_libraries(trimtab_${name} PUBLIC ${arg_DEPENDS} ${arg_PUBLIC} PRIVATE trimtab_options ${arg_PRIVATE})
   target_include_directories(trimtab_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/runtime)
 endfunction()
 
-# For code that runs once and is mostly its libraries' templates: the headers are parsed once, and optimization, half of what compiling it takes,
-# is left to the code that needs it.
+# For code that runs once and is mostly its libraries' templates: optimization, half of what compiling it takes, is left to the code that needs it.
 function(trimtab_compile_quickly target)
-  target_precompile_headers(${target} PRIVATE ${ARGN})
+  trimtab_share_headers(${target} ${ARGN})
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
 endfunction()
 

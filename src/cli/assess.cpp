@@ -135,7 +135,7 @@ nlohmann::json study_settings(const Inputs& inputs, const Graph& prepared, int t
           {"test_data", test.at("data")}, {"threads_per_trial", threads_per_trial}, {"trials_version", 1}};
 }
 
-std::string describe(const KeptFilters& filters) {
+std::string describe_filters(const KeptFilters& filters) {
   if (filters.empty()) return "all filters";
   std::string text;
   for (const auto& [name, count] : filters) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, count);
@@ -217,7 +217,7 @@ std::string summary(const AssessCommand& command, const AssessResult& result) {
                                                 budget.restricted->top1, optimum.top1 - budget.restricted->top1)
                                   : fmt::format("{:>10} {:>7} {:>6}", "none", "", "");
     text += fmt::format("{:>9}  {:>4} {:>7.2f}  {}  {}\n", format_bytes(budget.budget_bytes), optimum.bits,
-                        optimum.top1, other, describe(optimum.filters));
+                        optimum.top1, other, describe_filters(optimum.filters));
   }
   if (result.failed > 0) text += fmt::format("\n{} trials failed; 'trimtab study' tells why\n", result.failed);
   return text +
@@ -255,10 +255,10 @@ std::vector<PlanPicture> plans_of(const AssessResult& result, const Graph& prepa
   return plans;
 }
 
-void draw(const AssessCommand& command, const AssessResult& result) {
+void draw_points(const AssessCommand& command, const AssessResult& result) {
   std::vector<MapPoint> points;
   for (const AssessPoint& point : result.map)
-    points.push_back({family_of(point.bits), fmt::format("{} bits, {}", point.bits, describe(point.filters)),
+    points.push_back({family_of(point.bits), fmt::format("{} bits, {}", point.bits, describe_filters(point.filters)),
                       static_cast<double>(point.memory_bytes), point.top1});
   std::stable_sort(points.begin(), points.end(),
                    [](const MapPoint& a, const MapPoint& b) { return a.series < b.series; });
@@ -319,7 +319,7 @@ void run_assess(AssessCommand& command) {
     json["budgets"][i]["deployable"] = {{"plan", plan_name(result.budgets[i])},
                                         {"weights_bytes", plans[i].weights_bytes},
                                         {"arena_bytes", plans[i].arena_bytes}};
-  draw(command, result);
+  draw_points(command, result);
   draw_plans(command.out, "plans", plans_of(result, prepared, importance));
   write_file(fs::path(command.out) / "summary.txt", summary(command, result));
   write_file(fs::path(command.out) / "result.json", json.dump(2) + "\n");

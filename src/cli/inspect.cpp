@@ -19,7 +19,7 @@
 namespace trimtab::cli {
 namespace {
 
-struct Options {
+struct InspectOptions {
   CommonOptions common;
   std::filesystem::path model;
   std::string target = "stm32f412";
@@ -75,7 +75,7 @@ void print(const Graph& graph, const GraphSummary& summary) {
 }
 
 /// Describes the integer program of a folder made by `trimtab fit`, as it runs on a target.
-void run_program(const Options& options, const std::filesystem::path& path) {
+void run_program(const InspectOptions& options, const std::filesystem::path& path) {
   const Program program = load_program(path);
   const bool device = options.target != "host";
   const Target target = device ? load_target(options.target) : Target{};
@@ -96,7 +96,7 @@ void run_program(const Options& options, const std::filesystem::path& path) {
   if (options.memory) fmt::print("\n{}", draw_arena(program, plan));
 }
 
-void run(const Options& options) {
+void run(const InspectOptions& options) {
   const bool folder = std::filesystem::is_directory(options.model);
   if (folder || options.model.extension() == ".bin") {
     run_program(options, folder ? options.model / "program.bin" : options.model);
@@ -114,7 +114,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_inspect(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<InspectOptions>();
   CLI::App* command = app.add_subcommand(
       "inspect", "Print layers, parameters, MACs, weight and activation bytes and the peak RAM of a network");
   add_common_options(*command, options->common, "trimtab inspect resnet8.onnx --json");

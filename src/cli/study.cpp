@@ -100,7 +100,7 @@ void print_text(const StudyCommand& command, const StudyView& view, const StudyS
 }
 
 /// All finished trials and their front as a picture.
-void draw(const StudyCommand& command, const StudyView& view, const StudySummary& summary) {
+void draw_trials(const StudyCommand& command, const StudyView& view, const StudySummary& summary) {
   if (summary.front.empty())
     throw bad_input("{} has no finished trial with {} and {} to draw", command.out, summary.value, summary.cost);
   std::vector<MapPoint> points;
@@ -131,7 +131,7 @@ void add_study(CLI::App& app) {
   study->callback([command] {
     const StudyView view = read_study(command->out);
     const StudySummary summary = summarize(view);
-    if (!command->plot.empty()) draw(*command, view, summary);
+    if (!command->plot.empty()) draw_trials(*command, view, summary);
     if (command->json) {
       print_json(*command, view, summary);
     } else {

@@ -87,7 +87,7 @@ class VirtualClock : public thermal::Clock {
   double end_;
 };
 
-struct Options {
+struct SustainGovernOptions {
   CommonOptions common;
   std::string soc;
   std::string cluster;
@@ -103,7 +103,7 @@ struct Options {
   bool verbose = false;
 };
 
-void run(const Options& options) {
+void run(const SustainGovernOptions& options) {
   const thermal::Soc soc = thermal::read_soc(options.soc);
   const thermal::Cluster& cluster = options.cluster.empty() ? soc.clusters.front() : find_cluster(soc, options.cluster);
   std::vector<thermal::OperatingPoint> points;
@@ -157,7 +157,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_sustain_govern(CLI::App& sustain) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<SustainGovernOptions>();
   CLI::App* command =
       sustain.add_subcommand("govern", "the daemon that keeps a board below its limit, as fast as it can be");
   command->add_option("soc", options->soc, "SoC file")->required();

@@ -21,7 +21,7 @@ namespace {
 using nlohmann::ordered_json;
 using thermal::Estimate;
 
-struct Options {
+struct SustainIdentifyOptions {
   CommonOptions common;
   std::vector<std::string> latency;
   std::string power;
@@ -62,7 +62,7 @@ std::string to_text(const std::vector<Estimate>& estimates) {
   return text;
 }
 
-void identify_latency(const Options& options, ordered_json& result, std::string& text) {
+void identify_latency(const SustainIdentifyOptions& options, ordered_json& result, std::string& text) {
   const std::vector<thermal::Timing> timings =
       thermal::read_timings({options.latency.begin(), options.latency.end()}, options.power_columns.prefix);
   ordered_json programs = ordered_json::array();
@@ -114,7 +114,7 @@ void identify_latency(const Options& options, ordered_json& result, std::string&
   result["latency"] = latency;
 }
 
-thermal::PowerFit identify_power(const Options& options, ordered_json& result, std::string& text) {
+thermal::PowerFit identify_power(const SustainIdentifyOptions& options, ordered_json& result, std::string& text) {
   const std::vector<thermal::PowerRow> rows = thermal::read_power(options.power, options.power_columns);
   thermal::PowerFit fit = thermal::fit_power(rows, true);
   ordered_json power{{"rows", rows.size()},
@@ -187,7 +187,7 @@ thermal::PowerFit identify_power(const Options& options, ordered_json& result, s
   return fit;
 }
 
-thermal::ThermalFit identify_thermal(const Options& options, ordered_json& result, std::string& text) {
+thermal::ThermalFit identify_thermal(const SustainIdentifyOptions& options, ordered_json& result, std::string& text) {
   std::vector<thermal::ThermalRun> runs;
   ordered_json names = ordered_json::array();
   for (const std::string& path : options.thermal) {
@@ -243,7 +243,7 @@ thermal::ThermalFit identify_thermal(const Options& options, ordered_json& resul
 
 /// The network is identified with one or two cores at work; with all of them the hottest sensor rises more. That rest
 /// becomes a node of its own before the die, whose small capacity (milliseconds to tenths of a second) is assumed.
-void add_hot_spot(const Options& options, thermal::Soc& soc, ordered_json& result, std::string& text) {
+void add_hot_spot(const SustainIdentifyOptions& options, thermal::Soc& soc, ordered_json& result, std::string& text) {
   constexpr double capacity = 0.05;
   const thermal::HotRise rise = thermal::fit_hot_rise(thermal::read_power(options.power, options.power_columns));
   const double rest = rise.resistance - total_resistance(soc.network);
@@ -267,7 +267,8 @@ void add_hot_spot(const Options& options, thermal::Soc& soc, ordered_json& resul
   soc.uncertainty["thermal.R_total"] = rise.deviation / rise.resistance;
 }
 
-void fixed_points(const Options& options, const thermal::Soc& soc, ordered_json& result, std::string& text) {
+void fixed_points(const SustainIdentifyOptions& options, const thermal::Soc& soc, ordered_json& result,
+                  std::string& text) {
   const thermal::Cluster& cluster = options.cluster.empty() ? soc.clusters.front() : find_cluster(soc, options.cluster);
   const std::vector<thermal::Variant> variants = thermal::read_variants(options.variants);
   const std::vector<thermal::OperatingPoint> points = operating_points(cluster, variants.front());
@@ -294,7 +295,7 @@ void fixed_points(const Options& options, const thermal::Soc& soc, ordered_json&
   result["fixed_points"] = {{"simulated", true}, {"points", table}};
 }
 
-void run(const Options& options) {
+void run(const SustainIdentifyOptions& options) {
   if (options.latency.empty() && options.power.empty() && options.thermal.empty() && options.ambients.empty()) {
     throw bad_input("there is nothing to identify from; give --latency, --power or --thermal with measurements");
   }
@@ -344,7 +345,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_sustain_identify(CLI::App& sustain) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<SustainIdentifyOptions>();
   CLI::App* command =
       sustain.add_subcommand("identify", "latency, power and thermal model from measurements of a board");
   command->add_option("--latency", options->latency,

@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-struct Options {
+struct SustainPlanOptions {
   CommonOptions common;
   std::string soc;
   std::string cluster;
@@ -22,7 +22,7 @@ struct Options {
   std::string output;
 };
 
-void run(Options& options) {
+void run(SustainPlanOptions& options) {
   const thermal::Soc soc = thermal::read_soc(options.soc);
   const thermal::Cluster& cluster = options.cluster.empty() ? soc.clusters.front() : find_cluster(soc, options.cluster);
   std::vector<thermal::OperatingPoint> points;
@@ -81,7 +81,7 @@ void run(Options& options) {
 }  // namespace
 
 void add_sustain_plan(CLI::App& sustain) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<SustainPlanOptions>();
   CLI::App* command = sustain.add_subcommand(
       "plan", "shares of time over variants and OPPs: most inferences, or least energy, below the limit");
   command->add_option("soc", options->soc, "SoC file")->required();

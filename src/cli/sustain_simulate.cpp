@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-struct Options {
+struct SustainSimulateOptions {
   CommonOptions common;
   std::string soc;
   std::string cluster;
@@ -50,7 +50,7 @@ std::string to_row(const thermal::PolicyResult& result, double reference) {
                      s.mean_mhz, result.parameters);
 }
 
-void replay(const Options& options) {
+void replay(const SustainSimulateOptions& options) {
   const thermal::Replay replay = thermal::replay_kernel_trace(options.replay, options.load_percent);
   const double percent = 100.0 * static_cast<double>(replay.equal) / static_cast<double>(replay.decisions);
   ordered_json json{{"governor", replay.governor},
@@ -73,7 +73,7 @@ void replay(const Options& options) {
 }
 
 /// Reactive policies of every drop and hysteresis against the best single OPP: where a published gain lands.
-void reactive_grid(const Options& options, const thermal::Soc& soc, const thermal::Cluster& cluster,
+void reactive_grid(const SustainSimulateOptions& options, const thermal::Soc& soc, const thermal::Cluster& cluster,
                    const std::vector<thermal::OperatingPoint>& points, double proactive, double dither,
                    ordered_json& json, std::string& text) {
   text +=
@@ -189,7 +189,7 @@ std::vector<thermal::PolicyResult> for_the_plot(const std::vector<thermal::Polic
   return few.size() >= 2 && results.size() > 5 ? few : results;
 }
 
-void run(const Options& options) {
+void run(const SustainSimulateOptions& options) {
   if (!options.replay.empty()) {
     replay(options);
     return;
@@ -279,7 +279,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_sustain_simulate(CLI::App& sustain) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<SustainSimulateOptions>();
   CLI::App* command =
       sustain.add_subcommand("simulate", "governors on the model of a board, or against a kernel's trace");
   command->add_option("soc", options->soc, "SoC file, targets/socs/NAME.toml");

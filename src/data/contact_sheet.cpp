@@ -12,16 +12,16 @@ namespace trimtab {
 
 namespace {
 
-constexpr std::size_t columns = 16;
+constexpr std::size_t sheet_columns = 16;
 constexpr std::size_t most_rows = 40;
 constexpr int gap = 2;  ///< pixels between samples
 
-/// Indices of up to `columns` samples of each class that has any.
+/// Indices of up to `sheet_columns` samples of each class that has any.
 std::vector<std::vector<std::int64_t>> choose_rows(const Dataset& data) {
   std::vector<std::vector<std::int64_t>> rows(data.classes.size());
   for (std::int64_t i = 0; i < data.size(); ++i) {
     auto& row = rows[static_cast<std::size_t>(data.labels[static_cast<std::size_t>(i)])];
-    if (row.size() < columns) row.push_back(i);
+    if (row.size() < sheet_columns) row.push_back(i);
   }
   std::erase_if(rows, [](const auto& row) { return row.empty(); });
   if (rows.size() > most_rows) rows.resize(most_rows);
@@ -64,8 +64,8 @@ void write_contact_sheet(const Dataset& data, const std::filesystem::path& path)
   const auto rows = choose_rows(data);
   const auto height = static_cast<int>(data.shape[1]);
   const auto width = static_cast<int>(data.shape[2]);
-  cv::Mat sheet(static_cast<int>(rows.size()) * (height + gap) + gap, static_cast<int>(columns) * (width + gap) + gap,
-                CV_8UC3, cv::Scalar::all(255));
+  cv::Mat sheet(static_cast<int>(rows.size()) * (height + gap) + gap,
+                static_cast<int>(sheet_columns) * (width + gap) + gap, CV_8UC3, cv::Scalar::all(255));
   for (std::size_t r = 0; r < rows.size(); ++r) {
     for (std::size_t c = 0; c < rows[r].size(); ++c) {
       const cv::Rect place(gap + static_cast<int>(c) * (width + gap), gap + static_cast<int>(r) * (height + gap), width,

@@ -70,8 +70,8 @@ bool inside_polygon(std::span<const Point> corners, Point p) {
 std::int64_t band(std::int64_t x, std::int64_t width) { return (x + 16 * width) / width; }
 
 enum class Kind : std::uint8_t { disc, ring, crescent, triangle, square, star, cross, tee, stripes, checker };
-constexpr std::array<const char*, 10> names{"disc", "ring",  "crescent", "triangle", "square",
-                                            "star", "cross", "tee",      "stripes",  "checker"};
+constexpr std::array<const char*, 10> shape_names{"disc", "ring",  "crescent", "triangle", "square",
+                                                  "star", "cross", "tee",      "stripes",  "checker"};
 
 /// Whether the shape covers the point of its own coordinates.
 bool covers(Kind kind, Point p) {
@@ -230,7 +230,7 @@ void generate_picture(Random random, Kind kind, std::span<std::uint8_t> out) {
 Dataset generate_shapes(std::int64_t count, Split split, std::uint64_t seed) {
   Dataset data;
   data.shape = {3, side, side};
-  data.classes.assign(names.begin(), names.end());
+  data.classes.assign(shape_names.begin(), shape_names.end());
   const auto picture_size = static_cast<std::size_t>(element_count(data.shape));
   data.pixels.resize(static_cast<std::size_t>(count) * picture_size);
   data.labels.resize(static_cast<std::size_t>(count));
@@ -238,7 +238,7 @@ Dataset generate_shapes(std::int64_t count, Split split, std::uint64_t seed) {
   const std::uint64_t base = Random(seed * 2 + (split == Split::test ? 1 : 0)).bits();
   parallel_for(count, [&](std::int64_t i) {
     const auto index = static_cast<std::size_t>(i);
-    const std::size_t label = index % names.size();
+    const std::size_t label = index % shape_names.size();
     data.labels[index] = static_cast<std::int64_t>(label);
     generate_picture(Random(Random(base + index).bits()), static_cast<Kind>(label),
                      std::span(data.pixels).subspan(index * picture_size, picture_size));

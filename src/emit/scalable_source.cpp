@@ -88,12 +88,6 @@ std::string point_tables(const ScalableProgram& scalable, const std::vector<runt
   return text;
 }
 
-std::string upper(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  return text;
-}
-
 }  // namespace
 
 void write_scalable_sources(const ScalableProgram& scalable, const Schedule& schedule,

@@ -16,12 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string upper(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  return text;
-}
-
 /// Any text, such as a name out of a model file, as it may stand in a comment of C.
 std::string in_comment(std::string text) {
   std::replace_if(
@@ -248,6 +242,12 @@ void copy_header(const std::string& header, const fs::path& share, const fs::pat
 }
 
 }  // namespace
+
+std::string upper(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  return text;
+}
 
 std::string to_identifier(const std::string& text) {
   std::string identifier;

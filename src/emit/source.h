@@ -11,6 +11,9 @@ namespace trimtab {
 /// Turns any text into a C identifier in lower case.
 [[nodiscard]] std::string to_identifier(const std::string& text);
 
+/// The text in upper case, as macros are named.
+[[nodiscard]] std::string upper(std::string text);
+
 /// Writes the scheduled program as C++17 for the device into `folder`:
 ///   NAME.h          what a C or C++ firmware includes: sizes, scales and three functions
 ///   NAME.cpp        constants and the sequence of kernel calls

@@ -123,7 +123,7 @@ Constant cast(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
   return result;
 }
 
-Constant reshape(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
+Constant fold_reshape(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
   const Constant& source = input(node, inputs, 0);
   Shape shape = integers_from(node, inputs, "shape", 1);
   std::int64_t known = 1;
@@ -146,17 +146,17 @@ Constant reshape(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
   return with_shape(node, source, shape, budget);
 }
 
-Constant squeeze(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
+Constant fold_squeeze(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
   const Constant& source = input(node, inputs, 0);
   return with_shape(node, source, squeeze_shape(node, source.shape, integers_from(node, inputs, "axes", 1)), budget);
 }
 
-Constant unsqueeze(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
+Constant fold_unsqueeze(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
   const Constant& source = input(node, inputs, 0);
   return with_shape(node, source, unsqueeze_shape(node, source.shape, integers_from(node, inputs, "axes", 1)), budget);
 }
 
-Constant transpose(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
+Constant fold_transpose(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
   const Constant& source = input(node, inputs, 0);
   const auto permutation = transpose_permutation(node, source.shape.size());
   const auto from = strides_of(source.shape);
@@ -169,7 +169,7 @@ Constant transpose(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
   return gather_strided(source, shape, strides, 0, budget);
 }
 
-Constant concat(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
+Constant fold_concat(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
   const Constant& first = input(node, inputs, 0);
   const auto axis = static_cast<std::size_t>(normalize_axes(node, {node.integer("axis", 0)}, first.shape.size())[0]);
   Constant result{first.shape, first.integral, {}, {}};
@@ -306,7 +306,7 @@ Constant shape_of(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
   return a / b;
 }
 
-Constant arithmetic(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
+Constant fold_arithmetic(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
   const Constant& a = input(node, inputs, 0);
   const Constant& b = input(node, inputs, 1);
   if (a.integral != b.integral) throw node.error("mixes integers and floats");
@@ -357,19 +357,19 @@ const std::map<std::string_view, Evaluator>& evaluators() {
       {"Identity", copy},
       {"Dropout", copy},
       {"Cast", cast},
-      {"Reshape", reshape},
-      {"Squeeze", squeeze},
-      {"Unsqueeze", unsqueeze},
-      {"Transpose", transpose},
-      {"Concat", concat},
+      {"Reshape", fold_reshape},
+      {"Squeeze", fold_squeeze},
+      {"Unsqueeze", fold_unsqueeze},
+      {"Transpose", fold_transpose},
+      {"Concat", fold_concat},
       {"Slice", slice},
       {"Gather", gather},
       {"Shape", shape_of},
       {"ConstantOfShape", constant_of_shape},
-      {"Add", arithmetic},
-      {"Sub", arithmetic},
-      {"Mul", arithmetic},
-      {"Div", arithmetic},
+      {"Add", fold_arithmetic},
+      {"Sub", fold_arithmetic},
+      {"Mul", fold_arithmetic},
+      {"Div", fold_arithmetic},
       {"Sqrt", unary<square_root>},
       {"Reciprocal", unary<reciprocal>},
       {"Neg", unary<negative>},

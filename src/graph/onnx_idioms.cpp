@@ -12,7 +12,7 @@
 namespace trimtab::onnx_reader {
 namespace {
 
-constexpr float infinity = std::numeric_limits<float>::infinity();
+constexpr float unbounded = std::numeric_limits<float>::infinity();
 
 [[nodiscard]] bool close(double a, double b) { return std::abs(a - b) <= 1e-5; }
 
@@ -38,7 +38,7 @@ struct Uniform {
 /// Relu is a Clip from 0.
 [[nodiscard]] std::optional<Clip> as_clip(const Operator* op) {
   if (op == nullptr) return std::nullopt;
-  if (std::holds_alternative<Relu>(*op)) return Clip{0, infinity};
+  if (std::holds_alternative<Relu>(*op)) return Clip{0, unbounded};
   const auto* clip = std::get_if<Clip>(op);
   return clip != nullptr ? std::optional(*clip) : std::nullopt;
 }
@@ -150,7 +150,7 @@ class Sweep {
     if (!inner.has_value()) return false;
     const float low = std::clamp(inner->low, outer.low, outer.high);
     const float high = std::clamp(inner->high, outer.low, outer.high);
-    node.op = low == 0 && high == infinity ? Operator(Relu{}) : Operator(Clip{low, high});
+    node.op = low == 0 && high == unbounded ? Operator(Relu{}) : Operator(Clip{low, high});
     node.inputs[0] = before->inputs[0];
     return true;
   }

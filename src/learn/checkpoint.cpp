@@ -1,5 +1,7 @@
 #include "learn/checkpoint.h"
 
+#include <torch/serialize/archive.h>
+
 #include <sstream>
 
 #include "base/error.h"

@@ -16,7 +16,7 @@ bool input_can_be_divided(const Graph& graph) {
   });
 }
 
-void multiply(Tensor& tensor, float factor) {
+void multiply_input(Tensor& tensor, float factor) {
   for (float& number : tensor.data) {
     number *= factor;
   }
@@ -42,10 +42,10 @@ float input_divisor(const Graph& prepared, const Dataset& data) {
 Graph for_divided_input(Graph graph, float divisor) {
   for (const std::int64_t reader : graph.consumers(graph.input)) {
     std::visit(overloaded{[&](Conv& op) {
-                            multiply(op.weight, divisor);
-                            multiply(op.padding_value, 1 / divisor);
+                            multiply_input(op.weight, divisor);
+                            multiply_input(op.padding_value, 1 / divisor);
                           },
-                          [&](Linear& op) { multiply(op.weight, divisor); }, [](auto&) {}},
+                          [&](Linear& op) { multiply_input(op.weight, divisor); }, [](auto&) {}},
                graph.nodes[static_cast<std::size_t>(reader)].op);
   }
   return graph;

@@ -1,6 +1,7 @@
 #include "learn/executor.h"
 
 #include <ATen/Parallel.h>
+#include <torch/cuda.h>
 
 #include <algorithm>
 #include <cmath>

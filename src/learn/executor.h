@@ -2,7 +2,7 @@
 
 // Internal to src/learn: it includes libtorch. Include it only from src/learn/*.cpp.
 
-#include <torch/torch.h>
+#include <torch/utils.h>
 
 #include <cstddef>
 #include <functional>

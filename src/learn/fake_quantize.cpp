@@ -1,6 +1,7 @@
 #include "learn/fake_quantize.h"
 
 #include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
 #include <cmath>

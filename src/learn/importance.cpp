@@ -13,7 +13,7 @@ namespace trimtab {
 
 namespace {
 
-constexpr std::int64_t batch_size = 64;
+constexpr std::int64_t importance_batch = 64;
 
 /// Layers whose Conv or Linear makes units, by the value they leave.
 std::map<ValueId, std::size_t> makers(const Graph& graph, const ChannelGroups& groups) {
@@ -47,8 +47,8 @@ std::vector<double> taylor(const Graph& graph, const ChannelGroups& groups, cons
     return tensor;
   };
   Progress progress("importance of channels", samples.size());
-  for (std::int64_t start = 0; start < samples.size(); start += batch_size) {
-    const std::int64_t size = std::min(batch_size, samples.size() - start);
+  for (std::int64_t start = 0; start < samples.size(); start += importance_batch) {
+    const std::int64_t size = std::min(importance_batch, samples.size() - start);
     const torch::Tensor labels =
         torch::tensor(std::vector<std::int64_t>(samples.labels.begin() + start, samples.labels.begin() + start + size));
     const torch::Tensor logits =

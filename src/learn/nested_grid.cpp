@@ -17,9 +17,9 @@ namespace {
 constexpr std::array balanced_bits{8, 6, 5, 4};
 /// Bits of activations for which the power of two of the scale is chosen.
 constexpr std::array fewer_activation_bits{7, 6, 5, 4, 3, 2};
-constexpr std::int64_t numbers_per_pass = 16 << 20;
+constexpr std::int64_t numbers_per_observation = 16 << 20;
 
-double squared_error(std::span<const float> weights, float scale, int bits) {
+double midpoint_error(std::span<const float> weights, float scale, int bits) {
   const float step = std::ldexp(scale, stored_weight_bits - bits);
   const float limit = std::ldexp(1.0F, bits - 1);
   double sum = 0;
@@ -76,7 +76,7 @@ void choose_exponents(ScalableNetwork& network, const Dataset& samples) {
   };
   std::int64_t largest = 1;
   for (const Value& value : graph.values) largest = std::max(largest, element_count(value.shape));
-  const std::int64_t batch = std::clamp<std::int64_t>(numbers_per_pass / largest, 1, 128);
+  const std::int64_t batch = std::clamp<std::int64_t>(numbers_per_observation / largest, 1, 128);
   for (std::int64_t first = 0; first < samples.size(); first += batch) {
     (void)executor.forward(raw_batch(samples, first, std::min(batch, samples.size() - first)), false);
   }
@@ -105,7 +105,7 @@ float nested_scale(std::span<const float> weights, NestedRange range) {
   for (int step = 0; step < steps; ++step) {
     const float scale = whole * (1.15F - 0.8F * static_cast<float>(step) / steps);
     double product = 0;  // its logarithm
-    for (const int bits : balanced_bits) product += std::log(squared_error(weights, scale, bits) + 1e-30);
+    for (const int bits : balanced_bits) product += std::log(midpoint_error(weights, scale, bits) + 1e-30);
     if (product < least) {
       least = product;
       best = scale;

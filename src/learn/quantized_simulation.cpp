@@ -7,7 +7,7 @@
 namespace trimtab {
 
 namespace {
-constexpr std::int64_t batch_size = 64;
+constexpr std::int64_t simulation_batch = 64;
 }
 
 class QuantizedSimulation::Implementation {
@@ -24,8 +24,8 @@ QuantizedSimulation& QuantizedSimulation::operator=(QuantizedSimulation&&) noexc
 
 std::vector<std::int32_t> QuantizedSimulation::run(const Dataset& data, std::int64_t first, std::int64_t count) const {
   std::vector<std::int32_t> outputs;
-  for (std::int64_t start = first; start < first + count; start += batch_size) {
-    const std::int64_t size = std::min(batch_size, first + count - start);
+  for (std::int64_t start = first; start < first + count; start += simulation_batch) {
+    const std::int64_t size = std::min(simulation_batch, first + count - start);
     const torch::Tensor result =
         implementation_->integers.forward(raw_batch(data, start, size)).to(torch::kInt32).contiguous();
     const auto* numbers = result.data_ptr<std::int32_t>();
@@ -36,8 +36,8 @@ std::vector<std::int32_t> QuantizedSimulation::run(const Dataset& data, std::int
 
 double QuantizedSimulation::top1(const Dataset& data) const {
   std::int64_t right = 0;
-  for (std::int64_t start = 0; start < data.size(); start += batch_size) {
-    const std::int64_t size = std::min(batch_size, data.size() - start);
+  for (std::int64_t start = 0; start < data.size(); start += simulation_batch) {
+    const std::int64_t size = std::min(simulation_batch, data.size() - start);
     const std::vector<std::int32_t> outputs = run(data, start, size);
     const std::size_t classes = outputs.size() / static_cast<std::size_t>(size);
     for (std::int64_t i = 0; i < size; ++i) {

@@ -26,7 +26,7 @@ namespace {
 /// Samples over which the channels' means and variances are measured.
 constexpr std::int64_t statistics_samples = 2048;
 /// Share of its first value below which no step falls.
-constexpr float least_share = 0.05F;
+constexpr float least_scale_share = 0.05F;
 
 /// The weights at `bits` bits of the nested grid of `scale` {channels, 1, ...}, straight through.
 torch::Tensor nested_weight(const torch::Tensor& weight, const torch::Tensor& scale, int bits) {
@@ -36,7 +36,7 @@ torch::Tensor nested_weight(const torch::Tensor& weight, const torch::Tensor& sc
   return (inside + (inside.floor() + 0.5 - inside).detach()) * step;
 }
 
-const Tensor& weight_of(const Operator& op) {
+const Tensor& trained_weight(const Operator& op) {
   const auto* conv = std::get_if<Conv>(&op);
   return conv != nullptr ? conv->weight : std::get<Linear>(op).weight;
 }
@@ -82,18 +82,18 @@ class SandwichNetwork {
       }
       const Operator& op = prepared.nodes[static_cast<std::size_t>(layer.node)].op;
       if (has_weights(op)) {
-        const StoredWeights stored = store_weights(weight_of(op), NestedRange::balanced);
-        std::vector<std::int64_t> shape(weight_of(op).shape.size(), 1);
+        const StoredWeights stored = store_weights(trained_weight(op), NestedRange::balanced);
+        std::vector<std::int64_t> shape(trained_weight(op).shape.size(), 1);
         shape[0] = static_cast<std::int64_t>(stored.scale.size());
         scales_[l] = torch::tensor(stored.scale).view(shape).requires_grad_(true);
-        least_scales_.push_back({scales_[l], scales_[l].detach() * least_share});
+        least_scales_.push_back({scales_[l], scales_[l].detach() * least_scale_share});
       }
       grids_[l] = *start.values[static_cast<std::size_t>(folded_outputs.at(layer.name))];
       if (computes(prepared, layer) && grids_[l]->grid.bits == stored_activation_bits) {
         torch::Tensor& step = of_set[set[static_cast<std::size_t>(layer.output)]];
         if (!step.defined()) {
           step = torch::tensor({grids_[l]->grid.scale}).requires_grad_(true);
-          least_scales_.push_back({step, step.detach() * least_share});
+          least_scales_.push_back({step, step.detach() * least_scale_share});
         }
         steps_[l] = step;
       }
@@ -266,7 +266,7 @@ class SandwichNetwork {
   /// grid -(2q + 1) = 2(-q - 1) + 1, at every precision.
   [[nodiscard]] StoredWeights stored(std::size_t l, const Graph& trained) const {
     const Layer& layer = layers_[l];
-    const Tensor& weight = weight_of(trained.nodes[static_cast<std::size_t>(layer.node)].op);
+    const Tensor& weight = trained_weight(trained.nodes[static_cast<std::size_t>(layer.node)].op);
     const torch::Tensor own = scales_[l].detach().contiguous();
     StoredWeights result;
     result.scale.assign(own.data_ptr<float>(), own.data_ptr<float>() + own.numel());

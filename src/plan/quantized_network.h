@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -20,6 +21,11 @@ struct ActivationGrid {
   [[nodiscard]] std::int32_t maximum() const { return is_signed ? (1 << (bits - 1)) - 1 : (1 << bits) - 1; }
   bool operator==(const ActivationGrid&) const = default;
 };
+
+/// The largest absolute value of the grid's integers.
+[[nodiscard]] inline std::int64_t largest_magnitude(const ActivationGrid& grid) {
+  return std::max<std::int64_t>(grid.maximum(), -std::int64_t{grid.minimum()});
+}
 
 /// Grid of a layer's weights: real = scale[output channel] * integer, integer in [-2^(bits-1), 2^(bits-1) - 1].
 struct WeightGrid {

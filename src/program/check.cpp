@@ -18,10 +18,6 @@ constexpr std::int32_t longest_side = std::numeric_limits<std::int16_t>::max();
 constexpr std::int64_t most_bytes = std::int64_t{1} << 30;
 constexpr std::size_t most_parts = 4096;  // values, steps
 
-std::int64_t largest_magnitude(const ActivationGrid& grid) {
-  return std::max<std::int64_t>(grid.maximum(), -std::int64_t{grid.minimum()});
-}
-
 bool is_grid(const ActivationGrid& grid) {
   return (grid.bits == 2 || grid.bits == 4 || grid.bits == 8 || grid.bits == 16) && std::isfinite(grid.scale) &&
          grid.scale > 0;

@@ -15,10 +15,6 @@
 namespace trimtab {
 namespace {
 
-std::int64_t largest_magnitude(const ActivationGrid& grid) {
-  return std::max<std::int64_t>(grid.maximum(), -std::int64_t{grid.minimum()});
-}
-
 std::int32_t nearest(double value, const std::string& where) {
   const double rounded = std::floor(value + 0.5);
   if (!(std::abs(rounded) <= std::numeric_limits<std::int32_t>::max())) {

@@ -17,10 +17,6 @@ namespace {
 
 constexpr std::int64_t largest_integer = std::numeric_limits<std::int32_t>::max();
 
-std::int64_t largest_magnitude(const ActivationGrid& grid) {
-  return std::max<std::int64_t>(grid.maximum(), -std::int64_t{grid.minimum()});
-}
-
 /// The network with all bits as a network of plain 8-bit weights, whose integers are the stored digits: what is lowered
 /// to get the steps, the buffers and the weights. All else of it is replaced.
 QuantizedNetwork stored_network(const ScalableNetwork& network) {

@@ -40,7 +40,7 @@ Plan plan_of(const nlohmann::json& layers) {
 
 nlohmann::json to_json(const TrialSpec& spec) { return {{"settings", spec.settings}, {"seed", spec.seed}}; }
 
-TrialSpec spec_of(const nlohmann::json& json) { return {json.at("settings"), json.at("seed")}; }
+TrialSpec spec_of(const nlohmann::json& stored) { return {stored.at("settings"), stored.at("seed")}; }
 
 nlohmann::json run_shrink(const FitTrialData& data, const TrialSpec& spec, const std::filesystem::path& folder) {
   const auto kept = spec.settings.at("kept").get<std::vector<std::int64_t>>();

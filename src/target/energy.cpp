@@ -19,9 +19,9 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Reads keys of one table of a file and says what is wrong with them.
-class Reader {
+class EnergyReader {
  public:
-  Reader(const toml::table& table, std::string where, std::initializer_list<std::string_view> keys)
+  EnergyReader(const toml::table& table, std::string where, std::initializer_list<std::string_view> keys)
       : table_(table), where_(std::move(where)) {
     for (const auto& [key, value] : table) {
       if (std::find(keys.begin(), keys.end(), key.str()) == keys.end()) {
@@ -81,7 +81,7 @@ std::vector<MemoryEnergy> read_memories(const toml::array& array, const std::str
   std::vector<MemoryEnergy> memories;
   for (const toml::node& node : array) {
     const std::string where = path + ": [[memory]]";
-    const Reader reader(table_of(node, where), where, {"name", "fj_per_bit", "uncertainty_percent", "source"});
+    const EnergyReader reader(table_of(node, where), where, {"name", "fj_per_bit", "uncertainty_percent", "source"});
     MemoryEnergy memory{reader.text("name"), reader.number("fj_per_bit"), reader.number("uncertainty_percent", true),
                         reader.text("source")};
     for (const MemoryEnergy& other : memories) {
@@ -166,7 +166,7 @@ EnergyTable parse_energy_table(const std::string& text, const std::string& path,
   if (root["kind"].value_or(std::string{}) != "accelerator") {
     throw bad_input("{} describes no accelerator (kind = \"accelerator\")", path);
   }
-  const Reader reader(
+  const EnergyReader reader(
       root, path,
       {"kind", "description", "technology_nm", "relative", "symmetric", "interpolate", "mac", "memory", "traffic"});
   EnergyTable table;
@@ -176,12 +176,12 @@ EnergyTable parse_energy_table(const std::string& text, const std::string& path,
   table.relative = reader.flag("relative");
   table.symmetric = reader.flag("symmetric");
   table.interpolate = reader.flag("interpolate");
-  const Reader mac(reader.table("mac"), path + ": [mac]", {"source", "uncertainty_percent", "pairs"});
+  const EnergyReader mac(reader.table("mac"), path + ": [mac]", {"source", "uncertainty_percent", "pairs"});
   table.source = mac.text("source");
   table.uncertainty_percent = mac.number("uncertainty_percent", true);
   for (const toml::node& node : mac.array("pairs")) {
     const std::string where = path + ": pairs of [mac]";
-    const Reader pair(table_of(node, where), where, {"weight_bits", "activation_bits", "fj"});
+    const EnergyReader pair(table_of(node, where), where, {"weight_bits", "activation_bits", "fj"});
     const std::pair<int, int> bits{pair.bits("weight_bits"), pair.bits("activation_bits")};
     const bool is_new = table.pairs.emplace(bits, pair.number("fj")).second;
     if (!is_new || (table.symmetric && bits.first != bits.second && table.pairs.contains({bits.second, bits.first}))) {
@@ -189,7 +189,7 @@ EnergyTable parse_energy_table(const std::string& text, const std::string& path,
     }
   }
   const std::vector<MemoryEnergy> memories = read_memories(reader.array("memory"), path);
-  const Reader traffic(reader.table("traffic"), path + ": [traffic]", {"weights", "activations"});
+  const EnergyReader traffic(reader.table("traffic"), path + ": [traffic]", {"weights", "activations"});
   table.weights = find_memory(memories, weight_memory.empty() ? traffic.text("weights") : weight_memory, path);
   table.activations =
       find_memory(memories, activation_memory.empty() ? traffic.text("activations") : activation_memory, path);

@@ -28,9 +28,9 @@ constexpr std::array processors{
     NamedProcessor{Processor::cortex_m33, "cortex-m33"},       NamedProcessor{Processor::cortex_m55, "cortex-m55"}};
 
 /// Reads keys of one file and says what is wrong with them.
-class Reader {
+class TargetReader {
  public:
-  Reader(const toml::table& table, std::string path) : table_(table), path_(std::move(path)) {}
+  TargetReader(const toml::table& table, std::string path) : table_(table), path_(std::move(path)) {}
 
   [[nodiscard]] std::string text(std::string_view key) const {
     const auto value = table_.at_path(key).value<std::string>();
@@ -106,7 +106,7 @@ Target load_target(const std::string& name) {
     path = targets_directory() / (name + ".toml");
   }
   const toml::table table = parse(path);
-  const Reader reader(table, path.string());
+  const TargetReader reader(table, path.string());
   if (reader.text("kind") != "microcontroller") throw bad_input("{} describes no microcontroller", path.string());
   Target target;
   target.name = path.stem();

@@ -6,10 +6,10 @@
 #include <ostream>
 
 #include "base/file.h"
-#include "base/random.h"
 #include "emit/deploy.h"
 #include "graph/networks.h"
 #include "learn/quantize.h"
+#include "noise.h"
 #include "plan/layers.h"
 #include "program/evaluate.h"
 #include "program/execute.h"
@@ -34,18 +34,6 @@ void PrintTo(const Case& test, std::ostream* stream) {
 }
 
 class Deployed : public testing::TestWithParam<Case> {};
-
-Dataset noise(const Shape& shape, std::int64_t count) {
-  Random random(11);
-  Dataset data;
-  data.shape = shape;
-  data.classes.assign(10, "class");
-  for (std::int64_t i = 0; i < count; ++i) data.labels.push_back(i % 10);
-  for (std::int64_t i = 0; i < count * element_count(shape); ++i) {
-    data.pixels.push_back(static_cast<std::uint8_t>(random.integer(0, 255)));
-  }
-  return data;
-}
 
 TEST_P(Deployed, GivesTheBitsOfThePortableKernels) {
   const Case& parameters = GetParam();

@@ -6,28 +6,16 @@
 #include <string>
 
 #include "base/file.h"
-#include "base/random.h"
 #include "emit/scalable_deploy.h"
 #include "graph/networks.h"
 #include "learn/nested_grid.h"
 #include "learn/scalable_simulation.h"
+#include "noise.h"
 #include "plan/layers.h"
 #include "target/target.h"
 
 namespace trimtab {
 namespace {
-
-Dataset noise(const Shape& shape, std::int64_t count) {
-  Random random(11);
-  Dataset data;
-  data.shape = shape;
-  data.classes.assign(10, "class");
-  for (std::int64_t i = 0; i < count; ++i) data.labels.push_back(i % 10);
-  for (std::int64_t i = 0; i < count * element_count(shape); ++i) {
-    data.pixels.push_back(static_cast<std::uint8_t>(random.integer(0, 255)));
-  }
-  return data;
-}
 
 class Scaled : public testing::TestWithParam<std::string> {};
 

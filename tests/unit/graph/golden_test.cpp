@@ -7,12 +7,11 @@
 
 #include "base/file.h"
 #include "graph/onnx.h"
+#include "models.h"
 #include "reference.h"
 
 namespace trimtab {
 namespace {
-
-const std::filesystem::path models = TRIMTAB_SOURCE_DIR "/../shared/models";
 
 struct Golden {
   const char* name;

@@ -8,6 +8,7 @@
 
 #include "graph/onnx.h"
 #include "graph/passes.h"
+#include "models.h"
 #include "onnx_builder.h"
 #include "random_graph.h"
 #include "reference.h"
@@ -15,15 +16,7 @@
 namespace trimtab {
 namespace {
 
-const std::filesystem::path models = TRIMTAB_SOURCE_DIR "/../shared/models";
-
 Graph reread(const Graph& graph) { return parse_onnx(serialize_onnx(graph), "copy.onnx"); }
-
-double largest(const std::vector<float>& numbers) {
-  double most = 1;
-  for (const float x : numbers) most = std::max(most, std::abs(double{x}));
-  return most;
-}
 
 /// ONNX's own opinion.
 void expect_valid(const Graph& graph) {
@@ -50,7 +43,8 @@ TEST(OnnxWriter, RandomNetworksReadBackTheSame) {
     const Graph graph = reference::random_graph(seed);
     const auto sample = reference::random_sample(graph, seed);
     const auto expected = reference::run(graph, sample);
-    EXPECT_LE(reference::difference(expected, reference::run(reread(graph), sample)), 1e-6 * largest(expected))
+    EXPECT_LE(reference::difference(expected, reference::run(reread(graph), sample)),
+              1e-6 * reference::largest(expected))
         << "seed " << seed;
     if (seed < 40) expect_valid(graph);
   }
@@ -85,7 +79,9 @@ TEST(OnnxWriter, RealNetworksReadBackTheSame) {
     expect_valid(graph);
     const auto sample = reference::random_sample(graph, 1);
     const auto expected = reference::run(graph, sample);
-    EXPECT_LE(reference::difference(expected, reference::run(reread(graph), sample)), 1e-6 * largest(expected)) << name;
+    EXPECT_LE(reference::difference(expected, reference::run(reread(graph), sample)),
+              1e-6 * reference::largest(expected))
+        << name;
   }
 }
 
@@ -95,15 +91,17 @@ TEST(OnnxWriter, OpenCvRunsRealNetworks) {
     const Graph graph = read_onnx(models / (std::string(name) + ".onnx"));
     const auto sample = reference::random_sample(graph, 2);
     const auto expected = reference::run(graph, sample);
-    EXPECT_LE(reference::difference(expected, run_in_opencv(graph, sample)), 1e-4 * largest(expected)) << name;
+    EXPECT_LE(reference::difference(expected, run_in_opencv(graph, sample)), 1e-4 * reference::largest(expected))
+        << name;
     const Graph folded = fold_affine_forward(merge_padding(fold_batch_normalization(graph)));
-    EXPECT_LE(reference::difference(expected, run_in_opencv(folded, sample)), 1e-4 * largest(expected)) << name;
+    EXPECT_LE(reference::difference(expected, run_in_opencv(folded, sample)), 1e-4 * reference::largest(expected))
+        << name;
   }
   const Graph squeezenet = read_onnx(models / "squeezenet1.1.onnx");
   const auto sample = reference::random_sample(squeezenet, 3);
   // Read back and written once more: what OpenCV makes of our file of it is the same.
   const auto once = run_in_opencv(squeezenet, sample);
-  EXPECT_LE(reference::difference(once, run_in_opencv(reread(squeezenet), sample)), 1e-6 * largest(once));
+  EXPECT_LE(reference::difference(once, run_in_opencv(reread(squeezenet), sample)), 1e-6 * reference::largest(once));
 }
 
 // Of these 40, 30 agree. OpenCV 4.6 refuses five (three at a broadcast factor, two with a dilated max pool) and
@@ -115,7 +113,8 @@ TEST(OnnxWriter, OpenCvRunsMostRandomNetworks) {
     const auto sample = reference::random_sample(graph, seed);
     const auto expected = reference::run(graph, sample);
     try {
-      same += reference::difference(expected, run_in_opencv(graph, sample)) <= 1e-4 * largest(expected) ? 1 : 0;
+      same +=
+          reference::difference(expected, run_in_opencv(graph, sample)) <= 1e-4 * reference::largest(expected) ? 1 : 0;
     } catch (const cv::Exception&) {
       continue;
     }

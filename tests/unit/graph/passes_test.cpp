@@ -30,17 +30,11 @@ Pool pool_3x3(PoolKind kind, std::int64_t stride) {
   return pool;
 }
 
-double largest(const std::vector<float>& numbers) {
-  double most = 1;
-  for (const float x : numbers) most = std::max(most, std::abs(double{x}));
-  return most;
-}
-
 void expect_same_function(const Graph& before, const Graph& after, std::uint64_t seed) {
   ASSERT_NO_THROW(validate(after)) << "seed " << seed;
   const auto sample = random_sample(before, seed);
   const auto expected = reference::run(before, sample);
-  EXPECT_LE(reference::difference(expected, reference::run(after, sample)), 2e-5 * largest(expected))
+  EXPECT_LE(reference::difference(expected, reference::run(after, sample)), 2e-5 * reference::largest(expected))
       << "seed " << seed;
 }
 

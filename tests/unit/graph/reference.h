@@ -209,4 +209,11 @@ inline double difference(const Values& a, const Values& b) {
   return most;
 }
 
+/// The largest absolute value, at least 1: what a difference is measured by.
+inline double largest(const Values& numbers) {
+  double most = 1;
+  for (const float x : numbers) most = std::max(most, std::abs(double{x}));
+  return most;
+}
+
 }  // namespace trimtab::reference

@@ -23,7 +23,7 @@ namespace trimtab {
 namespace {
 
 /// Two convolutions and a Linear, without normalization.
-Graph small_network(std::uint64_t seed) {
+Graph plain_network(std::uint64_t seed) {
   Random random(seed);
   test::GraphMaker maker({2, 6, 6});
   Conv first = test::random_conv(2, 6, 3, 3, 1, random);
@@ -60,7 +60,7 @@ double loss_of(const Graph& graph, const Dataset& data) {
 }
 
 TEST(Importance, TaylorIsTheSquaredSlopeOfAGate) {
-  const Graph graph = small_network(1);
+  const Graph graph = plain_network(1);
   const Dataset data = pictures(4, 2);
   const ChannelGroups groups = find_channel_groups(graph);
   ImportanceOptions options;
@@ -91,7 +91,7 @@ TEST(Importance, TaylorIsTheSquaredSlopeOfAGate) {
 }
 
 TEST(Importance, MagnitudesAreRelativeToTheirLayer) {
-  const Graph graph = small_network(1);
+  const Graph graph = plain_network(1);
   const ChannelGroups groups = find_channel_groups(graph);
   ImportanceOptions options;
   options.measure = ImportanceMeasure::l1;
@@ -106,7 +106,7 @@ TEST(Importance, MagnitudesAreRelativeToTheirLayer) {
 }
 
 TEST(Widths, TheShareOfWeightsIsKept) {
-  const Graph graph = small_network(1);
+  const Graph graph = plain_network(1);
   const ChannelGroups groups = find_channel_groups(graph);
   std::vector<double> importance;
   Random random(3);
@@ -134,7 +134,7 @@ TEST(Shrink, RecoversWhatPruningTook) {
   options.batch_size = 16;
   options.learning_rate = 0.003;
   options.threads = 1;
-  const Graph trained = recover(small_network(1), nullptr, train_data, {}, options).graph;
+  const Graph trained = recover(plain_network(1), nullptr, train_data, {}, options).graph;
   const double before = loss_of(trained, train_data);
   const ChannelGroups groups = find_channel_groups(trained);
   const std::vector<std::int64_t> kept{3, 3};
@@ -188,7 +188,7 @@ double divergence(const Graph& reference, const Graph& graph, const Dataset& dat
 }
 
 TEST(Sensitivity, IsTheDivergenceOfOneQuantizedLayer) {
-  const Graph graph = small_network(4);
+  const Graph graph = plain_network(4);
   const Dataset data = pictures(30, 5);
   SensitivityOptions options;
   options.weight_bits = {2, 4, 8};
