@@ -68,13 +68,17 @@ TEST_P(Lowering, ComputesWhatTheSimulationComputes) {
 
   ASSERT_EQ(integers.size(), simulated.size());
   // A fixed-point multiplier may round a value within 1e-6 of a half to the other side; through later layers that moves
-  // a logit by a few of its 65,536 steps. One step of an 8-bit activation grid would be hundreds.
-  std::int64_t different = 0;
+  // all logits of this picture by a few of their 65,536 steps. One step of an 8-bit activation grid would be hundreds.
+  // Which pictures it happens to depends on the last bits of the scales, and so on the processor that libtorch
+  // calibrated with; of SqueezeNet's two hundred thousand activations a picture, two pictures of 16 were seen to have
+  // one.
+  const std::size_t logits = integers.size() / static_cast<std::size_t>(data.size());
+  std::vector<bool> moved(static_cast<std::size_t>(data.size()), false);
   for (std::size_t i = 0; i < integers.size(); ++i) {
-    different += integers[i] == simulated[i] ? 0 : 1;
+    if (integers[i] != simulated[i]) moved[i / logits] = true;
     EXPECT_NEAR(integers[i], simulated[i], 400) << i;
   }
-  EXPECT_LE(different, static_cast<std::int64_t>(integers.size()) / 10);
+  EXPECT_LE(std::count(moved.begin(), moved.end(), true), data.size() / 4);
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, Lowering,
