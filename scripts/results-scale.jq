@@ -17,13 +17,13 @@ def chosen_line($row; $level; $most):
 "",
 "| row | level | may lose | energy saved | float top-1 | top-1 | lost (95 %, paired) | balanced | majority | samples |",
 "|---|---|---|---|---|---|---|---|---|---|",
-(.[] | select((.points | length) > 1) as $row | $row.levels[].level as $level | (1, 1.5) as $most | chosen_line($row; $level; $most)),
+(.[] | select((.points | length) > 1 and (.row | contains("-only-") | not)) as $row | $row.levels[].level as $level | (1, 1.5) as $most | chosen_line($row; $level; $most)),
 "",
 "## All points",
 "",
 "| row | point | level | energy uJ | saved | top-1 | lost (95 %) |",
 "|---|---|---|---|---|---|---|",
-(.[] | select((.points | length) > 1) as $row | $row.points[] | select(.uniform | not)
+(.[] | select((.points | length) > 1 and (.row | contains("-only-") | not)) as $row | $row.points[] | select(.uniform | not)
   | "| \($row.row) | \(.point) | \(.level) | \(.energy.total_nj / 1000 | two) | \(.saved_percent | two) % | \(.test.top1 | two) | \(.lost_points | two) ± \(.lost_points_half_width_95 | two) |"),
 (.[] | select(.truncation != null) | .truncation as $t
   | "",
