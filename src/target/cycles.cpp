@@ -100,8 +100,8 @@ std::optional<Model> model_of(Processor processor) {
       return Model{cortex_m4, 1, "instruction timings of the Cortex-M4 (Arm DDI 0439, 3.3)"};
     case Processor::cortex_m7:
       // ST AN4667 (STM32F7 series system architecture and performance), Introduction: 1082 CoreMark, at 216 MHz.
-      // STM32F4 series: 608 CoreMark at 180 MHz, as ST's product page is quoted by others (not checked against the page).
-      // Arm's own numbers as NXP AN12284, 1 Introduction, gives them: Cortex-M4 3.40, Cortex-M33 4.02 per MHz.
+      // STM32F4 series: 608 CoreMark at 180 MHz, as ST's product page is quoted by others (not checked against the
+      // page). Arm's own numbers as NXP AN12284, 1 Introduction, gives them: Cortex-M4 3.40, Cortex-M33 4.02 per MHz.
       return Model{
           cortex_m4, 608.0 / 180 / (1082.0 / 216),
           "instruction timings of the Cortex-M4 (Arm DDI 0439, 3.3) divided by the ratio of CoreMark per MHz of "
