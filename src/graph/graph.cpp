@@ -390,6 +390,12 @@ void validate(const Graph& graph) {
   }
 }
 
+const Tensor* weight_of(const Operator& op) {
+  if (const auto* conv = std::get_if<Conv>(&op)) return &conv->weight;
+  const auto* linear = std::get_if<Linear>(&op);
+  return linear != nullptr ? &linear->weight : nullptr;
+}
+
 std::int64_t multiply_accumulates(const Graph& graph, const Node& node) {
   if (const auto* conv = std::get_if<Conv>(&node.op)) {
     const Shape& output = graph.shape_of(node.output);

@@ -171,6 +171,9 @@ struct Graph {
 /// Error (bad input).
 void validate(const Graph& graph);
 
+/// The weights of a Conv or Linear; null for all others.
+[[nodiscard]] const Tensor* weight_of(const Operator& op);
+
 /// Multiply-accumulates of one sample in a node (Conv and Linear; 0 for the rest).
 [[nodiscard]] std::int64_t multiply_accumulates(const Graph& graph, const Node& node);
 

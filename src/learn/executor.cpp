@@ -194,25 +194,25 @@ torch::Tensor Executor::forward(torch::Tensor input, bool training, ValueId unti
   return values[static_cast<std::size_t>(until)];
 }
 
+torch::Tensor pad_images(const torch::Tensor& input, const Padding& around, const torch::Tensor& value) {
+  if (!value.defined()) return pad(input, around, 0);
+  const std::int64_t height = input.size(2);
+  const std::int64_t width = input.size(3);
+  torch::Tensor padded = torch::empty(
+      {input.size(0), input.size(1), height + around.top + around.bottom, width + around.left + around.right},
+      input.options(), torch::MemoryFormat::ChannelsLast);
+  padded.copy_(value.expand_as(padded));
+  padded.slice(2, around.top, around.top + height).slice(3, around.left, around.left + width).copy_(input);
+  return padded;
+}
+
 torch::Tensor Executor::convolve(const Conv& op, std::size_t index, const torch::Tensor& input) {
   const NodeState& state = nodes_[index];
   torch::Tensor x = input;
   std::array<std::int64_t, 2> padding{op.padding.top, op.padding.left};
   if (state.explicit_pads) {
     padding = {0, 0};
-    const Padding& around = *state.explicit_pads;
-    if (state.padding_value.defined()) {
-      const std::int64_t height = x.size(2);
-      const std::int64_t width = x.size(3);
-      torch::Tensor padded =
-          torch::empty({x.size(0), x.size(1), height + around.top + around.bottom, width + around.left + around.right},
-                       x.options(), torch::MemoryFormat::ChannelsLast);
-      padded.copy_(state.padding_value.expand_as(padded));
-      padded.slice(2, around.top, around.top + height).slice(3, around.left, around.left + width).copy_(x);
-      x = padded;
-    } else {
-      x = pad(x, around, 0);
-    }
+    x = pad_images(x, *state.explicit_pads, state.padding_value);
   }
   torch::Tensor weight = state.parameters.weight;
   if (weight_hook) weight = weight_hook(index, weight);

@@ -22,6 +22,9 @@ struct NodeParameters {
   torch::Tensor variance;  ///< BatchNormalization: running variance
 };
 
+/// Images {N, C, H, W} with rows and columns around them that hold `value` {1, C, 1, 1}, or 0 where it is undefined.
+[[nodiscard]] torch::Tensor pad_images(const torch::Tensor& input, const Padding& around, const torch::Tensor& value);
+
 /// Runs a graph in libtorch with autograd. Weights and biases of Conv and Linear, scale and bias of BatchNormalization
 /// require gradients; running statistics and the constants of Affine do not. Images are kept channels last (ResNet-8
 /// trains 1.3 times as fast), which no result depends on beyond rounding. Assumes a graph that `validate` accepts.

@@ -17,20 +17,12 @@ struct Sums {
   double count = 0;
 };
 
-torch::Tensor pad(const Conv& conv, const torch::Tensor& input) {
-  const Padding& around = conv.padding;
-  torch::Tensor padded = torch::constant_pad_nd(input, {around.left, around.right, around.top, around.bottom}, 0);
-  if (conv.padding_value.data.empty()) return padded;
-  padded.copy_(torch::tensor(conv.padding_value.data).view({1, -1, 1, 1}).expand_as(padded));
-  padded.slice(2, around.top, around.top + input.size(2))
-      .slice(3, around.left, around.left + input.size(3))
-      .copy_(input);
-  return padded;
-}
-
 /// What meets the weights at some output positions of every sample: {groups, patches, size}.
 torch::Tensor patches_of(const Conv& conv, const torch::Tensor& input, std::int64_t positions, Random& random) {
-  torch::Tensor columns = torch::im2col(pad(conv, input).contiguous(), {conv.weight.shape[2], conv.weight.shape[3]},
+  const std::vector<float>& value = conv.padding_value.data;
+  const torch::Tensor padded =
+      pad_images(input, conv.padding, value.empty() ? torch::Tensor() : torch::tensor(value).view({1, -1, 1, 1}));
+  torch::Tensor columns = torch::im2col(padded.contiguous(), {conv.weight.shape[2], conv.weight.shape[3]},
                                         {conv.dilation[0], conv.dilation[1]}, {0, 0}, {conv.stride[0], conv.stride[1]});
   if (positions < columns.size(2)) {
     std::vector<std::int64_t> chosen(static_cast<std::size_t>(columns.size(2)));

@@ -50,12 +50,7 @@ LearnedSteps::LearnedSteps(const Graph& network, const std::vector<Layer>& layer
   }
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
-    const Tensor* weight = nullptr;
-    if (const auto* conv = std::get_if<Conv>(&node.op)) {
-      weight = &conv->weight;
-    } else if (const auto* linear = std::get_if<Linear>(&node.op)) {
-      weight = &linear->weight;
-    }
+    const Tensor* weight = weight_of(node.op);
     if (weight == nullptr) {
       continue;
     }

@@ -31,15 +31,6 @@ double midpoint_error(std::span<const float> weights, float scale, int bits) {
   return sum;
 }
 
-template <typename Function>
-void for_weighted(const Operator& op, const Function& function) {
-  if (const auto* conv = std::get_if<Conv>(&op)) {
-    function(conv->weight);
-  } else if (const auto* linear = std::get_if<Linear>(&op)) {
-    function(linear->weight);
-  }
-}
-
 /// For every value with 8 bits, and fewer bits, the power of two by which the scale grows with the least squared error:
 /// the whole range, or a half or a quarter of it.
 void choose_exponents(ScalableNetwork& network, const Dataset& samples) {
@@ -148,11 +139,6 @@ StoredWeights store_weights_twos_complement(const Tensor& weight) {
   return stored;
 }
 
-Dataset calibration_samples(const Dataset& data, const CalibrationOptions& options) {
-  const bool all = options.samples <= 0 || options.samples >= data.size();
-  return all ? data : data.sample(options.samples, 1);
-}
-
 ScalableNetwork make_scalable(const Graph& prepared, const Dataset& calibration, const CalibrationOptions& options,
                               StoredWeights::Grid grid, NestedRange range) {
   check_scalable(prepared);
@@ -169,10 +155,10 @@ ScalableNetwork make_scalable(const Graph& prepared, const Dataset& calibration,
   }
   network.weights.resize(network.graph.nodes.size());
   for (std::size_t i = 0; i < network.graph.nodes.size(); ++i) {
-    for_weighted(network.graph.nodes[i].op, [&](const Tensor& weight) {
-      network.weights[i] =
-          grid == StoredWeights::Grid::nested ? store_weights(weight, range) : store_weights_twos_complement(weight);
-    });
+    const Tensor* weight = weight_of(network.graph.nodes[i].op);
+    if (weight == nullptr) continue;
+    network.weights[i] =
+        grid == StoredWeights::Grid::nested ? store_weights(*weight, range) : store_weights_twos_complement(*weight);
   }
   choose_exponents(network, calibration_samples(calibration, options));
   return network;

@@ -28,9 +28,6 @@ enum class NestedRange {
 /// The same in two's complement (8 bits, least squared error), for comparison.
 [[nodiscard]] StoredWeights store_weights_twos_complement(const Tensor& weight);
 
-/// The samples that a calibration looks at: `options.samples`, spread evenly over the data set, or all.
-[[nodiscard]] Dataset calibration_samples(const Dataset& data, const CalibrationOptions& options);
-
 /// A scalable network from a trained one, without training: grids of activations from the float network's on raw
 /// samples of `calibration`, weights stored on the nested grid. `prepared` comes from prepare_for_deployment. Throws
 /// Error as quantize_post_training does, and (bad input) naming layers that have no scalable form.

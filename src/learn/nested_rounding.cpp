@@ -30,19 +30,14 @@ constexpr float largest_scale = 1.3F;
 /// at 6.)
 constexpr double balance = -0.5;
 
-/// The weight of a stored digit, in units of the scale.
-float level(int digit, int bits) {
-  return static_cast<float>(2 * (digit >> (stored_weight_bits - bits)) + 1) *
-         std::ldexp(1.0F, stored_weight_bits - 1 - bits);
-}
-
 using Levels = std::array<std::array<float, all_digits>, precisions>;
 
 /// Of all digits, from -128 on.
 Levels make_levels() {
   Levels levels{};
   for (std::size_t p = 0; p < precisions; ++p) {
-    for (std::size_t d = 0; d < all_digits; ++d) levels[p][d] = level(static_cast<int>(d) - 128, rounding_bits[p]);
+    for (std::size_t d = 0; d < all_digits; ++d)
+      levels[p][d] = nested_level(static_cast<int>(d) - 128, rounding_bits[p]);
   }
   return levels;
 }
@@ -51,7 +46,7 @@ Levels make_levels() {
 std::vector<float> weight_errors(std::span<const float> weights, float scale, std::span<const std::int8_t> digits,
                                  int bits) {
   std::vector<float> errors;
-  for (std::size_t i = 0; i < weights.size(); ++i) errors.push_back(level(digits[i], bits) - weights[i] / scale);
+  for (std::size_t i = 0; i < weights.size(); ++i) errors.push_back(nested_level(digits[i], bits) - weights[i] / scale);
   return errors;
 }
 
@@ -163,9 +158,7 @@ void learn_rounding(ScalableNetwork& network, const Dataset& samples) {
     InputMoments& own = moments[node];
     if (own.moments.empty()) continue;
     StoredWeights& stored = *network.weights[node];
-    const Operator& op = network.graph.nodes[node].op;
-    const auto* conv = std::get_if<Conv>(&op);
-    const std::vector<float>& weights = conv != nullptr ? conv->weight.data : std::get<Linear>(op).weight.data;
+    const std::vector<float>& weights = weight_of(network.graph.nodes[node].op)->data;
     const auto size = static_cast<std::size_t>(own.size);
     const std::size_t group_channels = stored.scale.size() / static_cast<std::size_t>(own.groups);
     for (std::size_t channel = 0; channel < stored.scale.size(); ++channel) {

@@ -127,11 +127,6 @@ Normalization normalization_of(const Graph& graph, const Layer& layer, std::size
   return result;
 }
 
-const Tensor& weight_of(const Operator& op) {
-  const auto* conv = std::get_if<Conv>(&op);
-  return conv != nullptr ? conv->weight : std::get<Linear>(op).weight;
-}
-
 const Tensor& bias_of(const Operator& op) {
   const auto* conv = std::get_if<Conv>(&op);
   return conv != nullptr ? conv->bias : std::get<Linear>(op).bias;
@@ -142,10 +137,10 @@ void fold_layer(const Graph& trained, const Layer& layer, const std::vector<floa
                 WeightGrid& grid, Tensor& weight, Tensor& bias) {
   const Operator& op = trained.nodes[static_cast<std::size_t>(layer.node)].op;
   const std::size_t channels = step.size();
-  const std::size_t per_channel = weight_of(op).data.size() / channels;
+  const std::size_t per_channel = weight_of(op)->data.size() / channels;
   const Normalization normalization = normalization_of(trained, layer, channels);
   bias = {{static_cast<std::int64_t>(channels)}, std::vector<float>(channels)};
-  weight = weight_of(op);
+  weight = *weight_of(op);
   grid.scale.resize(channels);
   for (std::size_t c = 0; c < channels; ++c) {
     const double own = bias_of(op).empty() ? 0.0 : static_cast<double>(bias_of(op).data[c]);

@@ -180,12 +180,16 @@ void check_samples(const Graph& graph, const Dataset& data) {
 
 }  // namespace
 
+Dataset calibration_samples(const Dataset& data, const CalibrationOptions& options) {
+  const bool all = options.samples <= 0 || options.samples >= data.size();
+  return all ? data : data.sample(options.samples, 1);
+}
+
 QuantizedNetwork quantize_post_training(const Graph& prepared, const Plan& plan, const Dataset& calibration,
                                         const CalibrationOptions& options) {
   check_samples(prepared, calibration);
   configure_threads(options.threads);
-  const bool all = options.samples <= 0 || options.samples >= calibration.size();
-  const Dataset samples = all ? calibration : calibration.sample(options.samples, 1);
+  const Dataset samples = calibration_samples(calibration, options);
 
   QuantizedNetwork network;
   network.graph = fold_batch_normalization(prepared);

@@ -19,6 +19,9 @@ struct CalibrationOptions {
   int threads = 0;              ///< 0: all cores
 };
 
+/// The samples that a calibration looks at: `options.samples`, spread evenly over the data set, or all.
+[[nodiscard]] Dataset calibration_samples(const Dataset& data, const CalibrationOptions& options);
+
 /// Post-training quantization: folds what is left to fold, finds every grid from the float network's activations on raw
 /// samples of `calibration` (labels are not used), rounds the weights, and corrects the biases layer after layer so
 /// that every output channel of a Conv or Linear keeps its mean over the samples (the empirical form of Nagel et al.,

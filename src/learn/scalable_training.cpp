@@ -36,13 +36,6 @@ torch::Tensor nested_weight(const torch::Tensor& weight, const torch::Tensor& sc
   return (inside + (inside.floor() + 0.5 - inside).detach()) * step;
 }
 
-const Tensor& trained_weight(const Operator& op) {
-  const auto* conv = std::get_if<Conv>(&op);
-  return conv != nullptr ? conv->weight : std::get<Linear>(op).weight;
-}
-
-bool has_weights(const Operator& op) { return std::holds_alternative<Conv>(op) || std::holds_alternative<Linear>(op); }
-
 /// Sums over batches of a channel's mean and mean square.
 struct Statistics {
   torch::Tensor mean;
@@ -80,10 +73,9 @@ class SandwichNetwork {
       for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
         if (graph.nodes[n].name == layer.name) layer_of_node_[n] = static_cast<int>(l);
       }
-      const Operator& op = prepared.nodes[static_cast<std::size_t>(layer.node)].op;
-      if (has_weights(op)) {
-        const StoredWeights stored = store_weights(trained_weight(op), NestedRange::balanced);
-        std::vector<std::int64_t> shape(trained_weight(op).shape.size(), 1);
+      if (const Tensor* weight = weight_of(prepared.nodes[static_cast<std::size_t>(layer.node)].op)) {
+        const StoredWeights stored = store_weights(*weight, NestedRange::balanced);
+        std::vector<std::int64_t> shape(weight->shape.size(), 1);
         shape[0] = static_cast<std::int64_t>(stored.scale.size());
         scales_[l] = torch::tensor(stored.scale).view(shape).requires_grad_(true);
         least_scales_.push_back({scales_[l], scales_[l].detach() * least_scale_share});
@@ -101,8 +93,7 @@ class SandwichNetwork {
     precision_.resize(layers_.size());
     executor_.weight_hook = [this](std::size_t node, const torch::Tensor& weight) {
       const auto l = static_cast<std::size_t>(layer_of_node_[node]);
-      const int bits = precision_[l].weights;
-      return nested_weight(weight, scales_[l], bits);
+      return nested_weight(weight, scales_[l], precision_[l].weights);
     };
     variances_.resize(graph.nodes.size());
     executor_.node_hook = [this](std::size_t node, const std::vector<torch::Tensor>& inputs, bool training) {
@@ -170,7 +161,7 @@ class SandwichNetwork {
       if (steps_[l].defined()) grid.grid.scale = steps_[l].item<float>();
       network.values[static_cast<std::size_t>(layer.output)] = grid;
       const auto node = static_cast<std::size_t>(layer.node);
-      if (has_weights(network.graph.nodes[node].op)) network.weights[node] = stored(l, trained);
+      if (weight_of(network.graph.nodes[node].op) != nullptr) network.weights[node] = stored(l, trained);
     }
     share_scales(network);
     return network;
@@ -266,7 +257,7 @@ class SandwichNetwork {
   /// grid -(2q + 1) = 2(-q - 1) + 1, at every precision.
   [[nodiscard]] StoredWeights stored(std::size_t l, const Graph& trained) const {
     const Layer& layer = layers_[l];
-    const Tensor& weight = trained_weight(trained.nodes[static_cast<std::size_t>(layer.node)].op);
+    const Tensor& weight = *weight_of(trained.nodes[static_cast<std::size_t>(layer.node)].op);
     const torch::Tensor own = scales_[l].detach().contiguous();
     StoredWeights result;
     result.scale.assign(own.data_ptr<float>(), own.data_ptr<float>() + own.numel());
@@ -431,7 +422,7 @@ class SandwichTraining {
       losses.push_back(torch::cross_entropy_loss(logits, labels) * (1 - share) + divergence(logits, from) * share);
       return logits.detach();
     };
-    network_.set_precision(options_.only.value_or(Precision{}));
+    network_.set_precision(network_.leading());
     network_.set_leading(true);
     const torch::Tensor own = learn(taught);
     network_.set_leading(false);
@@ -456,9 +447,11 @@ class SandwichTraining {
     std::string line = fmt::format("{},{:.5f}", step_ / per_epoch_, loss_ / static_cast<double>(per_epoch_));
     loss_ = 0;
     average_.swap();
-    network_.measure_statistics(network_.leading(), statistics_, batches_);  // first, for the variances
+    Precision measured = network_.leading();  // first, for the variances
+    network_.measure_statistics(measured, statistics_, batches_);
     for (const Precision precision : {Precision{8, 8}, Precision{6, 6}, Precision{4, 4}}) {
-      network_.measure_statistics(precision, statistics_, batches_);
+      if (precision != measured) network_.measure_statistics(precision, statistics_, batches_);
+      measured = precision;
       network_.set_precision(precision);
       line += test_.size() == 0 ? "," : fmt::format(",{:.2f}", evaluate(network_.executor(), test_, {}, {}).top1);
     }

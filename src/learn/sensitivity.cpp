@@ -21,14 +21,6 @@ constexpr std::int64_t sensitivity_batch = 128;
 /// Of Fisher's matrix: the squared mean over a small batch stands for the mean of squares.
 constexpr std::int64_t fisher_batch_size = 8;
 
-const Tensor* weight_if_any(const Operator& op) {
-  if (const auto* conv = std::get_if<Conv>(&op)) {
-    return &conv->weight;
-  }
-  const auto* linear = std::get_if<Linear>(&op);
-  return linear != nullptr ? &linear->weight : nullptr;
-}
-
 /// The weights on their grid of so many bits, as a tensor.
 torch::Tensor quantized(const Tensor& weight, int bits) {
   Tensor rounded = weight;
@@ -56,7 +48,7 @@ class Probe {
     for (const Layer& layer : layers_) {
       LayerSensitivity& own = result.emplace_back();
       own.layer = layer.name;
-      if (const Tensor* weight = weight_if_any(graph_.nodes[static_cast<std::size_t>(layer.node)].op)) {
+      if (const Tensor* weight = weight_of(graph_.nodes[static_cast<std::size_t>(layer.node)].op)) {
         own.weight_count = element_count(weight->shape);
       }
     }
@@ -91,7 +83,7 @@ class Probe {
     Progress progress("sensitivity of weights", static_cast<std::int64_t>(layers_.size()));
     for (std::size_t l = 0; l < layers_.size(); ++l) {
       const auto node = static_cast<std::size_t>(layers_[l].node);
-      if (const Tensor* weight = weight_if_any(graph_.nodes[node].op)) {
+      if (const Tensor* weight = weight_of(graph_.nodes[node].op)) {
         for (const int bits : options_.weight_bits) {
           const torch::Tensor replaced = quantized(*weight, bits);
           executor_.weight_hook = [&](std::size_t index, const torch::Tensor& own) {
@@ -117,7 +109,7 @@ class Probe {
       torch::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum).backward();
       for (std::size_t i = 0; i < squares.size(); ++i) {
         torch::Tensor weight = executor_.parameters_of(i).weight;
-        if (weight_if_any(graph_.nodes[i].op) == nullptr) {
+        if (weight_of(graph_.nodes[i].op) == nullptr) {
           continue;
         }
         const torch::Tensor square = weight.grad().square() / static_cast<double>(data_.size());
@@ -131,7 +123,7 @@ class Probe {
     }
     for (std::size_t l = 0; l < layers_.size(); ++l) {
       const auto node = static_cast<std::size_t>(layers_[l].node);
-      const Tensor* weight = weight_if_any(graph_.nodes[node].op);
+      const Tensor* weight = weight_of(graph_.nodes[node].op);
       if (weight == nullptr) {
         continue;
       }

@@ -24,11 +24,15 @@ void for_weighted(Operator& op, const Function& function) {
 
 }  // namespace
 
+float nested_level(int digit, int bits) {
+  return static_cast<float>(2 * (digit >> (stored_weight_bits - bits)) + 1) *
+         std::ldexp(1.0F, stored_weight_bits - 1 - bits);
+}
+
 float StoredWeights::weight(std::size_t index, int bits) const {
   const float unit = scale[index / (digits.size() / scale.size())];
-  const int kept = digits[index] >> (stored_weight_bits - bits);
-  return grid == Grid::nested ? static_cast<float>(2 * kept + 1) * std::ldexp(unit, stored_weight_bits - 1 - bits)
-                              : static_cast<float>(kept) * std::ldexp(unit, stored_weight_bits - bits);
+  if (grid == Grid::nested) return nested_level(digits[index], bits) * unit;
+  return static_cast<float>(digits[index] >> (stored_weight_bits - bits)) * std::ldexp(unit, stored_weight_bits - bits);
 }
 
 ActivationGrid ScalableGrid::at(int bits) const {

@@ -30,6 +30,9 @@ inline constexpr int stored_weight_bits = 8;
 /// Of activations, and the most that an operating point can give them.
 inline constexpr int stored_activation_bits = 8;
 
+/// The weight of a stored digit at `bits` bits of the nested grid, in units of the scale.
+[[nodiscard]] float nested_level(int digit, int bits);
+
 /// The grid of a value at 8 bits, and how its scale grows where it has fewer: by a power of two, so that operating
 /// points differ in shifts only.
 struct ScalableGrid {

@@ -13,11 +13,8 @@ namespace trimtab {
 namespace {
 
 std::int64_t weights_of(const Operator& op) {
-  if (const auto* conv = std::get_if<Conv>(&op))
-    return static_cast<std::int64_t>(conv->weight.data.size()) + conv->weight.shape[0];
-  if (const auto* linear = std::get_if<Linear>(&op))
-    return static_cast<std::int64_t>(linear->weight.data.size()) + linear->weight.shape[0];
-  return 0;
+  const Tensor* weight = weight_of(op);
+  return weight == nullptr ? 0 : std::ssize(weight->data) + weight->shape[0];
 }
 
 /// Layers by the value they make, -1 for the others; Reshapes make no numbers of their own.

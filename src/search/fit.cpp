@@ -295,8 +295,9 @@ class Fitting {
       throw failure("the emulated device and the host differ in {} numbers over {} samples",
                     result.deployment->mismatches, samples.size());
     }
-    if (options_.bounds.latency_ms > 0) result.deployment->cycles = pricer().estimate_cycles(result.program);
-    const std::string missed = pricer().misses(*result.deployment, options_.bounds);
+    const Pricer own = pricer();
+    if (options_.bounds.latency_ms > 0) result.deployment->cycles = own.estimate_cycles(result.program);
+    const std::string missed = own.misses(*result.deployment, options_.bounds);
     if (!missed.empty()) throw bound_not_met("{}; {}", missed, nearest_fit());
   }
 

@@ -49,12 +49,8 @@ struct Weights {
 std::vector<Weights> weights_of(const Graph& graph) {
   std::vector<Weights> result;
   for (const Layer& layer : fuse_layers(graph)) {
-    const Operator& op = graph.nodes[static_cast<std::size_t>(layer.node)].op;
-    const auto* conv = std::get_if<Conv>(&op);
-    const auto* linear = std::get_if<Linear>(&op);
-    if (conv == nullptr && linear == nullptr) continue;
-    const Shape& shape = conv != nullptr ? conv->weight.shape : linear->weight.shape;
-    result.push_back({layer.name, element_count(shape), shape[0]});
+    const Tensor* weight = weight_of(graph.nodes[static_cast<std::size_t>(layer.node)].op);
+    if (weight != nullptr) result.push_back({layer.name, element_count(weight->shape), weight->shape[0]});
   }
   return result;
 }

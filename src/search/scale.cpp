@@ -170,17 +170,22 @@ class Scaling {
         search_scale(result_.network, simulation, samples.labels, result_.levels, energy, options_.search);
     for (std::size_t level = 0; level < ways.size(); ++level) {
       for (const ScaleStep& step : thin_out(ways[level], options_.points_per_level)) {
-        ScalePoint point;
-        point.level = level;
-        point.precision = step.precision;
-        point.energy = energy.at(step.precision);
-        point.saved_percent = 100 * (1 - point.energy.total() / result_.full.total());
-        point.divergence = step.divergence;
-        result_.points.push_back(std::move(point));
-        operating_points_.push_back(simulation.point(step.precision));
+        add_point(level, step.precision, step.divergence, energy, simulation);
       }
     }
     add_uniform_points(energy, simulation);
+  }
+
+  ScalePoint& add_point(std::size_t level, const std::vector<Precision>& precision, double divergence,
+                        const NetworkEnergy& energy, ScalableSimulation& simulation) {
+    ScalePoint& point = result_.points.emplace_back();
+    point.level = level;
+    point.precision = precision;
+    point.energy = energy.at(precision);
+    point.saved_percent = 100 * (1 - point.energy.total() / result_.full.total());
+    point.divergence = divergence;
+    operating_points_.push_back(simulation.point(precision));
+    return point;
   }
 
   /// The same bits in every layer that has a choice: a yardstick for what the search finds.
@@ -188,16 +193,11 @@ class Scaling {
     const Level& level = result_.levels.front();
     const std::vector<int> groups = activation_groups(result_.network.graph, result_.layers);
     const std::vector<float> full = aggregate(level, simulation.probabilities(uniform_precision(groups, {})));
-    for (const Precision& precision : options_.uniform) {
-      ScalePoint point;
-      point.uniform = true;
-      point.precision = uniform_precision(groups, precision);
-      point.energy = energy.at(point.precision);
-      point.saved_percent = 100 * (1 - point.energy.total() / result_.full.total());
-      point.divergence =
-          mean_divergence(full, aggregate(level, simulation.probabilities(point.precision)), level.classes.size());
-      operating_points_.push_back(simulation.point(point.precision));
-      result_.points.push_back(std::move(point));
+    for (const Precision& bits : options_.uniform) {
+      const std::vector<Precision> precision = uniform_precision(groups, bits);
+      const double divergence =
+          mean_divergence(full, aggregate(level, simulation.probabilities(precision)), level.classes.size());
+      add_point(0, precision, divergence, energy, simulation).uniform = true;
     }
   }
 

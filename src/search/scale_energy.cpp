@@ -20,8 +20,7 @@ NetworkEnergy::NetworkEnergy(const Graph& graph, EnergyTable table, bool count_a
     const Node& node = graph.nodes[static_cast<std::size_t>(layer.node)];
     Work work;
     work.macs = multiply_accumulates(graph, node);
-    if (const auto* conv = std::get_if<Conv>(&node.op)) work.weights = element_count(conv->weight.shape);
-    if (const auto* linear = std::get_if<Linear>(&node.op)) work.weights = element_count(linear->weight.shape);
+    if (const Tensor* weight = weight_of(node.op)) work.weights = element_count(weight->shape);
     // Reshapes and concatenations move nothing.
     if (!std::holds_alternative<Reshape>(node.op) && !std::holds_alternative<Concat>(node.op)) {
       work.outputs = element_count(graph.shape_of(layer.output));

@@ -84,22 +84,24 @@ class study : public testing::Test {
 #else
     if (!has_program("gnuplot")) GTEST_SKIP() << "gnuplot is not installed";
     write_onnx(tiny_network(), folder_.path() / "tiny.onnx");
+    search_with("assess", {"--budgets", "2000,4000", "--bits", "4,8", "--rounds", "120+120,120+240:1"});
+#endif
+  }
+
+  /// The search that the test runs: a subcommand on the tiny network, with options of its own.
+  void search_with(const std::string& subcommand, const std::vector<std::string>& options) {
+#ifdef TRIMTAB_COMMAND
     command_ = {TRIMTAB_COMMAND,
-                "assess",
+                subcommand,
                 (folder_.path() / "tiny.onnx").string(),
                 "--data",
                 "synthetic:shapes:120",
                 "--preprocessing",
                 "unit",
-                "--budgets",
-                "2000,4000",
-                "--bits",
-                "4,8",
-                "--rounds",
-                "120+120,120+240:1",
                 "--threads",
-                "1",
-                "-o"};
+                "1"};
+    command_.insert(command_.end(), options.begin(), options.end());
+    command_.push_back("-o");
 #endif
   }
 
@@ -221,31 +223,8 @@ class fit_study : public study {
     for (const char* program : {"arm-none-eabi-g++", "qemu-system-arm"}) {
       if (!has_program(program)) GTEST_SKIP() << program << " is not installed";
     }
-    command_ = {command_[0],
-                "fit",
-                command_[2],
-                "--data",
-                "synthetic:shapes:120",
-                "--preprocessing",
-                "unit",
-                "--target",
-                "stm32f412",
-                "--search",
-                "--weights",
-                "800",
-                "--flash",
-                "128KB",
-                "--activation-bits",
-                "8",
-                "--widths",
-                "1,0.6",
-                "--epochs",
-                "2",
-                "--verify",
-                "1",
-                "--threads",
-                "1",
-                "-o"};
+    search_with("fit", {"--target", "stm32f412", "--search", "--weights", "800", "--flash", "128KB",
+                        "--activation-bits", "8", "--widths", "1,0.6", "--epochs", "2", "--verify", "1"});
   }
 };
 

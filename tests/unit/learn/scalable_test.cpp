@@ -144,20 +144,24 @@ Graph trained_network(std::uint64_t seed, const Dataset& data) {
   return prepare_for_deployment(train(network(seed), data, {}, preprocessing, options).graph, preprocessing);
 }
 
-TEST(ScalableTraining, LearnsForAllPrecisionsAndStoresWhatItLearned) {
-  const Dataset data = pixels(128, 1);
+/// The last weights are the result, of samples as they are.
+ScalableTrainOptions plain_training(std::int64_t epochs, std::int64_t batch_size) {
   ScalableTrainOptions options;
-  options.training.epochs = 3;
-  options.training.batch_size = 32;
+  options.training.epochs = epochs;
+  options.training.batch_size = batch_size;
   options.training.average_decay = 0;
   options.training.augmentation = {};
   options.training.threads = 1;
-  const ScalableNetwork trained = train_scalable(trained_network(8, data), data, {}, options);
+  return options;
+}
+
+TEST(ScalableTraining, LearnsForAllPrecisionsAndStoresWhatItLearned) {
+  const Dataset data = pixels(128, 1);
+  const ScalableNetwork trained = train_scalable(trained_network(8, data), data, {}, plain_training(3, 32));
   // Digits are those of the folded weights, negative factors of the normalization included.
   for (std::size_t n = 0; n < trained.weights.size(); ++n) {
     if (!trained.weights[n]) continue;
-    const auto* conv = std::get_if<Conv>(&trained.graph.nodes[n].op);
-    const Tensor& weight = conv != nullptr ? conv->weight : std::get<Linear>(trained.graph.nodes[n].op).weight;
+    const Tensor& weight = *weight_of(trained.graph.nodes[n].op);
     const StoredWeights& stored = *trained.weights[n];
     const std::size_t size = stored.digits.size() / stored.scale.size();
     for (std::size_t i = 0; i < weight.data.size(); ++i) {
@@ -179,12 +183,7 @@ TEST(ScalableTraining, LearnsForAllPrecisionsAndStoresWhatItLearned) {
 TEST(ScalableTraining, ScalesStayWhereAllPrecisionsNeedThem) {
   const Dataset data = pixels(128, 1);
   const Graph graph = trained_network(8, data);
-  ScalableTrainOptions options;
-  options.training.epochs = 4;
-  options.training.batch_size = 16;
-  options.training.average_decay = 0;
-  options.training.augmentation = {};
-  options.training.threads = 1;
+  const ScalableTrainOptions options = plain_training(4, 16);
   const ScalableNetwork before = make_scalable(graph, data, options.calibration);
   const ScalableNetwork after = train_scalable(graph, data, {}, options);
   // relative to the weights, which normalization rescales
