@@ -178,7 +178,8 @@ torch::Tensor Executor::forward(torch::Tensor input, bool training, ValueId unti
     values[static_cast<std::size_t>(value)] = value_hook ? value_hook(value, tensor) : std::move(tensor);
   };
   const std::int64_t count = input.size(0);
-  set(graph_.input, channels_last(input.to(device_).view(batch_of(graph_.input_shape(), count))));
+  const torch::Tensor first = channels_last(input.to(device_).view(batch_of(graph_.input_shape(), count)));
+  set(graph_.input, bfloat16 ? first.to(torch::kBFloat16) : first);
   for (std::size_t i = 0; i < graph_.nodes.size() && !values[static_cast<std::size_t>(until)].defined(); ++i) {
     const Node& node = graph_.nodes[i];
     std::vector<torch::Tensor> inputs;
@@ -191,7 +192,7 @@ torch::Tensor Executor::forward(torch::Tensor input, bool training, ValueId unti
     if (!output.defined()) output = run_node(i, inputs, training);
     set(node.output, std::move(output));
   }
-  return values[static_cast<std::size_t>(until)];
+  return values[static_cast<std::size_t>(until)].to(torch::kFloat);
 }
 
 torch::Tensor pad_images(const torch::Tensor& input, const Padding& around, const torch::Tensor& value) {
@@ -206,6 +207,15 @@ torch::Tensor pad_images(const torch::Tensor& input, const Padding& around, cons
   return padded;
 }
 
+torch::Tensor Executor::to_computed(const torch::Tensor& tensor) const {
+  return bfloat16 && tensor.defined() ? tensor.to(torch::kBFloat16) : tensor;
+}
+
+torch::Tensor Executor::weight_of(std::size_t index) const {
+  const torch::Tensor& own = nodes_[index].parameters.weight;
+  return to_computed(weight_hook ? weight_hook(index, own) : own);
+}
+
 torch::Tensor Executor::convolve(const Conv& op, std::size_t index, const torch::Tensor& input) {
   const NodeState& state = nodes_[index];
   torch::Tensor x = input;
@@ -214,9 +224,8 @@ torch::Tensor Executor::convolve(const Conv& op, std::size_t index, const torch:
     padding = {0, 0};
     x = pad_images(x, *state.explicit_pads, state.padding_value);
   }
-  torch::Tensor weight = state.parameters.weight;
-  if (weight_hook) weight = weight_hook(index, weight);
-  return torch::conv2d(x, weight, state.parameters.bias, op.stride, padding, op.dilation, op.groups);
+  return torch::conv2d(to_computed(x), weight_of(index), to_computed(state.parameters.bias), op.stride, padding,
+                       op.dilation, op.groups);
 }
 
 torch::Tensor Executor::pool(const Pool& op, const NodeState& state, torch::Tensor input) const {
@@ -244,7 +253,7 @@ torch::Tensor Executor::run_node(std::size_t index, const std::vector<torch::Ten
   return std::visit(
       overloaded{[&](const Conv& op) { return convolve(op, index, x); },
                  [&](const Linear&) {
-                   return torch::linear(x, weight_hook ? weight_hook(index, own.weight) : own.weight, own.bias);
+                   return torch::linear(to_computed(x), weight_of(index), to_computed(own.bias));
                  },
                  [&](const BatchNormalization& op) {
                    const bool from_batch = training && !batch_norm_frozen;

@@ -46,6 +46,9 @@ class Executor {
   /// node reads, after the hook above.
   std::function<torch::Tensor(std::size_t node, const std::vector<torch::Tensor>& inputs, bool training)> node_hook;
 
+  /// Makes forward passes, and the backward passes that follow them, compute in bfloat16: values and their gradients
+  /// are rounded to 8 significant bits, sums of products, statistics, parameters and the result are single precision.
+  bool bfloat16 = false;
   /// Share of the new batch in the running statistics (torch's meaning).
   double batch_norm_momentum = 0.1;
   /// Makes training use, and not update, the running statistics.
@@ -87,6 +90,10 @@ class Executor {
   void prepare_pool(const Pool& pool, std::size_t index);
   void plan_lifetimes();
   [[nodiscard]] torch::Tensor upload(const Tensor& tensor, bool trainable) const;
+  /// In the type that convolutions compute in.
+  [[nodiscard]] torch::Tensor to_computed(const torch::Tensor& tensor) const;
+  /// What a Conv or Linear multiplies with.
+  [[nodiscard]] torch::Tensor weight_of(std::size_t index) const;
   [[nodiscard]] torch::Tensor convolve(const Conv& conv, std::size_t index, const torch::Tensor& input);
   [[nodiscard]] torch::Tensor pool(const Pool& pool, const NodeState& state, torch::Tensor input) const;
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 // The loops are bound by memory once they use wide vectors; GCC makes a version for each instruction set.
@@ -46,34 +47,54 @@ Levels levels_of(const FakeQuantizeRange& range, float step) {
   return levels;
 }
 
-TRIMTAB_WIDE_VECTORS
-void quantize_numbers(const float* x, float* y, std::int64_t count, Levels levels, float step) {
+float number(float x) { return x; }
+float number(c10::BFloat16 x) { return c10::detail::f32_from_bits(x.x); }
+void put(float value, float& to) { to = value; }
+/// Rounds to the nearest; for finite values, without the check for others that would keep loops from using vectors.
+void put(float value, c10::BFloat16& to) {
+  std::uint32_t bits = 0;
+  std::memcpy(&bits, &value, sizeof bits);
+  to.x = static_cast<std::uint16_t>((bits + 0x7fff + (bits >> 16U & 1U)) >> 16U);
+}
+
+template <typename Number>
+[[gnu::always_inline]] inline void quantize_all(const Number* x, Number* y, std::int64_t count, Levels levels,
+                                                float step) {
   const float offset = 0.5F - levels.low;
   const float span = levels.high - levels.low + 0.5F;
   for (std::int64_t i = 0; i < count; ++i) {
     // not negative after the clamp, so that truncation is floor
-    float level = x[i] * levels.inverse + offset;
+    float level = number(x[i]) * levels.inverse + offset;
     level = level > 0.0F ? level : 0.0F;
     level = level < span ? level : span;
-    y[i] = (static_cast<float>(static_cast<int>(level)) + levels.low) * step;
+    put((static_cast<float>(static_cast<int>(level)) + levels.low) * step, y[i]);
   }
 }
 
-/// Writes the gradient to x and returns the one to the step (before its scale).
 TRIMTAB_WIDE_VECTORS
-float differentiate_numbers(const float* x, const float* gradient, float* x_gradient, std::int64_t count,
-                            Levels levels) {
+void quantize_numbers(const float* x, float* y, std::int64_t count, Levels levels, float step) {
+  quantize_all(x, y, count, levels, step);
+}
+TRIMTAB_WIDE_VECTORS
+void quantize_numbers(const c10::BFloat16* x, c10::BFloat16* y, std::int64_t count, Levels levels, float step) {
+  quantize_all(x, y, count, levels, step);
+}
+
+/// Writes the gradient to x and returns the one to the step (before its scale).
+template <typename Number>
+[[gnu::always_inline]] inline float differentiate_all(const Number* x, const Number* gradient, Number* x_gradient,
+                                                      std::int64_t count, Levels levels) {
   float partial[8] = {};
   const auto one = [&](std::int64_t i) {
-    const float v = x[i] * levels.inverse;
-    const float g = gradient[i];
+    const float v = number(x[i]) * levels.inverse;
+    const float g = number(gradient[i]);
     const float inside = v < levels.low ? levels.low : v > levels.high ? levels.high : v;
     const float level = static_cast<float>(static_cast<int>(inside - levels.low + 0.5F)) + levels.low;
     float slope = level - v;
     slope = v < levels.low ? levels.slope_low : slope;
     slope = v > levels.above ? levels.slope_high : slope;
     const float pass = v < levels.low || v > levels.above ? 0.0F : 1.0F;
-    x_gradient[i] = g * pass;
+    put(g * pass, x_gradient[i]);
     return g * slope;
   };
   std::int64_t i = 0;
@@ -92,6 +113,17 @@ float differentiate_numbers(const float* x, const float* gradient, float* x_grad
   return sum;
 }
 
+TRIMTAB_WIDE_VECTORS
+float differentiate_numbers(const float* x, const float* gradient, float* x_gradient, std::int64_t count,
+                            Levels levels) {
+  return differentiate_all(x, gradient, x_gradient, count, levels);
+}
+TRIMTAB_WIDE_VECTORS
+float differentiate_numbers(const c10::BFloat16* x, const c10::BFloat16* gradient, c10::BFloat16* x_gradient,
+                            std::int64_t count, Levels levels) {
+  return differentiate_all(x, gradient, x_gradient, count, levels);
+}
+
 /// A tensor with its numbers side by side, in whatever order.
 torch::Tensor dense(const torch::Tensor& tensor) {
   return tensor.is_non_overlapping_and_dense() ? tensor : tensor.contiguous();
@@ -105,6 +137,16 @@ torch::Tensor in_layout_of(const torch::Tensor& tensor, const torch::Tensor& lik
   return torch::empty_like(like).copy_(tensor);
 }
 
+/// Calls `function` with a 0 of the tensor's type: single precision or bfloat16.
+template <typename Function>
+void with_numbers_of(const torch::Tensor& tensor, const Function& function) {
+  if (tensor.scalar_type() == torch::kBFloat16) {
+    function(c10::BFloat16());
+  } else {
+    function(0.0F);
+  }
+}
+
 class ActivationFunction : public torch::autograd::Function<ActivationFunction> {
  public:
   static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& input,
@@ -113,10 +155,13 @@ class ActivationFunction : public torch::autograd::Function<ActivationFunction> 
     const float size = step.item<float>();
     const Levels levels = levels_of(range, size);
     torch::Tensor y = torch::empty_like(x);
-    const float* from = x.data_ptr<float>();
-    float* to = y.data_ptr<float>();
-    at::parallel_for(0, x.numel(), 4 * block, [&](std::int64_t begin, std::int64_t end) {
-      quantize_numbers(from + begin, to + begin, end - begin, levels, size);
+    with_numbers_of(x, [&](auto example) {
+      using Number = decltype(example);
+      const Number* from = x.data_ptr<Number>();
+      Number* to = y.data_ptr<Number>();
+      at::parallel_for(0, x.numel(), 4 * block, [&](std::int64_t begin, std::int64_t end) {
+        quantize_numbers(from + begin, to + begin, end - begin, levels, size);
+      });
     });
     context->save_for_backward({x, step});
     context->saved_data["minimum"] = static_cast<std::int64_t>(range.minimum);
@@ -138,17 +183,20 @@ class ActivationFunction : public torch::autograd::Function<ActivationFunction> 
     const Levels levels = levels_of(range, saved[1].item<float>());
     const torch::Tensor gradient = in_layout_of(gradients[0], x);
     torch::Tensor x_gradient = torch::empty_like(x);
-    const float* numbers = x.data_ptr<float>();
-    const float* from = gradient.data_ptr<float>();
-    float* to = x_gradient.data_ptr<float>();
     const std::int64_t blocks = (x.numel() + block - 1) / block;
     std::vector<float> sums(static_cast<std::size_t>(blocks));
-    at::parallel_for(0, blocks, 4, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t b = begin; b < end; ++b) {
-        const std::int64_t first = b * block;
-        sums[static_cast<std::size_t>(b)] = differentiate_numbers(numbers + first, from + first, to + first,
-                                                                  std::min(block, x.numel() - first), levels);
-      }
+    with_numbers_of(x, [&](auto example) {
+      using Number = decltype(example);
+      const Number* numbers = x.data_ptr<Number>();
+      const Number* from = gradient.data_ptr<Number>();
+      Number* to = x_gradient.data_ptr<Number>();
+      at::parallel_for(0, blocks, 4, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t b = begin; b < end; ++b) {
+          const std::int64_t first = b * block;
+          sums[static_cast<std::size_t>(b)] = differentiate_numbers(numbers + first, from + first, to + first,
+                                                                    std::min(block, x.numel() - first), levels);
+        }
+      });
     });
     // in the order of the blocks: the same whatever the number of threads
     double sum = 0;

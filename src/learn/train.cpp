@@ -116,6 +116,7 @@ nlohmann::json training_settings(const Graph& graph, const Dataset& train_data, 
           {"teacher", options.teacher ? fingerprint(*options.teacher) : ""},
           {"distillation_weight", options.teacher ? options.distillation_weight : 0.0},
           {"temperature", options.teacher ? options.temperature : 0.0},
+          {"bfloat16", options.bfloat16},
           {"seed", options.seed}};
 }
 

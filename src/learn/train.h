@@ -35,6 +35,10 @@ struct TrainOptions {
   double distillation_weight = 0.5;      ///< of the teacher's word against the labels' (Hinton et al. 2015)
   double temperature = 4;
 
+  /// Values and their gradients in bfloat16, parameters, statistics and tests in single precision: faster where the
+  /// processor multiplies in it (AMX, GPUs), slower elsewhere.
+  bool bfloat16 = false;
+
   std::uint64_t seed = 1;
   int threads = 0;  ///< 0: all cores
   std::string device = "auto";

@@ -161,6 +161,7 @@ Training::Training(Executor& executor, const TrainingTask& task)
       correct_sum_(torch::zeros_like(loss_sum_)) {
   if (options_.teacher) {
     teacher_.emplace(*options_.teacher, executor.device());
+    teacher_->bfloat16 = options_.bfloat16;
     check_fits(task.train_data, *options_.teacher);
     if (element_count(options_.teacher->output_shape()) != element_count(executor.graph().output_shape())) {
       throw bad_input("the teacher {} has {} outputs; the network {} has {}", options_.teacher->name,
@@ -200,7 +201,9 @@ void Training::step(const Batch& batch) {
     own_share = beta(options_.mixup, random);
     input = input * own_share + input.flip(0) * (1 - own_share);
   }
+  executor_.bfloat16 = options_.bfloat16;
   const torch::Tensor logits = executor_.forward(input, true, logits_).reshape({batch.size(), -1});
+  executor_.bfloat16 = false;
   const torch::Tensor loss = loss_of(logits, labels, input, own_share);
   loss.backward();
   sgd_.step(learning_rate_at(options_.learning_rate, options_.warmup_epochs * static_cast<double>(per_epoch_), step_,

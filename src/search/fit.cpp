@@ -127,6 +127,7 @@ class Fitting {
     shrinking.recovery.epochs = options_.recovery_epochs;
     shrinking.recovery.seed = options_.training.training.seed;
     shrinking.recovery.threads = options_.threads;
+    shrinking.recovery.bfloat16 = options_.training.training.bfloat16;
     if (!options_.training.directory.empty() && options_.recovery_epochs > 0) {
       make_directory(options_.training.directory);
       shrinking.recovery.checkpoint = options_.training.directory / "recovery.checkpoint";

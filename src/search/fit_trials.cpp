@@ -55,6 +55,7 @@ nlohmann::json run_shrink(const FitTrialData& data, const TrialSpec& spec, const
     options.recovery.epochs = epochs;
     options.recovery.seed = spec.seed;
     options.recovery.threads = data.threads;
+    options.recovery.bfloat16 = data.training.training.bfloat16;
     options.recovery.augmentation = data.training.training.augmentation;
     options.recovery.checkpoint = folder / "recovery.checkpoint";
     options.recovery.log = folder / "recovery.csv";

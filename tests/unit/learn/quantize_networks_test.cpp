@@ -219,6 +219,10 @@ TEST(TrainQuantized, RecoversWhatFewBitsCostAndContinuesItself) {
   // and belongs to its settings
   options.training.seed = 99;
   EXPECT_THROW((void)train_quantized(graph, plan, data, {}, options), Error);
+  // in bfloat16 it learns as well
+  options.directory.clear();
+  options.training.bfloat16 = true;
+  EXPECT_NEAR(QuantizedSimulation(train_quantized(graph, plan, data, {}, options)).top1(data), after, 0.05);
 }
 
 TEST(TrainQuantized, IsDeployedAsItWasTrained) {

@@ -115,6 +115,26 @@ TEST(Train, LearnsWhatCanBeLearnt) {
   EXPECT_NEAR(again.loss, result.history.back().test.loss, 1e-5);
 }
 
+/// Rounding to 8 significant bits moves the parameters by a small part of what training moves them.
+TEST(Train, TakesNearlyTheSameStepsInBfloat16) {
+  const Dataset data = stripes(160, 1);
+  TrainOptions options = small_options();
+  options.epochs = 1;
+  options.learning_rate = 0.02;
+  const std::vector<float> before = parameters(small_network());
+  const std::vector<float> single = parameters(train(small_network(), data, {}, unit, options).graph);
+  options.bfloat16 = true;
+  const std::vector<float> half = parameters(train(small_network(), data, {}, unit, options).graph);
+  double moved = 0;
+  double apart = 0;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    moved += std::pow(static_cast<double>(single[i] - before[i]), 2);
+    apart += std::pow(static_cast<double>(half[i] - single[i]), 2);
+  }
+  EXPECT_GT(apart, 0);
+  EXPECT_LT(std::sqrt(apart), 0.05 * std::sqrt(moved));
+}
+
 /// One Linear on one batch that holds all samples: each step is the closed form of softmax regression with label
 /// smoothing, Nesterov's momentum, weight decay and the cosine.
 TEST(Train, TakesTheStepsThatTheBooksDescribe) {
