@@ -228,9 +228,11 @@ std::string markdown(const Table& table, const std::map<std::string, std::map<st
                         table.ratio("M4", "size", network.name), size.image.text, plain.image.text);
   }
   text +=
-      "\nThe sensor's input keeps its 8 bits: VWW's alone takes more than half of the 8-bit arena. The columns of four "
-      "pixels that a\nconvolution multiplies are 16-bit halves whatever the activations have: columns of two pixels "
-      "would bring ResNet-8 and the CNN\nto the half. The 9 KB are asked of ResNet-8; images with depthwise layers "
+      "\nThe sensor's input keeps its 8 bits: VWW's alone takes more than half of the 8-bit arena. Columns are "
+      "16-bit halves whatever\nthe activations have, so those of two pixels take the place of those of four where they "
+      "decide the arena, at a quarter more\ninstructions there. The CNN's largest output runs over its input, of which "
+      "a block of two pixels needs 16 bytes more than one of\nfour. The 9 KB are asked of ResNet-8; images with "
+      "depthwise layers "
       "hold "
       "two families of kernels.\n"
       "\n## Cycles of the real cores: an estimate, not a measurement\n\nWithout wait states (instructions and "

@@ -1,7 +1,8 @@
 #pragma once
 
-// Gathers the inputs of four output pixels as columns (column_layout.h) of 16-bit halves: pair k of pixel p is word
-// 4 * k + p, so that two LDRD bring one pair of all four. Windows that reach over the image's edge are padded here.
+// Gathers the inputs of four output pixels, or two, as columns (column_layout.h) of 16-bit halves: of n pixels, pair k
+// of pixel p is word n * k + p, so that each LDRD brings one pair of two. Windows that reach over the image's edge are
+// padded here.
 
 #include "trimtab/column_layout.h"
 #include "trimtab/dsp.h"
@@ -55,23 +56,32 @@ inline uint32_t load_rest(const uint8_t* from, int32_t rest) {
 }
 
 /// Its pairs, for one pixel.
-template <class A>
+template <class A, int Pixels>
 inline void expand_rest(const uint8_t* from, int32_t rest, uint32_t* column) {
   uint32_t word = load_rest<A>(from, rest);
   *column = A::template pair<0>(word);
   for (rest -= 2; rest > 0; rest -= 2) {
     word >>= A::bits;
-    column += 4;
+    column += Pixels;
     *column = A::template pair<0>(word);
   }
 }
 
 /// Writes the pairs of one word, `count` at most, for one pixel.
-template <class A, int Index = 0>
+template <class A, int Pixels, int Index = 0>
 inline void store_pairs(uint32_t word, uint32_t* column) {
   if constexpr (Index < A::pairs_per_word) {
-    column[4 * Index] = A::template pair<Index>(word);
-    store_pairs<A, Index + 1>(word, column);
+    column[Pixels * Index] = A::template pair<Index>(word);
+    store_pairs<A, Pixels, Index + 1>(word, column);
+  }
+}
+
+/// The same for two pixels.
+template <class A, int Index = 0>
+inline void store_pairs_2(uint32_t a, uint32_t b, uint32_t* column) {
+  if constexpr (Index < A::pairs_per_word) {
+    dsp::store_two<2 * Index>(column, A::template pair<Index>(a), A::template pair<Index>(b));
+    store_pairs_2<A, Index + 1>(a, b, column);
   }
 }
 
@@ -86,14 +96,32 @@ inline void store_pairs_4(uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32
 }
 
 /// One run of one pixel.
-template <class A>
+template <class A, int Pixels>
 inline void expand(const uint8_t* from, int32_t length, uint32_t* column) {
   for (; length >= A::per_word; length -= A::per_word) {
-    store_pairs<A>(load_word(from), column);
+    store_pairs<A, Pixels>(load_word(from), column);
     from += 4;
-    column += 4 * A::pairs_per_word;
+    column += Pixels * A::pairs_per_word;
   }
-  if (length > 0) expand_rest<A>(from, length, column);
+  if (length > 0) expand_rest<A, Pixels>(from, length, column);
+}
+
+/// One run of two pixels.
+template <class A>
+inline void expand_2(const uint8_t* from, const uint8_t* second, int32_t length, uint32_t* column) {
+  const uint8_t* const end = from + length / A::per_word * 4;
+  while (from != end) {
+    const uint32_t a = load_word(from), b = load_word(second);
+    from += 4;
+    second += 4;
+    store_pairs_2<A>(a, b, column);
+    column += 2 * A::pairs_per_word;
+  }
+  length %= A::per_word;
+  if (length > 0) {
+    expand_rest<A, 2>(from, length, column);
+    expand_rest<A, 2>(second, length, column + 1);
+  }
 }
 
 /// One run of four pixels.
@@ -112,18 +140,30 @@ inline void expand_4(const uint8_t* from, const uint8_t* second, const uint8_t* 
   }
   length %= A::per_word;
   if (length > 0) {
-    expand_rest<A>(from, length, column);
-    expand_rest<A>(second, length, column + 1);
-    expand_rest<A>(third, length, column + 2);
-    expand_rest<A>(fourth, length, column + 3);
+    expand_rest<A, 4>(from, length, column);
+    expand_rest<A, 4>(second, length, column + 1);
+    expand_rest<A, 4>(third, length, column + 2);
+    expand_rest<A, 4>(fourth, length, column + 3);
+  }
+}
+
+/// One run of all pixels, each `apart` bytes behind the one before.
+template <class A, int Pixels>
+inline void expand_all(const uint8_t* from, int32_t apart, int32_t length, uint32_t* column) {
+  if constexpr (Pixels == 4) {
+    expand_4<A>(from, from + apart, from + 2 * apart, from + 3 * apart, length, column);
+  } else {
+    expand_2<A>(from, from + apart, length, column);
   }
 }
 
 }  // namespace detail
 
 /// Walks over the output pixels of a convolution, row by row, and makes their columns.
-template <class A>
+template <class A, int Pixels>
 class Columns {
+  static_assert(Pixels == 4 || Pixels == 2);
+
  public:
   /// Columns of one group of channels.
   Columns(const Convolution& step, int32_t group, const uint8_t* input) : step_(step), layout_(column_layout(step)) {
@@ -140,42 +180,35 @@ class Columns {
     reach_ = (window.kernel_width - 1) * window.dilation_columns;
     tap_aligned_ = layout_.runs_per_row > 1 || window.kernel_width == 1 || channels_ % A::per_word == 0;
     edge_bytes_ = fits_edge_bytes();
-    row_words_ = 4 * layout_.run_pairs * layout_.runs_per_row;
+    row_words_ = Pixels * layout_.run_pairs * layout_.runs_per_row;
   }
 
   int32_t pairs() const { return layout_.pairs(); }
 
-  /// Columns of the next `count` <= 4 pixels.
+  /// Columns of the next `count` <= Pixels pixels.
   void gather(int32_t count, uint32_t* column) {
     const Window& window = step_.window;
     const int32_t left = x_ * window.stride_columns - window.pad_left;
     const int32_t top = y_ * window.stride_rows - window.pad_top;
-    if (count == 4 && x_ + 4 <= output_width_) {
+    if (count == Pixels && x_ + Pixels <= output_width_) {
       const int32_t step = window.stride_columns;
-      const bool inside = left >= 0 && left + 3 * step + reach_ < input_width_;
+      const bool inside = left >= 0 && left + (Pixels - 1) * step + reach_ < input_width_;
       for (int32_t i = 0, row = top; i < layout_.rows; ++i, row += window.dilation_rows) {
         const bool row_inside = static_cast<uint32_t>(row) < static_cast<uint32_t>(step_.input.height) || flat_;
         if (row_inside && inside) {
           gather_inside(pixel(row, left), column);
         } else if (!row_inside && padding_ == nullptr) {
-          uint32_t* to = column;
-          for (int32_t words = row_words_; words > 0; words -= 8, to += 8) {
-            dsp::store_two<0>(to, 0, 0);
-            dsp::store_two<2>(to, 0, 0);
-            if (words < 8) break;
-            dsp::store_two<4>(to, 0, 0);
-            dsp::store_two<6>(to, 0, 0);
-          }
+          fill_row_zeros(column);
         } else if (row_inside && layout_.runs_per_row == 1 && edge_bytes_) {
           gather_edge_bytes(row, left, column);
         } else if (row_inside && layout_.runs_per_row == 1 && tap_aligned_ && padding_ == nullptr) {
           gather_edge_taps(row, left, column);
         } else {
-          for (int32_t p = 0; p < 4; ++p) gather_row(row, left + p * step, column + p);
+          for (int32_t p = 0; p < Pixels; ++p) gather_row(row, left + p * step, column + p);
         }
         column += row_words_;
       }
-      advance(4);
+      advance(Pixels);
       return;
     }
     for (int32_t p = 0; p < count; ++p) {
@@ -191,33 +224,32 @@ class Columns {
     return input_ + (row * input_width_ + column) * step_.input.pixel_stride;
   }
 
-  /// One kernel row of four pixels whose windows lie inside.
+  /// One kernel row of all pixels, whose windows lie inside.
   void gather_inside(const uint8_t* from, uint32_t* column) const {
     const int32_t step = step_.window.stride_columns * step_.input.pixel_stride;
     for (int32_t run = 0; run < layout_.runs_per_row; ++run) {
-      detail::expand_4<A>(from, from + step, from + 2 * step, from + 3 * step, layout_.run_length, column);
+      detail::expand_all<A, Pixels>(from, step, layout_.run_length, column);
       from += step_.window.dilation_columns * step_.input.pixel_stride;
-      column += 4 * layout_.run_pairs;
+      column += Pixels * layout_.run_pairs;
     }
   }
 
-  /// One kernel row of four pixels, some at the edge: taps that all have, and taps that some miss.
+  /// One kernel row of all pixels, some at the edge: taps that all have, and taps that some miss.
   void gather_edge_taps(int32_t row, int32_t left, uint32_t* column) const {
     const int32_t step = step_.window.stride_columns;
-    const int32_t tap_words = 4 * run_pairs(channels_, A::per_word);
+    const int32_t tap_words = Pixels * run_pairs(channels_, A::per_word);
     for (int32_t tap = step_.window.kernel_width; tap > 0; --tap, ++left, column += tap_words) {
-      if (left >= 0 && left + 3 * step < input_width_) {
+      if (left >= 0 && left + (Pixels - 1) * step < input_width_) {
         const uint8_t* from = pixel(row, left);
-        const int32_t bytes = step * step_.input.pixel_stride;
-        detail::expand_4<A>(from, from + bytes, from + 2 * bytes, from + 3 * bytes, channels_, column);
+        detail::expand_all<A, Pixels>(from, step * step_.input.pixel_stride, channels_, column);
         continue;
       }
-      for (int32_t p = 0; p < 4; ++p) {
+      for (int32_t p = 0; p < Pixels; ++p) {
         const int32_t x = left + p * step;
         if (static_cast<uint32_t>(x) < static_cast<uint32_t>(input_width_)) {
-          detail::expand<A>(pixel(row, x), channels_, column + p);
+          detail::expand<A, Pixels>(pixel(row, x), channels_, column + p);
         } else {
-          fill_zeros(tap_words / 4, column + p);
+          fill_zeros(tap_words / Pixels, column + p);
         }
       }
     }
@@ -225,9 +257,9 @@ class Columns {
 
   /// The same where kernel rows are short: those that reach over the edge are put together as bytes.
   void gather_edge_bytes(int32_t row, int32_t left, uint32_t* column) const {
-    uint8_t bytes[4][most_edge_bytes];
-    const uint8_t* from[4];
-    for (int32_t p = 0; p < 4; ++p, left += step_.window.stride_columns) {
+    uint8_t bytes[Pixels][most_edge_bytes];
+    const uint8_t* from[Pixels];
+    for (int32_t p = 0; p < Pixels; ++p, left += step_.window.stride_columns) {
       if (left >= 0 && left + reach_ < input_width_) {
         from[p] = pixel(row, left);
       } else {
@@ -235,7 +267,11 @@ class Columns {
         from[p] = bytes[p];
       }
     }
-    detail::expand_4<A>(from[0], from[1], from[2], from[3], layout_.run_length, column);
+    if constexpr (Pixels == 4) {
+      detail::expand_4<A>(from[0], from[1], from[2], from[3], layout_.run_length, column);
+    } else {
+      detail::expand_2<A>(from[0], from[1], layout_.run_length, column);
+    }
   }
 
   void advance(int32_t pixels) {
@@ -255,7 +291,7 @@ class Columns {
       const uint8_t* from = pixel(row, left);
       const int32_t step = window.dilation_rows * input_width_ * step_.input.pixel_stride;
       for (int32_t i = layout_.rows; i > 0; --i, from += step, column += row_words_) {
-        detail::expand<A>(from, layout_.run_length, column);
+        detail::expand<A, Pixels>(from, layout_.run_length, column);
       }
       return;
     }
@@ -268,7 +304,7 @@ class Columns {
   void gather_row(int32_t row, int32_t left, uint32_t* column) const {
     const bool row_inside = static_cast<uint32_t>(row) < static_cast<uint32_t>(step_.input.height) || flat_;
     if (row_inside && left >= 0 && left + reach_ < input_width_ && layout_.runs_per_row == 1) {
-      detail::expand<A>(pixel(row, left), layout_.run_length, column);
+      detail::expand<A, Pixels>(pixel(row, left), layout_.run_length, column);
       return;
     }
     if (!row_inside && padding_ == nullptr) {
@@ -278,19 +314,19 @@ class Columns {
     if (edge_bytes_) {
       uint8_t bytes[most_edge_bytes];
       copy_edge(row_inside ? pixel(row, 0) : nullptr, left, bytes);
-      detail::expand<A>(bytes, layout_.run_length, column);
+      detail::expand<A, Pixels>(bytes, layout_.run_length, column);
       return;
     }
-    const int32_t tap_words = 4 * run_pairs(channels_, A::per_word);
+    const int32_t tap_words = Pixels * run_pairs(channels_, A::per_word);
     for (int32_t tap = 0; tap < step_.window.kernel_width; ++tap, left += step_.window.dilation_columns) {
       const bool inside = row_inside && static_cast<uint32_t>(left) < static_cast<uint32_t>(input_width_);
       const uint8_t* from = inside ? pixel(row, left) : nullptr;
       if (!tap_aligned_ || (!inside && padding_ != nullptr)) {
         gather_tap(from, tap, column);
       } else if (inside) {
-        detail::expand<A>(from, channels_, column + tap * tap_words);
+        detail::expand<A, Pixels>(from, channels_, column + tap * tap_words);
       } else {
-        fill_zeros(tap_words / 4, column + tap * tap_words);
+        fill_zeros(tap_words / Pixels, column + tap * tap_words);
       }
     }
   }
@@ -316,14 +352,29 @@ class Columns {
     return !tap_aligned_ || padding_ != nullptr;
   }
 
+  /// One kernel row of all pixels.
+  void fill_row_zeros(uint32_t* to) const {
+    if constexpr (Pixels == 4) {
+      for (int32_t words = row_words_; words > 0; words -= 8, to += 8) {
+        dsp::store_two<0>(to, 0, 0);
+        dsp::store_two<2>(to, 0, 0);
+        if (words < 8) break;
+        dsp::store_two<4>(to, 0, 0);
+        dsp::store_two<6>(to, 0, 0);
+      }
+    } else {
+      for (int32_t words = row_words_; words > 0; words -= 2, to += 2) dsp::store_two<0>(to, 0, 0);
+    }
+  }
+
   static void fill_zeros(int32_t pairs, uint32_t* column) {
-    for (; pairs > 0; --pairs, column += 4) *column = 0;
+    for (; pairs > 0; --pairs, column += Pixels) *column = 0;
   }
 
   /// One tap, half by half: where taps do not start at words, or the padding is not zero. `from` is null outside.
   void gather_tap(const uint8_t* from, int32_t tap, uint32_t* row_column) const {
     const bool one_run = layout_.runs_per_row == 1;
-    uint32_t* column = one_run ? row_column : row_column + 4 * tap * layout_.run_pairs;
+    uint32_t* column = one_run ? row_column : row_column + Pixels * tap * layout_.run_pairs;
     const int32_t first = one_run ? tap * channels_ : 0;
     for (int32_t channel = 0; channel < channels_; ++channel) {
       int32_t value = 0;
@@ -334,7 +385,7 @@ class Columns {
       }
       const ColumnPosition at = column_position(first + channel, layout_.run_length, A::per_word);
       const auto half = static_cast<int16_t>(value);
-      memcpy(reinterpret_cast<uint8_t*>(column + 4 * at.pair) + 2 * at.lane, &half, sizeof half);
+      memcpy(reinterpret_cast<uint8_t*>(column + Pixels * at.pair) + 2 * at.lane, &half, sizeof half);
     }
   }
 

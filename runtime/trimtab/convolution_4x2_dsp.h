@@ -1,109 +1,16 @@
 #pragma once
 
-// Convolution of any shape and groups on cores with the DSP extension: activations of 8, 4 or 2 bits, weights of 2 to
-// 8 bits, four pixels times two filters at a time (multiply_4x2_dsp.h). Pixels are walked over outside, filters
-// inside, so the results may run into the input behind the pixels that are still needed.
-//
-// The packed weights begin with a word: the filters that are decoded at a time. Then follow, for every group of
-// channels, the filters in pairs (an odd last one with an empty partner), each pair one word of four weights per pair
-// of inputs. Weights of 8 bits are read in place; fewer bits are decoded into the scratch memory (weight_planes.h), a
-// block of filters at a time, and the pixels are walked over once per block.
-//
-// Scratch: the columns of four pixels, then the decoded block.
+// Convolution with columns of four pixels (convolution_columns_dsp.h), two filters at a time (multiply_4x2_dsp.h).
 
-#include "trimtab/columns_dsp.h"
-#include "trimtab/multiply_4x2_dsp.h"
-#include "trimtab/weight_planes.h"
+#include "trimtab/convolution_columns_dsp.h"
 
 namespace trimtab::runtime {
 
-constexpr int32_t convolution_4x2_header_bytes = 4;
-
-constexpr int32_t convolution_4x2_column_bytes(const Convolution& step) { return column_layout(step).pairs() * 16; }
-
-/// Words of weights in a block of `filters` filters.
-constexpr int32_t convolution_4x2_block_words(const Convolution& step, int32_t filters) {
-  return (filters + 1) / 2 * column_layout(step).pairs();
-}
-
-/// Scratch memory where `filters` filters are decoded at a time.
-constexpr int32_t convolution_4x2_scratch_bytes(const Convolution& step, int32_t filters) {
-  const int32_t words = convolution_4x2_block_words(step, filters);
-  const int32_t decoded = (words + plane_group_words - 1) / plane_group_words * plane_group_words * 4;
-  return convolution_4x2_column_bytes(step) + (step.weight_bits == 8 ? 0 : decoded);
-}
-
-namespace detail {
-
-/// All pixels of `filters` filters of one group, from output channel `first` on.
-template <class A>
-__attribute__((noinline)) void convolve_pixels(const Convolution& step, int32_t group, const uint8_t* input,
-                                               const uint8_t* weights, int32_t first, int32_t filters, uint8_t* output,
-                                               uint32_t* column) {
-  Columns<A> columns(step, group, input);
-  const MultiplyBlock block(step, columns.pairs());
-  const int32_t stride = step.output.pixel_stride;
-  for (int32_t left = step.output.height * step.output.width; left > 0; left -= 4, output += 4 * stride) {
-    if (left >= 4) {
-      columns.gather(4, column);
-      multiply_4x2(block, column, weights, first, filters, output);
-    } else {
-      columns.gather(left, column);
-      for (int32_t p = 0; p < left; ++p) {
-        multiply_1x2(block, column + p, weights, first, filters, output + p * stride);
-      }
-    }
-  }
-}
-
-}  // namespace detail
-
-template <class A, int WeightBits>
-inline void convolution_4x2(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch) {
-  auto* column = reinterpret_cast<uint32_t*>(scratch);
-  const auto filters_per_block = static_cast<int32_t>(load_word(step.weights));
-  const uint8_t* packed = step.weights + convolution_4x2_header_bytes;
-  const int32_t group_filters = step.output.channels / step.groups;
-  uint8_t* const decoded = scratch + convolution_4x2_column_bytes(step);
-  for (int32_t group = 0; group < step.groups; ++group) {
-    for (int32_t done = 0; done < group_filters; done += filters_per_block) {
-      const int32_t filters = group_filters - done < filters_per_block ? group_filters - done : filters_per_block;
-      const int32_t words = convolution_4x2_block_words(step, filters);
-      const uint8_t* weights = packed;
-      if constexpr (WeightBits < 8) {
-        unpack_weight_planes<WeightBits>(packed, words, decoded);
-        weights = decoded;
-        packed += weight_planes_bytes(words, WeightBits);
-      } else {
-        packed += 4 * words;
-      }
-      detail::convolve_pixels<A>(step, group, input, weights, group * group_filters + done, filters, output, column);
-    }
-  }
-}
-
-#define TRIMTAB_CONVOLUTION_4X2(FORMAT, BITS, SIGNED, WEIGHT_BITS)                                           \
-  inline void convolution_##FORMAT##_w##WEIGHT_BITS##_4x2_dsp(const Convolution& step, const uint8_t* input, \
-                                                              uint8_t* output, uint8_t* scratch) {           \
-    convolution_4x2<Activations<BITS, SIGNED>, WEIGHT_BITS>(step, input, output, scratch);                   \
-  }
-#define TRIMTAB_CONVOLUTIONS_4X2(FORMAT, BITS, SIGNED) \
-  TRIMTAB_CONVOLUTION_4X2(FORMAT, BITS, SIGNED, 2)     \
-  TRIMTAB_CONVOLUTION_4X2(FORMAT, BITS, SIGNED, 3)     \
-  TRIMTAB_CONVOLUTION_4X2(FORMAT, BITS, SIGNED, 4)     \
-  TRIMTAB_CONVOLUTION_4X2(FORMAT, BITS, SIGNED, 5)     \
-  TRIMTAB_CONVOLUTION_4X2(FORMAT, BITS, SIGNED, 6)     \
-  TRIMTAB_CONVOLUTION_4X2(FORMAT, BITS, SIGNED, 7)     \
-  TRIMTAB_CONVOLUTION_4X2(FORMAT, BITS, SIGNED, 8)
-
-TRIMTAB_CONVOLUTIONS_4X2(u8, 8, false)
-TRIMTAB_CONVOLUTIONS_4X2(s8, 8, true)
-TRIMTAB_CONVOLUTIONS_4X2(u4, 4, false)
-TRIMTAB_CONVOLUTIONS_4X2(s4, 4, true)
-TRIMTAB_CONVOLUTIONS_4X2(u2, 2, false)
-TRIMTAB_CONVOLUTIONS_4X2(s2, 2, true)
-
-#undef TRIMTAB_CONVOLUTIONS_4X2
-#undef TRIMTAB_CONVOLUTION_4X2
+TRIMTAB_CONVOLUTION_COLUMNS(u8, 8, false, 4)
+TRIMTAB_CONVOLUTION_COLUMNS(s8, 8, true, 4)
+TRIMTAB_CONVOLUTION_COLUMNS(u4, 4, false, 4)
+TRIMTAB_CONVOLUTION_COLUMNS(s4, 4, true, 4)
+TRIMTAB_CONVOLUTION_COLUMNS(u2, 2, false, 4)
+TRIMTAB_CONVOLUTION_COLUMNS(s2, 2, true, 4)
 
 }  // namespace trimtab::runtime

@@ -220,7 +220,8 @@ inline void multiply_pairs(MultiplyState* state) {
 
 #endif
 
-/// Adds the products of one pixel (words 4 apart in the column) with two filters.
+/// Adds the products of one pixel (words `Pixels` apart in the column) with two filters.
+template <int Pixels>
 inline void accumulate_1x2(const uint32_t* column, const uint8_t* weights, int32_t pairs, int32_t& first,
                            int32_t& second) {
   int32_t a = first;
@@ -228,8 +229,8 @@ inline void accumulate_1x2(const uint32_t* column, const uint8_t* weights, int32
 #pragma GCC unroll 2
   for (int32_t k = 0; k < pairs; ++k) {
     const uint32_t word = load_word(weights + 4 * k);
-    a = dsp::smlad(column[4 * k], dsp::sxtb16<0>(word), a);
-    b = dsp::smlad(column[4 * k], dsp::sxtb16<8>(word), b);
+    a = dsp::smlad(column[Pixels * k], dsp::sxtb16<0>(word), a);
+    b = dsp::smlad(column[Pixels * k], dsp::sxtb16<8>(word), b);
   }
   first = a;
   second = b;
@@ -242,6 +243,27 @@ __attribute__((noinline)) inline void store_any(const Convolution& step, int32_t
     const int32_t value =
         requantize(sums[i], step.multiplier[channel + i], step.shift, step.output_minimum, step.output_maximum);
     store_activation(pixel, channel + i, value, step.output.format);
+  }
+}
+
+/// Finishes two neighbouring channels of one pixel, or the last of an odd number.
+inline void store_two_channels(const Convolution& step, Store store, int32_t channel, int32_t count, int32_t first,
+                               int32_t second, uint8_t* pixel) {
+  const int32_t sums[2] = {first, second};
+  if (count == 1 || store == Store::any) {
+    store_any(step, channel, count, sums, pixel);
+    return;
+  }
+  int32_t values[2];
+  for (int32_t i = 0; i < 2; ++i) {
+    const auto scaled = static_cast<int32_t>(static_cast<uint32_t>(sums[i]) << step.shift);
+    values[i] = saturate(dsp::smmulr(scaled, step.multiplier[channel + i]), step.output_minimum, step.output_maximum);
+  }
+  if (store == Store::nibble) {
+    pixel[channel / 2] = static_cast<uint8_t>((values[0] & 15) | values[1] << 4);
+  } else {
+    pixel[channel] = static_cast<uint8_t>(values[0]);
+    pixel[channel + 1] = static_cast<uint8_t>(values[1]);
   }
 }
 
@@ -291,37 +313,22 @@ inline void multiply_4x2(const MultiplyBlock& block, const uint32_t* column, con
     const int32_t count = channel + 1 < first + filters ? 2 : 1;
     if (count == 1) state.bias = last_bias;
     detail::multiply_pairs(&state);
-    const int32_t multiplier[2] = {step.multiplier[channel], step.multiplier[channel + count - 1]};
     uint8_t* to = output;
     for (int32_t p = 0; p < 4; ++p, to += state.stride) {
-      const int32_t sums[2] = {state.sums[p], state.sums[4 + p]};
-      if (count == 1 || block.store == Store::any) {
-        detail::store_any(step, channel, count, sums, to);
-        continue;
-      }
-      int32_t values[2];
-      for (int32_t i = 0; i < 2; ++i) {
-        const auto scaled = static_cast<int32_t>(static_cast<uint32_t>(sums[i]) << step.shift);
-        values[i] = saturate(dsp::smmulr(scaled, multiplier[i]), step.output_minimum, step.output_maximum);
-      }
-      if (block.store == Store::nibble) {
-        to[channel / 2] = static_cast<uint8_t>((values[0] & 15) | values[1] << 4);
-      } else {
-        to[channel] = static_cast<uint8_t>(values[0]);
-        to[channel + 1] = static_cast<uint8_t>(values[1]);
-      }
+      detail::store_two_channels(step, block.store, channel, count, state.sums[p], state.sums[4 + p], to);
     }
   }
 }
 
-/// The same for a single pixel: what is left of an image whose pixels are no multiple of four.
+/// The same for a single pixel of a column of `Pixels`: what is left of an image whose pixels are no multiple of them.
+template <int Pixels>
 inline void multiply_1x2(const MultiplyBlock& block, const uint32_t* column, const uint8_t* weights, int32_t first,
                          int32_t filters, uint8_t* output) {
   const Convolution& step = block.step;
   for (int32_t channel = first; channel < first + filters; channel += 2) {
     const int32_t count = channel + 1 < first + filters ? 2 : 1;
     int32_t sums[2] = {step.bias[channel], step.bias[channel + count - 1]};
-    detail::accumulate_1x2(column, weights, block.pairs, sums[0], sums[1]);
+    detail::accumulate_1x2<Pixels>(column, weights, block.pairs, sums[0], sums[1]);
     detail::store_any(step, channel, count, sums, output);
     weights += 4 * block.pairs;
   }

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "trimtab/addition_8_m3.h"
 #include "trimtab/addition_dsp.h"
+#include "trimtab/convolution_2x2_dsp.h"
 #include "trimtab/convolution_4x2_dsp.h"
 #include "trimtab/convolution_generic.h"
 #include "trimtab/convolution_nested.h"
@@ -32,11 +33,12 @@ struct Entry {
 #define TRIMTAB_KERNEL(name) \
   { #name, &runtime::name }
 
-#define TRIMTAB_CONVOLUTIONS_4X2_DSP(format)                                                                \
-  TRIMTAB_KERNEL(convolution_##format##_w2_4x2_dsp), TRIMTAB_KERNEL(convolution_##format##_w3_4x2_dsp),     \
-      TRIMTAB_KERNEL(convolution_##format##_w4_4x2_dsp), TRIMTAB_KERNEL(convolution_##format##_w5_4x2_dsp), \
-      TRIMTAB_KERNEL(convolution_##format##_w6_4x2_dsp), TRIMTAB_KERNEL(convolution_##format##_w7_4x2_dsp), \
-      TRIMTAB_KERNEL(convolution_##format##_w8_4x2_dsp)
+#define TRIMTAB_CONVOLUTIONS_DSP(format, block)                                                                     \
+  TRIMTAB_KERNEL(convolution_##format##_w2_##block##_dsp), TRIMTAB_KERNEL(convolution_##format##_w3_##block##_dsp), \
+      TRIMTAB_KERNEL(convolution_##format##_w4_##block##_dsp),                                                      \
+      TRIMTAB_KERNEL(convolution_##format##_w5_##block##_dsp),                                                      \
+      TRIMTAB_KERNEL(convolution_##format##_w6_##block##_dsp),                                                      \
+      TRIMTAB_KERNEL(convolution_##format##_w7_##block##_dsp), TRIMTAB_KERNEL(convolution_##format##_w8_##block##_dsp)
 
 #define TRIMTAB_DEPTHWISE_1X4_DSP(format)                                                                 \
   TRIMTAB_KERNEL(depthwise_3x3s1_##format##_1x4_dsp), TRIMTAB_KERNEL(depthwise_3x3s2_##format##_1x4_dsp), \
@@ -63,12 +65,16 @@ const Entry kernels[] = {
     TRIMTAB_KERNEL(addition_s8_u8_m3),
     TRIMTAB_KERNEL(addition_s8_s8_m3),
     // the DSP extension's, which run everywhere
-    TRIMTAB_CONVOLUTIONS_4X2_DSP(u8),
-    TRIMTAB_CONVOLUTIONS_4X2_DSP(s8),
-    TRIMTAB_CONVOLUTIONS_4X2_DSP(u4),
-    TRIMTAB_CONVOLUTIONS_4X2_DSP(s4),
-    TRIMTAB_CONVOLUTIONS_4X2_DSP(u2),
-    TRIMTAB_CONVOLUTIONS_4X2_DSP(s2),
+    TRIMTAB_CONVOLUTIONS_DSP(u8, 4x2),
+    TRIMTAB_CONVOLUTIONS_DSP(s8, 4x2),
+    TRIMTAB_CONVOLUTIONS_DSP(u4, 4x2),
+    TRIMTAB_CONVOLUTIONS_DSP(s4, 4x2),
+    TRIMTAB_CONVOLUTIONS_DSP(u2, 4x2),
+    TRIMTAB_CONVOLUTIONS_DSP(s2, 4x2),
+    TRIMTAB_CONVOLUTIONS_DSP(u4, 2x2),
+    TRIMTAB_CONVOLUTIONS_DSP(s4, 2x2),
+    TRIMTAB_CONVOLUTIONS_DSP(u2, 2x2),
+    TRIMTAB_CONVOLUTIONS_DSP(s2, 2x2),
     TRIMTAB_KERNEL(max_pool_u8_dsp),
     TRIMTAB_KERNEL(max_pool_s8_dsp),
     TRIMTAB_KERNEL(max_pool_u4_dsp),
@@ -106,7 +112,7 @@ const Entry kernels[] = {
 };
 
 #undef TRIMTAB_KERNELS_M3
-#undef TRIMTAB_CONVOLUTIONS_4X2_DSP
+#undef TRIMTAB_CONVOLUTIONS_DSP
 #undef TRIMTAB_DEPTHWISE_1X4_DSP
 #undef TRIMTAB_KERNEL
 

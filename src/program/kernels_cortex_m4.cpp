@@ -6,6 +6,7 @@
 #include "program/kernel_choices.h"
 #include "program/overlap.h"
 #include "program/pack.h"
+#include "trimtab/convolution_2x2_dsp.h"
 #include "trimtab/convolution_4x2_dsp.h"
 #include "trimtab/depthwise_1x4_dsp.h"
 
@@ -19,32 +20,47 @@ std::string name_of(runtime::ActivationFormat format) {
   return fmt::format("{}{}", format.is_signed ? 's' : 'u', format.bits);
 }
 
+/// Scratch memory of a convolution with columns of `pixels` pixels, `filters` of whose filters are decoded at a time.
+std::int64_t columns_scratch_bytes(const runtime::Convolution& convolution, std::int32_t pixels, std::int32_t filters) {
+  return align(runtime::convolution_columns_scratch_bytes(convolution, pixels, filters));
+}
+
 /// Filters that are decoded at a time: all of a group where their bits need no decoding or the limit allows it, else as
 /// many as fit the limit, but at least so many that gathering the columns again for each block stays below a fifth of
 /// the work.
-std::int32_t filters_per_block(const runtime::Convolution& convolution, std::int64_t scratch_limit) {
+std::int32_t filters_per_block(const runtime::Convolution& convolution, std::int32_t pixels,
+                               std::int64_t scratch_limit) {
   const std::int32_t filters = convolution.output.channels / convolution.groups;
   if (convolution.weight_bits == 8) return filters;
   constexpr std::int32_t least = 8;
   std::int32_t count = (filters + 1) / 2 * 2;
-  while (count > least && align(runtime::convolution_4x2_scratch_bytes(convolution, count)) > scratch_limit) count -= 2;
+  while (count > least && columns_scratch_bytes(convolution, pixels, count) > scratch_limit) count -= 2;
   return std::min(count, filters);
 }
 
-std::optional<Kernel> choose_convolution_4x2(const ConvolutionStep& step, std::int64_t scratch_limit) {
+/// Columns of four pixels, or of two where four do not fit the limit and activations of few bits are to save memory:
+/// two cost a quarter more per product.
+std::optional<Kernel> choose_convolution(const ConvolutionStep& step, std::int64_t scratch_limit) {
   const runtime::Convolution& convolution = step.convolution;
   const std::int32_t group_channels = convolution.input.channels / convolution.groups;
   const int bits = convolution.input.format.bits;
   if (bits > 8 || (convolution.groups > 1 && group_channels * bits % 8 != 0)) return std::nullopt;
   const std::int32_t filters = convolution.output.channels / convolution.groups;
-  const std::int32_t block = filters_per_block(convolution, scratch_limit);
+  std::int32_t pixels = 4;
+  std::int32_t block = filters_per_block(convolution, pixels, scratch_limit);
+  if (bits < 8 && columns_scratch_bytes(convolution, pixels, block) > scratch_limit) {
+    pixels = 2;
+    block = filters_per_block(convolution, pixels, scratch_limit);
+  }
   Kernel kernel;
-  kernel.name = fmt::format("convolution_{}_w{}_4x2_dsp", name_of(convolution.input.format), convolution.weight_bits);
-  kernel.header = "convolution_4x2_dsp.h";
-  kernel.scratch_bytes = align(runtime::convolution_4x2_scratch_bytes(convolution, block));
-  kernel.weights = pack_convolution_4x2(step, block);
-  if (convolution.groups == 1 && block >= filters) kernel.overlap_lead_bytes = overlap_lead_bytes(convolution, 4);
-  kernel.reason = "four pixels and two filters at a time by SMLAD";
+  kernel.name =
+      fmt::format("convolution_{}_w{}_{}x2_dsp", name_of(convolution.input.format), convolution.weight_bits, pixels);
+  kernel.header = fmt::format("convolution_{}x2_dsp.h", pixels);
+  kernel.scratch_bytes = columns_scratch_bytes(convolution, pixels, block);
+  kernel.weights = pack_convolution_columns(step, block);
+  if (convolution.groups == 1 && block >= filters) kernel.overlap_lead_bytes = overlap_lead_bytes(convolution, pixels);
+  kernel.reason =
+      fmt::format("{} and two filters at a time by SMLAD", pixels == 4 ? "four pixels" : "to save memory, two pixels");
   if (block < filters) {
     kernel.reason += fmt::format(", {} of {} filters decoded at a time", block, filters);
   } else if (convolution.weight_bits < 8) {
@@ -126,7 +142,7 @@ std::optional<Kernel> choose_addition(const runtime::Addition& addition) {
 std::optional<Kernel> choose_cortex_m4_kernel(const Step& step, Optimize /*optimize*/, std::int64_t scratch_limit) {
   if (const auto* convolution = std::get_if<ConvolutionStep>(&step.operation)) {
     std::optional<Kernel> depthwise = choose_depthwise_1x4(*convolution, scratch_limit);
-    return depthwise.has_value() ? depthwise : choose_convolution_4x2(*convolution, scratch_limit);
+    return depthwise.has_value() ? depthwise : choose_convolution(*convolution, scratch_limit);
   }
   if (const auto* pool = std::get_if<MaxPoolStep>(&step.operation)) return choose_max_pool(pool->pool);
   if (const auto* pool = std::get_if<AveragePoolStep>(&step.operation)) return choose_average_pool(pool->pool);

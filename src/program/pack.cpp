@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "trimtab/convolution_4x2_dsp.h"
+#include "trimtab/convolution_columns_dsp.h"
 #include "trimtab/weights.h"
 
 namespace trimtab {
@@ -63,7 +63,7 @@ void append_filter_pair(std::vector<std::int8_t>& words, const ConvolutionStep& 
 
 }  // namespace
 
-std::vector<std::uint8_t> pack_convolution_4x2(const ConvolutionStep& step, std::int32_t filters_per_block) {
+std::vector<std::uint8_t> pack_convolution_columns(const ConvolutionStep& step, std::int32_t filters_per_block) {
   const runtime::Convolution& convolution = step.convolution;
   const std::int32_t group_filters = convolution.output.channels / convolution.groups;
   std::vector<std::uint8_t> packed;

@@ -12,10 +12,10 @@ namespace trimtab {
 [[nodiscard]] std::vector<std::uint8_t> pack_filters(std::span<const std::int8_t> weights, std::int64_t filters,
                                                      int bits);
 
-/// Packs a convolution as runtime/trimtab/convolution_4x2_dsp.h reads it, decoding `filters_per_block` filters at a
+/// Packs a convolution as runtime/trimtab/convolution_columns_dsp.h reads it, decoding `filters_per_block` filters at a
 /// time.
-[[nodiscard]] std::vector<std::uint8_t> pack_convolution_4x2(const ConvolutionStep& step,
-                                                             std::int32_t filters_per_block);
+[[nodiscard]] std::vector<std::uint8_t> pack_convolution_columns(const ConvolutionStep& step,
+                                                                 std::int32_t filters_per_block);
 
 /// Packs a depthwise convolution as runtime/trimtab/depthwise_1x4_dsp.h reads it, making `rows_per_band` output rows at
 /// a time.

@@ -122,17 +122,19 @@ void add_overlaps(const Program& program, const Step& step, BufferId written, co
   }
 }
 
-/// The step's kernel, alone or with the pool of the next step, a row at a time. With a pool it takes the scratch memory
-/// that it is fastest with: the band saves more, and a kernel that goes over its pixels several times would do so for
-/// every row.
+/// The step's kernel, alone or with the pool of the next step, a row at a time. With a pool, weights that have to be
+/// decoded take the scratch memory that they are decoded in at once: the band saves more, and a kernel that decodes
+/// them several times would do so for every row.
 Kernel choose_kernel_at(const Program& program, std::size_t s, bool pooled, Core core, Optimize optimize,
                         std::int64_t scratch_limit) {
   const Step& step = program.steps[s];
   if (!pooled) return choose_kernel(step, core, optimize, scratch_limit);
   const std::optional<PoolImages> pool = pool_of(program.steps[s + 1]);
-  Kernel kernel = choose_kernel(step, core, optimize, std::numeric_limits<std::int64_t>::max());
-  kernel.overlap_lead_bytes =
-      overlap_lead_bytes(std::get<ConvolutionStep>(step.operation).convolution, pool->output, pool->window);
+  const runtime::Convolution& convolution = std::get<ConvolutionStep>(step.operation).convolution;
+  const std::int64_t limit =
+      convolution.weight_bits == 8 ? scratch_limit - band_bytes_of(*pool, 1) : std::numeric_limits<std::int64_t>::max();
+  Kernel kernel = choose_kernel(step, core, optimize, limit);
+  kernel.overlap_lead_bytes = overlap_lead_bytes(convolution, pool->output, pool->window);
   kernel.pooled_rows = 1;
   kernel.scratch_bytes += band_bytes_of(*pool, 1);
   return kernel;

@@ -95,7 +95,8 @@ std::string describe(const Step& step) {
                     step.operation);
 }
 
-CasesResult run_cases(const Program& cases, const Target& target, Optimize optimize, bool overlap) {
+CasesResult run_cases(const Program& cases, const Target& target, Optimize optimize, bool overlap,
+                      std::int64_t scratch_limit) {
   Program program = cases;
   Schedule plan;
   plan.core = core_of(target);
@@ -107,7 +108,7 @@ CasesResult run_cases(const Program& cases, const Target& target, Optimize optim
     end = std::max(end, offset + round_up(program.buffers[static_cast<std::size_t>(id)].bytes()));
   };
   for (const Step& step : program.steps) {
-    plan.kernels.push_back(choose_kernel(step, plan.core, optimize));
+    plan.kernels.push_back(choose_kernel(step, plan.core, optimize, scratch_limit));
     const Kernel& kernel = plan.kernels.back();
     scratch = std::max(scratch, kernel.scratch_bytes);
     const std::int64_t begin = end;

@@ -21,8 +21,10 @@ struct CasesResult {
 };
 
 /// Lays out the steps of the program (whose inputs no step makes), runs them on the target's board and compares.
-/// Outputs lie over their inputs wherever the kernel allows that and `overlap` is set.
-[[nodiscard]] CasesResult run_cases(const Program& program, const Target& target, Optimize optimize, bool overlap);
+/// Outputs lie over their inputs wherever the kernel allows that and `overlap` is set. `scratch_limit`: see
+/// choose_kernel.
+[[nodiscard]] CasesResult run_cases(const Program& program, const Target& target, Optimize optimize, bool overlap,
+                                    std::int64_t scratch_limit = 0);
 
 /// A convolution of random shape: kernels 1x1 to 7x7, strides, dilation, pads, groups, depthwise, odd channels, all
 /// formats. `formats` restricts the bits of activations.

@@ -15,9 +15,10 @@ struct Board {
 
 class Kernels : public testing::TestWithParam<const char*> {};
 
-void expect_right(const ProgramBuilder& builder, const char* target, Optimize optimize, bool overlap) {
+void expect_right(const ProgramBuilder& builder, const char* target, Optimize optimize, bool overlap,
+                  std::int64_t scratch_limit = 0) {
   ProgramBuilder copy = builder;
-  const CasesResult result = run_cases(copy.finish(-1), load_target(target), optimize, overlap);
+  const CasesResult result = run_cases(copy.finish(-1), load_target(target), optimize, overlap, scratch_limit);
   EXPECT_EQ(result.wrong.size(), 0U) << fmt::format("{}", fmt::join(result.wrong, "\n"));
 }
 
@@ -32,7 +33,8 @@ TEST_P(Kernels, ConvolutionsOfBytes) {
 TEST_P(Kernels, ConvolutionsOfAllFormats) {
   ProgramBuilder builder(2);
   for (int i = 0; i < 40; ++i) add_random_convolution(builder, {2, 4, 8, 8, 16}, false);
-  expect_right(builder, GetParam(), Optimize::speed, false);
+  expect_right(builder, GetParam(), Optimize::speed, true);
+  expect_right(builder, GetParam(), Optimize::speed, false, 1 << 16);
 }
 
 TEST_P(Kernels, DepthwiseConvolutions) {
