@@ -252,9 +252,7 @@ torch::Tensor Executor::run_node(std::size_t index, const std::vector<torch::Ten
   const bool in_place = state.in_place && !value_hook && !node_hook;
   return std::visit(
       overloaded{[&](const Conv& op) { return convolve(op, index, x); },
-                 [&](const Linear&) {
-                   return torch::linear(to_computed(x), weight_of(index), to_computed(own.bias));
-                 },
+                 [&](const Linear&) { return torch::linear(to_computed(x), weight_of(index), to_computed(own.bias)); },
                  [&](const BatchNormalization& op) {
                    const bool from_batch = training && !batch_norm_frozen;
                    return torch::batch_norm(x, own.weight, own.bias, own.mean, own.variance, from_batch,
