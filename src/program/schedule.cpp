@@ -181,19 +181,31 @@ Round first_round(const Program& program, Core core, Optimize optimize, const Po
 }
 
 /// Of the convolutions that could run together with the pools behind them those that have to for the smallest arena.
-Round with_pools(const Program& program, Core core, Optimize optimize, Round best) {
-  PooledSteps pooled = poolable_steps(program);
-  if (core == Core::host || std::find(pooled.begin(), pooled.end(), true) == pooled.end()) return best;
+/// Some make it larger, as they decode all their weights at once: so from all of them, and from none, adding what does
+/// no harm; then those go that are not needed.
+Round with_pools(const Program& program, Core core, Optimize optimize, Round none) {
+  const PooledSteps poolable = poolable_steps(program);
+  if (core == Core::host || std::find(poolable.begin(), poolable.end(), true) == poolable.end()) return none;
   constexpr int tries = 400;
-  Round all = first_round(program, core, optimize, pooled, 0, tries);
-  if (all.arena.bytes >= best.arena.bytes) return best;
-  best = std::move(all);
-  for (std::size_t s = 0; s < pooled.size(); ++s) {
+  Round best = first_round(program, core, optimize, poolable, 0, tries);
+  Round grown = none;
+  // twice: a step may help only once another has
+  for (std::size_t i = 0; i < 2 * poolable.size(); ++i) {
+    const std::size_t s = i % poolable.size();
+    PooledSteps pooled = grown.pooled;
+    if (!poolable[s] || pooled[s]) continue;
+    pooled[s] = true;
+    Round with = first_round(program, core, optimize, pooled, 0, tries);
+    if (with.arena.bytes <= grown.arena.bytes) grown = std::move(with);
+  }
+  if (grown.arena.bytes < best.arena.bytes) best = std::move(grown);
+  if (best.arena.bytes >= none.arena.bytes) return none;
+  for (std::size_t s = 0; s < poolable.size(); ++s) {
+    PooledSteps pooled = best.pooled;
     if (!pooled[s]) continue;
     pooled[s] = false;
     Round without = first_round(program, core, optimize, pooled, 0, tries);
-    pooled[s] = without.arena.bytes > best.arena.bytes;
-    if (!pooled[s]) best = std::move(without);
+    if (without.arena.bytes <= best.arena.bytes) best = std::move(without);
   }
   return best;
 }

@@ -101,8 +101,14 @@ Plot distance_plot(const std::vector<MapLine>& lines, std::size_t reference) {
 
 void draw_memory_accuracy(const std::filesystem::path& folder, const std::string& name, const std::string& title,
                           const std::vector<MapPoint>& points, const std::vector<MapLine>& lines, int reference) {
-  std::vector<Plot> plots = {map_plot(title, points, lines)};
-  if (reference >= 0 && lines.size() > 1) plots.push_back(distance_plot(lines, static_cast<std::size_t>(reference)));
+  // gnuplot refuses to draw what has no numbers: a family that was not part of the search, say
+  std::vector<MapLine> drawn = lines;
+  std::erase_if(drawn, [](const MapLine& line) {
+    return std::none_of(line.top1.begin(), line.top1.end(), [](double top1) { return std::isfinite(top1); });
+  });
+  std::vector<Plot> plots = {map_plot(title, points, drawn)};
+  if (reference >= 0 && drawn.size() > 1 && drawn.size() == lines.size())
+    plots.push_back(distance_plot(lines, static_cast<std::size_t>(reference)));
   make_directory(folder);
   write_file(folder / (name + ".csv"), csv_of(points));
   write_file(folder / (name + ".json"), json_of(points, lines).dump(2) + "\n");

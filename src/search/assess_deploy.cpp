@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "plan/layers.h"
 #include "search/assess.h"
@@ -46,12 +47,15 @@ class Deploying {
   const Pricer& pricer_;
 };
 
-/// The plan with half the bits for the activations of these layers, or nothing where they have only two.
-std::optional<Plan> narrowed(Plan plan, const std::vector<std::string>& layers) {
+/// Activations of 2, 4 or 8 bits: the plan with the next width below or above for these layers, or nothing where they
+/// have the last.
+std::optional<Plan> with_activations(Plan plan, const std::vector<std::string>& layers, bool wider) {
   bool changed = false;
   for (LayerPlan& layer : plan.layers) {
-    if (std::find(layers.begin(), layers.end(), layer.layer) == layers.end() || layer.activation_bits <= 2) continue;
-    layer.activation_bits /= 2;
+    const int bits = layer.activation_bits;
+    if (std::find(layers.begin(), layers.end(), layer.layer) == layers.end() || (wider ? bits >= 8 : bits <= 2))
+      continue;
+    layer.activation_bits = wider ? bits * 2 : bits / 2;
     changed = true;
   }
   if (!changed) return std::nullopt;
@@ -61,7 +65,7 @@ std::optional<Plan> narrowed(Plan plan, const std::vector<std::string>& layers) 
 std::int64_t memory_of(const DeployablePlan& plan) { return plan.weights_bytes + plan.arena_bytes; }
 
 /// Narrows activations until the plan fits, those first that free most memory. Where no set of layers frees any alone,
-/// all are narrowed together.
+/// all are narrowed together; what that took in vain is given back.
 DeployablePlan fitted(const Deploying& deploying, DeployablePlan now, std::int64_t budget_bytes) {
   const std::vector<std::vector<std::string>> sets = deploying.sharing();
   std::vector<std::string> all;
@@ -69,19 +73,46 @@ DeployablePlan fitted(const Deploying& deploying, DeployablePlan now, std::int64
   while (memory_of(now) > budget_bytes) {
     std::optional<DeployablePlan> best;
     for (const std::vector<std::string>& set : sets) {
-      const std::optional<Plan> plan = narrowed(now.plan, set);
+      const std::optional<Plan> plan = with_activations(now.plan, set, false);
       if (!plan.has_value()) continue;
       DeployablePlan priced = deploying.price(*plan);
       if (memory_of(priced) < memory_of(best ? *best : now)) best = std::move(priced);
     }
     if (!best.has_value()) {
-      const std::optional<Plan> plan = narrowed(now.plan, all);
+      const std::optional<Plan> plan = with_activations(now.plan, all, false);
       if (!plan.has_value()) break;
       best = deploying.price(*plan);
     }
     now = std::move(*best);
   }
+  for (bool changed = true; std::exchange(changed, false);) {
+    for (const std::vector<std::string>& set : sets) {
+      const std::optional<Plan> plan = with_activations(now.plan, set, true);
+      if (!plan.has_value()) continue;
+      DeployablePlan priced = deploying.price(*plan);
+      if (memory_of(priced) > budget_bytes) continue;
+      now = std::move(priced);
+      changed = true;
+    }
+  }
   return now;
+}
+
+/// More bits for the weights of single layers, those first that cost least memory, while the plan fits.
+DeployablePlan refined(const Deploying& deploying, DeployablePlan now, std::int64_t budget_bytes) {
+  while (true) {
+    std::optional<DeployablePlan> best;
+    for (std::size_t l = 0; l < now.plan.layers.size(); ++l) {
+      Plan plan = now.plan;
+      if (++plan.layers[l].weight_bits > 8) continue;
+      DeployablePlan priced = deploying.price(std::move(plan));
+      const bool more = priced.weights_bytes > now.weights_bytes;
+      if (more && memory_of(priced) <= budget_bytes && (!best || memory_of(priced) < memory_of(*best)))
+        best = std::move(priced);
+    }
+    if (!best.has_value()) return now;
+    now = std::move(*best);
+  }
 }
 
 }  // namespace
@@ -100,6 +131,7 @@ DeployablePlan deployable_plan(const Graph& prepared, const std::vector<double>&
     if (memory_of(priced) > budget_bytes) break;
     result = std::move(priced);
   }
+  result = refined(deploying, std::move(result), budget_bytes);
   for (const ChannelGroup& group : groups.groups) {
     const auto name = [&](std::int64_t node) { return prepared.nodes[static_cast<std::size_t>(node)].name; };
     const auto kept = point.filters.find(name(group.nodes[0]));

@@ -242,6 +242,17 @@ TEST_F(fit_study, killed_or_on_two_ranks_gives_the_same_plan) {
   EXPECT_EQ(results_of(out("two")), results_of(out("whole")));
 }
 
+TEST_F(study, bits_without_a_restricted_family_give_a_map_and_a_plan_that_fits) {
+  search_with("assess", {"--budgets", "8000", "--bits", "4", "--rounds", "120+120"});
+  ASSERT_NO_FATAL_FAILURE(run(out("four")));
+  EXPECT_TRUE(fs::exists(out("four") / "map.svg"));
+  EXPECT_TRUE(fs::exists(out("four") / "plan-8000.toml"));
+  const nlohmann::json budget = nlohmann::json::parse(read_text(out("four") / "result.json")).at("budgets").at(0);
+  const std::int64_t weights = budget.at("deployable").at("weights_bytes");
+  const std::int64_t arena = budget.at("deployable").at("arena_bytes");
+  EXPECT_LE(weights + arena, 8000);
+}
+
 TEST_F(study, two_ranks_give_what_one_process_gives) {
   if (!has_program("mpirun")) GTEST_SKIP() << "mpirun is not installed";
   run(out("one"));
