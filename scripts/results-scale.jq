@@ -1,30 +1,33 @@
 # results/scale.json as tables.
 def two: if . == null then "–" else (. * 100 | round / 100 | tostring) end;
-def chosen($row; $level; $most):
-  ($row.levels[] | select(.level == $level) | .tune_float.top1) as $float
-  | [$row.points[] | select(.level == $level and (.uniform | not) and $float - .tune.top1 <= $most)] | max_by(.saved_percent);
+def at($point; $level): $point.measured[] | select(.level == $level);
 def chosen_line($row; $level; $most):
-  chosen($row; $level; $most) as $p
+  ([$row.choices[] | select(.level == $level and .may_lose_points == $most)][0].point) as $k
+  | $row.points[$k] as $p
+  | at($p; $level) as $m
   | ($row.levels[] | select(.level == $level)) as $l
-  | "| \($row.row) | \($level) | \($most) | \($p.saved_percent | two) % | \($l.test_float.top1 | two) | \($p.test.top1 | two) | \($p.lost_points | two) ± \($p.lost_points_half_width_95 | two) | \($p.test.balanced | two) | \($p.test.majority | two) | \($p.test.samples) |";
+  | "| \($row.row) | \($level) | \($most) | \($k) | \($p.saved_percent | two) % | \($l.test_float.top1 | two) | \($m.test.top1 | two) | \($m.lost_points | two) ± \($m.lost_points_half_width_95 | two) | \($m.test.balanced | two) | \($m.test.majority | two) | \($m.test.samples) |";
 
 "# One weight set at every level of abstraction",
 "",
 "Made by `scripts/results-scale SHARED WORK`; the command of each row and all its numbers are in `scale.json`. Energy: multiply-accumulates and",
 "weight traffic against 8x8 bits on the same table (\(.[0].target.name); pairs of other widths interpolated, as its file allows). Accuracies are of the",
-"integer program. The point is chosen on the tuning samples (the cheapest that loses at most so much there); all else is of the held-back samples.",
+"integer program. The point is chosen on the tuning samples (the cheapest that loses at most so much there, losses smoothed so that they never fall with the",
+"energy, docs/scale.md); all else is of the held-back samples.",
 "Rows named small were cut down to the time there was: few samples, wide intervals. Rows of the script that are not here have not been run.",
 "",
-"| row | level | may lose | energy saved | float top-1 | top-1 | lost (95 %, paired) | balanced | majority | samples |",
-"|---|---|---|---|---|---|---|---|---|---|",
+"| row | level | may lose | point | energy saved | float top-1 | top-1 | lost (95 %, paired) | balanced | majority | samples |",
+"|---|---|---|---|---|---|---|---|---|---|---|",
 (.[] | select((.points | length) > 1 and (.row | contains("-only-") | not)) as $row | $row.levels[].level as $level | (1, 1.5) as $most | chosen_line($row; $level; $most)),
 "",
-"## All points",
+"## All points, at every level",
 "",
-"| row | point | level | energy uJ | saved | top-1 | lost (95 %) |",
-"|---|---|---|---|---|---|---|",
+"Found for one level, measured at all. In a line: what answering more coarsely gains at equal energy.",
+"",
+"| row | point | found for | energy uJ | saved | level: top-1 (lost, 95 %) |",
+"|---|---|---|---|---|---|",
 (.[] | select((.points | length) > 1 and (.row | contains("-only-") | not)) as $row | $row.points[] | select(.uniform | not)
-  | "| \($row.row) | \(.point) | \(.level) | \(.energy.total_nj / 1000 | two) | \(.saved_percent | two) % | \(.test.top1 | two) | \(.lost_points | two) ± \(.lost_points_half_width_95 | two) |"),
+  | "| \($row.row) | \(.point) | \(.level) | \(.energy.total_nj / 1000 | two) | \(.saved_percent | two) % | \([.measured[] | "\(.level): \(.test.top1 | two) (\(.lost_points | two) ± \(.lost_points_half_width_95 | two))"] | join(", ")) |"),
 (.[] | select(.truncation != null) | .truncation as $t
   | "",
     "## \(.row): dropping bits without training (\($t.samples) samples, float \($t.top1_float | two) %, activations 8 bits)",
@@ -42,7 +45,7 @@ def chosen_line($row; $level; $most):
   "|---|---|---|---|---|",
   (.[] as $row | $row.points[] | select(.uniform)
     | .precision as $precision
-    | ([$all[] | select(.row == (($row.row | sub("-tuned"; "")) + "-only-" + $precision)) | .points[] | select(.uniform) | .test.top1][0]) as $own
+    | ([$all[] | select(.row == (($row.row | sub("-tuned"; "")) + "-only-" + $precision)) | .points[] | select(.uniform) | .measured[0].test.top1][0]) as $own
     | "| \($row.row) | \($precision) | \(.test.top1 | two) | \($own | two) | \(if $own then (.test.top1 - $own | two) else "–" end) |") end),
 "",
 "## Switching on the device",

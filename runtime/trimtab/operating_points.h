@@ -34,27 +34,29 @@ inline void apply_setting(Addition& step, const StepSetting& setting) {
 
 /// What a point is good for: an answer at a level of abstraction, as measured when it was made.
 struct PointSummary {
+  int32_t point;
   int32_t level;      // 0: the finest
   int32_t accuracy;   // hundredths of a percent of the answers are right at this level
   int32_t energy_nj;  // of one inference
 };
 
-/// The point to run: of those that answer at `level` with at least `accuracy_floor` (hundredths of a percent) for at
-/// most `energy_nj`, the one that spends the least. Where none does both, the most accurate one within the energy;
-/// where none is within the energy, -1.
-inline int32_t choose_operating_point(const PointSummary* points, int32_t count, int32_t level, int32_t energy_nj,
+/// The point to run, by the summaries of all points at all levels: of those that answer at `level` with at least
+/// `accuracy_floor` (hundredths of a percent) for at most `energy_nj`, the one that spends the least. Where none does
+/// both, the most accurate one within the energy; where none is within the energy, -1.
+inline int32_t choose_operating_point(const PointSummary* summaries, int32_t count, int32_t level, int32_t energy_nj,
                                       int32_t accuracy_floor) {
   int32_t cheapest = -1;
   int32_t best = -1;
   for (int32_t i = 0; i < count; ++i) {
-    const PointSummary& point = points[i];
-    if (point.level != level || point.energy_nj > energy_nj) continue;
-    if (best < 0 || point.accuracy > points[best].accuracy) best = i;
-    if (point.accuracy >= accuracy_floor && (cheapest < 0 || point.energy_nj < points[cheapest].energy_nj)) {
+    const PointSummary& one = summaries[i];
+    if (one.level != level || one.energy_nj > energy_nj) continue;
+    if (best < 0 || one.accuracy > summaries[best].accuracy) best = i;
+    if (one.accuracy >= accuracy_floor && (cheapest < 0 || one.energy_nj < summaries[cheapest].energy_nj)) {
       cheapest = i;
     }
   }
-  return cheapest >= 0 ? cheapest : best;
+  if (best < 0) return -1;
+  return summaries[cheapest >= 0 ? cheapest : best].point;
 }
 
 }  // namespace trimtab::runtime

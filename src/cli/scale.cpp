@@ -146,17 +146,37 @@ nlohmann::ordered_json point_json(const ScaleResult& result, std::size_t index) 
     layer["activation_bits"] = point.precision[l].activations;
     plan.push_back(layer);
   }
+  nlohmann::ordered_json measured = nlohmann::ordered_json::array();
+  for (std::size_t l = 0; l < result.levels.size(); ++l) {
+    const LevelMeasurement& at = point.measured[l];
+    measured.push_back({{"level", result.levels[l].name},
+                        {"tune", score_json(at.tune)},
+                        {"test", score_json(at.test)},
+                        {"lost_points", at.lost.mean},
+                        {"lost_points_half_width_95", at.lost.half_width}});
+  }
   return {{"point", index},
           {"level", result.levels[point.level].name},
           {"uniform", point.uniform},
           {"energy", energy_json(point.energy)},
           {"saved_percent", point.saved_percent},
           {"divergence_nats", point.divergence},
-          {"tune", score_json(point.tune)},
-          {"test", score_json(point.test)},
-          {"lost_points", point.lost.mean},
-          {"lost_points_half_width_95", point.lost.half_width},
+          {"measured", measured},
           {"plan", plan}};
+}
+
+/// What may be lost, percent points of top-1, where result.json names the point to take.
+constexpr double offered_losses[] = {0.5, 1, 1.5, 2, 3};
+
+nlohmann::ordered_json choices_json(const ScaleResult& result) {
+  nlohmann::ordered_json choices = nlohmann::ordered_json::array();
+  for (std::size_t l = 0; l < result.levels.size(); ++l) {
+    for (const double lost : offered_losses) {
+      choices.push_back(
+          {{"level", result.levels[l].name}, {"may_lose_points", lost}, {"point", choose_point(result, l, lost)}});
+    }
+  }
+  return choices;
 }
 
 nlohmann::ordered_json result_json(const ScaleCommand& command, const ScaleResult& result,
@@ -177,6 +197,7 @@ nlohmann::ordered_json result_json(const ScaleCommand& command, const ScaleResul
   json["levels"] = levels;
   json["points"] = nlohmann::ordered_json::array();
   for (std::size_t k = 0; k < result.points.size(); ++k) json["points"].push_back(point_json(result, k));
+  json["choices"] = choices_json(result);
   if (!result.truncation.empty()) json["truncation"] = truncation_json(result.truncation.front());
   for (const ScalableDeployment& d : deployments) {
     json["device"] = {{"machine", command.device},       {"samples", d.samples},
@@ -202,7 +223,7 @@ void draw_levels(const ScaleResult& result, const fs::path& path) {
     for (const ScalePoint& point : result.points) {
       if (point.level != l || point.uniform) continue;
       curve.x.push_back(100 - point.saved_percent);
-      curve.y.push_back(point.test.top1);
+      curve.y.push_back(point.measured[l].test.top1);
     }
     if (!curve.x.empty()) plot.curves.push_back(std::move(curve));
   }
@@ -214,10 +235,16 @@ std::string summary(const ScaleResult& result) {
                                  "saved", "top-1", "balanced", "majority", "lost (95 %)");
   for (std::size_t k = 0; k < result.points.size(); ++k) {
     const ScalePoint& point = result.points[k];
-    text +=
-        fmt::format("{:<3} {:<16} {:>9.1f} {:>6.1f} % {:>6.2f} % {:>6.2f} % {:>7.2f} % {:>6.2f} +- {:.2f}\n", k,
-                    result.levels[point.level].name, point.energy.total() / 1000, point.saved_percent, point.test.top1,
-                    point.test.balanced, point.test.majority, point.lost.mean, point.lost.half_width);
+    const auto& [tune, test, lost] = point.measured[point.level];
+    text += fmt::format("{:<3} {:<16} {:>9.1f} {:>6.1f} % {:>6.2f} % {:>6.2f} % {:>7.2f} % {:>6.2f} +- {:.2f}\n", k,
+                        result.levels[point.level].name, point.energy.total() / 1000, point.saved_percent, test.top1,
+                        test.balanced, test.majority, lost.mean, lost.half_width);
+  }
+  for (std::size_t l = 0; l < result.levels.size(); ++l) {
+    const std::size_t k = choose_point(result, l, 1);
+    const PairedDifference& lost = result.points[k].measured[l].lost;
+    text += fmt::format("{} for at most 1 point: operating point {}, {:.1f} % saved, {:.2f} +- {:.2f} lost\n",
+                        result.levels[l].name, k, result.points[k].saved_percent, lost.mean, lost.half_width);
   }
   const bool interpolated = std::any_of(result.points.begin(), result.points.end(),
                                         [](const ScalePoint& point) { return point.energy.interpolated; });
@@ -273,10 +300,13 @@ void run_scale(ScaleCommand& command) {
   std::vector<ScalableDeployment> deployments;
   for (const Target& device : devices) {
     std::vector<runtime::PointSummary> summaries;
-    for (const ScalePoint& point : result.points) {
-      summaries.push_back({static_cast<std::int32_t>(point.level),
-                           static_cast<std::int32_t>(std::lround(100 * point.test.top1)),
-                           static_cast<std::int32_t>(std::min(2e9, std::round(point.energy.total())))});
+    for (std::size_t k = 0; k < result.points.size(); ++k) {
+      const ScalePoint& point = result.points[k];
+      for (std::size_t l = 0; l < result.levels.size(); ++l) {
+        summaries.push_back({static_cast<std::int32_t>(k), static_cast<std::int32_t>(l),
+                             static_cast<std::int32_t>(std::lround(100 * point.measured[l].test.top1)),
+                             static_cast<std::int32_t>(std::min(2e9, std::round(point.energy.total())))});
+      }
     }
     deployments.push_back(deploy_scalable(result.program, device, summaries,
                                           to_identifier(fs::path(command.model).stem().string()),

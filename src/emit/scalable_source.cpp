@@ -78,7 +78,7 @@ std::string point_tables(const ScalableProgram& scalable, const std::vector<runt
       fmt::format("const rt::StepSetting settings[{}][{}] = {{\n{}}};\n\n", scalable.points.size(), varying, tables);
   text += fmt::format("const rt::PointSummary summaries[{}] = {{\n", summaries.size());
   for (const runtime::PointSummary& point : summaries) {
-    text += fmt::format("  {{{}, {}, {}}},\n", point.level, point.accuracy, point.energy_nj);
+    text += fmt::format("  {{{}, {}, {}, {}}},\n", point.point, point.level, point.accuracy, point.energy_nj);
   }
   text += fmt::format(
       "}};\n\nvolatile int32_t wanted_point = 0;\nint32_t current_point = 0;\n\n"
@@ -93,7 +93,10 @@ std::string point_tables(const ScalableProgram& scalable, const std::vector<runt
 void write_scalable_sources(const ScalableProgram& scalable, const Schedule& schedule,
                             const std::vector<runtime::PointSummary>& summaries, const std::string& name,
                             const std::filesystem::path& share, const std::filesystem::path& folder) {
-  if (summaries.size() != scalable.points.size()) throw failure("every operating point needs a summary");
+  for (std::int32_t point = 0; point < std::ssize(scalable.points); ++point) {
+    if (std::none_of(summaries.begin(), summaries.end(), [&](const auto& one) { return one.point == point; }))
+      throw failure("operating point {} needs a summary", point);
+  }
   write_sources(scalable.program, schedule, name, share, folder);
   const std::filesystem::path source_path = folder / (name + ".cpp");
   const std::filesystem::path header_path = folder / (name + ".h");
@@ -113,11 +116,11 @@ void write_scalable_sources(const ScalableProgram& scalable, const Schedule& sch
           fmt::format("int {0}_set_operating_point(int point) {{\n  if (point < 0 || point >= {1}) return -1;\n"
                       "  wanted_point = point;\n  return 0;\n}}\n\n"
                       "int {0}_choose_operating_point(int level, int energy_nj, int accuracy_floor) {{\n"
-                      "  return static_cast<int>(rt::choose_operating_point(summaries, {1}, level, energy_nj, "
+                      "  return static_cast<int>(rt::choose_operating_point(summaries, {2}, level, energy_nj, "
                       "accuracy_floor));\n}}\n\n"
                       "void {0}_run(void) {{\n  const int32_t point = wanted_point;\n"
                       "  if (point != current_point) take_point(point);\n",
-                      name, scalable.points.size()));
+                      name, scalable.points.size(), summaries.size()));
   write_file(source_path, source);
 
   std::string header = read_text(header_path);

@@ -15,7 +15,8 @@ namespace trimtab {
 ///   int NAME_set_operating_point(int point)   takes effect at the next run; -1 where there is no such point
 ///   int NAME_choose_operating_point(int level, int energy_nj, int accuracy_floor)
 ///                                             runtime/trimtab/operating_points.h
-/// `schedule` is schedule_point's for a core other than the host; `summaries` has an entry for every point.
+/// `schedule` is schedule_point's for a core other than the host; `summaries` has entries for every point, one for each
+/// level.
 void write_scalable_sources(const ScalableProgram& scalable, const Schedule& schedule,
                             const std::vector<runtime::PointSummary>& summaries, const std::string& name,
                             const std::filesystem::path& share, const std::filesystem::path& folder);

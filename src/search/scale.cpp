@@ -227,12 +227,13 @@ class Scaling {
     for (const Level& level : result_.levels) hits_float.push_back(hits(level, test_float, test_.labels));
     for (std::size_t k = 0; k < result_.points.size(); ++k) {
       tell(fmt::format("measuring operating point {} of {}", k + 1, result_.points.size()));
-      ScalePoint& point = result_.points[k];
-      const Level& level = result_.levels[point.level];
-      point.tune = score(level, program_probabilities(k, tune_), tune_.labels);
-      const std::vector<float> probabilities = program_probabilities(k, test_);
-      point.test = score(level, probabilities, test_.labels);
-      point.lost = paired_difference(hits_float[point.level], hits(level, probabilities, test_.labels));
+      const std::vector<float> tune = program_probabilities(k, tune_);
+      const std::vector<float> test = program_probabilities(k, test_);
+      for (std::size_t l = 0; l < result_.levels.size(); ++l) {
+        const Level& level = result_.levels[l];
+        result_.points[k].measured.push_back({score(level, tune, tune_.labels), score(level, test, test_.labels),
+                                              paired_difference(hits_float[l], hits(level, test, test_.labels))});
+      }
     }
   }
 
@@ -260,6 +261,36 @@ PairedDifference paired_difference(const std::vector<bool>& before, const std::v
   const double mean = sum / count;
   const double variance = count > 1 ? (squares - count * mean * mean) / (count - 1) : 0;
   return {100 * mean, 100 * 1.96 * std::sqrt(std::max(variance, 0.0) / count)};
+}
+
+std::size_t choose_point(const ScaleResult& result, std::size_t level, double most_lost_percent) {
+  std::vector<std::size_t> order;  // from the most energy to the least
+  for (std::size_t k = 0; k < result.points.size(); ++k) {
+    if (!result.points[k].uniform) order.push_back(k);
+  }
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return result.points[a].energy.total() > result.points[b].energy.total();
+  });
+  struct Pooled {
+    double sum = 0;
+    std::size_t count = 0;
+    [[nodiscard]] double mean() const { return sum / static_cast<double>(count); }
+  };
+  std::vector<Pooled> pools;
+  for (const std::size_t k : order) {
+    pools.push_back({result.tune_float[level].top1 - result.points[k].measured[level].tune.top1, 1});
+    while (pools.size() > 1 && pools[pools.size() - 2].mean() > pools.back().mean()) {
+      pools[pools.size() - 2].sum += pools.back().sum;
+      pools[pools.size() - 2].count += pools.back().count;
+      pools.pop_back();
+    }
+  }
+  std::size_t good = 0;  // points whose smoothed loss is small enough: the first of the order
+  for (const Pooled& pool : pools) {
+    if (pool.mean() > most_lost_percent + 1e-9) break;
+    good += pool.count;
+  }
+  return good == 0 ? 0 : order[good - 1];
 }
 
 ScaleResult scale(const Graph& graph, const Taxonomy& taxonomy, const Dataset& train_data, const Dataset& tune,

@@ -42,17 +42,22 @@ struct PairedDifference {
 };
 [[nodiscard]] PairedDifference paired_difference(const std::vector<bool>& before, const std::vector<bool>& after);
 
+/// How a point answers at one level.
+struct LevelMeasurement {
+  LevelScore tune;        ///< of the integer program on the tuning samples
+  LevelScore test;        ///< likewise on the held-back samples
+  PairedDifference lost;  ///< top-1 of the float network less the point's, held-back samples
+};
+
 /// One operating point.
 struct ScalePoint {
-  std::size_t level = 0;  ///< index into ScaleResult::levels
+  std::size_t level = 0;  ///< for which it was found: index into ScaleResult::levels
   bool uniform = false;   ///< asked for, not found
   std::vector<Precision> precision;
   InferenceEnergy energy;
-  double saved_percent = 0;  ///< of the energy at 8 x 8 bits
-  double divergence = 0;     ///< on the search's samples
-  LevelScore tune;           ///< of the integer program on the tuning samples
-  LevelScore test;           ///< likewise on the held-back samples
-  PairedDifference lost;     ///< top-1 of the float network less the point's, held-back samples
+  double saved_percent = 0;                ///< of the energy at 8 x 8 bits
+  double divergence = 0;                   ///< on the search's samples
+  std::vector<LevelMeasurement> measured;  ///< by level
 };
 
 struct ScaleResult {
@@ -67,6 +72,12 @@ struct ScaleResult {
   std::vector<Layer> layers;
   std::vector<TruncationTable> truncation;  ///< one, or none
 };
+
+/// The point to run where answers at `level` may lose so many points of top-1: the cheapest that loses no more on the
+/// tuning samples; index into `points`, the first where none does. Losses over few samples are noisy, and the cheapest
+/// of many points would be one that was lucky: so they are smoothed first, by the losses nearest to them (least
+/// squares) that never fall as energy does (isotonic regression: pool adjacent violators). Uniform points do not count.
+[[nodiscard]] std::size_t choose_point(const ScaleResult& result, std::size_t level, double most_lost_percent);
 
 /// Finds the operating points of a trained network on an accelerator, for every level of the taxonomy (whose leaves are
 /// the network's outputs, in their order), all from one set of weights. `tune` and `test` are raw samples of the same

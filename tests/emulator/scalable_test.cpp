@@ -33,7 +33,8 @@ TEST_P(Scaled, GivesTheBitsOfTheHostAtEveryPoint) {
     std::vector<Precision> precision(layers.size(), {weights, activations});
     for (std::size_t l = 0; l < layers.size(); ++l) precision[l].activations = groups[l] % 2 == 0 ? activations : 8;
     points.push_back(simulation.point(precision));
-    summaries.push_back({0, 9000 - static_cast<std::int32_t>(points.size()), 100});
+    summaries.push_back(
+        {static_cast<std::int32_t>(summaries.size()), 0, 9000 - static_cast<std::int32_t>(points.size()), 100});
   }
   const ScalableProgram scalable = lower_scalable(network, points, {}, data.classes);
   const TemporaryDirectory folder;

@@ -221,14 +221,16 @@ TEST(ConvolutionNested, IsTheSumOfItsDefinition) {
 }
 
 TEST(OperatingPoints, TheCheapestThatIsGoodEnoughIsChosen) {
-  const runtime::PointSummary points[] = {{0, 9000, 100}, {0, 8900, 60}, {0, 8000, 30}, {1, 9900, 60}, {1, 9800, 20}};
+  const runtime::PointSummary summaries[] = {
+      {0, 0, 9000, 100}, {1, 0, 8900, 60}, {2, 0, 8000, 30}, {1, 1, 9900, 60}, {3, 1, 9800, 20}};
   const auto choose = [&](int level, int energy, int accuracy) {
-    return runtime::choose_operating_point(points, 5, level, energy, accuracy);
+    return runtime::choose_operating_point(summaries, 5, level, energy, accuracy);
   };
   EXPECT_EQ(choose(0, 1000, 8850), 1);
   EXPECT_EQ(choose(0, 1000, 0), 2);
   EXPECT_EQ(choose(0, 70, 8950), 1);  // none is so accurate for the energy: the most accurate that can be paid
-  EXPECT_EQ(choose(1, 1000, 9850), 3);
+  EXPECT_EQ(choose(1, 1000, 9850), 1);
+  EXPECT_EQ(choose(1, 1000, 9700), 3);
   EXPECT_EQ(choose(0, 10, 0), -1);
   EXPECT_EQ(choose(2, 1000, 0), -1);
 }

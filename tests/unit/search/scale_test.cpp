@@ -21,6 +21,33 @@ TEST(PairedDifference, IsOverThePairs) {
   EXPECT_EQ(paired_difference(before, before).half_width, 0);
 }
 
+/// A point of so much energy that loses so many percent points at the only level, of 90.
+ScalePoint point_of(double energy, double lost) {
+  ScalePoint point;
+  point.energy.macs = energy;
+  point.measured.resize(1);
+  point.measured[0].tune.top1 = 90 - lost;
+  return point;
+}
+
+TEST(ChoosePoint, SmoothsLossesSoThatTheyNeverFallWithTheEnergy) {
+  ScaleResult result;
+  result.tune_float.resize(1);
+  result.tune_float[0].top1 = 90;
+  // by energy: 0, 1.2, 0.4, 2, 0.8, 3; smoothed: 0, 0.8, 0.8, 1.4, 1.4, 3
+  result.points = {point_of(60, 0),   point_of(40, 0.4), point_of(50, 1.2),
+                   point_of(20, 0.8), point_of(10, 3),   point_of(30, 2)};
+  EXPECT_EQ(choose_point(result, 0, 0.5), 0U);
+  EXPECT_EQ(choose_point(result, 0, 0.8), 1U);
+  EXPECT_EQ(choose_point(result, 0, 1.3), 1U);
+  EXPECT_EQ(choose_point(result, 0, 1.4), 3U);
+  EXPECT_EQ(choose_point(result, 0, 3), 4U);
+  result.points[4].uniform = true;
+  EXPECT_EQ(choose_point(result, 0, 3), 3U);
+  result.points[0] = point_of(60, 0.7);
+  EXPECT_EQ(choose_point(result, 0, 0.5), 0U);  // none is good enough: all bits
+}
+
 TEST(MeanDivergence, IsThatOfKullbackAndLeibler) {
   const std::vector<float> p{0.5F, 0.5F, 1, 0};
   const std::vector<float> q{0.25F, 0.75F, 0.5F, 0.5F};
