@@ -39,14 +39,16 @@ def chosen_line($row; $level; $most):
   "",
   "## One weight set against networks of their own",
   "",
-  "Top-1 of the integer program with the same bits in every layer (weights x activations), and of a network that was trained for that precision alone, as long.",
+  "Top-1 of the integer program with the same bits in every layer (weights x activations), and of a network that was trained for that precision alone;",
+  "in parentheses epochs of fine-tuning.",
   "",
   "| row | precision | one weight set | a network of its own | difference |",
   "|---|---|---|---|---|",
   (.[] as $row | $row.points[] | select(.uniform)
     | .precision as $precision
-    | ([$all[] | select(.row == (($row.row | sub("-tuned"; "")) + "-only-" + $precision)) | .points[] | select(.uniform) | .measured[0].test.top1][0]) as $own
-    | "| \($row.row) | \($precision) | \(.test.top1 | two) | \($own | two) | \(if $own then (.test.top1 - $own | two) else "–" end) |") end),
+    | ([$all[] | select(.row == (($row.row | sub("-tuned"; "")) + "-only-" + $precision)) | {epochs, top1: (.points[] | select(.uniform) | .measured[0].test.top1)}][0]) as $own
+    | .measured[0].test.top1 as $top1
+    | "| \($row.row) | \($precision) | \($top1 | two) (\($row.epochs)) | \(if $own then "\($own.top1 | two) (\($own.epochs)) | \($top1 - $own.top1 | two)" else "– | –" end) |") end),
 "",
 "## Switching on the device",
 "",
