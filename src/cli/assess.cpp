@@ -203,7 +203,9 @@ ordered_json result_json(const AssessCommand& command, const AssessResult& resul
   return json;
 }
 
-std::string summary(const AssessCommand& command, const AssessResult& result) {
+/// `plans`: by budget.
+std::string summary(const AssessCommand& command, const AssessResult& result,
+                    const std::vector<DeployablePlan>& plans) {
   std::string text = fmt::format(
       "{}: {} weights and biases, {} activations counted; float top-1 {:.2f} %\n\n"
       "{:>9}  {:>4} {:>7}  {:>10} {:>7} {:>6}  filters of the optimum\n",
@@ -218,6 +220,12 @@ std::string summary(const AssessCommand& command, const AssessResult& result) {
                                   : fmt::format("{:>10} {:>7} {:>6}", "none", "", "");
     text += fmt::format("{:>9}  {:>4} {:>7.2f}  {}  {}\n", format_bytes(budget.budget_bytes), optimum.bits,
                         optimum.top1, other, describe_filters(optimum.filters));
+  }
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    const std::int64_t bytes = plans[i].weights_bytes + plans[i].arena_bytes;
+    if (bytes > result.budgets[i].budget_bytes)
+      text += fmt::format("\n{} is too little for the optimum's filters once deployed: {} with 2-bit activations\n",
+                          format_bytes(result.budgets[i].budget_bytes), format_bytes(bytes));
   }
   if (result.failed > 0) text += fmt::format("\n{} trials failed; 'trimtab study' tells why\n", result.failed);
   return text +
@@ -316,17 +324,19 @@ void run_assess(AssessCommand& command) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   ordered_json json = result_json(command, result, study, inputs.test.size(), seconds);
   for (std::size_t i = 0; i < plans.size(); ++i)
-    json["budgets"][i]["deployable"] = {{"plan", plan_name(result.budgets[i])},
-                                        {"weights_bytes", plans[i].weights_bytes},
-                                        {"arena_bytes", plans[i].arena_bytes}};
+    json["budgets"][i]["deployable"] = {
+        {"plan", plan_name(result.budgets[i])},
+        {"weights_bytes", plans[i].weights_bytes},
+        {"arena_bytes", plans[i].arena_bytes},
+        {"fits", plans[i].weights_bytes + plans[i].arena_bytes <= result.budgets[i].budget_bytes}};
   draw_points(command, result);
   draw_plans(command.out, "plans", plans_of(result, prepared, importance));
-  write_file(fs::path(command.out) / "summary.txt", summary(command, result));
+  write_file(fs::path(command.out) / "summary.txt", summary(command, result, plans));
   write_file(fs::path(command.out) / "result.json", json.dump(2) + "\n");
   if (command.common.json) {
     fmt::print("{}\n", json.dump(2));
   } else {
-    fmt::print("{}", summary(command, result));
+    fmt::print("{}", summary(command, result, plans));
   }
 }
 
