@@ -222,7 +222,7 @@ std::string summary(const AssessCommand& command, const AssessResult& result,
                         optimum.top1, other, describe_filters(optimum.filters));
   }
   for (std::size_t i = 0; i < plans.size(); ++i) {
-    const std::int64_t bytes = plans[i].weights_bytes + plans[i].arena_bytes;
+    const std::int64_t bytes = plans[i].memory_bytes();
     if (bytes > result.budgets[i].budget_bytes)
       text += fmt::format("\n{} is too little for the optimum's filters once deployed: {} with 2-bit activations\n",
                           format_bytes(result.budgets[i].budget_bytes), format_bytes(bytes));
@@ -324,11 +324,10 @@ void run_assess(AssessCommand& command) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   ordered_json json = result_json(command, result, study, inputs.test.size(), seconds);
   for (std::size_t i = 0; i < plans.size(); ++i)
-    json["budgets"][i]["deployable"] = {
-        {"plan", plan_name(result.budgets[i])},
-        {"weights_bytes", plans[i].weights_bytes},
-        {"arena_bytes", plans[i].arena_bytes},
-        {"fits", plans[i].weights_bytes + plans[i].arena_bytes <= result.budgets[i].budget_bytes}};
+    json["budgets"][i]["deployable"] = {{"plan", plan_name(result.budgets[i])},
+                                        {"weights_bytes", plans[i].weights_bytes},
+                                        {"arena_bytes", plans[i].arena_bytes},
+                                        {"fits", plans[i].memory_bytes() <= result.budgets[i].budget_bytes}};
   draw_points(command, result);
   draw_plans(command.out, "plans", plans_of(result, prepared, importance));
   write_file(fs::path(command.out) / "summary.txt", summary(command, result, plans));

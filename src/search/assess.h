@@ -87,11 +87,14 @@ struct DeployablePlan {
   Plan plan;
   std::int64_t weights_bytes = 0;  ///< packed
   std::int64_t arena_bytes = 0;    ///< the planner's working memory
+
+  [[nodiscard]] std::int64_t memory_bytes() const { return weights_bytes + arena_bytes; }
 };
 
 /// The point's filters with as many bits as weights and arena together leave within the budget: activations start with
 /// 8 bits everywhere and lose them where that frees most memory, weights start with the point's bits (at most 8) and
-/// get more if there is room. Where even 2 bits everywhere take too much, that is what it returns.
+/// get more if there is room, all together and then layer by layer. Where even 2 bits everywhere take too much, that is
+/// what it returns.
 [[nodiscard]] DeployablePlan deployable_plan(const Graph& prepared, const std::vector<double>& importance,
                                              const AssessPoint& point, std::int64_t budget_bytes, const Pricer& pricer);
 

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "plan/layers.h"
@@ -42,6 +44,15 @@ class Deploying {
     return result;
   }
 
+  /// Layers that hold weights.
+  [[nodiscard]] std::set<std::string> weighted() const {
+    std::set<std::string> result;
+    for (const Layer& layer : fuse_layers(pruned_)) {
+      if (weight_of(pruned_.nodes[static_cast<std::size_t>(layer.node)].op) != nullptr) result.insert(layer.name);
+    }
+    return result;
+  }
+
  private:
   const Graph& pruned_;
   const Pricer& pricer_;
@@ -62,21 +73,19 @@ std::optional<Plan> with_activations(Plan plan, const std::vector<std::string>& 
   return plan;
 }
 
-std::int64_t memory_of(const DeployablePlan& plan) { return plan.weights_bytes + plan.arena_bytes; }
-
 /// Narrows activations until the plan fits, those first that free most memory. Where no set of layers frees any alone,
 /// all are narrowed together; what that took in vain is given back.
 DeployablePlan fitted(const Deploying& deploying, DeployablePlan now, std::int64_t budget_bytes) {
   const std::vector<std::vector<std::string>> sets = deploying.sharing();
   std::vector<std::string> all;
   for (const std::vector<std::string>& set : sets) all.insert(all.end(), set.begin(), set.end());
-  while (memory_of(now) > budget_bytes) {
+  while (now.memory_bytes() > budget_bytes) {
     std::optional<DeployablePlan> best;
     for (const std::vector<std::string>& set : sets) {
       const std::optional<Plan> plan = with_activations(now.plan, set, false);
       if (!plan.has_value()) continue;
       DeployablePlan priced = deploying.price(*plan);
-      if (memory_of(priced) < memory_of(best ? *best : now)) best = std::move(priced);
+      if (priced.memory_bytes() < (best ? *best : now).memory_bytes()) best = std::move(priced);
     }
     if (!best.has_value()) {
       const std::optional<Plan> plan = with_activations(now.plan, all, false);
@@ -90,7 +99,7 @@ DeployablePlan fitted(const Deploying& deploying, DeployablePlan now, std::int64
       const std::optional<Plan> plan = with_activations(now.plan, set, true);
       if (!plan.has_value()) continue;
       DeployablePlan priced = deploying.price(*plan);
-      if (memory_of(priced) > budget_bytes) continue;
+      if (priced.memory_bytes() > budget_bytes) continue;
       now = std::move(priced);
       changed = true;
     }
@@ -100,14 +109,16 @@ DeployablePlan fitted(const Deploying& deploying, DeployablePlan now, std::int64
 
 /// More bits for the weights of single layers, those first that cost least memory, while the plan fits.
 DeployablePlan refined(const Deploying& deploying, DeployablePlan now, std::int64_t budget_bytes) {
+  const std::set<std::string> weighted = deploying.weighted();
   while (true) {
     std::optional<DeployablePlan> best;
     for (std::size_t l = 0; l < now.plan.layers.size(); ++l) {
+      const LayerPlan& layer = now.plan.layers[l];
+      if (layer.weight_bits >= 8 || !weighted.contains(layer.layer)) continue;
       Plan plan = now.plan;
-      if (++plan.layers[l].weight_bits > 8) continue;
+      ++plan.layers[l].weight_bits;
       DeployablePlan priced = deploying.price(std::move(plan));
-      const bool more = priced.weights_bytes > now.weights_bytes;
-      if (more && memory_of(priced) <= budget_bytes && (!best || memory_of(priced) < memory_of(*best)))
+      if (priced.memory_bytes() <= budget_bytes && (!best || priced.memory_bytes() < best->memory_bytes()))
         best = std::move(priced);
     }
     if (!best.has_value()) return now;
@@ -128,7 +139,7 @@ DeployablePlan deployable_plan(const Graph& prepared, const std::vector<double>&
     Plan plan = result.plan;
     for (LayerPlan& layer : plan.layers) layer.weight_bits = bits;
     DeployablePlan priced = deploying.price(std::move(plan));
-    if (memory_of(priced) > budget_bytes) break;
+    if (priced.memory_bytes() > budget_bytes) break;
     result = std::move(priced);
   }
   result = refined(deploying, std::move(result), budget_bytes);
