@@ -153,7 +153,9 @@ nlohmann::ordered_json point_json(const ScaleResult& result, std::size_t index) 
                         {"tune", score_json(at.tune)},
                         {"test", score_json(at.test)},
                         {"lost_points", at.lost.mean},
-                        {"lost_points_half_width_95", at.lost.half_width}});
+                        {"lost_points_half_width_95", at.lost.half_width},
+                        {"tune_lost_points", at.tune_lost.mean},
+                        {"tune_lost_points_half_width_95", at.tune_lost.half_width}});
   }
   return {{"point", index},
           {"level", result.levels[point.level].name},
@@ -235,14 +237,14 @@ std::string summary(const ScaleResult& result) {
                                  "saved", "top-1", "balanced", "majority", "lost (95 %)");
   for (std::size_t k = 0; k < result.points.size(); ++k) {
     const ScalePoint& point = result.points[k];
-    const auto& [tune, test, lost] = point.measured[point.level];
+    const LevelMeasurement& at = point.measured[point.level];
     text += fmt::format("{:<3} {:<16} {:>9.1f} {:>6.1f} % {:>6.2f} % {:>6.2f} % {:>7.2f} % {:>6.2f} +- {:.2f}\n", k,
-                        result.levels[point.level].name, point.energy.total() / 1000, point.saved_percent, test.top1,
-                        test.balanced, test.majority, lost.mean, lost.half_width);
+                        result.levels[point.level].name, point.energy.total() / 1000, point.saved_percent, at.test.top1,
+                        at.test.balanced, at.test.majority, at.lost.mean, at.lost.half_width);
   }
   for (std::size_t l = 0; l < result.levels.size(); ++l) {
     const std::size_t k = choose_point(result, l, 1);
-    const PairedDifference& lost = result.points[k].measured[l].lost;
+    const MeanDifference& lost = result.points[k].measured[l].lost;
     text += fmt::format("{} for at most 1 point: operating point {}, {:.1f} % saved, {:.2f} +- {:.2f} lost\n",
                         result.levels[l].name, k, result.points[k].saved_percent, lost.mean, lost.half_width);
   }

@@ -25,6 +25,9 @@ namespace {
 
 /// Samples over which the channels' means and variances are measured.
 constexpr std::int64_t statistics_samples = 2048;
+/// Of the loss, what all bits contribute; the least and the random precision share the rest. Few bits lose more and pull
+/// harder: with equal shares the network at all bits pays for them (results/scale.md).
+constexpr double leading_share = 0.5;
 /// Share of its first value below which no step falls.
 constexpr float least_scale_share = 0.05F;
 
@@ -417,22 +420,23 @@ class SandwichTraining {
     }
     const double share = options_.training.distillation_weight;
     std::vector<torch::Tensor> losses;
-    const auto learn = [&](const torch::Tensor& from) {
+    const auto learn = [&](const torch::Tensor& from, double weight) {
       const torch::Tensor logits = network_.executor().forward(input, true, logits_).reshape({batch.size(), -1});
-      losses.push_back(torch::cross_entropy_loss(logits, labels) * (1 - share) + divergence(logits, from) * share);
+      losses.push_back(torch::cross_entropy_loss(logits, labels) * (weight * (1 - share)) +
+                       divergence(logits, from) * (weight * share));
       return logits.detach();
     };
     network_.set_precision(network_.leading());
     network_.set_leading(true);
-    const torch::Tensor own = learn(taught);
+    const torch::Tensor own = learn(taught, options_.only ? 1 : leading_share);
     network_.set_leading(false);
     if (!options_.only) {
       network_.set_precision(options_.least);
-      (void)learn(own);
+      (void)learn(own, (1 - leading_share) / 2);
       network_.set_precision(random_precision(network_, options_.least, random));
-      (void)learn(own);
+      (void)learn(own, (1 - leading_share) / 2);
     }
-    const torch::Tensor loss = torch::stack(losses).mean();
+    const torch::Tensor loss = torch::stack(losses).sum();
     loss.backward();
     loss_ += loss.item<double>();
     if (!std::isfinite(loss_)) throw failure("training for all precisions diverged: the loss is not a number");

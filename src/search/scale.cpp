@@ -122,7 +122,7 @@ class Scaling {
     make_network();
     result_.layers = fuse_layers(result_.network.graph);
     find_points();
-    measure(test_float);
+    measure(tune_float, test_float);
     return std::move(result_);
   }
 
@@ -221,18 +221,22 @@ class Scaling {
   }
 
   /// Every point as the integer program that is deployed.
-  void measure(const std::vector<float>& test_float) {
+  void measure(const std::vector<float>& tune_float, const std::vector<float>& test_float) {
     result_.program = lower_scalable(result_.network, operating_points_, {}, {});
-    std::vector<std::vector<bool>> hits_float;
-    for (const Level& level : result_.levels) hits_float.push_back(hits(level, test_float, test_.labels));
+    const std::vector<float> truth = at_temperature(tune_float, leaves_, fit_temperature(tune_float, tune_.labels));
     for (std::size_t k = 0; k < result_.points.size(); ++k) {
       tell(fmt::format("measuring operating point {} of {}", k + 1, result_.points.size()));
       const std::vector<float> tune = program_probabilities(k, tune_);
       const std::vector<float> test = program_probabilities(k, test_);
-      for (std::size_t l = 0; l < result_.levels.size(); ++l) {
-        const Level& level = result_.levels[l];
-        result_.points[k].measured.push_back({score(level, tune, tune_.labels), score(level, test, test_.labels),
-                                              paired_difference(hits_float[l], hits(level, test, test_.labels))});
+      for (const Level& level : result_.levels) {
+        LevelMeasurement& measured = result_.points[k].measured.emplace_back();
+        measured.tune = score(level, tune, tune_.labels);
+        measured.test = score(level, test, test_.labels);
+        measured.lost = paired_difference(hits(level, test_float, test_.labels), hits(level, test, test_.labels));
+        // Training makes a network that errs elsewhere than the float one, not more often by what that one believes.
+        measured.tune_lost =
+            options_.train ? paired_difference(hits(level, tune_float, tune_.labels), hits(level, tune, tune_.labels))
+                           : expected_loss(level, truth, tune_float, tune);
       }
     }
   }
@@ -249,20 +253,6 @@ class Scaling {
 
 }  // namespace
 
-PairedDifference paired_difference(const std::vector<bool>& before, const std::vector<bool>& after) {
-  const auto count = static_cast<double>(before.size());
-  double sum = 0;
-  double squares = 0;
-  for (std::size_t i = 0; i < before.size(); ++i) {
-    const double difference = (before[i] ? 1.0 : 0.0) - (after.at(i) ? 1.0 : 0.0);
-    sum += difference;
-    squares += difference * difference;
-  }
-  const double mean = sum / count;
-  const double variance = count > 1 ? (squares - count * mean * mean) / (count - 1) : 0;
-  return {100 * mean, 100 * 1.96 * std::sqrt(std::max(variance, 0.0) / count)};
-}
-
 std::size_t choose_point(const ScaleResult& result, std::size_t level, double most_lost_percent) {
   std::vector<std::size_t> order;  // from the most energy to the least
   for (std::size_t k = 0; k < result.points.size(); ++k) {
@@ -278,7 +268,7 @@ std::size_t choose_point(const ScaleResult& result, std::size_t level, double mo
   };
   std::vector<Pooled> pools;
   for (const std::size_t k : order) {
-    pools.push_back({result.tune_float[level].top1 - result.points[k].measured[level].tune.top1, 1});
+    pools.push_back({result.points[k].measured[level].tune_lost.mean, 1});
     while (pools.size() > 1 && pools[pools.size() - 2].mean() > pools.back().mean()) {
       pools[pools.size() - 2].sum += pools.back().sum;
       pools[pools.size() - 2].count += pools.back().count;

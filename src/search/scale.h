@@ -11,6 +11,7 @@
 #include "graph/graph.h"
 #include "learn/scalable_training.h"
 #include "program/scalable_program.h"
+#include "search/expected_loss.h"
 #include "search/scale_energy.h"
 #include "search/scale_search.h"
 #include "search/scale_truncation.h"
@@ -34,19 +35,13 @@ struct ScaleOptions {
   std::function<void(const std::string&)> report;  ///< told what is being done, one line each; may be empty
 };
 
-/// A difference of shares between two networks on the same samples, percent points, with the half width of its 95 %
-/// confidence interval (normal approximation over the pairs).
-struct PairedDifference {
-  double mean = 0;
-  double half_width = 0;
-};
-[[nodiscard]] PairedDifference paired_difference(const std::vector<bool>& before, const std::vector<bool>& after);
-
 /// How a point answers at one level.
 struct LevelMeasurement {
-  LevelScore tune;        ///< of the integer program on the tuning samples
-  LevelScore test;        ///< likewise on the held-back samples
-  PairedDifference lost;  ///< top-1 of the float network less the point's, held-back samples
+  LevelScore tune;      ///< of the integer program on the tuning samples
+  LevelScore test;      ///< likewise on the held-back samples
+  MeanDifference lost;  ///< top-1 of the float network less the point's, held-back samples
+  /// What is known of that from the tuning samples: trained, the difference of the hits; otherwise expected_loss.
+  MeanDifference tune_lost;
 };
 
 /// One operating point.

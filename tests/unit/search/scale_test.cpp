@@ -11,29 +11,17 @@
 namespace trimtab {
 namespace {
 
-TEST(PairedDifference, IsOverThePairs) {
-  // 3 of 10 lost, 1 won: the mean is 2/10, the variance over the pairs (4 - 10 * 0.04) / 9.
-  const std::vector<bool> before{true, true, true, true, true, false, false, false, false, false};
-  const std::vector<bool> after{false, false, false, true, true, true, false, false, false, false};
-  const PairedDifference difference = paired_difference(before, after);
-  EXPECT_NEAR(difference.mean, 20, 1e-9);
-  EXPECT_NEAR(difference.half_width, 100 * 1.96 * std::sqrt(3.6 / 9 / 10), 1e-9);
-  EXPECT_EQ(paired_difference(before, before).half_width, 0);
-}
-
-/// A point of so much energy that loses so many percent points at the only level, of 90.
+/// A point of so much energy that loses so many percent points at the only level.
 ScalePoint point_of(double energy, double lost) {
   ScalePoint point;
   point.energy.macs = energy;
   point.measured.resize(1);
-  point.measured[0].tune.top1 = 90 - lost;
+  point.measured[0].tune_lost.mean = lost;
   return point;
 }
 
 TEST(ChoosePoint, SmoothsLossesSoThatTheyNeverFallWithTheEnergy) {
   ScaleResult result;
-  result.tune_float.resize(1);
-  result.tune_float[0].top1 = 90;
   // by energy: 0, 1.2, 0.4, 2, 0.8, 3; smoothed: 0, 0.8, 0.8, 1.4, 1.4, 3
   result.points = {point_of(60, 0),   point_of(40, 0.4), point_of(50, 1.2),
                    point_of(20, 0.8), point_of(10, 3),   point_of(30, 2)};
