@@ -25,14 +25,15 @@ struct Window {
 
 /// Convolution with groups; a linear layer is one whose kernel covers the whole input.
 /// accumulator[o] = bias[o] + sum of (input or padding_value) * weight; output = requantize(accumulator, multiplier[o],
-/// shift).
+/// shift). With weights of 16 bits the sum has 64 bits, and round(sum / 2^sum_shift), halves upward, takes its place.
 struct Convolution {
   Image input;
   Image output;
   Window window;
   int16_t groups;
-  uint8_t weight_bits;  // 2..8
+  uint8_t weight_bits;  // 2..8, 16
   uint8_t shift;
+  uint8_t sum_shift;  // 0 unless weight_bits is 16
   int32_t output_minimum, output_maximum;
   const uint8_t* weights;        // in the layout of the kernel that runs it
   const int32_t* bias;           // per output channel

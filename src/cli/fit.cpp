@@ -428,7 +428,7 @@ void add_fit(CLI::App& app) {
          "of cycles; where there are no timings of the core (cortex-m55), one cycle per instruction; 0: none")
       ->check(CLI::NonNegativeNumber);
   fit->add_option("--weight-bits", command->weight_bits,
-                  "bits of every weight, 2 to 8 (default: 8); auto: searched, per layer (default with --search)");
+                  "bits of every weight, 2 to 8 or 16 (default: 8); auto: searched, per layer (default with --search)");
   fit->add_option(
       "--activation-bits", command->activation_bits,
       "bits of every activation: 2, 4, 8 or 16 (default: 8); auto: searched, per layer (default with --search)");

@@ -9,6 +9,7 @@ namespace {
 
 /// Accumulators keep this many units free for a bias; real networks need far less, dead channels with a bias far more.
 constexpr float largest_bias = 16777216.0F;
+constexpr float largest_wide_bias = 1099511627776.0F;
 /// A channel whose weights are smaller than this part of the layer's largest is as good as dead: its scale is kept up
 /// so that the multipliers of a layer stay within one shift.
 constexpr float smallest_scale_ratio = 1e-6F;
@@ -85,7 +86,8 @@ void keep_scales_up(WeightGrid& grid, const Tensor& bias, float input_scale) {
   }
   const float smallest = largest > 0 ? largest * smallest_scale_ratio : 1.0F;
   for (std::size_t c = 0; c < grid.scale.size(); ++c) {
-    const float for_bias = bias.empty() ? 0.0F : std::abs(bias.data[c]) / (input_scale * largest_bias);
+    const float most = grid.bits > 8 ? largest_wide_bias : largest_bias;
+    const float for_bias = bias.empty() ? 0.0F : std::abs(bias.data[c]) / (input_scale * most);
     const float least = std::max(smallest, for_bias);
     if (std::abs(grid.scale[c]) < least) {
       grid.scale[c] = std::copysign(least, grid.scale[c]);

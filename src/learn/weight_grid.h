@@ -19,7 +19,7 @@ namespace trimtab {
 
 /// Grid of a Conv's or Linear's weights {output channels, ...}. `bias` {output channels} or empty and `input_scale` say
 /// what else the accumulator (in units of input_scale * weight scale) has to hold: scales are kept large enough for a
-/// bias below 2^24 units, and are never 0.
+/// bias below 2^24 units (2^40 where weights have more than 8 bits, whose sums have 64), and are never 0.
 [[nodiscard]] WeightGrid make_weight_grid(const Tensor& weight, const Tensor& bias, float input_scale, int bits,
                                           RangeMethod method);
 

@@ -15,8 +15,8 @@ namespace trimtab {
 namespace {
 
 void check_bits(int weight_bits, int activation_bits, const std::string& where) {
-  if (weight_bits < 2 || weight_bits > 8) {
-    throw bad_input("{} has {} weight bits; 2 to 8 can be deployed", where, weight_bits);
+  if ((weight_bits < 2 || weight_bits > 8) && weight_bits != 16) {
+    throw bad_input("{} has {} weight bits; 2 to 8 and 16 can be deployed", where, weight_bits);
   }
   constexpr std::array<int, 4> widths{2, 4, 8, 16};
   if (std::find(widths.begin(), widths.end(), activation_bits) == widths.end()) {

@@ -215,7 +215,9 @@ class Check {
     check_images(step, c.input, c.output);
     check_window(step, c.window);
     check_output_range(step, c.output_minimum, c.output_maximum);
-    require(c.weight_bits >= 2 && c.weight_bits <= 8, step, "weights that do not have 2 to 8 bits");
+    require((c.weight_bits >= 2 && c.weight_bits <= 8) || c.weight_bits == 16, step,
+            "weights that do not have 2 to 8 or 16 bits");
+    require(c.sum_shift == 0 || (c.weight_bits == 16 && c.sum_shift <= 40), step, "a wrong shift of its sums");
     require(c.groups >= 1 && input(step).channels % c.groups == 0 && output(step).channels % c.groups == 0, step,
             "groups that do not divide its channels");
     const auto outputs = static_cast<std::size_t>(output(step).channels);
@@ -235,7 +237,8 @@ class Check {
         require(*weight >= -limit && *weight < limit, step, "a weight that its bits cannot hold");
         sum += std::abs(*weight);
       }
-      check_shift(step, sum * largest + std::abs(std::int64_t{s.bias[o]}), c.shift);
+      const std::int64_t rounded = c.sum_shift == 0 ? sum * largest : (sum * largest >> c.sum_shift) + 1;
+      check_shift(step, rounded + std::abs(std::int64_t{s.bias[o]}), c.shift);
     }
   }
 

@@ -11,6 +11,7 @@
 #include "trimtab/convolution_generic.h"
 #include "trimtab/convolution_nested.h"
 #include "trimtab/convolution_s16_4x16_avx2.h"
+#include "trimtab/convolution_wide.h"
 #include "trimtab/depthwise_1x4_dsp.h"
 #include "trimtab/depthwise_8_plane_m3.h"
 #include "trimtab/depthwise_s16_1x16_avx2.h"
@@ -94,6 +95,7 @@ const Entry kernels[] = {
 
     TRIMTAB_KERNEL(convolution_generic),
     TRIMTAB_KERNEL(convolution_nested),
+    TRIMTAB_KERNEL(convolution_wide),
     TRIMTAB_KERNEL(max_pool_generic),
     TRIMTAB_KERNEL(average_pool_generic),
     TRIMTAB_KERNEL(addition_generic),

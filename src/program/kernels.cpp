@@ -22,6 +22,16 @@ Kernel choose_convolution(const ConvolutionStep& step) {
   return kernel;
 }
 
+/// Weights of 16 bits: the same on every core.
+Kernel choose_wide_convolution(const ConvolutionStep& step) {
+  Kernel kernel;
+  kernel.name = "convolution_wide";
+  kernel.header = "convolution_wide.h";
+  kernel.weights = pack_filters(step.weights, step.convolution.output.channels, 16);
+  kernel.reason = "weights of 16 bits, sums of 64";
+  return kernel;
+}
+
 Kernel plain(std::string name, std::string header, bool in_place) {
   Kernel kernel;
   kernel.name = std::move(name);
@@ -89,6 +99,8 @@ std::optional<Kernel> choose_core_kernel(const Step& step, Core core, Optimize o
 }  // namespace
 
 Kernel choose_kernel(const Step& step, Core core, Optimize optimize, std::int64_t scratch_limit) {
+  const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
+  if (convolution != nullptr && convolution->convolution.weight_bits > 8) return choose_wide_convolution(*convolution);
   std::optional<Kernel> kernel = choose_core_kernel(step, core, optimize, scratch_limit);
   return kernel.has_value() ? std::move(*kernel) : choose_generic_kernel(step);
 }

@@ -19,7 +19,7 @@ std::vector<std::uint8_t> pack_pairs(const ConvolutionStep& step, std::int64_t p
   const std::int64_t group_filters = step.convolution.output.channels / groups;
   const std::int64_t size = static_cast<std::int64_t>(step.weights.size()) / step.convolution.output.channels;
   const std::int64_t group_pairs = (group_filters + 1) / 2;
-  std::vector<std::int8_t> pairs(static_cast<std::size_t>(groups * group_pairs * 2 * padded_size));
+  std::vector<std::int16_t> pairs(static_cast<std::size_t>(groups * group_pairs * 2 * padded_size));
   for (std::int64_t filter = 0; filter < groups * group_filters; ++filter) {
     const std::int64_t in_group = filter % group_filters;
     const std::int64_t pair = filter / group_filters * group_pairs + in_group / 2;

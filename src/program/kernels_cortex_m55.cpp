@@ -29,7 +29,8 @@ std::vector<std::uint8_t> pack_pairs(const ConvolutionStep& step) {
     for (std::int64_t first = 0; first < size; first += 16) {
       for (const std::int64_t filter : {pair, std::min(pair + 1, filters - 1)}) {
         const auto from = step.weights.begin() + filter * size + first;
-        packed.insert(packed.end(), from, from + 16);
+        std::transform(from, from + 16, std::back_inserter(packed),
+                       [](std::int16_t weight) { return static_cast<std::uint8_t>(weight); });
       }
     }
   }

@@ -37,8 +37,7 @@ void append_constants(std::vector<std::uint8_t>& bytes, const ConvolutionStep& s
 }
 
 /// As convolution_s16_4x16_avx2.h reads them.
-template <typename Weight>
-std::vector<std::uint8_t> pack_blocks(const ConvolutionStep& step, std::span<const Weight> weights) {
+std::vector<std::uint8_t> pack_blocks(const ConvolutionStep& step, std::span<const std::int16_t> weights) {
   const Convolution& convolution = step.convolution;
   const runtime::ConvolutionRuns runs = runtime::convolution_runs(convolution);
   const std::int32_t outputs = convolution.output.channels / convolution.groups;
@@ -69,8 +68,7 @@ std::vector<std::uint8_t> pack_blocks(const ConvolutionStep& step, std::span<con
 }
 
 /// As depthwise_s16_1x16_avx2.h reads them.
-template <typename Weight>
-std::vector<std::uint8_t> pack_depthwise(const ConvolutionStep& step, std::span<const Weight> weights) {
+std::vector<std::uint8_t> pack_depthwise(const ConvolutionStep& step, std::span<const std::int16_t> weights) {
   const Convolution& convolution = step.convolution;
   const std::int32_t taps = convolution.window.kernel_height * convolution.window.kernel_width;
   std::vector<std::uint8_t> packed;
@@ -116,8 +114,7 @@ bool is_depthwise(const Convolution& convolution) {
              runtime::depthwise_s16_1x16_avx2_most_taps;
 }
 
-template <typename Weight>
-std::vector<std::uint8_t> pack(const ConvolutionStep& step, std::span<const Weight> weights) {
+std::vector<std::uint8_t> pack(const ConvolutionStep& step, std::span<const std::int16_t> weights) {
   return is_depthwise(step.convolution) ? pack_depthwise(step, weights) : pack_blocks(step, weights);
 }
 
@@ -127,7 +124,7 @@ std::optional<Kernel> choose_convolution(const ConvolutionStep& step) {
   const bool depthwise = is_depthwise(convolution);
   const std::string family = depthwise ? "depthwise_s16_1x16" : "convolution_s16_4x16";
   std::optional<Kernel> kernel = make_kernel(family, family);
-  kernel->weights = pack<std::int8_t>(step, step.weights);
+  kernel->weights = pack(step, step.weights);
   kernel->scratch_bytes = (runtime::band_bytes(convolution) + 7) / 8 * 8;
   return kernel;
 }

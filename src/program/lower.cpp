@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <limits>
 #include <map>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -52,12 +53,12 @@ Buffer make_buffer(const Value& value, const ActivationGrid& grid) {
 }
 
 /// Integer weights {O, H, W, I} from the real {O, I, H, W}.
-std::vector<std::int8_t> integer_weights(const Tensor& real, std::array<std::int64_t, 4> shape,
-                                         const WeightGrid& grid) {
+std::vector<std::int16_t> integer_weights(const Tensor& real, std::array<std::int64_t, 4> shape,
+                                          const WeightGrid& grid) {
   const auto [outputs, inputs, height, width] = shape;
   const std::int64_t low = -(std::int64_t{1} << (grid.bits - 1));
   const std::int64_t high = -low - 1;
-  std::vector<std::int8_t> weights;
+  std::vector<std::int16_t> weights;
   weights.reserve(real.data.size());
   for (std::int64_t o = 0; o < outputs; ++o) {
     const double scale = grid.scale.at(static_cast<std::size_t>(o));
@@ -65,7 +66,7 @@ std::vector<std::int8_t> integer_weights(const Tensor& real, std::array<std::int
       for (std::int64_t x = 0; x < width; ++x) {
         for (std::int64_t i = 0; i < inputs; ++i) {
           const double value = real.data[static_cast<std::size_t>(((o * inputs + i) * height + y) * width + x)];
-          weights.push_back(static_cast<std::int8_t>(
+          weights.push_back(static_cast<std::int16_t>(
               std::clamp(std::llround(value / scale), static_cast<long long>(low), static_cast<long long>(high))));
         }
       }
@@ -166,33 +167,53 @@ class Lowering {
     const ActivationGrid& input = grid_of(layer.inputs[0]);
     const ActivationGrid& output = grid_of(layer.output);
     const std::size_t outputs = weight_scale.size();
-    std::vector<double> factors(outputs);
-    for (std::size_t o = 0; o < outputs; ++o) {
-      const double unit = static_cast<double>(input.scale) * weight_scale[o];
-      factors[o] = unit / output.scale;
-      step.bias.push_back(bias.empty() ? 0 : nearest(bias.data[o] / unit, layer.name));
+    const std::vector<std::int64_t> sums = largest_sums(step, outputs, largest_magnitude(input));
+    // Sums of 16-bit weights lose their lowest bits: as few as let the rest fit.
+    const int most_dropped = step.convolution.weight_bits > 8 ? 40 : 0;
+    for (int dropped = 0;; ++dropped) {
+      std::vector<double> factors;
+      std::vector<double> biases;
+      for (std::size_t o = 0; o < outputs; ++o) {
+        const double unit = std::ldexp(static_cast<double>(input.scale) * weight_scale[o], dropped);
+        factors.push_back(unit / output.scale);
+        biases.push_back(bias.empty() ? 0 : bias.data[o] / unit);
+      }
+      FixedPoint fixed = to_fixed_point(factors, layer.name);
+      const std::optional<std::size_t> beyond = overflowing_filter(sums, dropped, biases, fixed.shift);
+      if (beyond.has_value() && dropped < most_dropped) continue;
+      if (beyond.has_value()) {
+        throw bad_input(
+            "layer '{}' could overflow its 32-bit accumulator (filter {} reaches {} beside its bias); give its input "
+            "fewer bits",
+            layer.name, *beyond, sums[*beyond]);
+      }
+      for (const double value : biases) step.bias.push_back(nearest(value, layer.name));
+      step.multiplier = std::move(fixed.multiplier);
+      step.convolution.shift = fixed.shift;
+      step.convolution.sum_shift = static_cast<std::uint8_t>(dropped);
+      break;
     }
-    FixedPoint fixed = to_fixed_point(factors, layer.name);
-    step.multiplier = std::move(fixed.multiplier);
-    step.convolution.shift = fixed.shift;
     std::tie(step.convolution.output_minimum, step.convolution.output_maximum) = output_range(layer);
-    check_overflow(layer, step, largest_magnitude(input));
   }
 
-  static void check_overflow(const Layer& layer, const ConvolutionStep& step, std::int64_t largest_input) {
-    const std::size_t size = step.weights.size() / step.bias.size();
+  /// By filter: the largest sum of products that any input could give.
+  static std::vector<std::int64_t> largest_sums(const ConvolutionStep& step, std::size_t filters,
+                                                std::int64_t largest_input) {
     for (const std::int16_t value : step.padding_value)
       largest_input = std::max<std::int64_t>(largest_input, std::abs(value));
-    for (std::size_t o = 0; o < step.bias.size(); ++o) {
-      std::int64_t bound = std::abs(std::int64_t{step.bias[o]});
-      for (std::size_t k = 0; k < size; ++k)
-        bound += std::abs(std::int64_t{step.weights[o * size + k]}) * largest_input;
-      if (bound << step.convolution.shift > std::numeric_limits<std::int32_t>::max()) {
-        throw bad_input(
-            "layer '{}' could overflow its 32-bit accumulator (filter {} reaches {}); give its input fewer bits",
-            layer.name, o, bound);
-      }
+    const std::size_t size = step.weights.size() / filters;
+    std::vector<std::int64_t> sums(filters);
+    for (std::size_t i = 0; i < step.weights.size(); ++i) sums[i / size] += std::abs(step.weights[i]) * largest_input;
+    return sums;
+  }
+
+  static std::optional<std::size_t> overflowing_filter(const std::vector<std::int64_t>& sums, int dropped,
+                                                       const std::vector<double>& biases, int shift) {
+    for (std::size_t o = 0; o < sums.size(); ++o) {
+      const double bound = static_cast<double>(sums[o] >> dropped) + 1 + std::abs(biases[o]) + 1;  // both rounded
+      if (std::ldexp(bound, shift) > std::numeric_limits<std::int32_t>::max()) return o;
     }
+    return std::nullopt;
   }
 
   void lower_conv(const Layer& layer, const Conv& op) {

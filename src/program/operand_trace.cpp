@@ -55,7 +55,8 @@ DotProduct dot_product(const TracedLayer& layer, std::int64_t number) {
   const std::int64_t size = std::int64_t{c.window.kernel_height} * c.window.kernel_width * depth;
   DotProduct product;
   const auto weights = layer.step->weights.begin() + channel * size;
-  product.weights.assign(weights, weights + size);
+  std::transform(weights, weights + size, std::back_inserter(product.weights),
+                 [](std::int16_t weight) { return static_cast<std::int8_t>(weight); });
   for (std::int64_t i = 0; i < size; ++i) {
     const std::int64_t input_channel = first_channel + i % depth;
     const std::int64_t x = column * c.window.stride_columns - c.window.pad_left +

@@ -14,7 +14,7 @@ void append_word(std::vector<std::uint8_t>& bytes, std::uint32_t word) {
 }
 
 /// Appends words of four signed weights as runtime/trimtab/weight_planes.h reads them.
-void append_planes(std::vector<std::uint8_t>& packed, std::span<const std::int8_t> weights, int bits) {
+void append_planes(std::vector<std::uint8_t>& packed, std::span<const std::int16_t> weights, int bits) {
   constexpr std::size_t words = runtime::plane_group_words;
   constexpr std::size_t group = 4 * words;
   for (std::size_t first = 0; first < weights.size(); first += group) {
@@ -42,7 +42,7 @@ void append_planes(std::vector<std::uint8_t>& packed, std::span<const std::int8_
 }
 
 /// The two filters `first` and `first` + 1 (or an empty one) of a group that ends at `end`, word by word.
-void append_filter_pair(std::vector<std::int8_t>& words, const ConvolutionStep& step, std::int32_t first,
+void append_filter_pair(std::vector<std::int16_t>& words, const ConvolutionStep& step, std::int32_t first,
                         std::int32_t end) {
   const runtime::ColumnLayout layout = runtime::column_layout(step.convolution);
   const std::int32_t per_word = 32 / step.convolution.input.format.bits;
@@ -71,14 +71,14 @@ std::vector<std::uint8_t> pack_convolution_columns(const ConvolutionStep& step, 
   for (std::int32_t group = 0; group < convolution.groups; ++group) {
     const std::int32_t end = (group + 1) * group_filters;
     for (std::int32_t block = group * group_filters; block < end; block += filters_per_block) {
-      std::vector<std::int8_t> words;
+      std::vector<std::int16_t> words;
       for (std::int32_t filter = block; filter < std::min(block + filters_per_block, end); filter += 2) {
         append_filter_pair(words, step, filter, end);
       }
       if (convolution.weight_bits < 8) {
         append_planes(packed, words, convolution.weight_bits);
       } else {
-        for (const std::int8_t weight : words) packed.push_back(static_cast<std::uint8_t>(weight));
+        for (const std::int16_t weight : words) packed.push_back(static_cast<std::uint8_t>(weight));
       }
     }
   }
@@ -86,7 +86,7 @@ std::vector<std::uint8_t> pack_convolution_columns(const ConvolutionStep& step, 
 }
 
 std::vector<std::uint8_t> pack_depthwise_1x4(const ConvolutionStep& step, std::int32_t rows_per_band) {
-  const std::span<const std::int8_t> weights(step.weights);
+  const std::span<const std::int16_t> weights(step.weights);
   const std::size_t four = weights.size() / static_cast<std::size_t>(step.convolution.output.channels) * 4;
   std::vector<std::uint8_t> packed;
   append_word(packed, static_cast<std::uint32_t>(rows_per_band));
@@ -98,7 +98,7 @@ std::vector<std::uint8_t> pack_depthwise_1x4(const ConvolutionStep& step, std::i
   return packed;
 }
 
-std::vector<std::uint8_t> pack_filters(std::span<const std::int8_t> weights, std::int64_t filters, int bits) {
+std::vector<std::uint8_t> pack_filters(std::span<const std::int16_t> weights, std::int64_t filters, int bits) {
   const auto size = static_cast<std::int32_t>(static_cast<std::int64_t>(weights.size()) / filters);
   const std::int64_t filter_bytes = runtime::packed_filter_bytes(size, bits);
   std::vector<std::uint8_t> packed(static_cast<std::size_t>(filter_bytes * filters));

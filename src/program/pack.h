@@ -9,7 +9,7 @@
 namespace trimtab {
 
 /// Packs `filters` filters of equal size as runtime/trimtab/weights.h reads them.
-[[nodiscard]] std::vector<std::uint8_t> pack_filters(std::span<const std::int8_t> weights, std::int64_t filters,
+[[nodiscard]] std::vector<std::uint8_t> pack_filters(std::span<const std::int16_t> weights, std::int64_t filters,
                                                      int bits);
 
 /// Packs a convolution as runtime/trimtab/convolution_columns_dsp.h reads it, decoding `filters_per_block` filters at a

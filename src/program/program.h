@@ -36,7 +36,7 @@ struct Buffer {
 /// Weights are unpacked integers {output channels, kernel height, kernel width, input channels / groups}.
 struct ConvolutionStep {
   runtime::Convolution convolution{};
-  std::vector<std::int8_t> weights;
+  std::vector<std::int16_t> weights;
   std::vector<std::int32_t> bias;
   std::vector<std::int32_t> multiplier;
   std::vector<std::int16_t> padding_value;  ///< empty: zeros

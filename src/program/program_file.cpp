@@ -15,7 +15,7 @@ namespace trimtab {
 namespace {
 
 constexpr std::array<std::uint8_t, 8> magic = {'t', 'r', 'i', 'm', 't', 'a', 'b', 0};
-constexpr std::uint32_t version = 1;
+constexpr std::uint32_t version = 2;
 constexpr std::size_t head_bytes = magic.size() + 8;
 constexpr std::int64_t largest_file = std::int64_t{1} << 30;
 constexpr std::size_t longest_string = 4096;
@@ -131,8 +131,8 @@ void describe(Archive& archive, runtime::Window& w) {
 template <typename Archive>
 void describe(Archive& archive, ConvolutionStep& step) {
   runtime::Convolution& c = step.convolution;
-  describe_all(archive, c.window, c.groups, c.weight_bits, c.shift, c.output_minimum, c.output_maximum, step.weights,
-               step.bias, step.multiplier, step.padding_value);
+  describe_all(archive, c.window, c.groups, c.weight_bits, c.shift, c.sum_shift, c.output_minimum, c.output_maximum,
+               step.weights, step.bias, step.multiplier, step.padding_value);
 }
 template <typename Archive>
 void describe(Archive& archive, MaxPoolStep& step) {

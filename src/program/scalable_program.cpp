@@ -171,7 +171,8 @@ class ScalableLowering {
     for (std::size_t c = 0; c < setting.bias.size(); ++c) {
       std::int64_t bound = std::abs(std::int64_t{setting.bias[c]});
       for (std::size_t i = 0; i < size; ++i) {
-        const int digits = runtime::nested_digits(step.weights[c * size + i], setting.weight_bits);
+        const int digits =
+            runtime::nested_digits(static_cast<std::int8_t>(step.weights[c * size + i]), setting.weight_bits);
         bound += std::abs(std::int64_t{2 * digits + 1}) * largest;
       }
       if (bound << setting.shift > largest_integer) {
@@ -289,9 +290,9 @@ Schedule schedule_point(const Program& program, Core core) {
     Kernel& kernel = result.kernels[s];
     if (kernel.name != "convolution_generic") {
       std::vector<std::int16_t> weights;
-      for (const std::int8_t stored : step->weights) {
-        weights.push_back(
-            static_cast<std::int16_t>(2 * runtime::nested_digits(stored, step->convolution.weight_bits) + 1));
+      for (const std::int16_t stored : step->weights) {
+        const int digits = runtime::nested_digits(static_cast<std::int8_t>(stored), step->convolution.weight_bits);
+        weights.push_back(static_cast<std::int16_t>(2 * digits + 1));
       }
       kernel.weights = pack_host_weights(*step, weights);
       continue;
@@ -299,8 +300,8 @@ Schedule schedule_point(const Program& program, Core core) {
     // The same scratch memory: a filter of bytes.
     kernel.name = "convolution_nested";
     kernel.header = "convolution_nested.h";
-    kernel.weights.assign(reinterpret_cast<const std::uint8_t*>(step->weights.data()),
-                          reinterpret_cast<const std::uint8_t*>(step->weights.data()) + step->weights.size());
+    kernel.weights.clear();
+    for (const std::int16_t stored : step->weights) kernel.weights.push_back(static_cast<std::uint8_t>(stored));
     kernel.reason = "one set of weights for all precisions";
   }
   return result;

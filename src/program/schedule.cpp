@@ -132,7 +132,7 @@ Kernel choose_kernel_at(const Program& program, std::size_t s, bool pooled, Core
   const std::optional<PoolImages> pool = pool_of(program.steps[s + 1]);
   const runtime::Convolution& convolution = std::get<ConvolutionStep>(step.operation).convolution;
   const std::int64_t limit =
-      convolution.weight_bits == 8 ? scratch_limit - band_bytes_of(*pool, 1) : std::numeric_limits<std::int64_t>::max();
+      convolution.weight_bits >= 8 ? scratch_limit - band_bytes_of(*pool, 1) : std::numeric_limits<std::int64_t>::max();
   Kernel kernel = choose_kernel(step, core, optimize, limit);
   kernel.overlap_lead_bytes = overlap_lead_bytes(convolution, pool->output, pool->window);
   kernel.pooled_rows = 1;

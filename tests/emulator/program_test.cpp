@@ -66,6 +66,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Case{"resnet8", {3, 16, 16}, 8, 8, "stm32f412"}, Case{"resnet8", {3, 16, 16}, 3, 8, "stm32f412"},
         Case{"resnet8", {3, 16, 16}, 5, 4, "stm32f412"}, Case{"resnet8", {3, 16, 16}, 2, 2, "stm32f412"},
+        Case{"resnet8", {3, 16, 16}, 16, 16, "stm32f412"}, Case{"resnet8", {3, 16, 16}, 16, 8, "rp2040"},
+        Case{"cifar10_quick", {3, 16, 16}, 16, 4, "cortex-m55"}, Case{"dscnn", {1, 49, 10}, 16, 16, "cortex-m55"},
         Case{"resnet8", {3, 16, 16}, 8, 8, "stm32f412", Optimize::size}, Case{"resnet8", {3, 16, 16}, 4, 8, "rp2040"},
         Case{"resnet8", {3, 16, 16}, 6, 8, "stm32f767"}, Case{"resnet8", {3, 16, 16}, 7, 8, "cortex-m33"},
         Case{"resnet8", {3, 16, 16}, 8, 8, "cortex-m55"}, Case{"resnet8", {3, 16, 16}, 4, 8, "cortex-m55"},

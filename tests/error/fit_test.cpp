@@ -131,8 +131,8 @@ class FitErrors : public testing::Test {
 };
 
 TEST_F(FitErrors, BitsOutOfRange) {
-  expect_fit_refused({"--weight-bits", "1"}, "1 weight bits; 2 to 8 can be deployed");
-  expect_fit_refused({"--weight-bits", "9"}, "9 weight bits; 2 to 8 can be deployed");
+  expect_fit_refused({"--weight-bits", "1"}, "1 weight bits; 2 to 8 and 16 can be deployed");
+  expect_fit_refused({"--weight-bits", "9"}, "9 weight bits; 2 to 8 and 16 can be deployed");
   expect_fit_refused({"--activation-bits", "3"}, "3 activation bits; 2, 4, 8 and 16 can be deployed");
 }
 
@@ -232,7 +232,7 @@ TEST_F(FitErrors, ContradictoryOptionsOfASearch) {
   expect_fit_refused({"--search", "--epochs", "1", "--target", "host"}, "a search needs a target");
   expect_fit_refused({"--search", "--epochs", "1", "--unlabelled"}, "a search needs labels");
   expect_fit_refused({"--search", "--epochs", "1", "--plan", write("plan.toml", "")}, "leave one of them out");
-  expect_fit_refused({"--search", "--epochs", "1", "--weight-bits", "9"}, "9 weight bits; 2 to 8 can be deployed");
+  expect_fit_refused({"--search", "--epochs", "1", "--weight-bits", "9"}, "9 weight bits; 2 to 8 and 16 can be deployed");
 }
 
 TEST_F(FitErrors, InstructionsThatAreTooMany) {

@@ -113,7 +113,7 @@ TEST(Execute, ExtremesDoNotSaturateInside) {
   b.program.input = b.add_buffer(2, 2, 64, {1, 8, false});
   const BufferId x = b.convolution(b.program.input, square(16, 1, 1, 2), {1, 16, true}, 8);
   auto& step = std::get<ConvolutionStep>(b.program.steps[0].operation);
-  std::ranges::fill(step.weights, std::int8_t{-128});
+  std::ranges::fill(step.weights, std::int16_t{-128});
   const Program program = b.finish(x);
   const ProgramRunner runner(program);
   const std::vector<std::uint8_t> inputs(static_cast<std::size_t>(runner.input_bytes()), 255);

@@ -228,6 +228,28 @@ TEST(Lower, OverflowIsRefused) {
   EXPECT_THROW(static_cast<void>(lowered(0, 16)), Error);    // 600 * 127 * 65535 > 2^31
 }
 
+TEST(Lower, SixteenBitWeightsDropTheLowestBitsOfTheirSums) {
+  // 600 * 32767 * 65535 needs 41 bits: ten of them go, so that one is left for the sign and the bias has room
+  Builder b({600, 1, 1}, {1, 16, false});
+  Conv conv = pointwise(2, 600);
+  for (float& weight : conv.weight.data) weight = 32767;
+  conv.bias = {{2}, {10240, -3e9F}};
+  b.add("wide", conv, {0}, ActivationGrid{65536.0F * 16384, 16, true}, WeightGrid{16, {1, 1}});
+  const Program program = b.lowered();
+  const ConvolutionStep& step = convolution(program, 0);
+  EXPECT_EQ(step.weights[0], 32767);
+  EXPECT_EQ(step.convolution.sum_shift, 10);
+  EXPECT_EQ(step.bias[0], 10);
+  EXPECT_EQ(step.bias[1], -2929687);  // -3e9 / 1024 is -2929687.5, and halves go upward
+  const ProgramRunner runner(program);
+  std::vector<std::uint8_t> input(1200, 0);
+  for (std::size_t i = 0; i < 600; ++i) input[2 * i + 1] = 128;  // 32768 each
+  std::vector<std::int32_t> output(2);
+  runner.run(input, 1, output);
+  // 600 * 32767 * 32768 / 2^30 = 599.98
+  EXPECT_EQ(output, (std::vector<std::int32_t>{600, 597}));
+}
+
 TEST(Lower, LayersWithoutIntegerFormAreNamed) {
   Builder b({2, 3, 3}, {1, 8, false});
   const ValueId padded = b.add("border", Pad{{1, 1, 1, 1}, 1}, {0}, ActivationGrid{});

@@ -110,7 +110,7 @@ class NaiveInterpreter {
     const std::int64_t inputs = input.channels / s.convolution.groups;
     const std::int64_t outputs = output.channels / s.convolution.groups;
     fill(step.output, [&](std::int64_t y, std::int64_t x, std::int64_t c) {
-      std::int64_t sum = s.bias[static_cast<std::size_t>(c)];
+      std::int64_t sum = 0;
       for_window(input, w, y, x, [&](std::int64_t pixel, std::int64_t i, std::int64_t j) {
         for (std::int64_t k = 0; k < inputs; ++k) {
           const std::int64_t channel = c / outputs * inputs + k;
@@ -119,6 +119,7 @@ class NaiveInterpreter {
           sum += s.weights[weight] * (pixel < 0 ? padding : at(step.inputs[0], pixel, channel));
         }
       });
+      sum = round_down(sum, s.convolution.sum_shift) + s.bias[static_cast<std::size_t>(c)];
       return clamp(requantize(sum, s.multiplier[static_cast<std::size_t>(c)], s.convolution.shift),
                    s.convolution.output_minimum, s.convolution.output_maximum);
     });

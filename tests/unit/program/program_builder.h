@@ -95,14 +95,19 @@ class ProgramBuilder {
     c.weight_bits = static_cast<std::uint8_t>(weight_bits);
     const int filter_size = shape.kernel_height * shape.kernel_width * (from.channels / shape.groups);
     int limit = 1 << (weight_bits - 1);
-    // sums of many 16-bit values have to stay within 32 bits
-    while (largest_magnitude(from.grid) * limit * (filter_size + std::sqrt(filter_size)) > INT32_MAX) limit /= 2;
+    // sums of many 16-bit values have to stay within 32 bits: smaller weights, or, where they have 16 bits, fewer
+    // digits
+    const auto most = [&] {
+      return std::ldexp(largest_magnitude(from.grid) * limit * (filter_size + std::sqrt(filter_size)), -c.sum_shift);
+    };
+    while (weight_bits == 16 && most() > INT32_MAX / 2) ++c.sum_shift;
+    while (most() > INT32_MAX) limit /= 2;
     for (int i = 0; i < shape.outputs * filter_size; ++i) {
-      step.weights.push_back(static_cast<std::int8_t>(random.integer(-limit, limit - 1)));
+      step.weights.push_back(static_cast<std::int16_t>(random.integer(-limit, limit - 1)));
     }
-    const double largest = largest_magnitude(from.grid);
+    const double largest = std::ldexp(largest_magnitude(from.grid), -c.sum_shift);
     const double typical = largest * limit * std::sqrt(filter_size) / 2;
-    const double bound = largest * limit * filter_size + typical;
+    const double bound = largest * limit * filter_size + typical + 1;
     c.shift = random_shift(bound);
     for (int o = 0; o < shape.outputs; ++o) {
       step.bias.push_back(static_cast<std::int32_t>(random.uniform(-typical, typical)));

@@ -138,6 +138,7 @@ TEST(Check, RefusesWhatKernelsCannotBear) {
       [&](Program& p) { convolution(p).convolution.groups = 3; },
       [&](Program& p) { convolution(p).convolution.weight_bits = 9; },
       [&](Program& p) { convolution(p).convolution.shift = 31; },
+      [&](Program& p) { convolution(p).convolution.sum_shift = 1; },
       [&](Program& p) { convolution(p).convolution.output_maximum = 128; },
       [&](Program& p) { convolution(p).convolution.window.stride_rows = 0; },
       [&](Program& p) { convolution(p).convolution.window.pad_left = -1; },

@@ -32,16 +32,21 @@ class RandomProgram {
     return b_.finish(values_.back());
   }
 
+  int weight_bits() {
+    const int bits = pick(2, 9);
+    return bits == 9 ? 16 : bits;
+  }
+
   void add(BufferId x) {
     const Buffer from = b_.buffer(x);
     switch (pick(0, 9)) {
       case 0:
       case 1:
-        return keep(b_.convolution(x, any_convolution(from), grid(), pick(2, 8), chance(3)));
+        return keep(b_.convolution(x, any_convolution(from), grid(), weight_bits(), chance(3)));
       case 2: {
         ConvolutionShape shape = any_convolution(from);
         shape.groups = shape.outputs = from.channels;
-        return keep(b_.convolution(x, shape, grid(), pick(2, 8), chance(3)));
+        return keep(b_.convolution(x, shape, grid(), weight_bits(), chance(3)));
       }
       case 3: {
         const auto [kernel, stride, pad] = any_pool(from);
@@ -114,7 +119,7 @@ class RandomProgram {
     if (chance(6)) return x;
     ConvolutionShape shape;
     shape.outputs = from.channels;
-    return b_.convolution(x, shape, grid(), pick(2, 8));
+    return b_.convolution(x, shape, grid(), weight_bits());
   }
 
   void add_rescale(BufferId x) {
@@ -144,7 +149,7 @@ class RandomProgram {
         while (outputs * shared.bits % 8 != 0) ++outputs;  // the next part starts at a byte
         ConvolutionShape shape;
         shape.outputs = outputs;
-        part = b_.convolution(x, shape, shared, pick(2, 8));
+        part = b_.convolution(x, shape, shared, weight_bits());
       }
       parts.push_back(part);
       channels += b_.buffer(part).channels;
