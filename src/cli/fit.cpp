@@ -50,6 +50,7 @@ struct FitCommand {
   std::string importance = "taylor";
   std::string teacher;
   std::string weights;
+  std::string memory;
   std::string engine = "knapsack";
   bool search = false;
   int threads_per_trial = 1;
@@ -153,6 +154,8 @@ void add_deployment(nlohmann::ordered_json& json, const FitCommand& command, con
   if (bounds.latency_ms > 0) json["bounds"]["latency_ms"] = bounds.latency_ms;
   if (command.search_options.plan.weights_bytes > 0)
     json["bounds"]["weights_bytes"] = command.search_options.plan.weights_bytes;
+  if (command.search_options.plan.memory_bytes > 0)
+    json["bounds"]["memory_bytes"] = command.search_options.plan.memory_bytes;
 }
 
 nlohmann::ordered_json result_json(const FitCommand& command, const FitResult& result, double seconds) {
@@ -239,12 +242,14 @@ void configure_search(FitCommand& command) {
   (void)uniform_plan({}, options.weight_bits, options.activation_bits);  // refuses bits that cannot be deployed
   if (!command.search && weight_bits.has_value() && activation_bits.has_value()) {
     if (!command.weights.empty()) throw bad_input("--weights bounds a search; give --search with it");
+    if (!command.memory.empty()) throw bad_input("--memory bounds a search; give --search with it");
     return;
   }
   if (!command.plan.empty()) throw bad_input("--plan says what the search is to find; leave one of them out");
   if (command.unlabelled) throw bad_input("a search needs labels; leave --unlabelled out");
   if (command.epochs < 1) throw bad_input("a search trains the plan that it finds; give --epochs of at least 1");
   if (!command.weights.empty()) plan.weights_bytes = parse_bytes(command.weights, "--weights");
+  if (!command.memory.empty()) plan.memory_bytes = parse_bytes(command.memory, "--memory");
   if (weight_bits.has_value()) plan.weight_bits = {*weight_bits};
   if (activation_bits.has_value()) plan.activation_bits = {*activation_bits};
   if (!command.search) plan.widths = {1.0};
@@ -435,6 +440,8 @@ void add_fit(CLI::App& app) {
   PlanSearchOptions& search = command->search_options.plan;
   fit->add_flag("--search", command->search, "find filters, weight bits and activation bits within the bounds");
   fit->add_option("--weights", command->weights, "search: bound on the packed weights alone, such as 26KB");
+  fit->add_option("--memory", command->memory,
+                  "search: bound on the packed weights and the working memory (arena) together, such as 66KB");
   fit->add_option("--widths", search.widths, "search: shares of the weights that networks of fewer filters keep")
       ->check(CLI::Range(0.01, 1.0))
       ->delimiter(',');

@@ -32,6 +32,7 @@ struct Smallest {
   std::int64_t ram = std::numeric_limits<std::int64_t>::max();
   std::int64_t instructions = std::numeric_limits<std::int64_t>::max();
   std::int64_t weights = std::numeric_limits<std::int64_t>::max();
+  std::int64_t memory = std::numeric_limits<std::int64_t>::max();
   void see(const Deployment& deployment) {
     flash = std::min(flash, deployment.flash_bytes());
     ram = std::min(ram, deployment.ram_bytes());
@@ -93,6 +94,12 @@ class PlanSearch {
   }
 
   [[nodiscard]] Error nothing_fits() const {
+    if (options_.memory_bytes > 0 && smallest_.memory > options_.memory_bytes) {
+      return bound_not_met(
+          "weights and working memory together take more than {} bytes with the fewest filters and bits that were "
+          "tried: {} are the smallest reachable",
+          options_.memory_bytes, smallest_.memory);
+    }
     if (smallest_.flash == std::numeric_limits<std::int64_t>::max()) {
       return bound_not_met(
           "the weights alone take more than {} bytes with the fewest filters and bits that were tried: {} are the "
@@ -154,6 +161,11 @@ class PlanSearch {
     return options_.weights_bytes <= 0 || weights_bytes(structure, plan) <= options_.weights_bytes;
   }
 
+  /// Bytes of weights and arena together.
+  [[nodiscard]] std::int64_t memory_bytes(const Graph& network, const Plan& plan) const {
+    return weights_bytes(network, plan) + pricer_.arena_bytes(pricer_.sketch(network, plan));
+  }
+
   [[nodiscard]] bool fits(const Graph& structure, const Plan& plan, const Deployment& deployment) const {
     return pricer_.misses(deployment, options_.bounds).empty() && weights_fit(structure, plan);
   }
@@ -162,6 +174,11 @@ class PlanSearch {
     const Plan plan = plan_for(structure, weight_bits, activation_bits);
     smallest_.weights = std::min(smallest_.weights, weights_bytes(structure, plan));
     if (!weights_fit(structure, plan)) return false;
+    if (options_.memory_bytes > 0) {
+      const std::int64_t memory = memory_bytes(structure, plan);
+      smallest_.memory = std::min(smallest_.memory, memory);
+      if (memory > options_.memory_bytes) return false;
+    }
     if (fits_by_far(structure, plan)) return true;
     const Deployment deployment = pricer_.measure(pricer_.sketch(structure, plan));
     smallest_.see(deployment);
@@ -179,10 +196,13 @@ class PlanSearch {
     return bounds.ram_bytes <= 0 || pricer_.arena_bytes(pricer_.sketch(network, plan)) + ram_margin <= bounds.ram_bytes;
   }
 
-  /// Whether a plan meets the bounds; `over`: bytes of flash that it has too many.
+  /// Whether a plan meets the bounds; `over`: bytes of weights that it has too many.
   [[nodiscard]] bool meets(const Graph& network, const Plan& plan, std::int64_t& over) const {
     over = 0;
     if (!weights_fit(network, plan)) return false;
+    if (options_.memory_bytes > 0)
+      over = std::max<std::int64_t>(memory_bytes(network, plan) - options_.memory_bytes, 0);
+    if (over > 0) return false;
     if (fits_by_far(network, plan)) return true;
     const Deployment deployment = pricer_.measure(pricer_.sketch(network, plan));
     if (options_.bounds.flash_bytes > 0) over = deployment.flash_bytes() - options_.bounds.flash_bytes;
@@ -263,9 +283,10 @@ class PlanSearch {
   }
 
   /// Gives activations the most bits with which the arena fits: as long as it does not, those are narrowed that free
-  /// the most memory for what they lose. Nothing where even the narrowest do not fit.
-  std::optional<Plan> choose_activations(const Graph& network, Plan plan,
-                                         const std::vector<LayerSensitivity>& sensitivities) {
+  /// the most memory for what they lose. Nothing where even the narrowest do not fit. Where weights share a bound with
+  /// the arena, further plans follow, each with a smaller arena.
+  std::vector<Plan> choose_activations(const Graph& network, Plan plan,
+                                       const std::vector<LayerSensitivity>& sensitivities) {
     std::map<std::string, std::map<int, double>> loss;
     for (const LayerSensitivity& layer : sensitivities) loss[layer.layer] = layer.activations;
     const auto loss_of = [&](const std::vector<std::string>& layers, int bits) {
@@ -276,11 +297,16 @@ class PlanSearch {
       }
       return sum;
     };
-    if (options_.bounds.ram_bytes <= 0 || fits_by_far(network, plan)) return plan;
+    const bool shared = options_.memory_bytes > 0;
+    const bool ram_is_wide = options_.bounds.ram_bytes <= 0 || fits_by_far(network, plan);
+    if (ram_is_wide && !shared) return {plan};
     const std::vector<std::vector<std::string>> sets = activation_sets(network);
-    const Deployment deployment = pricer_.measure(pricer_.sketch(network, plan));
-    std::int64_t arena = deployment.arena_bytes;
-    const std::int64_t limit = options_.bounds.ram_bytes - (deployment.ram_bytes() - arena);
+    std::int64_t arena = pricer_.arena_bytes(pricer_.sketch(network, plan));
+    std::int64_t limit = std::numeric_limits<std::int64_t>::max();
+    if (!ram_is_wide) {
+      const Deployment deployment = pricer_.measure(pricer_.sketch(network, plan));
+      limit = options_.bounds.ram_bytes - (deployment.ram_bytes() - deployment.arena_bytes);
+    }
     const auto narrowed = [&](const std::vector<std::string>& layers) -> std::optional<Plan> {
       const int bits = entry_of(plan, layers[0]).activation_bits;
       const auto next = std::lower_bound(options_.activation_bits.begin(), options_.activation_bits.end(), bits);
@@ -289,7 +315,13 @@ class PlanSearch {
       for (const std::string& layer : layers) entry_of(copy, layer).activation_bits = *(next - 1);
       return copy;
     };
-    while (arena > limit) {
+    std::vector<Plan> result;
+    for (;;) {
+      if (arena <= limit) {
+        result.push_back(plan);
+        if (!shared) return result;
+        limit = arena - 1;
+      }
       std::optional<Plan> best;
       double best_score = -1;
       std::int64_t best_arena = arena;
@@ -308,11 +340,35 @@ class PlanSearch {
           best_arena = bytes;
         }
       }
-      if (!best) return std::nullopt;
+      if (!best) return result;
       plan = *best;
       arena = best_arena;
     }
-    return plan;
+  }
+
+  /// Of these the one with which the knapsack's weights and the activations lose least together.
+  std::optional<Plan> best_activations(const Graph& network, const std::vector<Plan>& starts,
+                                       const std::vector<LayerSensitivity>& sensitivities) {
+    if (starts.size() < 2) return starts.empty() ? std::nullopt : std::optional(starts.front());
+    std::optional<Plan> best;
+    double least = std::numeric_limits<double>::infinity();
+    for (const Plan& start : starts) {
+      std::optional<FoundPlan> found = choose_weights(network, start, sensitivities);
+      if (!found) continue;
+      double loss = 0;
+      for (const LayerSensitivity& layer : sensitivities) {
+        const LayerPlan& own = entry_of(found->plan, layer.layer);
+        const auto weights = layer.weights.find(own.weight_bits);
+        const auto activations = layer.activations.find(own.activation_bits);
+        if (weights != layer.weights.end()) loss += weights->second;
+        if (activations != layer.activations.end()) loss += activations->second;
+      }
+      if (loss < least) {
+        least = loss;
+        best = start;
+      }
+    }
+    return best;
   }
 
   /// The bits of weights with the least loss within flash, found with a budget that is corrected by what the linked
@@ -332,6 +388,7 @@ class PlanSearch {
     }
     std::int64_t budget = most;
     if (options_.weights_bytes > 0) budget = std::min(budget, options_.weights_bytes);
+    if (options_.memory_bytes > 0) budget = std::min(budget, options_.memory_bytes);
     if (options_.bounds.flash_bytes > 0) budget = std::min(budget, options_.bounds.flash_bytes);
     for (int attempt = 0; attempt < 8; ++attempt) {
       const auto chosen = options_.engine == BitEngine::knapsack ? solve_knapsack(items, budget)
@@ -388,8 +445,9 @@ class PlanSearch {
       const std::vector<LayerSensitivity> sensitive = sensitivities(network, width, measure);
       // weights of 8 bits need less working memory: tried where the narrowest leave no room
       for (const int bits : {options_.weight_bits.front(), options_.weight_bits.back()}) {
-        if (!start)
-          start = choose_activations(network, plan_for(network, bits, options_.activation_bits.back()), sensitive);
+        if (start) continue;
+        const Plan widest = plan_for(network, bits, options_.activation_bits.back());
+        start = best_activations(network, choose_activations(network, widest, sensitive), sensitive);
       }
       if (!start) return;
       const std::string engine = options_.engine == BitEngine::knapsack ? "knapsack" : "NSGA-II";

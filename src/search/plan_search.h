@@ -23,6 +23,7 @@ struct PlanSearchOptions {
   std::vector<double> widths{1.0, 0.75, 0.5, 0.35, 0.25};
   std::int64_t filter_multiple = 4;
   std::int64_t weights_bytes = 0;  ///< bound on the packed weights alone, 0: none
+  std::int64_t memory_bytes = 0;   ///< bound on packed weights and arena together, 0: none
   TrialEffort recovery{1, 0};      ///< in float, of every pruned network
   TrialEffort first_round{1, 0};   ///< of short training under the plans; each round trains as long as all before
   TrialEffort last_round{10, 0};   ///< of the finalists
@@ -51,7 +52,8 @@ struct PlanSearchResult {
 
 /// Searches widths and bits with the highest accuracy within the bounds: every width that can meet them is pruned and
 /// recovered; activations get the most bits with which the planner's arena fits; weights the bits that lose least by
-/// each measure of sensitivity within what flash leaves (exactly: search/knapsack.h), checked against the linked image;
+/// each measure of sensitivity within what flash leaves (exactly: search/knapsack.h), checked against the linked image
+/// (where both share a bound, activations get the bits with which the sum of both losses is least);
 /// the candidates then train shortly under their plans, in rounds that keep the better half each (Jamieson and
 /// Talwalkar 2016), and the finalists long. Deterministic in the options and the trials' results. Throws Error (bound
 /// not met), with the smallest flash and RAM reachable, where no candidate meets the bounds.

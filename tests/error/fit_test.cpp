@@ -229,10 +229,13 @@ TEST_F(FitErrors, ContradictoryOptionsOfASearch) {
   expect_fit_refused({"--weight-bits", "auto"}, "give --epochs of at least 1");
   expect_fit_refused({"--weight-bits", "few"}, "--weight-bits is 'few'; it must be a number of bits or auto");
   expect_fit_refused({"--weights", "20KB"}, "--weights bounds a search");
+  expect_fit_refused({"--memory", "20KB"}, "--memory bounds a search");
+  expect_fit_refused({"--search", "--epochs", "1", "--memory", "some"}, "--memory");
   expect_fit_refused({"--search", "--epochs", "1", "--target", "host"}, "a search needs a target");
   expect_fit_refused({"--search", "--epochs", "1", "--unlabelled"}, "a search needs labels");
   expect_fit_refused({"--search", "--epochs", "1", "--plan", write("plan.toml", "")}, "leave one of them out");
-  expect_fit_refused({"--search", "--epochs", "1", "--weight-bits", "9"}, "9 weight bits; 2 to 8 and 16 can be deployed");
+  expect_fit_refused({"--search", "--epochs", "1", "--weight-bits", "9"},
+                     "9 weight bits; 2 to 8 and 16 can be deployed");
 }
 
 TEST_F(FitErrors, InstructionsThatAreTooMany) {
@@ -249,6 +252,8 @@ TEST_F(FitErrors, SearchWithinBoundsThatNothingMeets) {
                                         "--weight-bits", "2",        "--flash", "2KB"};
   expect_refused(command(model(), search), "no plan meets the bounds: with the fewest filters and bits", 3);
   EXPECT_FALSE(fs::exists(out() + "/result.json"));
+  expect_refused(command(model(), {"--search", "--epochs", "1", "--widths", "1", "--memory", "100"}),
+                 "weights and working memory together take more than 100 bytes", 3);
   std::vector<std::string> other = search;
   other.insert(other.end(), {"--data", "synthetic:shapes:96"});
   expect_refused(command(model(), other), "data", 2);

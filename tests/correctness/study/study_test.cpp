@@ -242,6 +242,20 @@ TEST_F(fit_study, killed_or_on_two_ranks_gives_the_same_plan) {
   EXPECT_EQ(results_of(out("two")), results_of(out("whole")));
 }
 
+TEST_F(fit_study, weights_and_activations_share_a_bound) {
+  // 1,584 weights, and a picture of 3,072 bytes that lies in the arena
+  constexpr std::int64_t bound = 5000;
+  search_with("fit", {"--target", "stm32f412", "--search", "--memory", std::to_string(bound), "--widths", "1",
+                      "--epochs", "1", "--verify", "1"});
+  ASSERT_NO_FATAL_FAILURE(run(out("shared")));
+  const nlohmann::json result = nlohmann::json::parse(read_text(out("shared") / "result.json"));
+  const std::int64_t weights = result.at("weights_bytes");
+  const std::int64_t arena = result.at("arena_bytes");
+  EXPECT_LE(weights + arena, bound);
+  EXPECT_GT(weights + arena, bound - 300);  // all that the widths of the bits leave
+  EXPECT_LT(weights, 1584);
+}
+
 TEST_F(study, bits_without_a_restricted_family_give_a_map_and_a_plan_that_fits) {
   search_with("assess", {"--budgets", "8000", "--bits", "4", "--rounds", "120+120"});
   ASSERT_NO_FATAL_FAILURE(run(out("four")));
