@@ -1,24 +1,30 @@
 # results/scale.json as tables.
 def two: if . == null then "–" else (. * 100 | round / 100 | tostring) end;
 def at($point; $level): $point.measured[] | select(.level == $level);
-def chosen_line($row; $level; $most):
-  ([$row.choices[] | select(.level == $level and .may_lose_points == $most)][0].point) as $k
+def lost($m): "\($m.lost_points | two) ± \($m.lost_points_half_width_95 | two)";
+def expected($m): if $m.lost_points_expected == null then "–" else "\($m.lost_points_expected | two) ± \($m.lost_points_expected_half_width_95 | two)" end;
+def chosen_line($row; $choice):
+  $choice.level as $level
+  | $choice.point as $k
   | $row.points[$k] as $p
   | at($p; $level) as $m
   | ($row.levels[] | select(.level == $level)) as $l
-  | "| \($row.row) | \($level) | \($most) | \($k) | \($p.saved_percent | two) % | \($l.test_float.top1 | two) | \($m.test.top1 | two) | \($m.lost_points | two) ± \($m.lost_points_half_width_95 | two) | \($m.test.balanced | two) | \($m.test.majority | two) | \($m.test.samples) |";
+  | (if $choice.may_lose_points then "loses at most \($choice.may_lose_points)" else "saves at least \($choice.saves_percent) %" end) as $asked
+  | "| \($row.row) | \($level) | \($asked) | \($k) | \($p.saved_percent | two) % | \($l.test_float.top1 | two) | \($m.test.top1 | two) | \(lost($m)) | \(expected($m)) | \($m.test.balanced | two) | \($m.test.majority | two) | \($m.test.samples) |";
 
 "# One weight set at every level of abstraction",
 "",
 "Made by `scripts/results-scale SHARED WORK`; the command of each row and all its numbers are in `scale.json`. Energy: multiply-accumulates and",
 "weight traffic against 8x8 bits on the same table (\(.[0].target.name); pairs of other widths interpolated, as its file allows). Accuracies are of the",
-"integer program. The point is chosen on the tuning samples (the cheapest that loses at most so much there, losses smoothed so that they never fall with the",
-"energy, docs/scale.md); all else is of the held-back samples.",
+"integer program. The point is chosen on the tuning samples (the cheapest that loses at most so much there, or of those that save so much the one that loses",
+"least; docs/scale.md says how a loss is told from few samples); all else is of the held-back samples. Expected: the loss by the float network's own",
+"probabilities, without labels.",
 "Rows named small were cut down to the time there was: few samples, wide intervals. Rows of the script that are not here have not been run.",
 "",
-"| row | level | may lose | point | energy saved | float top-1 | top-1 | lost (95 %, paired) | balanced | majority | samples |",
-"|---|---|---|---|---|---|---|---|---|---|---|",
-(.[] | select((.points | length) > 1 and (.row | contains("-only-") | not)) as $row | $row.levels[].level as $level | (1, 1.5) as $most | chosen_line($row; $level; $most)),
+"| row | level | asked of the tuning samples | point | energy saved | float top-1 | top-1 | lost (95 %, paired) | expected (95 %) | balanced | majority | samples |",
+"|---|---|---|---|---|---|---|---|---|---|---|---|",
+(.[] | select((.points | length) > 1 and (.row | contains("-only-") | not)) as $row | $row.levels[].level as $level
+  | $row.choices[] | select(.level == $level and (.may_lose_points == 1 or .may_lose_points == 1.5 or .saves_percent)) | chosen_line($row; .)),
 "",
 "## All points, at every level",
 "",

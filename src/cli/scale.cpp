@@ -156,6 +156,10 @@ nlohmann::ordered_json point_json(const ScaleResult& result, std::size_t index) 
                         {"lost_points_half_width_95", at.lost.half_width},
                         {"tune_lost_points", at.tune_lost.mean},
                         {"tune_lost_points_half_width_95", at.tune_lost.half_width}});
+    if (at.lost_expected.has_value()) {
+      measured.back()["lost_points_expected"] = at.lost_expected->mean;
+      measured.back()["lost_points_expected_half_width_95"] = at.lost_expected->half_width;
+    }
   }
   return {{"point", index},
           {"level", result.levels[point.level].name},
@@ -169,6 +173,8 @@ nlohmann::ordered_json point_json(const ScaleResult& result, std::size_t index) 
 
 /// What may be lost, percent points of top-1, where result.json names the point to take.
 constexpr double offered_losses[] = {0.5, 1, 1.5, 2, 3};
+/// Or at least saved, percent of the energy at 8x8 bits.
+constexpr double offered_savings[] = {25, 45, 50, 65};
 
 nlohmann::ordered_json choices_json(const ScaleResult& result) {
   nlohmann::ordered_json choices = nlohmann::ordered_json::array();
@@ -176,6 +182,11 @@ nlohmann::ordered_json choices_json(const ScaleResult& result) {
     for (const double lost : offered_losses) {
       choices.push_back(
           {{"level", result.levels[l].name}, {"may_lose_points", lost}, {"point", choose_point(result, l, lost)}});
+    }
+    for (const double saved : offered_savings) {
+      const std::optional<std::size_t> point = choose_saving_point(result, l, saved);
+      if (!point.has_value()) continue;
+      choices.push_back({{"level", result.levels[l].name}, {"saves_percent", saved}, {"point", *point}});
     }
   }
   return choices;

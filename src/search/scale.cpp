@@ -223,7 +223,9 @@ class Scaling {
   /// Every point as the integer program that is deployed.
   void measure(const std::vector<float>& tune_float, const std::vector<float>& test_float) {
     result_.program = lower_scalable(result_.network, operating_points_, {}, {});
-    const std::vector<float> truth = at_temperature(tune_float, leaves_, fit_temperature(tune_float, tune_.labels));
+    const double temperature = fit_temperature(tune_float, tune_.labels);
+    const std::vector<float> truth = at_temperature(tune_float, leaves_, temperature);
+    const std::vector<float> test_truth = at_temperature(test_float, leaves_, temperature);
     for (std::size_t k = 0; k < result_.points.size(); ++k) {
       tell(fmt::format("measuring operating point {} of {}", k + 1, result_.points.size()));
       const std::vector<float> tune = program_probabilities(k, tune_);
@@ -237,6 +239,7 @@ class Scaling {
         measured.tune_lost =
             options_.train ? paired_difference(hits(level, tune_float, tune_.labels), hits(level, tune, tune_.labels))
                            : expected_loss(level, truth, tune_float, tune);
+        if (!options_.train) measured.lost_expected = expected_loss(level, test_truth, test_float, test);
       }
     }
   }
@@ -281,6 +284,17 @@ std::size_t choose_point(const ScaleResult& result, std::size_t level, double mo
     good += pool.count;
   }
   return good == 0 ? 0 : order[good - 1];
+}
+
+std::optional<std::size_t> choose_saving_point(const ScaleResult& result, std::size_t level,
+                                               double least_saved_percent) {
+  std::optional<std::size_t> best;
+  const auto lost = [&](std::size_t k) { return result.points[k].measured[level].tune_lost.mean; };
+  for (std::size_t k = 0; k < result.points.size(); ++k) {
+    if (result.points[k].uniform || result.points[k].saved_percent < least_saved_percent) continue;
+    if (!best || lost(k) < lost(*best)) best = k;
+  }
+  return best;
 }
 
 ScaleResult scale(const Graph& graph, const Taxonomy& taxonomy, const Dataset& train_data, const Dataset& tune,

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,8 @@ struct LevelMeasurement {
   MeanDifference lost;  ///< top-1 of the float network less the point's, held-back samples
   /// What is known of that from the tuning samples: trained, the difference of the hits; otherwise expected_loss.
   MeanDifference tune_lost;
+  /// Not trained: expected_loss on the held-back samples, too, far more certain than `lost` where they are few.
+  std::optional<MeanDifference> lost_expected;
 };
 
 /// One operating point.
@@ -73,6 +76,11 @@ struct ScaleResult {
 /// of many points would be one that was lucky: so they are smoothed first, by the losses nearest to them (least
 /// squares) that never fall as energy does (isotonic regression: pool adjacent violators). Uniform points do not count.
 [[nodiscard]] std::size_t choose_point(const ScaleResult& result, std::size_t level, double most_lost_percent);
+
+/// The other way round: of the points that save at least so much energy the one that loses least on the tuning samples;
+/// nothing where none saves so much.
+[[nodiscard]] std::optional<std::size_t> choose_saving_point(const ScaleResult& result, std::size_t level,
+                                                             double least_saved_percent);
 
 /// Finds the operating points of a trained network on an accelerator, for every level of the taxonomy (whose leaves are
 /// the network's outputs, in their order), all from one set of weights. `tune` and `test` are raw samples of the same

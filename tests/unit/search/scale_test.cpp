@@ -36,6 +36,17 @@ TEST(ChoosePoint, SmoothsLossesSoThatTheyNeverFallWithTheEnergy) {
   EXPECT_EQ(choose_point(result, 0, 0.5), 0U);  // none is good enough: all bits
 }
 
+TEST(ChooseSavingPoint, LosesLeastOfThoseThatSaveEnough) {
+  ScaleResult result;
+  result.points = {point_of(100, 0), point_of(60, 0.3), point_of(50, 0.2), point_of(40, 0.9), point_of(30, 0.1)};
+  for (ScalePoint& point : result.points) point.saved_percent = 100 - point.energy.total();
+  result.points[4].uniform = true;
+  EXPECT_EQ(choose_saving_point(result, 0, 0), 0U);
+  EXPECT_EQ(choose_saving_point(result, 0, 40), 2U);
+  EXPECT_EQ(choose_saving_point(result, 0, 55), 3U);
+  EXPECT_EQ(choose_saving_point(result, 0, 65), std::nullopt);
+}
+
 TEST(MeanDivergence, IsThatOfKullbackAndLeibler) {
   const std::vector<float> p{0.5F, 0.5F, 1, 0};
   const std::vector<float> q{0.25F, 0.75F, 0.5F, 0.5F};
