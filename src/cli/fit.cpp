@@ -111,16 +111,6 @@ nlohmann::ordered_json plan_json(const Plan& plan) {
   return layers;
 }
 
-std::int64_t weights_bytes(const Program& program) {
-  std::int64_t bytes = 0;
-  for (const Step& step : program.steps) {
-    const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
-    if (convolution != nullptr)
-      bytes += (static_cast<std::int64_t>(convolution->weights.size()) * convolution->convolution.weight_bits + 7) / 8;
-  }
-  return bytes;
-}
-
 nlohmann::ordered_json search_json(const PlanSearchResult& search) {
   auto finalists = nlohmann::ordered_json::array();
   for (const FoundPlan& found : search.finalists) {

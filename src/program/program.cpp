@@ -27,6 +27,16 @@ runtime::Image image_of(const Program& program, BufferId id) {
   return image;
 }
 
+std::int64_t weights_bytes(const Program& program) {
+  std::int64_t bytes = 0;
+  for (const Step& step : program.steps) {
+    const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
+    if (convolution == nullptr) continue;
+    bytes += (static_cast<std::int64_t>(convolution->weights.size()) * convolution->convolution.weight_bits + 7) / 8;
+  }
+  return bytes;
+}
+
 std::int64_t Step::multiply_accumulates() const {
   const auto* step = std::get_if<ConvolutionStep>(&operation);
   if (step == nullptr) return 0;

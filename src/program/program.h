@@ -91,6 +91,9 @@ struct Program {
   Plan plan;
 };
 
+/// Bytes of all weights at their bits, each step packed without gaps; biases and multipliers do not count.
+[[nodiscard]] std::int64_t weights_bytes(const Program& program);
+
 /// Runtime's description of a buffer, strides included.
 [[nodiscard]] runtime::Image image_of(const Program& program, BufferId buffer);
 

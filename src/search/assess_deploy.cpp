@@ -11,23 +11,13 @@
 namespace trimtab {
 namespace {
 
-std::int64_t packed_weights(const Program& program) {
-  std::int64_t bytes = 0;
-  for (const Step& step : program.steps) {
-    const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
-    if (convolution == nullptr) continue;
-    bytes += (static_cast<std::int64_t>(convolution->weights.size()) * convolution->convolution.weight_bits + 7) / 8;
-  }
-  return bytes;
-}
-
 class Deploying {
  public:
   Deploying(const Graph& pruned, const Pricer& pricer) : pruned_(pruned), pricer_(pricer) {}
 
   [[nodiscard]] DeployablePlan price(Plan plan) const {
     const QuantizedNetwork network = pricer_.sketch(pruned_, plan);
-    const std::int64_t weights = packed_weights(pricer_.lower_network(network));
+    const std::int64_t weights = weights_bytes(pricer_.lower_network(network));
     return {std::move(plan), weights, pricer_.arena_bytes(network)};
   }
 
