@@ -282,10 +282,10 @@ class PlanSearch {
     return result;
   }
 
-  /// Gives activations the most bits with which the arena fits: as long as it does not, those are narrowed that free
-  /// the most memory for what they lose. Nothing where even the narrowest do not fit. Where weights share a bound with
-  /// the arena, further plans follow, each with a smaller arena.
-  std::vector<Plan> choose_activations(const Graph& network, Plan plan,
+  /// Gives activations the most bits with which the arena fits: as long as it does not, those are narrowed, to no less
+  /// than `least_bits`, that free the most memory for what they lose. Nothing where even the narrowest do not fit.
+  /// Where weights share a bound with the arena, further plans follow, each with a smaller arena.
+  std::vector<Plan> choose_activations(const Graph& network, Plan plan, int least_bits,
                                        const std::vector<LayerSensitivity>& sensitivities) {
     std::map<std::string, std::map<int, double>> loss;
     for (const LayerSensitivity& layer : sensitivities) loss[layer.layer] = layer.activations;
@@ -310,7 +310,7 @@ class PlanSearch {
     const auto narrowed = [&](const std::vector<std::string>& layers) -> std::optional<Plan> {
       const int bits = entry_of(plan, layers[0]).activation_bits;
       const auto next = std::lower_bound(options_.activation_bits.begin(), options_.activation_bits.end(), bits);
-      if (next == options_.activation_bits.begin()) return std::nullopt;
+      if (next == options_.activation_bits.begin() || *(next - 1) < least_bits) return std::nullopt;
       Plan copy = plan;
       for (const std::string& layer : layers) entry_of(copy, layer).activation_bits = *(next - 1);
       return copy;
@@ -439,21 +439,33 @@ class PlanSearch {
       found->made_by = made_by;
       candidates_.push_back(*std::move(found));
     };
-    std::optional<Plan> start;
-    for (const SensitivityMeasure measure : {SensitivityMeasure::kl, SensitivityMeasure::fisher}) {
-      const bool by_kl = measure == SensitivityMeasure::kl;
-      const std::vector<LayerSensitivity> sensitive = sensitivities(network, width, measure);
-      // weights of 8 bits need less working memory: tried where the narrowest leave no room
-      for (const int bits : {options_.weight_bits.front(), options_.weight_bits.back()}) {
-        if (start) continue;
-        const Plan widest = plan_for(network, bits, options_.activation_bits.back());
-        start = best_activations(network, choose_activations(network, widest, sensitive), sensitive);
-      }
-      if (!start) return;
-      const std::string engine = options_.engine == BitEngine::knapsack ? "knapsack" : "NSGA-II";
-      add(choose_weights(network, *start, sensitive), fmt::format("{} of {}", engine, by_kl ? "kl" : "fisher"));
-      if (by_kl) add(choose_uniform(network, *start), "uniform");
+    const std::vector<LayerSensitivity> by_kl = sensitivities(network, width, SensitivityMeasure::kl);
+    const std::vector<LayerSensitivity> by_fisher = sensitivities(network, width, SensitivityMeasure::fisher);
+    const std::string engine = options_.engine == BitEngine::knapsack ? "knapsack" : "NSGA-II";
+    for (const Plan& start : activation_choices(network, by_kl)) {
+      add(choose_weights(network, start, by_kl), engine + " of kl");
+      add(choose_uniform(network, start), "uniform");
+      add(choose_weights(network, start, by_fisher), engine + " of fisher");
     }
+  }
+
+  /// Plans whose activations are chosen: one, or, where weights and arena share a bound, the best for every least
+  /// number of bits. What narrow weights lose training gives back better than what narrow activations do, which the
+  /// divergence before training does not tell: the trials decide between them.
+  std::vector<Plan> activation_choices(const Graph& network, const std::vector<LayerSensitivity>& by_kl) {
+    std::vector<Plan> result;
+    for (const int least_bits : options_.activation_bits) {
+      // weights of 8 bits need less working memory: tried where the narrowest leave no room
+      std::optional<Plan> best;
+      for (const int bits : {options_.weight_bits.front(), options_.weight_bits.back()}) {
+        if (best) continue;
+        const Plan widest = plan_for(network, bits, options_.activation_bits.back());
+        best = best_activations(network, choose_activations(network, widest, least_bits, by_kl), by_kl);
+      }
+      if (best && std::find(result.begin(), result.end(), *best) == result.end()) result.push_back(*std::move(best));
+      if (options_.memory_bytes <= 0) break;
+    }
+    return result;
   }
 
   // Rounds
