@@ -1,0 +1,36 @@
+# results/prune_quantize.json (and, as $map, results/assess.json) as tables.
+def two: if . == null then "–" else (. * 100 | round / 100 | tostring) end;
+def memory: if .arena_bytes then .weights_bytes + .arena_bytes else null end;
+($map[0].deployed | map({row: "cifar10_quick-\(.budget_bytes / 1024 | floor)", top1, top1_float, weights_bytes, arena_bytes})) as $quick
+| (. + $quick) as $all
+| "# Pruning and quantization under a bound",
+"",
+"Made by `scripts/results-prune-quantize SHARED WORK`; the command of each row and all its numbers are in `prune_quantize.json`. CIFAR-10, top-1 of the",
+"integer program on the 5,000 samples of `test_batch_a.bin`; one seed; every program with an arena ran on the emulated Cortex-M4 and gave the host's numbers. Rows",
+"cifar10_quick are those of `assess.md`. Rows of the script that are not here have not been run.",
+"",
+"## Weights and activations under one bound",
+"",
+"The best program that fits the published budgets (packed weights and the arena together, 1 KB = 1024 bytes).",
+"",
+"| KB | published optimum | reach | hope | here | row | weights + arena B |",
+"|---|---|---|---|---|---|---|",
+([[33, 71.85, 80, 84], [49, 78.17, 84.5, 87], [66, 80.42, 86.5, 89], [82, 81.49, 88, 90.5], [98, 81.99, 89, 91.3], [115, 82.64, 90, 92], [245, 83.10, 91.5, 94]][] as $budget
+  | ([$all[] | select(memory != null and memory <= $budget[0] * 1024)] | max_by(.top1)) as $best
+  | "| \($budget[0]) | \($budget[1]) | \($budget[2]) | \($budget[3]) | \($best.top1 | two) | \($best.row) | \($best | memory) |"),
+"",
+"## Weights alone, activations of 8 bits",
+"",
+"ResNet-8 of MLPerf Tiny against the best published joint search.",
+"",
+"| weights bound | published | here | row | weights B |",
+"|---|---|---|---|---|",
+([[15, 81.9], [26, 84.4], [60, 86.2]][] as $bound
+  | ([.[] | select(.weights_bytes and .weights_bytes <= $bound[0] * 1000 and (.row | test("resnet20") | not))] | max_by(.top1)) as $best
+  | "| \($bound[0]) KB | \($bound[1]) | \($best.top1 | two) | \($best.row) | \($best.weights_bytes) |"),
+"",
+"## All rows",
+"",
+"| row | top-1 | float before | weights B | arena B | flash B | RAM B | instructions | search: epochs, made by |",
+"|---|---|---|---|---|---|---|---|---|",
+(.[] | "| \(.row) | \(.top1 | two) | \(.top1_float | two) | \(.weights_bytes) | \(.arena_bytes // "–") | \(.flash_bytes // "–") | \(.ram_bytes // "–") | \(.instructions // "–") | \(if .search then "\(.search.epochs | two), \(.search.finalists[0].made_by), \(.search.finalists[0].weights_kept * 100 | floor) % of the weights" else "–" end) |")
