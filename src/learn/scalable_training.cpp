@@ -25,8 +25,8 @@ namespace {
 
 /// Samples over which the channels' means and variances are measured.
 constexpr std::int64_t statistics_samples = 2048;
-/// Of the loss, what all bits contribute; the least and the random precision share the rest. Few bits lose more and pull
-/// harder: with equal shares the network at all bits pays for them (results/scale.md).
+/// Of the loss, what all bits contribute; the least and the random precision share the rest. Few bits lose more and
+/// pull harder: with equal shares the network at all bits pays for them (results/scale.md).
 constexpr double leading_share = 0.5;
 /// Share of its first value below which no step falls.
 constexpr float least_scale_share = 0.05F;
