@@ -33,7 +33,7 @@ def chosen_line($row; $choice):
 "| row | point | found for | energy uJ | saved | level: top-1 (lost, 95 %) |",
 "|---|---|---|---|---|---|",
 (.[] | select((.points | length) > 1 and (.row | contains("-only-") | not)) as $row | $row.points[] | select(.uniform | not)
-  | "| \($row.row) | \(.point) | \(.level) | \(.energy.total_nj / 1000 | two) | \(.saved_percent | two) % | \([.measured[] | "\(.level): \(.test.top1 | two) (\(.lost_points | two) ± \(.lost_points_half_width_95 | two))"] | join(", ")) |"),
+  | "| \($row.row) | \(.point) | \(.level) | \(.energy.total_nj / 1000 | two) | \(.saved_percent | two) % | \([.measured[] | "\(.level): \(.test.top1 | two) (\(lost(.)))"] | join(", ")) |"),
 (.[] | select(.truncation != null) | .truncation as $t
   | "",
     "## \(.row): dropping bits without training (\($t.samples) samples, float \($t.top1_float | two) %, activations 8 bits)",

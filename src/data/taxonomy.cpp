@@ -151,11 +151,21 @@ std::vector<float> aggregate(const Level& level, std::span<const float> probabil
   return sums;
 }
 
-LevelScore score(const Level& level, std::span<const float> probabilities, std::span<const std::int64_t> labels) {
+std::vector<std::int64_t> answers(const Level& level, std::span<const float> probabilities) {
   const std::vector<float> sums = aggregate(level, probabilities);
   const std::size_t classes = level.classes.size();
-  if (labels.size() * classes != sums.size()) {
-    throw bad_input("there are probabilities of {} samples and labels of {}", sums.size() / classes, labels.size());
+  std::vector<std::int64_t> result;
+  for (std::size_t first = 0; first < sums.size(); first += classes) {
+    result.push_back(static_cast<std::int64_t>(argmax(std::span(sums).subspan(first, classes))));
+  }
+  return result;
+}
+
+LevelScore score(const Level& level, std::span<const float> probabilities, std::span<const std::int64_t> labels) {
+  const std::vector<std::int64_t> answered = answers(level, probabilities);
+  const std::size_t classes = level.classes.size();
+  if (labels.size() != answered.size()) {
+    throw bad_input("there are probabilities of {} samples and labels of {}", answered.size(), labels.size());
   }
   std::vector<std::int64_t> total(classes);
   std::vector<std::int64_t> right(classes);
@@ -166,7 +176,7 @@ LevelScore score(const Level& level, std::span<const float> probabilities, std::
     }
     const auto wanted = static_cast<std::size_t>(level.class_of[static_cast<std::size_t>(labels[sample])]);
     ++total[wanted];
-    if (argmax(std::span(sums).subspan(sample * classes, classes)) == wanted) ++right[wanted];
+    if (static_cast<std::size_t>(answered[sample]) == wanted) ++right[wanted];
   }
 
   LevelScore result;

@@ -51,6 +51,9 @@ void validate(const Taxonomy& taxonomy, const std::string& where);
 /// result samples x classes of the level.
 [[nodiscard]] std::vector<float> aggregate(const Level& level, std::span<const float> probabilities);
 
+/// By sample: the most probable class of the level, the first of equals.
+[[nodiscard]] std::vector<std::int64_t> answers(const Level& level, std::span<const float> probabilities);
+
 /// How often the most probable class of a level is the right one.
 struct LevelScore {
   std::int64_t samples = 0;

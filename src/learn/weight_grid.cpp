@@ -9,6 +9,7 @@ namespace {
 
 /// Accumulators keep this many units free for a bias; real networks need far less, dead channels with a bias far more.
 constexpr float largest_bias = 16777216.0F;
+/// Likewise where weights have more than 8 bits: their sums have 64 bits, of which lowering drops the lowest.
 constexpr float largest_wide_bias = 1099511627776.0F;
 /// A channel whose weights are smaller than this part of the layer's largest is as good as dead: its scale is kept up
 /// so that the multipliers of a layer stay within one shift.

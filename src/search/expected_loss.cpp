@@ -7,16 +7,6 @@
 namespace trimtab {
 namespace {
 
-/// By sample: the most probable class.
-std::vector<std::size_t> answers(std::span<const float> probabilities, std::size_t classes) {
-  std::vector<std::size_t> result;
-  for (std::size_t first = 0; first < probabilities.size(); first += classes) {
-    const auto row = probabilities.subspan(first, classes);
-    result.push_back(static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin()));
-  }
-  return result;
-}
-
 double cross_entropy(std::span<const float> probabilities, std::span<const std::int64_t> labels, double temperature) {
   const std::size_t classes = probabilities.size() / labels.size();
   const std::vector<float> tempered = at_temperature(probabilities, classes, temperature);
@@ -90,12 +80,13 @@ MeanDifference expected_loss(const Level& level, std::span<const float> truth, s
                              std::span<const float> after) {
   const std::size_t classes = level.classes.size();
   const std::vector<float> probable = aggregate(level, truth);
-  const std::vector<std::size_t> answers_before = answers(aggregate(level, before), classes);
-  const std::vector<std::size_t> answers_after = answers(aggregate(level, after), classes);
+  const std::vector<std::int64_t> answers_before = answers(level, before);
+  const std::vector<std::int64_t> answers_after = answers(level, after);
   std::vector<double> lost;
   for (std::size_t i = 0; i < answers_before.size(); ++i) {
     const auto row = std::span(probable).subspan(i * classes, classes);
-    lost.push_back(static_cast<double>(row[answers_before[i]]) - static_cast<double>(row[answers_after[i]]));
+    const auto of = [&](std::int64_t answer) { return static_cast<double>(row[static_cast<std::size_t>(answer)]); };
+    lost.push_back(of(answers_before[i]) - of(answers_after[i]));
   }
   return mean_difference(lost);
 }

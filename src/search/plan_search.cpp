@@ -301,11 +301,14 @@ class PlanSearch {
     const bool ram_is_wide = options_.bounds.ram_bytes <= 0 || fits_by_far(network, plan);
     if (ram_is_wide && !shared) return {plan};
     const std::vector<std::vector<std::string>> sets = activation_sets(network);
-    std::int64_t arena = pricer_.arena_bytes(pricer_.sketch(network, plan));
+    std::int64_t arena = 0;
     std::int64_t limit = std::numeric_limits<std::int64_t>::max();
-    if (!ram_is_wide) {
+    if (ram_is_wide) {
+      arena = pricer_.arena_bytes(pricer_.sketch(network, plan));
+    } else {
       const Deployment deployment = pricer_.measure(pricer_.sketch(network, plan));
-      limit = options_.bounds.ram_bytes - (deployment.ram_bytes() - deployment.arena_bytes);
+      arena = deployment.arena_bytes;
+      limit = options_.bounds.ram_bytes - (deployment.ram_bytes() - arena);
     }
     const auto narrowed = [&](const std::vector<std::string>& layers) -> std::optional<Plan> {
       const int bits = entry_of(plan, layers[0]).activation_bits;
@@ -440,9 +443,11 @@ class PlanSearch {
       candidates_.push_back(*std::move(found));
     };
     const std::vector<LayerSensitivity> by_kl = sensitivities(network, width, SensitivityMeasure::kl);
+    const std::vector<Plan> starts = activation_choices(network, by_kl);
+    if (starts.empty()) return;
     const std::vector<LayerSensitivity> by_fisher = sensitivities(network, width, SensitivityMeasure::fisher);
     const std::string engine = options_.engine == BitEngine::knapsack ? "knapsack" : "NSGA-II";
-    for (const Plan& start : activation_choices(network, by_kl)) {
+    for (const Plan& start : starts) {
       add(choose_weights(network, start, by_kl), engine + " of kl");
       add(choose_uniform(network, start), "uniform");
       add(choose_weights(network, start, by_fisher), engine + " of fisher");

@@ -30,13 +30,10 @@ std::vector<float> softmax_rows(std::vector<float> logits, std::size_t classes) 
 /// By sample: whether the most probable class of the level is the right one.
 std::vector<bool> hits(const Level& level, const std::vector<float>& probabilities,
                        const std::vector<std::int64_t>& labels) {
-  const std::vector<float> sums = aggregate(level, probabilities);
-  const std::size_t classes = level.classes.size();
+  const std::vector<std::int64_t> answered = answers(level, probabilities);
   std::vector<bool> right;
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    const auto row = sums.begin() + static_cast<std::ptrdiff_t>(i * classes);
-    const auto answer = std::max_element(row, row + static_cast<std::ptrdiff_t>(classes)) - row;
-    right.push_back(answer == level.class_of[static_cast<std::size_t>(labels[i])]);
+    right.push_back(answered[i] == level.class_of[static_cast<std::size_t>(labels[i])]);
   }
   return right;
 }
@@ -226,19 +223,25 @@ class Scaling {
     const double temperature = fit_temperature(tune_float, tune_.labels);
     const std::vector<float> truth = at_temperature(tune_float, leaves_, temperature);
     const std::vector<float> test_truth = at_temperature(test_float, leaves_, temperature);
+    std::vector<std::vector<bool>> tune_hits;  // of the float network, by level
+    std::vector<std::vector<bool>> test_hits;
+    for (const Level& level : result_.levels) {
+      tune_hits.push_back(hits(level, tune_float, tune_.labels));
+      test_hits.push_back(hits(level, test_float, test_.labels));
+    }
     for (std::size_t k = 0; k < result_.points.size(); ++k) {
       tell(fmt::format("measuring operating point {} of {}", k + 1, result_.points.size()));
       const std::vector<float> tune = program_probabilities(k, tune_);
       const std::vector<float> test = program_probabilities(k, test_);
-      for (const Level& level : result_.levels) {
+      for (std::size_t l = 0; l < result_.levels.size(); ++l) {
+        const Level& level = result_.levels[l];
         LevelMeasurement& measured = result_.points[k].measured.emplace_back();
         measured.tune = score(level, tune, tune_.labels);
         measured.test = score(level, test, test_.labels);
-        measured.lost = paired_difference(hits(level, test_float, test_.labels), hits(level, test, test_.labels));
+        measured.lost = paired_difference(test_hits[l], hits(level, test, test_.labels));
         // Training makes a network that errs elsewhere than the float one, not more often by what that one believes.
-        measured.tune_lost =
-            options_.train ? paired_difference(hits(level, tune_float, tune_.labels), hits(level, tune, tune_.labels))
-                           : expected_loss(level, truth, tune_float, tune);
+        measured.tune_lost = options_.train ? paired_difference(tune_hits[l], hits(level, tune, tune_.labels))
+                                            : expected_loss(level, truth, tune_float, tune);
         if (!options_.train) measured.lost_expected = expected_loss(level, test_truth, test_float, test);
       }
     }
