@@ -203,7 +203,7 @@ void run_train(TrainCommand& command) {
 void add_data_options(CLI::App& command, TrainCommand& options) {
   command.add_option("--net", options.net,
                      "a built-in network to train from scratch: cifar10_quick[:bn], resnet8[:WIDTH], "
-                     "resnet20[:WIDTH], dscnn, mobilenet_v1[:ALPHA] or squeezenet");
+                     "resnet14[:WIDTH], resnet20[:WIDTH], dscnn, mobilenet_v1[:ALPHA] or squeezenet");
   command.add_option("--model", options.model, "an ONNX file to train further");
   command.add_option("--data", options.data, "cifar10:PATH, images:DIR, npy:X.npy,Y.npy or synthetic:shapes")
       ->required();

@@ -306,7 +306,7 @@ void check_arguments(const std::string& description, const Shape& input, std::in
 }  // namespace
 
 std::vector<std::string> network_names() {
-  return {"cifar10_quick", "resnet8", "resnet20", "dscnn", "mobilenet_v1", "squeezenet"};
+  return {"cifar10_quick", "resnet8", "resnet14", "resnet20", "dscnn", "mobilenet_v1", "squeezenet"};
 }
 
 Graph make_network(const std::string& description, const Shape& input, std::int64_t classes, std::uint64_t seed) {
@@ -330,6 +330,7 @@ Graph make_network(const std::string& description, const Shape& input, std::int6
   Builder net(name, input, seed);
   if (name == "cifar10_quick") return cifar10_quick(std::move(net), classes, is_normalized_quick);
   if (name == "resnet8") return resnet(std::move(net), classes, {width, 1, PaddingRule::same, false});
+  if (name == "resnet14") return resnet(std::move(net), classes, {width, 2, PaddingRule::symmetric, true});
   if (name == "resnet20") return resnet(std::move(net), classes, {width, 3, PaddingRule::symmetric, true});
   if (name == "dscnn") return dscnn(std::move(net), classes);
   if (name == "squeezenet") return squeezenet(std::move(net), classes);

@@ -14,7 +14,7 @@ namespace trimtab {
 /// - cifar10_quick[:bn]: Caffe's net. 5x5 convs 32-32-64, 3x3 stride-2 pools (max, average, average; ceil mode), one
 ///   Linear 1024 -> classes; with `:bn` a BatchNormalization behind every convolution
 /// - resnet8[:width]: MLPerf Tiny's image classification net, 16-32-64 filters times width (default 1)
-/// - resnet20[:width]: He et al. 2016, CIFAR variant, likewise
+/// - resnet14[:width], resnet20[:width]: He et al. 2016, CIFAR variant, likewise
 /// - dscnn: MLPerf Tiny's keyword spotting net, 64 filters
 /// - mobilenet_v1[:alpha]: Howard et al. 2017 with width multiplier alpha (default 0.25)
 /// - squeezenet: SqueezeNet 1.1

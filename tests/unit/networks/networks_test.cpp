@@ -85,6 +85,13 @@ TEST(Networks, ResNet8HasMlperfTinysSize) {
   EXPECT_EQ(std::get<Conv>(node_named(graph, "stage2.block1.conv1").op).padding, (Padding{0, 0, 1, 1}));
 }
 
+// He et al.'s depth 6n + 2 with n = 2, summed by hand: 432 + 9,216 + 32,768 + 131,072 + 640 weights.
+TEST(Networks, ResNet14HasTwoBlocksPerStage) {
+  const Counts counts = count(make_network("resnet14", {3, 32, 32}, 10, 1));
+  EXPECT_EQ(counts.weights, 174'128);
+  EXPECT_EQ(counts.weights + counts.biases + 2 * counts.normalized_channels, 175'258);
+}
+
 // 0.27 M trainable parameters, 40.8 M multiply-accumulates with 1x1 convolutions in the shortcuts.
 TEST(Networks, ResNet20HasThePublishedSize) {
   const Counts counts = count(make_network("resnet20", {3, 32, 32}, 10, 1));
