@@ -11,6 +11,7 @@
 #include "base/progress.h"
 #include "base/random.h"
 #include "graph/passes.h"
+#include "learn/channel_normalization.h"
 #include "learn/checkpoint.h"
 #include "learn/evaluate_executor.h"
 #include "learn/executor.h"
@@ -217,21 +218,21 @@ class SandwichNetwork {
     const auto* norm = std::get_if<BatchNormalization>(&executor_.graph().nodes[node].op);
     if (norm == nullptr) return {};
     NodeParameters& own = executor_.parameters_of(node);
-    const auto shaped = [&](const torch::Tensor& t) { return x.dim() == 4 ? t.view({1, -1, 1, 1}) : t; };
     const auto epsilon = static_cast<double>(norm->epsilon);
-    const auto mean_of = [&](const torch::Tensor& t) { return x.dim() == 4 ? t.mean({0, 2, 3}) : t.mean(0); };
-    const torch::Tensor mean = training || tracks_ ? mean_of(x) : own.mean;
-    if (training && leads_) {
-      const torch::Tensor square = mean_of(x * x);
-      variances_[node] = torch::clamp_min(square - mean * mean, 0);
-      if (tracks_) statistics_[node].add(mean, square);
-    } else if (tracks_) {
-      statistics_[node].add(mean, mean * mean);
+    if (!training && !tracks_) {
+      return torch::batch_norm(x, own.weight, own.bias, own.mean, own.variance, false, 0, epsilon, false);
     }
-    // Not detached: only where every precision follows the variance do the weights' gradients stay at right angles to
-    // the weights, as BatchNormalization's do.
-    const torch::Tensor factor = own.weight * torch::rsqrt((training ? variances_[node] : own.variance) + epsilon);
-    return torch::addcmul(shaped(own.bias - mean * factor), x, shaped(factor));
+    // The variance of others is not detached: only where every precision follows the variance do the weights'
+    // gradients stay at right angles to the weights, as BatchNormalization's do.
+    const bool leads = training && leads_;
+    const NormalizedChannels made = normalize_channels(x, own.weight, own.bias,
+                                                       leads      ? torch::Tensor()
+                                                       : training ? variances_[node]
+                                                                  : own.variance,
+                                                       epsilon);
+    if (leads) variances_[node] = made.variance;
+    if (tracks_) statistics_[node].add(made.mean, made.variance + made.mean * made.mean);
+    return made.output;
   }
 
   torch::Tensor activate(std::size_t l, const torch::Tensor& x) {
