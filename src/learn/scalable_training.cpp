@@ -362,6 +362,7 @@ class SandwichTraining {
         tensors_(network_.tensors(input_size(train_data))),
         sgd_(tensors_, options.training.momentum, options.training.weight_decay),
         average_(watched(), options.training.average_decay) {
+    teacher_.bfloat16 = options.training.bfloat16;
     batches_.batch_size = options.training.batch_size;
     batches_.training = true;
     batches_.augmentation = options.training.augmentation;
@@ -420,6 +421,7 @@ class SandwichTraining {
       taught = teacher_.forward(input, false, logits_of(teacher_.graph())).reshape({batch.size(), -1});
     }
     const double share = options_.training.distillation_weight;
+    network_.executor().bfloat16 = options_.training.bfloat16;
     std::vector<torch::Tensor> losses;
     const auto learn = [&](const torch::Tensor& from, double weight) {
       const torch::Tensor logits = network_.executor().forward(input, true, logits_).reshape({batch.size(), -1});
@@ -437,6 +439,7 @@ class SandwichTraining {
       network_.set_precision(random_precision(network_, options_.least, random));
       (void)learn(own, (1 - leading_share) / 2);
     }
+    network_.executor().bfloat16 = false;
     const torch::Tensor loss = torch::stack(losses).sum();
     loss.backward();
     loss_ += loss.item<double>();
