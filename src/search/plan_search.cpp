@@ -161,9 +161,17 @@ class PlanSearch {
     return options_.weights_bytes <= 0 || weights_bytes(structure, plan) <= options_.weights_bytes;
   }
 
+  /// Working memory of a network under a plan, which names all that it depends on. Planned once: the search comes back
+  /// to the same plans.
+  std::int64_t arena_bytes(const Graph& network, const Plan& plan) {
+    const auto [entry, is_new] = arenas_.try_emplace(to_toml(plan), 0);
+    if (is_new) entry->second = pricer_.arena_bytes(pricer_.sketch(network, plan));
+    return entry->second;
+  }
+
   /// Bytes of weights and arena together.
-  [[nodiscard]] std::int64_t memory_bytes(const Graph& network, const Plan& plan) const {
-    return weights_bytes(network, plan) + pricer_.arena_bytes(pricer_.sketch(network, plan));
+  std::int64_t memory_bytes(const Graph& network, const Plan& plan) {
+    return weights_bytes(network, plan) + arena_bytes(network, plan);
   }
 
   [[nodiscard]] bool fits(const Graph& structure, const Plan& plan, const Deployment& deployment) const {
@@ -187,17 +195,17 @@ class PlanSearch {
 
   /// Whether the bounds are so wide that there is no need to compile and link: with this much for code, stack and all
   /// else that is not weights or arena.
-  [[nodiscard]] bool fits_by_far(const Graph& network, const Plan& plan) const {
+  [[nodiscard]] bool fits_by_far(const Graph& network, const Plan& plan) {
     constexpr std::int64_t flash_margin = 64 << 10;
     constexpr std::int64_t ram_margin = 16 << 10;
     const Bounds& bounds = options_.bounds;
     if (bounds.instructions > 0 || bounds.latency_ms > 0) return false;
     if (bounds.flash_bytes > 0 && packed(weights_of(network), plan) + flash_margin > bounds.flash_bytes) return false;
-    return bounds.ram_bytes <= 0 || pricer_.arena_bytes(pricer_.sketch(network, plan)) + ram_margin <= bounds.ram_bytes;
+    return bounds.ram_bytes <= 0 || arena_bytes(network, plan) + ram_margin <= bounds.ram_bytes;
   }
 
   /// Whether a plan meets the bounds; `over`: bytes of weights that it has too many.
-  [[nodiscard]] bool meets(const Graph& network, const Plan& plan, std::int64_t& over) const {
+  [[nodiscard]] bool meets(const Graph& network, const Plan& plan, std::int64_t& over) {
     over = 0;
     if (!weights_fit(network, plan)) return false;
     if (options_.memory_bytes > 0)
@@ -304,7 +312,7 @@ class PlanSearch {
     std::int64_t arena = 0;
     std::int64_t limit = std::numeric_limits<std::int64_t>::max();
     if (ram_is_wide) {
-      arena = pricer_.arena_bytes(pricer_.sketch(network, plan));
+      arena = arena_bytes(network, plan);
     } else {
       const Deployment deployment = pricer_.measure(pricer_.sketch(network, plan));
       arena = deployment.arena_bytes;
@@ -332,7 +340,7 @@ class PlanSearch {
         const std::optional<Plan> candidate = narrowed(layers);
         if (!candidate) continue;
         Plan copy = *candidate;
-        const std::int64_t bytes = pricer_.arena_bytes(pricer_.sketch(network, *candidate));
+        const std::int64_t bytes = arena_bytes(network, *candidate);
         const double more = std::max(1e-9, loss_of(layers, entry_of(copy, layers[0]).activation_bits) -
                                                loss_of(layers, entry_of(plan, layers[0]).activation_bits));
         // what frees nothing alone may do so with others: the cheapest of them, where no other helps
@@ -512,6 +520,7 @@ class PlanSearch {
   TrialRunner& runner_;
   ChannelGroups groups_;
   Smallest smallest_;
+  std::map<std::string, std::int64_t> arenas_;  ///< by plan, see arena_bytes
   std::vector<FoundPlan> candidates_;
   PlanSearchResult result_;
 };
