@@ -2,6 +2,7 @@
 def two: if . == null then "–" else (. * 100 | round / 100 | tostring) end;
 def memory: if .arena_bytes then .weights_bytes + .arena_bytes else null end;
 ($map[0].deployed | map({row: "cifar10_quick-\(.budget_bytes / 1024 | floor)", top1, top1_float, weights_bytes, arena_bytes})) as $quick
+| sort_by(.row)
 | (. + $quick) as $all
 | "# Pruning and quantization under a bound",
 "",
@@ -26,11 +27,26 @@ def memory: if .arena_bytes then .weights_bytes + .arena_bytes else null end;
 "| weights bound | published | here | row | weights B |",
 "|---|---|---|---|---|",
 ([[15, 81.9], [26, 84.4], [60, 86.2]][] as $bound
-  | ([.[] | select(.weights_bytes and .weights_bytes <= $bound[0] * 1000 and (.row | test("resnet20") | not))] | max_by(.top1)) as $best
+  | ([.[] | select(.weights_bytes and .weights_bytes <= $bound[0] * 1000 and (.command | test("resnet(14|20)") | not) and (.row | startswith("grid") | not))] | max_by(.top1)) as $best
   | "| \($bound[0]) KB | \($bound[1]) | \($best.top1 | two) | \($best.row) | \($best.weights_bytes) |"),
 "",
+(if any(.[]; .row == "grid-search") then
+  ([.[] | select(.row | test("^grid-[0-9]"))]) as $grid
+  | ($grid | max_by(.top1)) as $best | (.[] | select(.row == "grid-search")) as $found
+  | ([$grid[].search.epochs] | add) as $epochs
+  | "## What the search costs",
+  "",
+  "ResNet-8, weights of at most 30,000 bytes, activations of 8 bits, 20,000 training samples: every uniform plan (share of the weights kept x bits) that fits, each pruned,",
+  "recovered and trained as long as the search trains its best, against one search.",
+  "",
+  "| | top-1 | epochs of training |",
+  "|---|---|---|",
+  "| best of the \($grid | length) uniform plans: \($best.row | ltrimstr("grid-") | sub("-"; " x ")) bits | \($best.top1 | two) | \($epochs | two) for all |",
+  "| search: \($found.search.finalists[0].made_by), \($found.search.finalists[0].weights_kept * 100 | floor) % of the weights | \($found.top1 | two) | \($found.search.epochs | two), \(100 * $found.search.epochs / $epochs | two) % |",
+  ""
+else empty end),
 "## All rows",
 "",
 "| row | top-1 | float before | weights B | arena B | flash B | RAM B | instructions | search: epochs, made by |",
 "|---|---|---|---|---|---|---|---|---|",
-(.[] | "| \(.row) | \(.top1 | two) | \(.top1_float | two) | \(.weights_bytes) | \(.arena_bytes // "–") | \(.flash_bytes // "–") | \(.ram_bytes // "–") | \(.instructions // "–") | \(if .search then "\(.search.epochs | two), \(.search.finalists[0].made_by), \(.search.finalists[0].weights_kept * 100 | floor) % of the weights" else "–" end) |")
+(.[] | select(.row | test("^grid-[0-9]") | not) | "| \(.row) | \(.top1 | two) | \(.top1_float | two) | \(.weights_bytes) | \(.arena_bytes // "–") | \(.flash_bytes // "–") | \(.ram_bytes // "–") | \(.instructions // "–") | \(if .search then "\(.search.epochs | two), \(.search.finalists[0].made_by), \(.search.finalists[0].weights_kept * 100 | floor) % of the weights" else "–" end) |")

@@ -49,8 +49,7 @@ std::size_t restore(const std::vector<torch::Tensor>& from, std::size_t first, c
     if (first >= from.size() || from[first].sizes() != tensor.sizes()) {
       throw bad_input("{} does not hold the state of this network; remove it to start anew", path.string());
     }
-    torch::Tensor target = tensor;
-    target.copy_(from[first++]);
+    tensor.copy_(from[first++]);
   }
   return first;
 }
