@@ -36,7 +36,7 @@ def memory: if .arena_bytes then .weights_bytes + .arena_bytes else null end;
   | ([$grid[].search.epochs] | add) as $epochs
   | "## What the search costs",
   "",
-  "ResNet-8, weights of at most 30,000 bytes, activations of 8 bits, 20,000 training samples: every uniform plan (share of the weights kept x bits) that fits, each pruned,",
+  "ResNet-8, weights of at most 30,000 bytes, activations of 8 bits, 10,000 training samples: every uniform plan (share of the weights kept x bits) that fits, each pruned,",
   "recovered and trained as long as the search trains its best, against one search.",
   "",
   "| | top-1 | epochs of training |",
