@@ -36,7 +36,7 @@ struct TrainOptions {
   double temperature = 4;
 
   /// Values and their gradients in bfloat16, parameters, statistics and tests in single precision: faster where the
-  /// processor multiplies in it (AMX, GPUs), slower elsewhere.
+  /// processor multiplies in it (AMX, AVX-512 BF16, GPUs), slower elsewhere.
   bool bfloat16 = false;
 
   std::uint64_t seed = 1;
