@@ -155,9 +155,9 @@ ScalableTrainOptions plain_training(std::int64_t epochs, std::int64_t batch_size
   return options;
 }
 
-TEST(ScalableTraining, LearnsForAllPrecisionsAndStoresWhatItLearned) {
+void check_learns_for_all_precisions(const ScalableTrainOptions& options) {
   const Dataset data = pixels(128, 1);
-  const ScalableNetwork trained = train_scalable(trained_network(8, data), data, {}, plain_training(3, 32));
+  const ScalableNetwork trained = train_scalable(trained_network(8, data), data, {}, options);
   // Digits are those of the folded weights, negative factors of the normalization included.
   for (std::size_t n = 0; n < trained.weights.size(); ++n) {
     if (!trained.weights[n]) continue;
@@ -176,6 +176,16 @@ TEST(ScalableTraining, LearnsForAllPrecisionsAndStoresWhatItLearned) {
     const std::vector<Precision> precision(fuse_layers(trained.graph).size(), {bits, bits});
     EXPECT_GT(QuantizedSimulation(at_point(trained, simulation.point(precision))).top1(pixels(128, 9)), 0.9) << bits;
   }
+}
+
+TEST(ScalableTraining, LearnsForAllPrecisionsAndStoresWhatItLearned) {
+  check_learns_for_all_precisions(plain_training(3, 32));
+}
+
+TEST(ScalableTraining, LearnsInBfloat16) {
+  ScalableTrainOptions options = plain_training(3, 32);
+  options.training.bfloat16 = true;
+  check_learns_for_all_precisions(options);
 }
 
 // All precisions pull at the same scales, low ones with gradients that are larger by the square of what their steps are
