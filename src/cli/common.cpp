@@ -11,4 +11,10 @@ void add_common_options(CLI::App& command, CommonOptions& options, const std::st
   command.footer("Example:\n  " + example);
 }
 
+void add_bfloat16_flag(CLI::App& command, bool& bfloat16) {
+  command.add_flag(
+      "--bfloat16", bfloat16,
+      "train in bfloat16: faster on GPUs and processors that multiply in it (AMX, AVX-512 BF16), slower elsewhere");
+}
+
 }  // namespace trimtab::cli

@@ -16,4 +16,7 @@ struct CommonOptions {
 /// Adds --json, --seed and --threads, and `example` (a whole command line) to the command's --help.
 void add_common_options(CLI::App& command, CommonOptions& options, const std::string& example);
 
+/// Adds --bfloat16 to a command that trains.
+void add_bfloat16_flag(CLI::App& command, bool& bfloat16);
+
 }  // namespace trimtab::cli

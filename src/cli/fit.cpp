@@ -473,9 +473,7 @@ void add_fit(CLI::App& app) {
   fit->add_option("--learning-rate", command->options.training.training.learning_rate,
                   "highest learning rate of that training")
       ->capture_default_str();
-  fit->add_flag(
-      "--bfloat16", command->options.training.training.bfloat16,
-      "train in bfloat16: faster on GPUs and processors that multiply in it (AMX, AVX-512 BF16), slower elsewhere");
+  add_bfloat16_flag(*fit, command->options.training.training.bfloat16);
   fit->add_option("--calibration", command->calibration, "how ranges are chosen")
       ->check(CLI::IsMember({"min-max", "percentile", "mse"}))
       ->capture_default_str();

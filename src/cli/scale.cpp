@@ -392,9 +392,7 @@ void add_scale(CLI::App& app) {
   sub->add_option("--learning-rate", command->options.training.training.learning_rate, "highest, of fine-tuning")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  sub->add_flag(
-      "--bfloat16", command->options.training.training.bfloat16,
-      "fine-tune in bfloat16: faster on processors that multiply in it (AMX, AVX-512 BF16), slower elsewhere");
+  add_bfloat16_flag(*sub, command->options.training.training.bfloat16);
   sub->add_option("--train-precision", command->train_precision,
                   "fine-tune at one precision alone, such as 4x4: what a network of its own reaches");
   sub->add_option("--calibrate", command->options.calibration.samples, "samples that find the activations' grids")

@@ -249,9 +249,7 @@ void add_training_options(CLI::App& command, TrainCommand& options) {
   command.add_option("--distillation-weight", t.distillation_weight, "of the teacher against the labels")
       ->capture_default_str();
   command.add_option("--temperature", t.temperature, "of the distillation")->capture_default_str();
-  command.add_flag(
-      "--bfloat16", t.bfloat16,
-      "train in bfloat16: faster on GPUs and processors that multiply in it (AMX, AVX-512 BF16), slower elsewhere");
+  add_bfloat16_flag(command, t.bfloat16);
   command.add_option("--checkpoint-seconds", t.checkpoint_seconds, "time between checkpoints")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();

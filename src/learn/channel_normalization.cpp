@@ -162,7 +162,7 @@ class Normalization : public torch::autograd::Function<Normalization> {
     const auto size = static_cast<std::size_t>(channels);
     torch::Tensor y = torch::empty_like(x);
     std::vector<double> mean;
-    std::vector<double> variance(size);
+    std::vector<double> variance = given_variance ? doubles(*given_variance) : std::vector<double>(size);
     with_numbers_of(x, [&](auto example) {
       using Number = decltype(example);
       const Number* from = x.data_ptr<Number>();
@@ -171,11 +171,12 @@ class Normalization : public torch::autograd::Function<Normalization> {
           sum_blocks(rows, channels, [&](std::int64_t first, std::int64_t count, float* sum, float* squares) {
             sum_rows(from + first * channels, count, channels, sum, squares);
           });
-      for (std::size_t c = 0; c < size; ++c) {
-        mean[c] /= static_cast<double>(rows);
-        variance[c] = std::max(0.0, square[c] / static_cast<double>(rows) - mean[c] * mean[c]);
+      for (double& of_channel : mean) of_channel /= static_cast<double>(rows);
+      if (!given_variance) {
+        for (std::size_t c = 0; c < size; ++c) {
+          variance[c] = std::max(0.0, square[c] / static_cast<double>(rows) - mean[c] * mean[c]);
+        }
       }
-      if (given_variance) variance = doubles(*given_variance);
       const std::vector<double> weights = doubles(weight);
       const std::vector<double> biases = doubles(bias);
       std::vector<float> factor(size);

@@ -216,20 +216,14 @@ class SandwichNetwork {
 
   torch::Tensor normalize(std::size_t node, const torch::Tensor& x, bool training) {
     const auto* norm = std::get_if<BatchNormalization>(&executor_.graph().nodes[node].op);
-    if (norm == nullptr) return {};
-    NodeParameters& own = executor_.parameters_of(node);
-    const auto epsilon = static_cast<double>(norm->epsilon);
-    if (!training && !tracks_) {
-      return torch::batch_norm(x, own.weight, own.bias, own.mean, own.variance, false, 0, epsilon, false);
-    }
+    if (norm == nullptr || !(training || tracks_)) return {};  // the executor's own
+    const NodeParameters& own = executor_.parameters_of(node);
     // The variance of others is not detached: only where every precision follows the variance do the weights'
     // gradients stay at right angles to the weights, as BatchNormalization's do.
     const bool leads = training && leads_;
-    const NormalizedChannels made = normalize_channels(x, own.weight, own.bias,
-                                                       leads      ? torch::Tensor()
-                                                       : training ? variances_[node]
-                                                                  : own.variance,
-                                                       epsilon);
+    const torch::Tensor others = training ? variances_[node] : own.variance;
+    const NormalizedChannels made = normalize_channels(x, own.weight, own.bias, leads ? torch::Tensor() : others,
+                                                       static_cast<double>(norm->epsilon));
     if (leads) variances_[node] = made.variance;
     if (tracks_) statistics_[node].add(made.mean, made.variance + made.mean * made.mean);
     return made.output;
