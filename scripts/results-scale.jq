@@ -3,6 +3,13 @@ def two: if . == null then "–" else (. * 100 | round / 100 | tostring) end;
 def at($point; $level): $point.measured[] | select(.level == $level);
 def lost($m): "\($m.lost_points | two) ± \($m.lost_points_half_width_95 | two)";
 def expected($m): if $m.lost_points_expected == null then "–" else "\($m.lost_points_expected | two) ± \($m.lost_points_expected_half_width_95 | two)" end;
+def base: .row | sub("-seed-[0-9]+$"; "");
+def is_own_net: .row | contains("-only-");
+# whether a run searched, rather than being there for its precisions alone
+def is_search: (.points | length) > 1 and (is_own_net or (.row | contains("-seed-")) | not);
+def mean: add / length;
+# of runs with different seeds: the mean, and where there is more than one the number and the range
+def of_runs: if length > 1 then "\(mean | two) (\(length) runs, \(min | two) to \(max | two))" else "\(.[0] | two)" end;
 def chosen_line($row; $choice):
   $choice.level as $level
   | $choice.point as $k
@@ -19,11 +26,11 @@ def chosen_line($row; $choice):
 "integer program. The point is chosen on the tuning samples (the cheapest that loses at most so much there, or of those that save so much the one that loses",
 "least; docs/scale.md says how a loss is told from few samples); all else is of the held-back samples. Expected: the loss by the float network's own",
 "probabilities, without labels.",
-"Rows named small were cut down to the time there was: few samples, wide intervals. Rows of the script that are not here have not been run.",
+"Rows of the script that are not here have not been run.",
 "",
 "| row | level | asked of the tuning samples | point | energy saved | float top-1 | top-1 | lost (95 %, paired) | expected (95 %) | balanced | majority | samples |",
 "|---|---|---|---|---|---|---|---|---|---|---|---|",
-(.[] | select((.points | length) > 1 and (.row | contains("-only-") | not)) as $row | $row.levels[].level as $level
+(.[] | select(is_search) as $row | $row.levels[].level as $level
   | $row.choices[] | select(.level == $level and (.may_lose_points == 1 or .may_lose_points == 1.5 or .saves_percent)) | chosen_line($row; .)),
 "",
 "## All points, at every level",
@@ -32,7 +39,7 @@ def chosen_line($row; $choice):
 "",
 "| row | point | found for | energy uJ | saved | level: top-1 (lost, 95 %) |",
 "|---|---|---|---|---|---|",
-(.[] | select((.points | length) > 1 and (.row | contains("-only-") | not)) as $row | $row.points[] | select(.uniform | not)
+(.[] | select(is_search) as $row | $row.points[] | select(.uniform | not)
   | "| \($row.row) | \(.point) | \(.level) | \(.energy.total_nj / 1000 | two) | \(.saved_percent | two) % | \([.measured[] | "\(.level): \(.test.top1 | two) (\(lost(.)))"] | join(", ")) |"),
 (.[] | select(.truncation != null) | .truncation as $t
   | "",
@@ -41,24 +48,24 @@ def chosen_line($row; $choice):
     "| weight bits | nested | two's complement | nested, biases corrected | two's complement, biases corrected |",
     "|---|---|---|---|---|",
     ($t.rows[] | "| \(.weight_bits) | \(.top1_nested | two) | \(.top1_twos_complement | two) | \(.top1_nested_corrected | two) | \(.top1_twos_complement_corrected | two) |")),
-(. as $all | [.[] | select(any(.points[]; .uniform) and (.row | contains("-only-") | not))] | if . == [] then empty else
+(. as $all | [.[] | select(any(.points[]; .uniform) and (is_own_net | not))] | if . == [] then empty else
   "",
   "## One weight set against networks of their own",
   "",
-  "Top-1 of the integer program with the same bits in every layer (weights x activations), and of a network that was trained for that precision alone;",
-  "in parentheses epochs of fine-tuning.",
+  "Top-1 of the integer program with the same bits in every layer (weights x activations), and of networks that were trained for that precision alone;",
+  "runs differ in their seed.",
   "",
-  "| row | precision | one weight set | a network of its own | difference |",
-  "|---|---|---|---|---|",
-  (.[] as $row | $row.points[] | select(.uniform)
-    | .precision as $precision
-    | ([$all[] | select(.row == (($row.row | sub("-tuned"; "")) + "-only-" + $precision)) | {epochs, top1: (.points[] | select(.uniform) | .measured[0].test.top1)}][0]) as $own
-    | .measured[0].test.top1 as $top1
-    | "| \($row.row) | \($precision) | \($top1 | two) (\($row.epochs)) | \(if $own then "\($own.top1 | two) (\($own.epochs)) | \($top1 - $own.top1 | two)" else "– | –" end) |") end),
+  "| row | precision | one weight set | epochs | a network of its own | epochs | difference |",
+  "|---|---|---|---|---|---|---|",
+  (group_by(base)[] | (.[0] | base) as $base | .[0].epochs as $epochs
+    | [.[] | .points[] | select(.uniform) | {precision, top1: .measured[0].test.top1}] | group_by(.precision) | reverse[]
+    | .[0].precision as $precision | map(.top1) as $tops
+    | [$all[] | select(base == (($base | sub("-tuned$"; "")) + "-only-" + $precision)) | {epochs, top1: (.points[] | select(.uniform) | .measured[0].test.top1)}] as $own
+    | "| \($base) | \($precision) | \($tops | of_runs) | \($epochs) | \(if $own == [] then "– | – | –" else "\($own | map(.top1) | of_runs) | \($own[0].epochs) | \(($tops | mean) - ($own | map(.top1) | mean) | two)" end) |") end),
 "",
 "## Switching on the device",
 "",
 "| row | machine | points | samples | differing numbers | bytes of a point | instructions of a switch |",
 "|---|---|---|---|---|---|---|",
-(.[] | if .device then "| \(.row) | \(.device.machine) | \(.device.points) | \(.device.samples) | \(.device.mismatches) | \(.device.point_bytes) | \(.device.switch_instructions) |"
+(.[] | select(is_search) | if .device then "| \(.row) | \(.device.machine) | \(.device.points) | \(.device.samples) | \(.device.mismatches) | \(.device.point_bytes) | \(.device.switch_instructions) |"
   else "| \(.row) | not run | | | | \(.point_bytes) | |" end)

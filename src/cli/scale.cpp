@@ -270,6 +270,7 @@ void run_scale(ScaleCommand& command) {
   ScaleOptions& options = command.options;
   options.table = load_energy_table(command.target, command.weight_memory, command.activation_memory);
   options.threads = options.calibration.threads = command.common.threads;
+  options.search.seed = command.common.seed;
   for (const std::string& text : command.uniform) options.uniform.push_back(parse_precision(text));
   if (!command.train_precision.empty()) options.training.only = parse_precision(command.train_precision);
   const Graph graph = read_onnx(command.model);
@@ -382,6 +383,10 @@ void add_scale(CLI::App& app) {
       ->capture_default_str();
   sub->add_option("--uniform", command->uniform, "also measure these precisions, the same in all layers: 8x8,6x6,4x4")
       ->delimiter(',');
+  sub->add_option("--polish", command->options.search.polish,
+                  "at most so many more measurements for every level, by NSGA-II; 0: none")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   sub->add_option("--most-lost", command->options.search.most_lost_percent,
                   "end the search of a level where it has lost so many points")
       ->capture_default_str();

@@ -1,5 +1,9 @@
 #include "learn/train.h"
 
+#ifdef __aarch64__
+#include <sys/auxv.h>
+#endif
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -160,6 +164,18 @@ Preprocessing measure_preprocessing(const Dataset& data) {
     result.deviation.push_back(variance > 0 ? static_cast<float>(std::sqrt(variance)) : 1.0F);
   }
   return result;
+}
+
+bool multiplies_bfloat16() {
+  if (parse_device("auto").is_cuda()) return true;
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16") != 0;  // processors with AMX have it, too
+#elif defined(__aarch64__)
+  constexpr unsigned long hwcap2_bf16 = 1UL << 14U;  // <asm/hwcap.h>
+  return (getauxval(AT_HWCAP2) & hwcap2_bf16) != 0;
+#else
+  return false;
+#endif
 }
 
 }  // namespace trimtab

@@ -86,4 +86,8 @@ void check_same_settings(const nlohmann::json& stored, const nlohmann::json& wan
 /// deviation 1.
 [[nodiscard]] Preprocessing measure_preprocessing(const Dataset& data);
 
+/// Whether there is a GPU, or the processor multiplies in bfloat16 rather than widening every number first: only then
+/// is training in it the faster one.
+[[nodiscard]] bool multiplies_bfloat16();
+
 }  // namespace trimtab

@@ -10,65 +10,80 @@
 namespace trimtab {
 namespace {
 
-/// One whole number per item: its choice. Objectives: cost as a share of the dearest, and loss.
-class ChoiceProblem {
- public:
-  ChoiceProblem() = default;
-  explicit ChoiceProblem(std::span<const std::vector<Choice>> items) : items_(items.begin(), items.end()) {}
+std::vector<std::size_t> whole(const pagmo::vector_double& x) { return {x.begin(), x.end()}; }
 
-  [[nodiscard]] Choice sum(const pagmo::vector_double& x) const {
-    Choice total;
-    for (std::size_t i = 0; i < items_.size(); ++i) {
-      const Choice& choice = items_[i][static_cast<std::size_t>(x[i])];
-      total.cost += choice.cost;
-      total.loss += choice.loss;
-    }
-    return total;
+/// The objectives in pagmo's interface of a problem.
+class Problem {
+ public:
+  Problem() = default;
+  Problem(const std::vector<std::size_t>& sizes, std::function<Objectives(const std::vector<std::size_t>&)> objectives)
+      : objectives_(std::move(objectives)) {
+    high_.clear();
+    for (const std::size_t size : sizes) high_.push_back(static_cast<double>(size - 1));
   }
-  // pagmo's interface of a problem
   [[nodiscard]] pagmo::vector_double fitness(const pagmo::vector_double& x) const {
-    const Choice total = sum(x);
-    return {static_cast<double>(total.cost), total.loss};
+    const Objectives value = objectives_(whole(x));
+    return {value.cost, value.loss};
   }
   [[nodiscard]] static pagmo::vector_double::size_type get_nobj() { return 2; }
-  [[nodiscard]] pagmo::vector_double::size_type get_nix() const { return items_.size(); }
+  [[nodiscard]] pagmo::vector_double::size_type get_nix() const { return high_.size(); }
   [[nodiscard]] std::pair<pagmo::vector_double, pagmo::vector_double> get_bounds() const {
-    pagmo::vector_double high;
-    for (const std::vector<Choice>& item : items_) high.push_back(static_cast<double>(item.size() - 1));
-    return {pagmo::vector_double(items_.size(), 0.0), high};
+    return {pagmo::vector_double(high_.size(), 0.0), high_};
   }
 
  private:
-  std::vector<std::vector<Choice>> items_{{Choice{}}};
+  pagmo::vector_double high_{0.0};
+  std::function<Objectives(const std::vector<std::size_t>&)> objectives_;
 };
 
 }  // namespace
+
+std::vector<std::vector<std::size_t>> evolve(const std::vector<std::size_t>& sizes,
+                                             const std::vector<std::vector<std::size_t>>& start,
+                                             std::function<Objectives(const std::vector<std::size_t>&)> objectives,
+                                             std::uint64_t seed, const EvolveOptions& options) {
+  const auto number = static_cast<unsigned>(seed);
+  const auto given = static_cast<unsigned>(std::min<std::size_t>(start.size(), options.population));
+  pagmo::population population(pagmo::problem(Problem(sizes, std::move(objectives))), options.population - given,
+                               number);
+  for (unsigned i = 0; i < given; ++i) population.push_back({start[i].begin(), start[i].end()});
+  population = pagmo::algorithm(pagmo::nsga2(options.generations, 0.9, 10, 0.1, 20, number)).evolve(population);
+  std::vector<std::vector<std::size_t>> last;
+  for (const pagmo::vector_double& x : population.get_x()) last.push_back(whole(x));
+  return last;
+}
 
 std::optional<std::vector<std::size_t>> evolve_choices(std::span<const std::vector<Choice>> items, std::int64_t budget,
                                                        std::uint64_t seed, const EvolveOptions& options) {
   if (items.empty()) return budget >= 0 ? std::optional(std::vector<std::size_t>()) : std::nullopt;
   if (std::any_of(items.begin(), items.end(), [](const auto& item) { return item.empty(); })) return std::nullopt;
-  const ChoiceProblem own(items);
-  const auto number = static_cast<unsigned>(seed);
-  pagmo::population population(pagmo::problem(own), options.population - 1, number);
+  const auto sum = [items](const std::vector<std::size_t>& chosen) {
+    Choice total;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      total.cost += items[i][chosen[i]].cost;
+      total.loss += items[i][chosen[i]].loss;
+    }
+    return total;
+  };
   // the cheapest of all is put in, so that whatever budget can be met is met
-  pagmo::vector_double cheapest;
+  std::vector<std::size_t> sizes;
+  std::vector<std::size_t> cheapest;
   for (const std::vector<Choice>& item : items) {
     const auto least =
         std::min_element(item.begin(), item.end(), [](const Choice& a, const Choice& b) { return a.cost < b.cost; });
-    cheapest.push_back(static_cast<double>(least - item.begin()));
+    cheapest.push_back(static_cast<std::size_t>(least - item.begin()));
+    sizes.push_back(item.size());
   }
-  population.push_back(cheapest);
-  population = pagmo::algorithm(pagmo::nsga2(options.generations, 0.9, 10, 0.1, 20, number)).evolve(population);
-  std::optional<pagmo::vector_double> best;
-  for (const pagmo::vector_double& x : population.get_x()) {
-    if (own.sum(x).cost <= budget && (!best || own.sum(x).loss < own.sum(*best).loss)) best = x;
+  const auto objectives = [&sum](const std::vector<std::size_t>& chosen) {
+    const Choice total = sum(chosen);
+    return Objectives{static_cast<double>(total.cost), total.loss};
+  };
+  std::optional<std::vector<std::size_t>> best;
+  for (std::vector<std::size_t>& chosen : evolve(sizes, {cheapest}, objectives, seed, options)) {
+    if (sum(chosen).cost <= budget && (!best || sum(chosen).loss < sum(*best).loss)) best = std::move(chosen);
   }
-  if (!best && own.sum(cheapest).cost <= budget) best = cheapest;
-  if (!best) return std::nullopt;
-  std::vector<std::size_t> chosen;
-  for (const double choice : *best) chosen.push_back(static_cast<std::size_t>(choice));
-  return chosen;
+  if (!best && sum(cheapest).cost <= budget) best = cheapest;
+  return best;
 }
 
 }  // namespace trimtab

@@ -5,12 +5,17 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "base/error.h"
 #include "plan/layers.h"
+#include "search/evolve.h"
 
 namespace trimtab {
 namespace {
+
+constexpr unsigned polish_population = 32;
+constexpr std::int64_t least_polish = 2 * polish_population;  ///< the first population and one generation
 
 /// What a knob turns: the weights of a layer, or the outputs of a group of layers.
 struct Knob {
@@ -50,25 +55,36 @@ class Search {
         throw bad_input("the bits to search have to begin with 8 and go down");
       }
     }
+    if (options.polish > 0 && options.polish < least_polish) {
+      throw bad_input("polishing takes at least {} measurements for every level", least_polish);
+    }
   }
 
   std::vector<std::vector<ScaleStep>> run() {
     measure_alone();
     std::vector<std::vector<ScaleStep>> ways;
-    for (std::size_t level = 0; level < levels_.size(); ++level) ways.push_back(descend(level));
+    for (std::size_t level = 0; level < levels_.size(); ++level) {
+      ways.push_back(descend(level));
+      if (options_.polish > 0) polish(level, ways.back());
+    }
     return ways;
   }
 
  private:
+  [[nodiscard]] const std::vector<int>& choices_of(const Knob& knob) const {
+    return knob.weights ? options_.weight_bits : options_.activation_bits;
+  }
+  [[nodiscard]] static int& bits_of(const Knob& knob, std::size_t layer, std::vector<Precision>& precision) {
+    return knob.weights ? precision[layer].weights : precision[layer].activations;
+  }
+
   /// A knob one step further down, or nothing where it is at its end or nothing would be saved.
   [[nodiscard]] bool turn(const Knob& knob, std::vector<Precision>& precision) const {
-    const std::vector<int>& choices = knob.weights ? options_.weight_bits : options_.activation_bits;
-    const auto bits = [&](std::size_t layer) -> int& {
-      return knob.weights ? precision[layer].weights : precision[layer].activations;
-    };
-    const auto next = std::upper_bound(choices.begin(), choices.end(), bits(knob.layers.front()), std::greater<>());
+    const std::vector<int>& choices = choices_of(knob);
+    const auto next = std::upper_bound(choices.begin(), choices.end(), bits_of(knob, knob.layers.front(), precision),
+                                       std::greater<>());
     if (next == choices.end()) return false;
-    for (const std::size_t layer : knob.layers) bits(layer) = *next;
+    for (const std::size_t layer : knob.layers) bits_of(knob, layer, precision) = *next;
     return true;
   }
 
@@ -147,6 +163,67 @@ class Search {
       scores[best] = saved > 0 ? std::max(scores[best], 0.0) * 2 : never;
     }
     return way;
+  }
+
+  /// Adds to the way of a level what NSGA-II measures, and sorts it by falling energy.
+  void polish(std::size_t level, std::vector<ScaleStep>& way) {
+    std::map<std::vector<std::size_t>, ScaleStep> known;
+    std::vector<std::vector<std::size_t>> start;
+    for (std::size_t i = 0; i < way.size(); ++i) {
+      std::vector<std::size_t> chosen = choices_at(way[i].precision);
+      known.emplace(chosen, way[i]);
+      // evenly over the way, where it has more steps than there is room for
+      if (i * polish_population / way.size() >= start.size()) start.push_back(std::move(chosen));
+    }
+    const double most = way.back().divergence;
+    (void)simulation_.keep(full_);
+    std::vector<std::size_t> sizes;
+    for (const Knob& knob : knobs_) sizes.push_back(choices_of(knob).size());
+    const auto objectives = [&](const std::vector<std::size_t>& chosen) {
+      auto at = known.find(chosen);
+      if (at == known.end()) {
+        ScaleStep step{precision_of(chosen), 0, 0};
+        step.energy_nj = energy_of(step.precision);
+        step.divergence = divergences(simulation_.probabilities(step.precision))[level];
+        ++measurements_;
+        tell(fmt::format("level {}, polishing", levels_[level].name));
+        at = known.emplace(chosen, std::move(step)).first;
+      }
+      const ScaleStep& step = at->second;
+      // Beyond the end of the way nobody wants to go: as if nothing was saved. The root spreads the population as the
+      // points are chosen later, most where little is lost.
+      return Objectives{step.divergence > most ? way.front().energy_nj : step.energy_nj,
+                        std::sqrt(std::sqrt(std::max(step.divergence, 0.0)))};
+    };
+    // random members of the first population are measured, too
+    const auto generations = static_cast<unsigned>(options_.polish / polish_population - 1);
+    (void)evolve(sizes, start, objectives, options_.seed, {polish_population, generations});
+    way.clear();
+    for (auto& [chosen, step] : known) {
+      if (step.divergence <= most) way.push_back(std::move(step));
+    }
+    std::sort(way.begin(), way.end(), [](const ScaleStep& a, const ScaleStep& b) {
+      return a.energy_nj != b.energy_nj ? a.energy_nj > b.energy_nj : a.divergence > b.divergence;
+    });
+  }
+
+  /// By knob, the index of its bits.
+  [[nodiscard]] std::vector<std::size_t> choices_at(std::vector<Precision> precision) const {
+    std::vector<std::size_t> result;
+    for (const Knob& knob : knobs_) {
+      const std::vector<int>& choices = choices_of(knob);
+      const auto at = std::find(choices.begin(), choices.end(), bits_of(knob, knob.layers.front(), precision));
+      result.push_back(static_cast<std::size_t>(at - choices.begin()));
+    }
+    return result;
+  }
+  [[nodiscard]] std::vector<Precision> precision_of(const std::vector<std::size_t>& chosen) const {
+    std::vector<Precision> result = full_;
+    for (std::size_t k = 0; k < knobs_.size(); ++k) {
+      for (const std::size_t layer : knobs_[k].layers)
+        bits_of(knobs_[k], layer, result) = choices_of(knobs_[k])[chosen[k]];
+    }
+    return result;
   }
 
   ScalableSimulation& simulation_;

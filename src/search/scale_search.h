@@ -14,10 +14,12 @@ struct ScaleSearchOptions {
   std::vector<int> weight_bits{8, 6, 5, 4, 3, 2};  ///< from 8 downward
   std::vector<int> activation_bits{8, 6, 4};       ///< from 8 downward
   double most_lost_percent = 12;  ///< the search ends where so much top-1 at the level is lost on its samples
+  std::int64_t polish = 0;        ///< at most so many more measurements for every level, by NSGA-II; 0: none
+  std::uint64_t seed = 1;         ///< of the polish
   std::function<void(std::int64_t done, const std::string&)> progress;  ///< may be empty
 };
 
-/// One step of the way down.
+/// One step of the way down, or a point that polishing found beside it.
 struct ScaleStep {
   std::vector<Precision> precision;
   double energy_nj = 0;
@@ -31,6 +33,10 @@ struct ScaleStep {
 /// what has been taken, before it is taken (gains that were measured earlier are only a first guess). Bits never rise
 /// along the way, so the points of a level are nested in every layer. `labels` are those of the simulation's samples,
 /// used only to know when to end.
+///
+/// With options.polish, NSGA-II goes on from the steps of the way, with energy and divergence as its objectives, and
+/// what it measures is added; these points are not nested. Greedy descent cannot take a step back; this can. All are in
+/// the order of falling energy.
 [[nodiscard]] std::vector<std::vector<ScaleStep>> search_scale(
     const ScalableNetwork& network, ScalableSimulation& simulation, const std::vector<std::int64_t>& labels,
     const std::vector<Level>& levels, const NetworkEnergy& energy, const ScaleSearchOptions& options);
