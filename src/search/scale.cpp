@@ -93,7 +93,8 @@ class Scaling {
     }
     prepared_ = prepare_for_deployment(graph, preprocessing);
     check_scalable(prepared_);
-    // Before any work: every pair that a layer may come to.
+    // Before any work: the search's options, and every pair that a layer may come to.
+    check(options.search);
     for (const int weights : options.search.weight_bits) {
       for (const int activations : options.search.activation_bits) (void)options.table.mac_fj(weights, activations);
     }

@@ -50,14 +50,7 @@ class Search {
         options_(options),
         knobs_(find_knobs(network)),
         full_(fuse_layers(network.graph).size()) {
-    for (const auto* bits : {&options.weight_bits, &options.activation_bits}) {
-      if (bits->empty() || bits->front() != 8 || !std::is_sorted(bits->rbegin(), bits->rend())) {
-        throw bad_input("the bits to search have to begin with 8 and go down");
-      }
-    }
-    if (options.polish > 0 && options.polish < least_polish) {
-      throw bad_input("polishing takes at least {} measurements for every level", least_polish);
-    }
+    check(options);
   }
 
   std::vector<std::vector<ScaleStep>> run() {
@@ -239,6 +232,17 @@ class Search {
 };
 
 }  // namespace
+
+void check(const ScaleSearchOptions& options) {
+  for (const auto* bits : {&options.weight_bits, &options.activation_bits}) {
+    if (bits->empty() || bits->front() != 8 || !std::is_sorted(bits->rbegin(), bits->rend())) {
+      throw bad_input("the bits to search have to begin with 8 and go down");
+    }
+  }
+  if (options.polish > 0 && options.polish < least_polish) {
+    throw bad_input("polishing takes at least {} measurements for every level", least_polish);
+  }
+}
 
 double mean_divergence(const std::vector<float>& from, const std::vector<float>& to, std::size_t classes) {
   constexpr double least = 1e-12;

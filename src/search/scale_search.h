@@ -19,6 +19,9 @@ struct ScaleSearchOptions {
   std::function<void(std::int64_t done, const std::string&)> progress;  ///< may be empty
 };
 
+/// Throws Error (bad input) where the bits do not go down from 8, or polishing has too few measurements.
+void check(const ScaleSearchOptions& options);
+
 /// One step of the way down, or a point that polishing found beside it.
 struct ScaleStep {
   std::vector<Precision> precision;
