@@ -1,15 +1,12 @@
 # results/scale.json as tables.
-def two: if . == null then "–" else (. * 100 | round / 100 | tostring) end;
+include "results";
 def at($point; $level): $point.measured[] | select(.level == $level);
 def lost($m): "\($m.lost_points | two) ± \($m.lost_points_half_width_95 | two)";
 def expected($m): if $m.lost_points_expected == null then "–" else "\($m.lost_points_expected | two) ± \($m.lost_points_expected_half_width_95 | two)" end;
-def base: .row | sub("-seed-[0-9]+$"; "");
+def uniform_points: .points[] | select(.uniform) | {precision, top1: .measured[0].test.top1};
 def is_own_net: .row | contains("-only-");
 # whether a run searched, rather than being there for its precisions alone
 def is_search: (.points | length) > 1 and (is_own_net or (.row | contains("-seed-")) | not);
-def mean: add / length;
-# of runs with different seeds: the mean, and where there is more than one the number and the range
-def of_runs: if length > 1 then "\(mean | two) (\(length) runs, \(min | two) to \(max | two))" else "\(.[0] | two)" end;
 def chosen_line($row; $choice):
   $choice.level as $level
   | $choice.point as $k
@@ -58,9 +55,9 @@ def chosen_line($row; $choice):
   "| row | precision | one weight set | epochs | a network of its own | epochs | difference |",
   "|---|---|---|---|---|---|---|",
   (group_by(base)[] | (.[0] | base) as $base | .[0].epochs as $epochs
-    | [.[] | .points[] | select(.uniform) | {precision, top1: .measured[0].test.top1}] | group_by(.precision) | reverse[]
+    | [.[] | uniform_points] | group_by(.precision) | reverse[]
     | .[0].precision as $precision | map(.top1) as $tops
-    | [$all[] | select(base == (($base | sub("-tuned$"; "")) + "-only-" + $precision)) | {epochs, top1: (.points[] | select(.uniform) | .measured[0].test.top1)}] as $own
+    | [$all[] | select(base == (($base | sub("-tuned$"; "")) + "-only-" + $precision)) | {epochs} + uniform_points] as $own
     | "| \($base) | \($precision) | \($tops | of_runs) | \($epochs) | \(if $own == [] then "– | – | –" else "\($own | map(.top1) | of_runs) | \($own[0].epochs) | \(($tops | mean) - ($own | map(.top1) | mean) | two)" end) |") end),
 "",
 "## Switching on the device",

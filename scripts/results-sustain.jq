@@ -1,5 +1,5 @@
 # From results/sustain.json the table results/sustain.md.
-def two: . * 100 | round / 100 | tostring;
+include "results";
 def one: . * 10 | round / 10 | tostring;
 def gain: (if . >= 0 then "+" else "" end) + one;
 def row($name): .[] | select(.name == $name) | .result;
