@@ -4,8 +4,12 @@
 
 namespace trimtab {
 
-TrainOptions recovery_options() {
+TrainOptions recovery_options(const TrainOptions& training) {
   TrainOptions options;
+  options.seed = training.seed;
+  options.threads = training.threads;
+  options.device = training.device;
+  options.bfloat16 = training.bfloat16;
   options.epochs = 2;
   options.learning_rate = 0.02;
   options.warmup_epochs = 0.2;

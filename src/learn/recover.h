@@ -9,8 +9,8 @@
 namespace trimtab {
 
 /// Options that suit a few epochs after channels were removed: a moderate learning rate, shifts and mirrors of pixels,
-/// half of the loss from the teacher.
-[[nodiscard]] TrainOptions recovery_options();
+/// half of the loss from the teacher. Seed, threads, device and arithmetic are those of `training`, which follows.
+[[nodiscard]] TrainOptions recovery_options(const TrainOptions& training);
 
 /// Trains a prepared graph (prepare_for_deployment, perhaps pruned) in float on raw samples, distilling from `teacher`
 /// (prepared, too; null: labels only), and returns it. options.teacher is not used, everything else as in `train`,

@@ -14,7 +14,7 @@ namespace trimtab {
 struct ShrinkOptions {
   ImportanceOptions importance;
   std::int64_t steps = 2;  ///< in how many portions channels are removed, each followed by training
-  TrainOptions recovery;   ///< epochs: of all portions together, 0: none; see recovery_options()
+  TrainOptions recovery;   ///< epochs: of all portions together, 0: none; see recovery_options
 };
 
 /// What is left of a prepared graph when so many units of every group stay (`kept`, by group of

@@ -93,13 +93,10 @@ Graph AssessTrials::recovered(const Graph& pruned, const TrialSpec& spec, const 
   if (seen <= 0 || spec.settings.at("filters").empty()) return pruned;
   if (fs::exists(finished)) return load_graph(finished);
   const Amount amount = amount_of(seen, train_.size());
-  TrainOptions options = recovery_options();
+  TrainOptions options = recovery_options(training_options(spec, amount.epochs, threads_).training);
   options.epochs = amount.epochs;
   options.learning_rate = spec.settings.at("recovery_learning_rate");
   options.warmup_epochs = warmup_of(amount.epochs);
-  options.seed = spec.seed;
-  options.threads = threads_;
-  options.device = "cpu";
   options.checkpoint = folder / "recovery.checkpoint";
   Graph graph =
       recover(pruned, spec.settings.at("distill") ? teacher_ : nullptr, train_.sample(amount.samples, 1), {}, options)

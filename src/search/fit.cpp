@@ -123,11 +123,8 @@ class Fitting {
     ShrinkOptions shrinking;
     shrinking.importance.measure = options_.importance;
     shrinking.importance.threads = options_.threads;
-    shrinking.recovery = recovery_options();
+    shrinking.recovery = recovery_options(options_.training.training);
     shrinking.recovery.epochs = options_.recovery_epochs;
-    shrinking.recovery.seed = options_.training.training.seed;
-    shrinking.recovery.threads = options_.threads;
-    shrinking.recovery.bfloat16 = options_.training.training.bfloat16;
     if (!options_.training.directory.empty() && options_.recovery_epochs > 0) {
       make_directory(options_.training.directory);
       shrinking.recovery.checkpoint = options_.training.directory / "recovery.checkpoint";
@@ -341,6 +338,7 @@ FitTrialData fit_trial_data(const Graph& graph, const Dataset& train_data, const
   data.validation = samples.pick(held);
   data.importance = options.importance;
   data.training = options.training;
+  data.training.training.threads = options.threads;
   data.training.directory.clear();
   data.threads = options.threads;
   return data;

@@ -51,12 +51,9 @@ nlohmann::json run_shrink(const FitTrialData& data, const TrialSpec& spec, const
     ShrinkOptions options;
     options.importance.measure = data.importance;
     options.importance.threads = data.threads;
-    options.recovery = recovery_options();
+    options.recovery = recovery_options(data.training.training);
     options.recovery.epochs = epochs;
     options.recovery.seed = spec.seed;
-    options.recovery.threads = data.threads;
-    options.recovery.bfloat16 = data.training.training.bfloat16;
-    options.recovery.augmentation = data.training.training.augmentation;
     options.recovery.checkpoint = folder / "recovery.checkpoint";
     options.recovery.log = folder / "recovery.csv";
     graph = shrink(graph, kept, samples, {}, options);
@@ -81,7 +78,6 @@ nlohmann::json run_quantize(const FitTrialData& data, const TrialSpec& spec, con
     QatOptions options = data.training;
     options.training.epochs = epochs;
     options.training.seed = spec.seed;
-    options.training.threads = data.threads;
     options.teacher = data.teacher ? data.teacher : data.prepared;
     options.directory = folder / "training";
     std::filesystem::remove(options.directory / "quantized.network");  // or its latent network would be missing

@@ -128,7 +128,7 @@ TEST(Widths, TheShareOfWeightsIsKept) {
 
 TEST(Shrink, RecoversWhatPruningTook) {
   const Dataset train_data = pictures(240, 3);
-  TrainOptions options = recovery_options();
+  TrainOptions options = recovery_options({});
   options.augmentation = {};
   options.epochs = 20;
   options.batch_size = 16;
