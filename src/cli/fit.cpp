@@ -142,10 +142,10 @@ void add_deployment(nlohmann::ordered_json& json, const FitCommand& command, con
   json["bounds"] = {{"flash_bytes", bounds.flash_bytes}, {"ram_bytes", bounds.ram_bytes}};
   if (bounds.instructions > 0) json["bounds"]["instructions"] = bounds.instructions;
   if (bounds.latency_ms > 0) json["bounds"]["latency_ms"] = bounds.latency_ms;
-  if (command.search_options.plan.weights_bytes > 0)
-    json["bounds"]["weights_bytes"] = command.search_options.plan.weights_bytes;
-  if (command.search_options.plan.memory_bytes > 0)
-    json["bounds"]["memory_bytes"] = command.search_options.plan.memory_bytes;
+  if (command.search_options.plan.bounds.weights_bytes > 0)
+    json["bounds"]["weights_bytes"] = command.search_options.plan.bounds.weights_bytes;
+  if (command.search_options.plan.bounds.memory_bytes > 0)
+    json["bounds"]["memory_bytes"] = command.search_options.plan.bounds.memory_bytes;
 }
 
 nlohmann::ordered_json result_json(const FitCommand& command, const FitResult& result, double seconds) {
@@ -238,12 +238,12 @@ void configure_search(FitCommand& command) {
   if (!command.plan.empty()) throw bad_input("--plan says what the search is to find; leave one of them out");
   if (command.unlabelled) throw bad_input("a search needs labels; leave --unlabelled out");
   if (command.epochs < 1) throw bad_input("a search trains the plan that it finds; give --epochs of at least 1");
-  if (!command.weights.empty()) plan.weights_bytes = parse_bytes(command.weights, "--weights");
-  if (!command.memory.empty()) plan.memory_bytes = parse_bytes(command.memory, "--memory");
-  if (weight_bits.has_value()) plan.weight_bits = {*weight_bits};
-  if (activation_bits.has_value()) plan.activation_bits = {*activation_bits};
+  if (!command.weights.empty()) plan.bounds.weights_bytes = parse_bytes(command.weights, "--weights");
+  if (!command.memory.empty()) plan.bounds.memory_bytes = parse_bytes(command.memory, "--memory");
+  if (weight_bits.has_value()) plan.bits.weight_bits = {*weight_bits};
+  if (activation_bits.has_value()) plan.bits.activation_bits = {*activation_bits};
   if (!command.search) plan.widths = {1.0};
-  plan.engine = command.engine == "nsga2" ? BitEngine::nsga2 : BitEngine::knapsack;
+  plan.bits.engine = command.engine == "nsga2" ? BitEngine::nsga2 : BitEngine::knapsack;
   plan.recovery.epochs = std::max<std::int64_t>(options.recovery_epochs, 1);
   plan.first_round.samples = plan.recovery.samples;
   plan.last_round.epochs = command.epochs;

@@ -8,9 +8,8 @@
 namespace trimtab {
 
 const LayerPlan& layer_plan(const Plan& plan, const std::string& layer) {
-  const auto found = std::find_if(plan.layers.begin(), plan.layers.end(),
-                                  [&](const LayerPlan& candidate) { return candidate.layer == layer; });
-  if (found == plan.layers.end()) {
+  const LayerPlan* found = find_layer(plan, layer);
+  if (found == nullptr) {
     throw bad_input("the plan says nothing about the layer {}; give it weight_bits and activation_bits", layer);
   }
   const auto in_range = [](int bits) { return bits >= 2 && bits <= 16; };

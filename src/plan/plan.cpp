@@ -14,6 +14,13 @@
 namespace trimtab {
 namespace {
 
+template <typename Layers>
+auto* find_in(Layers& layers, std::string_view name) {
+  const auto found =
+      std::find_if(layers.begin(), layers.end(), [&](const LayerPlan& candidate) { return candidate.layer == name; });
+  return found == layers.end() ? nullptr : &*found;
+}
+
 void check_bits(int weight_bits, int activation_bits, const std::string& where) {
   if ((weight_bits < 2 || weight_bits > 8) && weight_bits != 16) {
     throw bad_input("{} has {} weight bits; 2 to 8 and 16 can be deployed", where, weight_bits);
@@ -34,10 +41,8 @@ void read_layer(const toml::table& table, Plan& plan, std::set<std::string>& see
   const auto name = table["name"].value_exact<std::string>();
   if (!name.has_value()) throw bad_input("{}: a [[layer]] has no name", source);
   const std::string where = fmt::format("{}, layer '{}'", source, *name);
-  const auto entry = std::find_if(plan.layers.begin(), plan.layers.end(),
-                                  [&](const LayerPlan& layer) { return layer.layer == *name; });
-  if (entry == plan.layers.end())
-    throw bad_input("{}: the network has no such layer; 'trimtab inspect' lists its layers", where);
+  LayerPlan* entry = find_layer(plan, *name);
+  if (entry == nullptr) throw bad_input("{}: the network has no such layer; 'trimtab inspect' lists its layers", where);
   if (!seen.insert(*name).second) throw bad_input("{} is given twice", where);
   for (const auto& [key, node] : table) {
     if (key == "name") continue;
@@ -59,6 +64,9 @@ void read_layer(const toml::table& table, Plan& plan, std::set<std::string>& see
 }
 
 }  // namespace
+
+const LayerPlan* find_layer(const Plan& plan, std::string_view layer) { return find_in(plan.layers, layer); }
+LayerPlan* find_layer(Plan& plan, std::string_view layer) { return find_in(plan.layers, layer); }
 
 Plan uniform_plan(const Graph& graph, int weight_bits, int activation_bits) {
   check_bits(weight_bits, activation_bits, "the plan");

@@ -24,6 +24,10 @@ struct Plan {
   bool operator==(const Plan&) const = default;
 };
 
+/// What a plan says of a layer; null where it says nothing.
+[[nodiscard]] const LayerPlan* find_layer(const Plan& plan, std::string_view layer);
+[[nodiscard]] LayerPlan* find_layer(Plan& plan, std::string_view layer);
+
 /// The same bits everywhere. The network's output (logits) gets 16 bits: classes that 8 bits would tie stay apart, at
 /// no cost in weights. Throws Error (bad input) where bits are out of range.
 [[nodiscard]] Plan uniform_plan(const Graph& graph, int weight_bits, int activation_bits);
@@ -38,7 +42,7 @@ struct Plan {
 
 /// Reads the text form. Layers that it does not name keep `defaults`. Throws Error (bad input), naming `source` and the
 /// layer, for unknown layers or keys, repeated layers, and numbers out of range.
-[[nodiscard]] Plan parse_plan(std::string_view toml, const Graph& graph, const Plan& defaults,
+[[nodiscard]] Plan parse_plan(std::string_view text, const Graph& graph, const Plan& defaults,
                               const std::string& source);
 
 }  // namespace trimtab

@@ -140,7 +140,7 @@ class Fitting {
     const FitSearchOptions& how = *options_.search;
     const FitTrialData data = fit_trial_data(graph_, train_, preprocessing_, options_);
     PlanSearchOptions plan = how.plan;
-    plan.bounds = options_.bounds;
+    plan.bounds.image = options_.bounds;
     plan.seed = options_.training.training.seed;
     plan.report = options_.report;
 

@@ -22,7 +22,7 @@ namespace trimtab {
 
 /// How the plan is searched, beside the rounds.
 struct FitSearchOptions {
-  PlanSearchOptions plan;                  ///< its bounds, seed and report are those of the fit
+  PlanSearchOptions plan;                  ///< its image bounds, seed and report are those of the fit
   std::int64_t validation_samples = 2000;  ///< of the training data, which trials are compared on and never trained on
   std::filesystem::path study;             ///< folder of the study
   TrialRunner* runner = nullptr;  ///< runs the trials, with run_fit_trial on fit_trial_data; null: one by one, here

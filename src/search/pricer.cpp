@@ -43,8 +43,8 @@ std::string describe_latency(const Target& target, const Deployment& deployment)
                      deployment.cycles->without_waits * 1e3 / static_cast<double>(target.clock_hz.value), longest);
 }
 
-Pricer::Pricer(Target target, Optimize optimize, Dataset samples, Dataset probe, Preprocessing preprocessing,
-               std::string name, bool with_cycles)
+Pricer::Pricer(Target target, Optimize optimize, const Dataset& samples, const Dataset& probe,
+               Preprocessing preprocessing, const std::string& name, bool with_cycles)
     : target_(std::move(target)),
       optimize_(optimize),
       samples_(samples.slice(0, std::min(sketch_samples, samples.size()))),
@@ -59,6 +59,7 @@ QuantizedNetwork Pricer::sketch(const Graph& prepared, const Plan& plan) const {
   quick.weights = RangeMethod::min_max;
   quick.bias_correction = false;
   quick.samples = sketch_samples;
+  quick.threads = 1;  // so few samples are faster than threads are woken
   return quantize_post_training(prepared, plan, samples_, quick);
 }
 
