@@ -4,7 +4,6 @@
 #include <limits>
 #include <map>
 #include <optional>
-#include <ranges>
 #include <utility>
 
 #include "learn/quantize.h"
@@ -108,8 +107,8 @@ class BitChoice {
 
   /// The same bits of all weights, the most that fit.
   std::optional<Plan> choose_uniform(Plan plan) {
-    for (const int bits : std::ranges::reverse_view(options_.weight_bits)) {
-      for (LayerPlan& layer : plan.layers) layer.weight_bits = bits;
+    for (std::size_t i = options_.weight_bits.size(); i-- > 0;) {
+      for (LayerPlan& layer : plan.layers) layer.weight_bits = options_.weight_bits[i];
       if (bounds_.check(network_, plan).met) return plan;
     }
     return std::nullopt;
