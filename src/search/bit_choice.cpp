@@ -6,8 +6,8 @@
 #include <optional>
 #include <utility>
 
-#include "learn/quantize.h"
 #include "plan/layers.h"
+#include "plan/quantized_network.h"
 #include "search/evolve.h"
 #include "search/knapsack.h"
 
