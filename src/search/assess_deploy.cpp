@@ -1,12 +1,11 @@
 #include <algorithm>
-#include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
-#include "plan/layers.h"
 #include "search/assess.h"
+#include "search/plan_layers.h"
 
 namespace trimtab {
 namespace {
@@ -21,27 +20,7 @@ class Deploying {
     return {std::move(plan), weights, pricer_.arena_bytes(network)};
   }
 
-  /// Layers whose outputs share a grid, and so their bits; without the network's output.
-  [[nodiscard]] std::vector<std::vector<std::string>> sharing() const {
-    const std::vector<ValueId> set = shared_grids(pruned_);
-    std::map<ValueId, std::vector<std::string>> by_set;
-    for (const Layer& layer : fuse_layers(pruned_)) {
-      const ValueId own = set[static_cast<std::size_t>(layer.output)];
-      if (own != set[static_cast<std::size_t>(pruned_.output)]) by_set[own].push_back(layer.name);
-    }
-    std::vector<std::vector<std::string>> result;
-    for (auto& [own, names] : by_set) result.push_back(std::move(names));
-    return result;
-  }
-
-  /// Layers that hold weights.
-  [[nodiscard]] std::set<std::string> weighted() const {
-    std::set<std::string> result;
-    for (const Layer& layer : fuse_layers(pruned_)) {
-      if (weight_of(pruned_.nodes[static_cast<std::size_t>(layer.node)].op) != nullptr) result.insert(layer.name);
-    }
-    return result;
-  }
+  [[nodiscard]] const Graph& pruned() const { return pruned_; }
 
  private:
   const Graph& pruned_;
@@ -66,7 +45,7 @@ std::optional<Plan> with_activations(Plan plan, const std::vector<std::string>& 
 /// Narrows activations until the plan fits, those first that free most memory. Where no set of layers frees any alone,
 /// all are narrowed together; what that took in vain is given back.
 DeployablePlan fitted(const Deploying& deploying, DeployablePlan now, std::int64_t budget_bytes) {
-  const std::vector<std::vector<std::string>> sets = deploying.sharing();
+  const std::vector<std::vector<std::string>> sets = activation_sets(deploying.pruned(), {deploying.pruned().output});
   std::vector<std::string> all;
   for (const std::vector<std::string>& set : sets) all.insert(all.end(), set.begin(), set.end());
   while (now.memory_bytes() > budget_bytes) {
@@ -99,14 +78,14 @@ DeployablePlan fitted(const Deploying& deploying, DeployablePlan now, std::int64
 
 /// More bits for the weights of single layers, those first that cost least memory, while the plan fits.
 DeployablePlan refined(const Deploying& deploying, DeployablePlan now, std::int64_t budget_bytes) {
-  const std::set<std::string> weighted = deploying.weighted();
+  const std::vector<WeightLayer> weighted = weight_layers(deploying.pruned());
   while (true) {
     std::optional<DeployablePlan> best;
-    for (std::size_t l = 0; l < now.plan.layers.size(); ++l) {
-      const LayerPlan& layer = now.plan.layers[l];
-      if (layer.weight_bits >= 8 || !weighted.contains(layer.layer)) continue;
+    for (const WeightLayer& layer : weighted) {
       Plan plan = now.plan;
-      ++plan.layers[l].weight_bits;
+      int& bits = find_layer(plan, layer.name)->weight_bits;
+      if (bits >= 8) continue;
+      ++bits;
       DeployablePlan priced = deploying.price(std::move(plan));
       if (priced.memory_bytes() <= budget_bytes && (!best || priced.memory_bytes() < best->memory_bytes()))
         best = std::move(priced);

@@ -6,10 +6,9 @@
 #include <optional>
 #include <utility>
 
-#include "plan/layers.h"
-#include "plan/quantized_network.h"
 #include "search/evolve.h"
 #include "search/knapsack.h"
+#include "search/plan_layers.h"
 
 namespace trimtab {
 namespace {
@@ -21,21 +20,6 @@ double loss_at(const std::map<int, double>& losses, int bits) {
 
 const LayerSensitivity& sensitivity_of(const std::vector<LayerSensitivity>& all, const std::string& layer) {
   return *std::find_if(all.begin(), all.end(), [&](const LayerSensitivity& one) { return one.layer == layer; });
-}
-
-/// Layers whose outputs share a grid have the same bits: their names, by set, without the input's and the output's.
-std::vector<std::vector<std::string>> activation_sets(const Graph& network) {
-  const std::vector<ValueId> set = shared_grids(network);
-  const auto set_of = [&](ValueId value) { return set[static_cast<std::size_t>(value)]; };
-  std::map<ValueId, std::vector<std::string>> sets;
-  for (const Layer& layer : fuse_layers(network)) {
-    if (set_of(layer.output) != set_of(network.input) && set_of(layer.output) != set_of(network.output))
-      sets[set_of(layer.output)].push_back(layer.name);
-  }
-  std::vector<std::vector<std::string>> result;
-  result.reserve(sets.size());
-  for (auto& [value, names] : sets) result.push_back(std::move(names));
-  return result;
 }
 
 /// A plan whose activations are chosen, and with the weights' bits that the engine finds for it, if it does.
@@ -54,7 +38,7 @@ class BitChoice {
         bounds_(bounds),
         options_(options),
         layers_(weight_layers(network)),
-        sets_(activation_sets(network)) {}
+        sets_(activation_sets(network, {network.input, network.output})) {}
 
   /// One start, or, where weights and arena share a bound, the best for every least number of bits. What narrow weights
   /// lose training gives back better than what narrow activations do, which the divergence before training does not

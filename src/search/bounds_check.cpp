@@ -1,9 +1,10 @@
 #include "search/bounds_check.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/units.h"
-#include "plan/layers.h"
+#include "search/plan_layers.h"
 
 namespace trimtab {
 namespace {
@@ -20,28 +21,23 @@ std::int64_t weights_bytes(const Graph& network, const Plan& plan) {
   return bytes;
 }
 
+/// What is known of a plan, made where nothing is.
+template <typename Value, typename Make>
+const Value& once(std::map<std::string, Value>& known, const Plan& plan, const Make& make) {
+  std::string key = to_toml(plan);
+  auto found = known.find(key);
+  if (found == known.end()) found = known.emplace(std::move(key), make()).first;
+  return found->second;
+}
+
 }  // namespace
 
-std::vector<WeightLayer> weight_layers(const Graph& network) {
-  std::vector<WeightLayer> result;
-  for (const Layer& layer : fuse_layers(network)) {
-    const Tensor* weight = weight_of(network.nodes[static_cast<std::size_t>(layer.node)].op);
-    if (weight != nullptr) result.push_back({layer.name, element_count(weight->shape), weight->shape[0]});
-  }
-  return result;
-}
-
-std::int64_t packed_bytes(const std::vector<WeightLayer>& layers, const Plan& plan) {
-  std::int64_t bytes = 0;
-  for (const WeightLayer& layer : layers)
-    bytes += Pricer::packed_bytes(layer.count, layer.filters, find_layer(plan, layer.name)->weight_bits);
-  return bytes;
-}
-
 std::int64_t BoundsCheck::arena_bytes(const Graph& network, const Plan& plan) {
-  const auto [entry, is_new] = arenas_.try_emplace(to_toml(plan), 0);
-  if (is_new) entry->second = pricer_.arena_bytes(pricer_.sketch(network, plan));
-  return entry->second;
+  return once(arenas_, plan, [&] { return pricer_.arena_bytes(pricer_.sketch(network, plan)); });
+}
+
+const Deployment& BoundsCheck::measure(const Graph& network, const Plan& plan) {
+  return once(deployments_, plan, [&] { return pricer_.measure(pricer_.sketch(network, plan)); });
 }
 
 bool BoundsCheck::are_far(const Graph& network, const Plan& plan) {
@@ -54,7 +50,7 @@ bool BoundsCheck::are_far(const Graph& network, const Plan& plan) {
 
 std::int64_t BoundsCheck::largest_arena(const Graph& network, const Plan& plan) {
   if (bounds_.image.ram_bytes <= 0 || are_far(network, plan)) return std::numeric_limits<std::int64_t>::max();
-  const Deployment deployment = pricer_.measure(pricer_.sketch(network, plan));
+  const Deployment& deployment = measure(network, plan);
   return bounds_.image.ram_bytes - (deployment.ram_bytes() - deployment.arena_bytes);
 }
 
@@ -68,7 +64,7 @@ BoundsCheck::Verdict BoundsCheck::check(const Graph& network, const Plan& plan) 
     if (memory > bounds_.memory_bytes) return {false, memory - bounds_.memory_bytes};
   }
   if (are_far(network, plan)) return {true, 0};
-  const Deployment deployment = pricer_.measure(pricer_.sketch(network, plan));
+  const Deployment& deployment = measure(network, plan);
   smallest_.flash = std::min(smallest_.flash, deployment.flash_bytes());
   smallest_.ram = std::min(smallest_.ram, deployment.ram_bytes());
   smallest_.instructions = std::min(smallest_.instructions, deployment.instructions);

@@ -4,7 +4,6 @@
 #include <limits>
 #include <map>
 #include <string>
-#include <vector>
 
 #include "base/error.h"
 #include "graph/graph.h"
@@ -19,16 +18,6 @@ struct PlanBounds {
   std::int64_t weights_bytes = 0;  ///< packed weights alone, each layer without gaps
   std::int64_t memory_bytes = 0;   ///< those and the arena together
 };
-
-/// A layer with weights.
-struct WeightLayer {
-  std::string name;
-  std::int64_t count = 0;  ///< of weights
-  std::int64_t filters = 0;
-};
-
-/// The layers with weights, in the order of the network.
-[[nodiscard]] std::vector<WeightLayer> weight_layers(const Graph& network);
 
 /// Whether networks under plans meet the bounds, each told as cheaply as it can be: what bits and the memory planner
 /// say first, and an image is linked and run only where its code and stack can matter. Remembers the smallest that it
@@ -60,6 +49,9 @@ class BoundsCheck {
   [[nodiscard]] const PlanBounds& bounds() const { return bounds_; }
 
  private:
+  /// The image of a network under a plan, linked and run once, too.
+  const Deployment& measure(const Graph& network, const Plan& plan);
+
   struct Smallest {
     std::int64_t flash = std::numeric_limits<std::int64_t>::max();
     std::int64_t ram = std::numeric_limits<std::int64_t>::max();
@@ -71,10 +63,8 @@ class BoundsCheck {
   const Pricer& pricer_;
   PlanBounds bounds_;
   Smallest smallest_;
-  std::map<std::string, std::int64_t> arenas_;  ///< by plan
+  std::map<std::string, std::int64_t> arenas_;     ///< by plan
+  std::map<std::string, Deployment> deployments_;  ///< likewise
 };
-
-/// Bytes of all weights under a plan as the kernels want them packed.
-[[nodiscard]] std::int64_t packed_bytes(const std::vector<WeightLayer>& layers, const Plan& plan);
 
 }  // namespace trimtab
