@@ -61,6 +61,7 @@ function(trimtab_test name)
   list(TRANSFORM arg_DEPENDS PREPEND trimtab_)
   target_link_libraries(${name} PRIVATE ${arg_DEPENDS} ${arg_LIBRARIES} trimtab_options GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE TRIMTAB_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)  # support/: builders, references and fakes that several share
   if(name MATCHES "^unit_")
     add_dependencies(unit_tests ${name})
   endif()

@@ -3,9 +3,9 @@
 #include <cstdlib>
 
 #include "base/error.h"
-#include "graph/onnx.h"
 #include "graph/passes.h"
 #include "graph/summary.h"
+#include "import/onnx.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   try {

@@ -4,10 +4,10 @@
 
 #include <cstdlib>
 
-#include "../tests/unit/program/random_program.h"
 #include "base/error.h"
 #include "program/execute.h"
 #include "program/program_file.h"
+#include "support/random_program.h"
 
 namespace {
 

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "program/execute.h"
-#include "program_builder.h"
+#include "support/program_builder.h"
 #include "trimtab/arithmetic_avx2.h"
 
 namespace trimtab {

@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "program/execute.h"
-#include "program_builder.h"
+#include "support/program_builder.h"
 
 namespace trimtab {
 namespace {

@@ -5,8 +5,8 @@
 #include <cstdio>
 
 #include "base/file.h"
-#include "graph/onnx.h"
-#include "random_graph.h"
+#include "import/onnx.h"
+#include "support/random_graph.h"
 
 int main(int argc, char** argv) {
   if (argc != 2) {

@@ -14,19 +14,19 @@
 #include <string>
 #include <vector>
 
+#include "assess/assess.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/model_data.h"
-#include "graph/onnx.h"
+#include "import/onnx.h"
 #include "learn/evaluate.h"
 #include "learn/train.h"
 #include "plan/layers.h"
 #include "report/memory_accuracy.h"
 #include "report/plan_picture.h"
-#include "search/assess.h"
 #include "target/target.h"
 
 namespace trimtab::cli {

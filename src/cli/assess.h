@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "search/dispatch.h"
+#include "study/dispatch.h"
 
 namespace trimtab::cli {
 

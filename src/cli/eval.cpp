@@ -9,7 +9,7 @@
 #include "cli/common.h"
 #include "cli/model_data.h"
 #include "data/dataset.h"
-#include "graph/onnx.h"
+#include "import/onnx.h"
 #include "learn/evaluate.h"
 #include "program/evaluate.h"
 #include "program/program_file.h"

@@ -19,10 +19,10 @@
 #include "cli/fit.h"
 #include "cli/model_data.h"
 #include "data/dataset.h"
-#include "graph/onnx.h"
+#include "fit/fit.h"
+#include "import/onnx.h"
 #include "program/program_file.h"
-#include "search/dispatch.h"
-#include "search/fit.h"
+#include "study/dispatch.h"
 
 namespace trimtab::cli {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
-#include "search/dispatch.h"
+#include "study/dispatch.h"
 
 int main(int argc, char** argv) {
   CLI::App app("Trimtab fits trained ConvNets to edge devices.", "trimtab");

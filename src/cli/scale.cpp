@@ -20,9 +20,9 @@
 #include "data/wordnet.h"
 #include "emit/scalable_deploy.h"
 #include "emit/source.h"
-#include "graph/onnx.h"
+#include "import/onnx.h"
 #include "report/plot.h"
-#include "search/scale.h"
+#include "scale/scale.h"
 
 namespace trimtab::cli {
 namespace {

@@ -10,8 +10,8 @@
 #include "base/units.h"
 #include "cli/commands.h"
 #include "report/memory_accuracy.h"
-#include "search/study.h"
-#include "search/study_summary.h"
+#include "study/study.h"
+#include "study/summary.h"
 
 namespace trimtab::cli {
 namespace {

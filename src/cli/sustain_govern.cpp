@@ -106,13 +106,13 @@ struct SustainGovernOptions {
 void run(const SustainGovernOptions& options) {
   const thermal::Soc soc = thermal::read_soc(options.soc);
   const thermal::Cluster& cluster = options.cluster.empty() ? soc.clusters.front() : find_cluster(soc, options.cluster);
-  std::vector<thermal::OperatingPoint> points;
+  std::vector<thermal::ThermalPoint> points;
   double best = 0;
   for (const thermal::Variant& variant : thermal::read_variants(options.variants)) {
     // Without a way to tell the application which variant to run there is only the first.
     if (options.operating_point.empty() && !points.empty()) break;
     best = std::max(best, variant.accuracy);
-    const std::vector<thermal::OperatingPoint> more = operating_points(cluster, variant);
+    const std::vector<thermal::ThermalPoint> more = operating_points(cluster, variant);
     points.insert(points.end(), more.begin(), more.end());
   }
   if (options.govern.accuracy_floor > best) {

@@ -271,16 +271,16 @@ void fixed_points(const SustainIdentifyOptions& options, const thermal::Soc& soc
                   std::string& text) {
   const thermal::Cluster& cluster = options.cluster.empty() ? soc.clusters.front() : find_cluster(soc, options.cluster);
   const std::vector<thermal::Variant> variants = thermal::read_variants(options.variants);
-  const std::vector<thermal::OperatingPoint> points = operating_points(cluster, variants.front());
+  const std::vector<thermal::ThermalPoint> points = operating_points(cluster, variants.front());
   text += fmt::format("steady temperature (simulated) of {} on {} of {}; '-' runs away\n    MHz     ",
                       variants.front().name, cluster.name, soc.name);
   for (const double ambient : options.ambients) text += fmt::format("{:>8.0f}", ambient);
   text += "\n";
   ordered_json table = ordered_json::array();
-  for (const thermal::OperatingPoint& point : points) {
+  for (const thermal::ThermalPoint& point : points) {
     text += fmt::format("    {:<8.0f}", point.opp.mhz);
     for (const double ambient : options.ambients) {
-      const thermal::FixedPoint at = fixed_point(soc.network, cluster.power, soc.other_w, ambient, point.load);
+      const thermal::Equilibrium at = equilibrium(soc.network, cluster.power, soc.other_w, ambient, point.load);
       const bool stable = at.stability == thermal::Stability::stable;
       table.push_back({{"mhz", point.opp.mhz}, {"ambient_c", ambient}, {"runaway", !stable}});
       if (stable) {

@@ -25,9 +25,9 @@ struct SustainPlanOptions {
 void run(SustainPlanOptions& options) {
   const thermal::Soc soc = thermal::read_soc(options.soc);
   const thermal::Cluster& cluster = options.cluster.empty() ? soc.clusters.front() : find_cluster(soc, options.cluster);
-  std::vector<thermal::OperatingPoint> points;
+  std::vector<thermal::ThermalPoint> points;
   for (const thermal::Variant& variant : thermal::read_variants(options.variants)) {
-    const std::vector<thermal::OperatingPoint> more = operating_points(cluster, variant);
+    const std::vector<thermal::ThermalPoint> more = operating_points(cluster, variant);
     points.insert(points.end(), more.begin(), more.end());
   }
   thermal::PlanRequest& request = options.request;
@@ -36,7 +36,7 @@ void run(SustainPlanOptions& options) {
     request.rate = options.rate;
     for (const thermal::Opp& opp : cluster.opps) points.push_back(idle_point(cluster, opp));
   }
-  const thermal::Plan plan = make_plan(soc, cluster, points, request);
+  const thermal::SustainedPlan plan = make_plan(soc, cluster, points, request);
   ordered_json json{{"simulated", true},
                     {"soc", soc.name},
                     {"cluster", cluster.name},
@@ -53,7 +53,7 @@ void run(SustainPlanOptions& options) {
       "simulated: {:.2f} inferences/s at {:.1f} degrees, {:.2f} W, {:.1f} mJ each, mean accuracy {:.2f} %\n", plan.rate,
       plan.steady_c, plan.power_w, plan.power_w / plan.rate * 1e3, plan.accuracy);
   for (const thermal::PlanShare& share : plan.shares) {
-    const thermal::OperatingPoint& p = points[share.point];
+    const thermal::ThermalPoint& p = points[share.point];
     json["shares"].push_back({{"variant", p.variant},
                               {"cores", p.cores},
                               {"mhz", p.opp.mhz},
@@ -66,7 +66,7 @@ void run(SustainPlanOptions& options) {
     text += fmt::format("one kelvin more would give {:.3f} inferences/s\n", plan.rate_per_kelvin);
   text += "a cool, idle board may sprint (simulated):\n";
   for (const thermal::Sprint& sprint : sprint_times(soc, cluster, points, request.ambient_c, request.limit_c)) {
-    const thermal::OperatingPoint& p = points[sprint.point];
+    const thermal::ThermalPoint& p = points[sprint.point];
     if (p.rate <= 0 || !std::isfinite(sprint.seconds)) continue;
     json["sprints"].push_back({{"variant", p.variant},
                                {"mhz", p.opp.mhz},

@@ -74,7 +74,7 @@ void replay(const SustainSimulateOptions& options) {
 
 /// Reactive policies of every drop and hysteresis against the best single OPP: where a published gain lands.
 void reactive_grid(const SustainSimulateOptions& options, const thermal::Soc& soc, const thermal::Cluster& cluster,
-                   const std::vector<thermal::OperatingPoint>& points, double proactive, double dither,
+                   const std::vector<thermal::ThermalPoint>& points, double proactive, double dither,
                    ordered_json& json, std::string& text) {
   text +=
       "gain of the best single OPP (and of the dither) over the reactive policy that drops to ... and returns ... "
@@ -202,7 +202,7 @@ void run(const SustainSimulateOptions& options) {
   const std::vector<thermal::Variant> variants = thermal::read_variants(options.variants);
   const thermal::Variant& variant =
       options.variant.empty() ? variants.front() : find_variant(variants, options.variant);
-  const std::vector<thermal::OperatingPoint> points = operating_points(cluster, variant);
+  const std::vector<thermal::ThermalPoint> points = operating_points(cluster, variant);
   std::vector<std::string> policies = options.policies;
   if (policies.size() == 1 && policies[0] == "all") policies = thermal::policy_names();
 
@@ -221,10 +221,10 @@ void run(const SustainSimulateOptions& options) {
   }
   reference = proactive > 0 ? proactive : results.front().simulation.rate;
   if (!options.accuracy_loss.empty()) {
-    std::vector<thermal::OperatingPoint> all;
+    std::vector<thermal::ThermalPoint> all;
     double best = 0;
     for (const thermal::Variant& v : variants) {
-      const std::vector<thermal::OperatingPoint> more = operating_points(cluster, v);
+      const std::vector<thermal::ThermalPoint> more = operating_points(cluster, v);
       all.insert(all.end(), more.begin(), more.end());
       best = std::max(best, v.accuracy);
     }

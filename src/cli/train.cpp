@@ -10,13 +10,14 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/settings.h"
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/model_data.h"
 #include "data/dataset.h"
 #include "graph/networks.h"
-#include "graph/onnx.h"
+#include "import/onnx.h"
 #include "learn/train.h"
 
 namespace trimtab::cli {

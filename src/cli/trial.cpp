@@ -6,7 +6,7 @@
 #include "cli/assess.h"
 #include "cli/commands.h"
 #include "cli/fit.h"
-#include "search/dispatch.h"
+#include "study/dispatch.h"
 
 namespace trimtab::cli {
 

@@ -33,7 +33,7 @@ double midpoint_error(std::span<const float> weights, float scale, int bits) {
 
 /// For every value with 8 bits, and fewer bits, the power of two by which the scale grows with the least squared error:
 /// the whole range, or a half or a quarter of it.
-void choose_exponents(ScalableNetwork& network, const Dataset& samples) {
+void choose_exponents(NestedNetwork& network, const Dataset& samples) {
   const Graph& graph = network.graph;
   const std::vector<Layer> layers = fuse_layers(graph);
   // Values that are added keep the ratio of their scales, so that all of a group grow alike.
@@ -49,7 +49,7 @@ void choose_exponents(ScalableNetwork& network, const Dataset& samples) {
   executor.value_hook = [&](ValueId value, const torch::Tensor& tensor) {
     const auto id = static_cast<std::size_t>(value);
     if (watched[id] < 0) return tensor;
-    const ScalableGrid& grid = *network.values[id];
+    const NestedActivationGrid& grid = *network.values[id];
     for (const int bits : fewer_activation_bits) {
       for (std::size_t less = 0; less < 3; ++less) {
         const ActivationGrid fewer{std::ldexp(grid.grid.scale, stored_activation_bits - bits - static_cast<int>(less)),
@@ -139,15 +139,15 @@ StoredWeights store_weights_twos_complement(const Tensor& weight) {
   return stored;
 }
 
-ScalableNetwork make_scalable(const Graph& prepared, const Dataset& calibration, const CalibrationOptions& options,
-                              StoredWeights::Grid grid, NestedRange range) {
-  check_scalable(prepared);
+NestedNetwork make_nested(const Graph& prepared, const Dataset& calibration, const CalibrationOptions& options,
+                          StoredWeights::Grid grid, NestedRange range) {
+  check_nested(prepared);
   CalibrationOptions grids_only = options;
   grids_only.bias_correction = false;
   const Plan plan = uniform_plan(prepared, stored_weight_bits, stored_activation_bits);
   const QuantizedNetwork quantized = quantize_post_training(prepared, plan, calibration, grids_only);
 
-  ScalableNetwork network;
+  NestedNetwork network;
   network.graph = fold_batch_normalization(prepared);
   network.values.resize(quantized.values.size());
   for (std::size_t i = 0; i < quantized.values.size(); ++i) {

@@ -6,7 +6,7 @@
 #include "data/dataset.h"
 #include "graph/graph.h"
 #include "learn/quantize.h"
-#include "plan/scalable_network.h"
+#include "plan/nested_network.h"
 
 namespace trimtab {
 
@@ -31,9 +31,9 @@ enum class NestedRange {
 /// A scalable network from a trained one, without training: grids of activations from the float network's on raw
 /// samples of `calibration`, weights stored on the nested grid. `prepared` comes from prepare_for_deployment. Throws
 /// Error as quantize_post_training does, and (bad input) naming layers that have no scalable form.
-[[nodiscard]] ScalableNetwork make_scalable(const Graph& prepared, const Dataset& calibration,
-                                            const CalibrationOptions& options,
-                                            StoredWeights::Grid grid = StoredWeights::Grid::nested,
-                                            NestedRange range = NestedRange::balanced);
+[[nodiscard]] NestedNetwork make_nested(const Graph& prepared, const Dataset& calibration,
+                                        const CalibrationOptions& options,
+                                        StoredWeights::Grid grid = StoredWeights::Grid::nested,
+                                        NestedRange range = NestedRange::balanced);
 
 }  // namespace trimtab

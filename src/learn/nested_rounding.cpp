@@ -152,7 +152,7 @@ void round_channel(std::span<const float> weights, float scale, std::span<const 
   }
 }
 
-void learn_rounding(ScalableNetwork& network, const Dataset& samples) {
+void learn_rounding(NestedNetwork& network, const Dataset& samples) {
   std::vector<InputMoments> moments = input_moments(network.graph, samples, most_inputs, positions_per_sample);
   for (std::size_t node = 0; node < moments.size(); ++node) {
     InputMoments& own = moments[node];

@@ -5,7 +5,7 @@
 #include <span>
 
 #include "data/dataset.h"
-#include "plan/scalable_network.h"
+#include "plan/nested_network.h"
 
 namespace trimtab {
 
@@ -31,6 +31,6 @@ void round_channel(std::span<const float> weights, float scale, std::span<const 
 /// that the float network has on raw samples. The moments are centred: the mean error of a channel is what bias
 /// correction takes away, which every operating point needs afterwards. Layers with more than 1200 inputs per output
 /// keep what they have, so that the work stays bounded.
-void learn_rounding(ScalableNetwork& network, const Dataset& samples);
+void learn_rounding(NestedNetwork& network, const Dataset& samples);
 
 }  // namespace trimtab

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/settings.h"
 #include "graph/passes.h"
 #include "learn/divided_input.h"
 #include "learn/evaluate_executor.h"

@@ -79,9 +79,6 @@ struct TrainResult {
 [[nodiscard]] nlohmann::json training_settings(const Graph& graph, const Dataset& train_data,
                                                const Preprocessing& preprocessing, const TrainOptions& options);
 
-/// Throws Error (bad input) that names what differs, unless the settings are equal. `place` is where `stored` was read.
-void check_same_settings(const nlohmann::json& stored, const nlohmann::json& wanted, const std::string& place);
-
 /// Mean and deviation of every channel over the data set, as preprocessing. A channel without variation gets
 /// deviation 1.
 [[nodiscard]] Preprocessing measure_preprocessing(const Dataset& data);

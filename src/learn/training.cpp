@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "base/random.h"
+#include "base/settings.h"
 #include "learn/checkpoint.h"
 #include "learn/evaluate_executor.h"
 

@@ -19,7 +19,7 @@ constexpr std::int64_t largest_integer = std::numeric_limits<std::int32_t>::max(
 
 /// The network with all bits as a network of plain 8-bit weights, whose integers are the stored digits: what is lowered
 /// to get the steps, the buffers and the weights. All else of it is replaced.
-QuantizedNetwork stored_network(const ScalableNetwork& network) {
+QuantizedNetwork stored_network(const NestedNetwork& network) {
   QuantizedNetwork result;
   result.graph = network.graph;
   result.values.resize(network.values.size());
@@ -51,7 +51,7 @@ QuantizedNetwork stored_network(const ScalableNetwork& network) {
 
 class ScalableLowering {
  public:
-  ScalableLowering(const ScalableNetwork& network, const std::vector<OperatingPoint>& points)
+  ScalableLowering(const NestedNetwork& network, const std::vector<OperatingPoint>& points)
       : network_(network), graph_(network.graph), layers_(fuse_layers(network.graph)), points_(points) {
     for (std::size_t l = 0; l < layers_.size(); ++l) {
       producer_[layers_[l].output] = l;
@@ -83,7 +83,7 @@ class ScalableLowering {
   [[nodiscard]] const Layer& layer(const Step& step) const { return layers_[by_name_.at(step.name)]; }
 
   [[nodiscard]] ActivationGrid grid_at(ValueId value, std::size_t point) const {
-    const ScalableGrid& grid = *network_.values.at(static_cast<std::size_t>(value));
+    const NestedActivationGrid& grid = *network_.values.at(static_cast<std::size_t>(value));
     const auto producer = producer_.find(value);
     return producer == producer_.end() ? grid.grid : grid.at(points_[point].precision[producer->second].activations);
   }
@@ -243,7 +243,7 @@ class ScalableLowering {
     }
   }
 
-  const ScalableNetwork& network_;
+  const NestedNetwork& network_;
   const Graph& graph_;
   std::vector<Layer> layers_;
   const std::vector<OperatingPoint>& points_;
@@ -253,7 +253,7 @@ class ScalableLowering {
 
 }  // namespace
 
-ScalableProgram lower_scalable(const ScalableNetwork& network, const std::vector<OperatingPoint>& points,
+ScalableProgram lower_scalable(const NestedNetwork& network, const std::vector<OperatingPoint>& points,
                                const Preprocessing& preprocessing, const std::vector<std::string>& classes) {
   return ScalableLowering(network, points).run(preprocessing, classes);
 }

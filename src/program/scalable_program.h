@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "plan/scalable_network.h"
+#include "plan/nested_network.h"
 #include "program/program.h"
 #include "program/schedule.h"
 
@@ -30,7 +30,7 @@ struct ScalableProgram {
 
 /// Lowers a scalable network. Throws Error as lower() does, and (bad input), naming layer and point, where an
 /// accumulator could overflow.
-[[nodiscard]] ScalableProgram lower_scalable(const ScalableNetwork& network, const std::vector<OperatingPoint>& points,
+[[nodiscard]] ScalableProgram lower_scalable(const NestedNetwork& network, const std::vector<OperatingPoint>& points,
                                              const Preprocessing& preprocessing,
                                              const std::vector<std::string>& classes);
 

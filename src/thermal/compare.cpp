@@ -11,9 +11,9 @@ namespace trimtab::thermal {
 namespace {
 
 /// What an energy model of the cluster would hold for the points: switching power without leakage, mW.
-std::vector<int> energy_model(const std::vector<OperatingPoint>& points) {
+std::vector<int> energy_model(const std::vector<ThermalPoint>& points) {
   std::vector<int> power;
-  for (const OperatingPoint& point : points) power.push_back(static_cast<int>(point.load.fixed_w * 1000));
+  for (const ThermalPoint& point : points) power.push_back(static_cast<int>(point.load.fixed_w * 1000));
   return power;
 }
 
@@ -29,7 +29,7 @@ std::vector<double> neighbours(double level, std::size_t count) {
 
 class Comparison {
  public:
-  Comparison(const Soc& soc, const Cluster& cluster, const std::vector<OperatingPoint>& points,
+  Comparison(const Soc& soc, const Cluster& cluster, const std::vector<ThermalPoint>& points,
              const CompareOptions& options)
       : soc_(soc), cluster_(cluster), points_(points), options_(options) {}
 
@@ -98,8 +98,8 @@ class Comparison {
     } else if (policy == "fixed") {
       std::size_t best = count;
       for (std::size_t i = 0; i < count; ++i) {
-        const FixedPoint at = fixed_point(soc_.network, cluster_.power, soc_.other_w, options_.simulation.ambient_c,
-                                          points_[i].load, options_.simulation.fan);
+        const Equilibrium at = equilibrium(soc_.network, cluster_.power, soc_.other_w, options_.simulation.ambient_c,
+                                           points_[i].load, options_.simulation.fan);
         if (at.stability == Stability::stable && at.celsius <= limit) best = i;
       }
       if (best == count) {
@@ -144,7 +144,7 @@ class Comparison {
     request.ambient_c = options_.simulation.ambient_c;
     request.limit_c = options_.simulation.limit_c;
     request.fan = options_.simulation.fan;
-    const Plan plan = make_plan(soc_, cluster_, points_, request);
+    const SustainedPlan plan = make_plan(soc_, cluster_, points_, request);
     double fixed = 0;
     for (const PlanShare& share : plan.shares) fixed += share.fraction * points_[share.point].load.fixed_w;
     PowerAllocator::Parameters parameters;
@@ -165,7 +165,7 @@ class Comparison {
 
   const Soc& soc_;
   const Cluster& cluster_;
-  const std::vector<OperatingPoint>& points_;
+  const std::vector<ThermalPoint>& points_;
   const CompareOptions& options_;
 };
 
@@ -179,7 +179,7 @@ const std::vector<std::string>& policy_names() {
 }
 
 PolicyResult run_policy(const std::string& policy, const Soc& soc, const Cluster& cluster,
-                        const std::vector<OperatingPoint>& points, const CompareOptions& options) {
+                        const std::vector<ThermalPoint>& points, const CompareOptions& options) {
   if (!(options.simulation.limit_c > options.simulation.ambient_c)) {
     throw bad_input(
         "the limit of {} degrees is not above the ambient of {}; no computer can be cooler than its ambient",
@@ -188,7 +188,7 @@ PolicyResult run_policy(const std::string& policy, const Soc& soc, const Cluster
   return Comparison(soc, cluster, points, options).run(policy);
 }
 
-PolicyResult run_joint(const Soc& soc, const Cluster& cluster, const std::vector<OperatingPoint>& points,
+PolicyResult run_joint(const Soc& soc, const Cluster& cluster, const std::vector<ThermalPoint>& points,
                        double accuracy_floor, const CompareOptions& options) {
   PlanRequest request;
   request.ambient_c = options.simulation.ambient_c;

@@ -35,11 +35,11 @@ struct CompareOptions {
 /// two trips, 15 K apart), power_allocator (the kernel's default gains), power_allocator-tuned (gains and sustainable
 /// power searched), fixed, dither, pi. `points` are one variant's, frequencies rising.
 [[nodiscard]] PolicyResult run_policy(const std::string& policy, const Soc& soc, const Cluster& cluster,
-                                      const std::vector<OperatingPoint>& points, const CompareOptions& options);
+                                      const std::vector<ThermalPoint>& points, const CompareOptions& options);
 
 /// The joint policy: shares over all variants and OPPs from make_plan(), whose limit is lowered until the ripple of the
 /// switching stays below the limit too.
-[[nodiscard]] PolicyResult run_joint(const Soc& soc, const Cluster& cluster, const std::vector<OperatingPoint>& points,
+[[nodiscard]] PolicyResult run_joint(const Soc& soc, const Cluster& cluster, const std::vector<ThermalPoint>& points,
                                      double accuracy_floor, const CompareOptions& options);
 
 }  // namespace trimtab::thermal

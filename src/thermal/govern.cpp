@@ -27,7 +27,7 @@ constexpr double integral_rate = 0.004;  ///< K per K s
 
 }  // namespace
 
-Controller::Controller(const Soc& soc, const Cluster& cluster, std::vector<OperatingPoint> points,
+Controller::Controller(const Soc& soc, const Cluster& cluster, std::vector<ThermalPoint> points,
                        const GovernOptions& options)
     : soc_(soc),
       cluster_(cluster),
@@ -128,7 +128,7 @@ void Controller::replan() {
   request.accuracy_floor = options_.accuracy_floor;
   std::vector<double> fractions(points_.size(), 0.0);
   try {
-    const Plan plan = make_plan(soc_, cluster_, points_, request);
+    const SustainedPlan plan = make_plan(soc_, cluster_, points_, request);
     double hottest = 0;
     for (const PlanShare& share : plan.shares) {
       fractions[share.point] = share.fraction;
@@ -270,7 +270,7 @@ std::optional<double> SysfsDevice::read_celsius() const {
   return value / 1000;
 }
 
-void SysfsDevice::apply(const OperatingPoint& point) {
+void SysfsDevice::apply(const ThermalPoint& point) {
   const std::string khz = fmt::format("{:.0f}", point.opp.mhz * 1000);
   if (khz != written_) {
     write_attribute(limit_path_, khz);

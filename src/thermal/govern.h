@@ -32,7 +32,7 @@ struct GovernOptions {
 /// missing, impossible, or far from what the model can explain, the answer is the point of least power, at once.
 class Controller {
  public:
-  Controller(const Soc& soc, const Cluster& cluster, std::vector<OperatingPoint> points, const GovernOptions& options);
+  Controller(const Soc& soc, const Cluster& cluster, std::vector<ThermalPoint> points, const GovernOptions& options);
 
   /// `celsius` is empty where the sensor could not be read. Returns the index of the point for the next period.
   std::size_t step(double now_s, std::optional<double> celsius);
@@ -41,7 +41,7 @@ class Controller {
   /// Empty while all is well; otherwise why the lowest point is held.
   [[nodiscard]] const std::string& trouble() const { return trouble_; }
   [[nodiscard]] std::size_t lowest() const { return lowest_; }
-  [[nodiscard]] const std::vector<OperatingPoint>& points() const { return points_; }
+  [[nodiscard]] const std::vector<ThermalPoint>& points() const { return points_; }
 
  private:
   void resynchronise(double celsius);
@@ -55,7 +55,7 @@ class Controller {
 
   Soc soc_;
   Cluster cluster_;
-  std::vector<OperatingPoint> points_;
+  std::vector<ThermalPoint> points_;
   GovernOptions options_;
   Plant model_;
   Dither dither_;
@@ -95,7 +95,7 @@ class SysfsDevice {
               std::filesystem::path operating_point_file);
   [[nodiscard]] std::optional<double> read_celsius() const;
   /// Writes only what differs from the last call.
-  void apply(const OperatingPoint& point);
+  void apply(const ThermalPoint& point);
   /// Puts scaling_max_freq back as it was found and removes the operating point file.
   void restore() noexcept;
   [[nodiscard]] const std::filesystem::path& limit_path() const { return limit_path_; }

@@ -103,12 +103,12 @@ double Plant::advance(double seconds, const Load& load) {
   return energy;
 }
 
-FixedPoint fixed_point(const Network& network, const PowerModel& power, double other_w, double ambient_c,
-                       const Load& load, bool fan) {
+Equilibrium equilibrium(const Network& network, const PowerModel& power, double other_w, double ambient_c,
+                        const Load& load, bool fan) {
   const double r = total_resistance(network, fan);
   const double base = ambient_c + r * load.fixed_w + last_resistance(network, fan) * other_w;
   const auto excess = [&](double t) { return base + r * leakage_w(power, load.volts, t) - t; };
-  FixedPoint point;
+  Equilibrium point;
   constexpr double infinity = std::numeric_limits<double>::infinity();
   if (power.leakage <= 0 || power.leakage_per_kelvin <= 0 || load.volts <= 0) {
     point.celsius = base + r * leakage_w(power, load.volts, 60);

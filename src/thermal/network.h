@@ -65,7 +65,7 @@ class Plant {
 enum class Stability { stable, runaway };
 
 /// A fixed point of T = ambient + R (P(T)) + R_last other_w.
-struct FixedPoint {
+struct Equilibrium {
   Stability stability = Stability::stable;
   double celsius = 0;     ///< the lower, stable fixed point; where it runs away, not a number
   double critical_c = 0;  ///< the upper, unstable fixed point: from above it the temperature runs away
@@ -73,7 +73,7 @@ struct FixedPoint {
 
 /// Solves the scalar fixed point: the map is convex in T, so that it has two fixed points (the lower is stable) or none
 /// (thermal runaway). Looks up to 400 degrees.
-[[nodiscard]] FixedPoint fixed_point(const Network& network, const PowerModel& power, double other_w, double ambient_c,
-                                     const Load& load, bool fan = false);
+[[nodiscard]] Equilibrium equilibrium(const Network& network, const PowerModel& power, double other_w, double ambient_c,
+                                      const Load& load, bool fan = false);
 
 }  // namespace trimtab::thermal

@@ -61,7 +61,7 @@ std::optional<Solution> maximise(const std::vector<double>& c, const std::vector
 
 /// Power of mean shares at their own steady temperature: fixed point of the mixed leakage, by iteration from the limit
 /// downwards (the map rises, so that the iteration falls monotonically onto the stable fixed point).
-double steady_celsius(const Soc& soc, const Cluster& cluster, const std::vector<OperatingPoint>& points,
+double steady_celsius(const Soc& soc, const Cluster& cluster, const std::vector<ThermalPoint>& points,
                       const std::vector<PlanShare>& shares, const PlanRequest& request) {
   const double r = total_resistance(soc.network, request.fan);
   const double last =
@@ -77,8 +77,8 @@ double steady_celsius(const Soc& soc, const Cluster& cluster, const std::vector<
 
 }  // namespace
 
-Plan make_plan(const Soc& soc, const Cluster& cluster, const std::vector<OperatingPoint>& points,
-               const PlanRequest& request) {
+SustainedPlan make_plan(const Soc& soc, const Cluster& cluster, const std::vector<ThermalPoint>& points,
+                        const PlanRequest& request) {
   if (points.empty()) throw bad_input("there is no operating point to plan with");
   if (!(request.limit_c > request.ambient_c)) {
     throw bad_input(
@@ -95,7 +95,7 @@ Plan make_plan(const Soc& soc, const Cluster& cluster, const std::vector<Operati
   Row accuracy{{}, GLP_LO, 0};
   Row time{{}, GLP_FX, 1};
   Row required{{}, GLP_LO, request.rate};
-  for (const OperatingPoint& point : points) {
+  for (const ThermalPoint& point : points) {
     rates.push_back(point.rate);
     power.coefficients.push_back(point_power(cluster, point, request.limit_c));
     accuracy.coefficients.push_back(point.rate * (point.accuracy - request.accuracy_floor));
@@ -121,7 +121,7 @@ Plan make_plan(const Soc& soc, const Cluster& cluster, const std::vector<Operati
           soc.name, request.limit_c, request.ambient_c, request.ambient_c + last * soc.other_w + r * coolest);
     }
     double best = 0;
-    for (const OperatingPoint& point : points) best = std::max(best, point.accuracy);
+    for (const ThermalPoint& point : points) best = std::max(best, point.accuracy);
     if (floor && best < request.accuracy_floor) {
       throw bound_not_met("no variant reaches a mean accuracy of {} %; the best has {} %", request.accuracy_floor,
                           best);
@@ -131,7 +131,7 @@ Plan make_plan(const Soc& soc, const Cluster& cluster, const std::vector<Operati
         "{} inferences per second cannot be kept below {} degrees at an ambient of {}; the most is {:.2f}",
         request.rate, request.limit_c, request.ambient_c, fastest ? fastest->value : 0.0);
   }
-  Plan plan;
+  SustainedPlan plan;
   double correct = 0;
   for (std::size_t i = 0; i < points.size(); ++i) {
     if (solution->x[i] < 1e-9) continue;
@@ -154,18 +154,18 @@ Plan make_plan(const Soc& soc, const Cluster& cluster, const std::vector<Operati
   return plan;
 }
 
-std::vector<Sprint> sprint_times(const Soc& soc, const Cluster& cluster, const std::vector<OperatingPoint>& points,
+std::vector<Sprint> sprint_times(const Soc& soc, const Cluster& cluster, const std::vector<ThermalPoint>& points,
                                  double ambient_c, double limit_c) {
   if (!(limit_c > ambient_c)) {
     throw bad_input("the limit of {} degrees is not above the ambient of {}", limit_c, ambient_c);
   }
   std::vector<Sprint> sprints;
-  const OperatingPoint idle = idle_point(cluster, cluster.opps.front());
+  const ThermalPoint idle = idle_point(cluster, cluster.opps.front());
   Plant cool(soc.network, cluster.power, soc.other_w, ambient_c, ambient_c);
   for (int i = 0; i < 3600; ++i) cool.advance(1, idle.load);
   for (std::size_t i = 0; i < points.size(); ++i) {
     Sprint sprint{i, std::numeric_limits<double>::infinity()};
-    const FixedPoint end = fixed_point(soc.network, cluster.power, soc.other_w, ambient_c, points[i].load);
+    const Equilibrium end = equilibrium(soc.network, cluster.power, soc.other_w, ambient_c, points[i].load);
     if (end.stability == Stability::runaway || end.celsius > limit_c) {
       Plant plant = cool;
       double time = 0;

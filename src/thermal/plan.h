@@ -25,7 +25,7 @@ struct PlanShare {
   double fraction = 0;  ///< of time
 };
 
-struct Plan {
+struct SustainedPlan {
   std::vector<PlanShare> shares;  ///< rising power; at most as many as there are constraints
   double rate = 0;                ///< inferences per second
   double power_w = 0;             ///< of the cluster at the steady temperature
@@ -40,8 +40,8 @@ struct Plan {
 /// that its fixed point is below the limit exactly if its value at the limit is; the constraint is thus exact where it
 /// binds and safe where not. Throws Error (bad input) for a limit at or below the ambient, and (bound not met), naming
 /// the nearest that can be met, where no share satisfies limit, accuracy floor and rate.
-[[nodiscard]] Plan make_plan(const Soc& soc, const Cluster& cluster, const std::vector<OperatingPoint>& points,
-                             const PlanRequest& request);
+[[nodiscard]] SustainedPlan make_plan(const Soc& soc, const Cluster& cluster, const std::vector<ThermalPoint>& points,
+                                      const PlanRequest& request);
 
 struct Sprint {
   std::size_t point = 0;
@@ -51,7 +51,7 @@ struct Sprint {
 /// How long each point may run from a board in steady state at `start` power (idle point of the lowest OPP) until node
 /// 0 reaches the limit. Simulated; stops looking after an hour, which counts as for ever.
 [[nodiscard]] std::vector<Sprint> sprint_times(const Soc& soc, const Cluster& cluster,
-                                               const std::vector<OperatingPoint>& points, double ambient_c,
+                                               const std::vector<ThermalPoint>& points, double ambient_c,
                                                double limit_c);
 
 }  // namespace trimtab::thermal

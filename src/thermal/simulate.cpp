@@ -7,8 +7,8 @@
 
 namespace trimtab::thermal {
 
-Simulation simulate(const Soc& soc, const Cluster& cluster, const std::vector<OperatingPoint>& points,
-                    Governor& governor, const SimulationOptions& options) {
+Simulation simulate(const Soc& soc, const Cluster& cluster, const std::vector<ThermalPoint>& points, Governor& governor,
+                    const SimulationOptions& options) {
   if (points.empty()) throw bad_input("there is no operating point to simulate");
   const double start = options.start_c < -273 ? options.ambient_c : options.start_c;
   Plant plant(soc.network, cluster.power, soc.other_w, options.ambient_c, start);
@@ -82,7 +82,7 @@ Simulation simulate(const Soc& soc, const Cluster& cluster, const std::vector<Op
   return result;
 }
 
-Tuned tune_to_peak(const Soc& soc, const Cluster& cluster, const std::vector<OperatingPoint>& points,
+Tuned tune_to_peak(const Soc& soc, const Cluster& cluster, const std::vector<ThermalPoint>& points,
                    const KnobbedGovernor& make, double low, double high, const SimulationOptions& options) {
   const auto run = [&](double knob) {
     const std::unique_ptr<Governor> governor = make(knob);

@@ -46,7 +46,7 @@ struct Simulation {
 };
 
 /// Runs the policy over the points.
-[[nodiscard]] Simulation simulate(const Soc& soc, const Cluster& cluster, const std::vector<OperatingPoint>& points,
+[[nodiscard]] Simulation simulate(const Soc& soc, const Cluster& cluster, const std::vector<ThermalPoint>& points,
                                   Governor& governor, const SimulationOptions& options);
 
 /// A policy with one knob that raises its peak temperature.
@@ -58,7 +58,7 @@ struct Tuned {
   double knob = 0;
   Simulation simulation;
 };
-[[nodiscard]] Tuned tune_to_peak(const Soc& soc, const Cluster& cluster, const std::vector<OperatingPoint>& points,
+[[nodiscard]] Tuned tune_to_peak(const Soc& soc, const Cluster& cluster, const std::vector<ThermalPoint>& points,
                                  const KnobbedGovernor& make, double low, double high,
                                  const SimulationOptions& options);
 

@@ -5,8 +5,8 @@
 
 namespace trimtab::thermal {
 
-OperatingPoint operating_point(const Cluster& cluster, const Variant& variant, const Opp& opp) {
-  OperatingPoint point;
+ThermalPoint operating_point(const Cluster& cluster, const Variant& variant, const Opp& opp) {
+  ThermalPoint point;
   point.variant = variant.name;
   point.cores = variant.cores;
   point.opp = opp;
@@ -22,12 +22,12 @@ OperatingPoint operating_point(const Cluster& cluster, const Variant& variant, c
   return point;
 }
 
-std::vector<OperatingPoint> operating_points(const Cluster& cluster, const Variant& variant) {
+std::vector<ThermalPoint> operating_points(const Cluster& cluster, const Variant& variant) {
   if (variant.cores > cluster.cores) {
     throw bad_input("the variant '{}' runs on {} cores; the cluster '{}' has {}", variant.name, variant.cores,
                     cluster.name, cluster.cores);
   }
-  std::vector<OperatingPoint> points;
+  std::vector<ThermalPoint> points;
   for (const Opp& opp : cluster.opps) {
     if (opp.volts <= 0) {
       throw bad_input(
@@ -41,8 +41,8 @@ std::vector<OperatingPoint> operating_points(const Cluster& cluster, const Varia
   return points;
 }
 
-OperatingPoint idle_point(const Cluster& cluster, const Opp& opp) {
-  OperatingPoint point;
+ThermalPoint idle_point(const Cluster& cluster, const Opp& opp) {
+  ThermalPoint point;
   point.variant = "idle";
   point.opp = opp;
   point.load.volts = opp.volts;
@@ -50,7 +50,7 @@ OperatingPoint idle_point(const Cluster& cluster, const Opp& opp) {
   return point;
 }
 
-double point_power(const Cluster& cluster, const OperatingPoint& point, double celsius) {
+double point_power(const Cluster& cluster, const ThermalPoint& point, double celsius) {
   return point.load.fixed_w + leakage_w(cluster.power, point.load.volts, celsius);
 }
 

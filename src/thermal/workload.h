@@ -22,7 +22,7 @@ struct Variant {
 };
 
 /// A variant at one OPP: what a policy chooses from.
-struct OperatingPoint {
+struct ThermalPoint {
   std::string variant;
   int cores = 0;
   Opp opp;
@@ -32,17 +32,17 @@ struct OperatingPoint {
   Load load;  ///< all power but the leakage, and the voltage for that
 };
 
-[[nodiscard]] OperatingPoint operating_point(const Cluster& cluster, const Variant& variant, const Opp& opp);
+[[nodiscard]] ThermalPoint operating_point(const Cluster& cluster, const Variant& variant, const Opp& opp);
 
 /// One point per OPP, frequencies rising. Throws Error (bad input) where the cluster hides its voltages or has too few
 /// cores.
-[[nodiscard]] std::vector<OperatingPoint> operating_points(const Cluster& cluster, const Variant& variant);
+[[nodiscard]] std::vector<ThermalPoint> operating_points(const Cluster& cluster, const Variant& variant);
 
 /// The cluster clocked at the OPP and doing nothing.
-[[nodiscard]] OperatingPoint idle_point(const Cluster& cluster, const Opp& opp);
+[[nodiscard]] ThermalPoint idle_point(const Cluster& cluster, const Opp& opp);
 
 /// W at this die temperature.
-[[nodiscard]] double point_power(const Cluster& cluster, const OperatingPoint& point, double celsius);
+[[nodiscard]] double point_power(const Cluster& cluster, const ThermalPoint& point, double celsius);
 
 /// CSV with the columns variant,cores,gcycles,fixed_ms,mj_per_v2,accuracy.
 [[nodiscard]] std::vector<Variant> read_variants(const std::filesystem::path& path);

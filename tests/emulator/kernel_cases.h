@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "../unit/program/program_builder.h"
 #include "program/kernels.h"
+#include "support/program_builder.h"
 #include "target/target.h"
 
 namespace trimtab {

@@ -4,12 +4,12 @@
 
 #include <algorithm>
 
-#include "../unit/program/naive_interpreter.h"
-#include "../unit/program/pooled_program.h"
-#include "../unit/program/random_program.h"
 #include "base/file.h"
 #include "emit/deploy.h"
 #include "emit/firmware.h"
+#include "support/naive_interpreter.h"
+#include "support/pooled_program.h"
+#include "support/random_program.h"
 
 namespace trimtab {
 namespace {

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <numeric>
 
-#include "../unit/program/random_program.h"
 #include "base/file.h"
 #include "emit/deploy.h"
 #include "emit/emulator.h"
 #include "emit/firmware.h"
 #include "program/execute.h"
+#include "support/random_program.h"
 
 namespace trimtab {
 namespace {

@@ -9,11 +9,11 @@
 #include "emit/deploy.h"
 #include "graph/networks.h"
 #include "learn/quantize.h"
-#include "noise.h"
 #include "plan/layers.h"
 #include "program/evaluate.h"
 #include "program/execute.h"
 #include "program/lower.h"
+#include "support/noise.h"
 #include "target/target.h"
 
 namespace trimtab {

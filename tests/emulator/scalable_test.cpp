@@ -9,9 +9,9 @@
 #include "emit/scalable_deploy.h"
 #include "graph/networks.h"
 #include "learn/nested_grid.h"
-#include "learn/scalable_simulation.h"
-#include "noise.h"
+#include "learn/nested_simulation.h"
 #include "plan/layers.h"
+#include "support/noise.h"
 #include "target/target.h"
 
 namespace trimtab {
@@ -23,8 +23,8 @@ TEST_P(Scaled, GivesTheBitsOfTheHostAtEveryPoint) {
   const Shape input{3, 16, 16};
   const Graph prepared = prepare_for_deployment(make_network(GetParam(), input, 10, 9), {});
   const Dataset data = noise(input, 4);
-  const ScalableNetwork network = make_scalable(prepared, data, {});
-  ScalableSimulation simulation(network, data, true, 1);
+  const NestedNetwork network = make_nested(prepared, data, {});
+  NestedSimulation simulation(network, data, true, 1);
   const std::vector<Layer> layers = fuse_layers(network.graph);
   const std::vector<int> groups = activation_groups(network.graph, layers);
   std::vector<OperatingPoint> points;

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "base/file.h"
-#include "command.h"
 #include "graph/networks.h"
-#include "graph/onnx.h"
+#include "import/onnx.h"
+#include "support/command.h"
 
 // What `trimtab assess` and `trimtab study` refuse, and with which words.
 namespace trimtab {

@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "base/process.h"
-#include "command.h"
+#include "support/command.h"
 
 // What `trimtab characterize` refuses, and with which words; whatever it refuses, it leaves nothing behind.
 namespace trimtab {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "base/file.h"
-#include "command.h"
+#include "support/command.h"
 
 // Data sets and taxonomies that are wrong: what the command says. (Every kind of damage is in tests/unit/data.)
 namespace trimtab {

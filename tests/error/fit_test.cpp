@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/file.h"
-#include "command.h"
-#include "graph/onnx.h"
+#include "import/onnx.h"
+#include "support/command.h"
 
 // What `trimtab fit` refuses, and with which words; whatever it refuses, it leaves nothing behind.
 namespace trimtab {

@@ -4,10 +4,10 @@
 #include <functional>
 #include <limits>
 
-#include "../unit/graph/onnx_builder.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "command.h"
+#include "support/command.h"
+#include "support/onnx_builder.h"
 
 // ONNX files that are damaged, hostile or beyond what is supported: one sentence each, and no harm.
 namespace trimtab {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/file.h"
-#include "command.h"
-#include "graph/onnx.h"
+#include "import/onnx.h"
+#include "support/command.h"
 
 // What `trimtab scale` refuses, and with which words.
 namespace trimtab {

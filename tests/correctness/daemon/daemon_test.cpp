@@ -11,7 +11,7 @@
 #include <cerrno>
 
 #include "base/error.h"
-#include "fake_board.h"
+#include "support/fake_board.h"
 
 namespace trimtab::thermal {
 namespace {
@@ -21,10 +21,10 @@ constexpr double limit_c = 85;
 struct BoardModel {
   Soc soc = read_soc(source("targets/socs/exynos5422.toml"));
   Cluster cluster = find_cluster(soc, "a15");
-  std::vector<OperatingPoint> points;
+  std::vector<ThermalPoint> points;
   BoardModel() {
     for (const Variant& variant : read_variants(source("targets/socs/mobilenet_v1-exynos5422.csv"))) {
-      for (const OperatingPoint& point : operating_points(cluster, variant)) points.push_back(point);
+      for (const ThermalPoint& point : operating_points(cluster, variant)) points.push_back(point);
     }
   }
 };

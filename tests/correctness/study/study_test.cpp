@@ -16,8 +16,8 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "base/random.h"
-#include "graph/onnx.h"
-#include "search/study.h"
+#include "import/onnx.h"
+#include "study/study.h"
 
 // A real search by the real command, as it is and as it is after kill -9, over one process and over two ranks: every
 // way has to give the same trials with the same results.

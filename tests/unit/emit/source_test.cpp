@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include "../program/random_program.h"
 #include "base/file.h"
 #include "base/process.h"
 #include "program/execute.h"
+#include "support/random_program.h"
 #include "target/share.h"
 
 // The emitted sources, compiled as a firmware would compile them but for this machine, compute what the host computes.

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "random_graph.h"
-#include "reference.h"
+#include "support/random_graph.h"
+#include "support/reference.h"
 
 namespace trimtab {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "random_graph.h"
+#include "support/random_graph.h"
 
 namespace trimtab {
 namespace {

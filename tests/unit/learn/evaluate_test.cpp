@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "graphs.h"
+#include "support/graphs.h"
 
 namespace trimtab {
 namespace {

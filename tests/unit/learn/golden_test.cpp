@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/file.h"
-#include "graph/onnx.h"
+#include "import/onnx.h"
 #include "learn/inference.h"
 
 namespace trimtab {

@@ -6,10 +6,10 @@
 #include <cmath>
 #include <limits>
 
-#include "../graph/random_graph.h"
-#include "../graph/reference.h"
 #include "base/error.h"
-#include "graphs.h"
+#include "support/graphs.h"
+#include "support/random_graph.h"
+#include "support/reference.h"
 
 namespace trimtab {
 namespace {

@@ -5,11 +5,11 @@
 #include <cmath>
 #include <vector>
 
-#include "graphs.h"
 #include "learn/input_moments.h"
 #include "learn/nested_grid.h"
-#include "learn/scalable_simulation.h"
+#include "learn/nested_simulation.h"
 #include "plan/layers.h"
+#include "support/graphs.h"
 
 namespace trimtab {
 namespace {
@@ -186,12 +186,12 @@ TEST(LearnRounding, KeepsMoreOfTheNetworkAtFewBits) {
   maker.add(Linear{test::random_tensor({6, 16}, random), test::random_tensor({6}, random)}, {x});
   const Dataset data = smooth_pixels({3, 10, 10}, 64, 2);
   const Dataset held_back = smooth_pixels({3, 10, 10}, 64, 3);
-  const ScalableNetwork nearest = make_scalable(maker.graph(), data, {});
-  ScalableNetwork learned = nearest;
+  const NestedNetwork nearest = make_nested(maker.graph(), data, {});
+  NestedNetwork learned = nearest;
   learn_rounding(learned, data);
   const std::size_t layers = fuse_layers(nearest.graph).size();
-  const auto error = [&](const ScalableNetwork& network, int bits) {
-    ScalableSimulation simulation(network, held_back, true, 1);
+  const auto error = [&](const NestedNetwork& network, int bits) {
+    NestedSimulation simulation(network, held_back, true, 1);
     const std::vector<float> got = simulation.probabilities(std::vector<Precision>(layers, {bits, 8}));
     const std::vector<float>& wanted = simulation.float_probabilities();
     double sum = 0;

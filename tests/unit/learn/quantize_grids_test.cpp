@@ -5,10 +5,10 @@
 #include <cmath>
 
 #include "base/random.h"
-#include "graphs.h"
 #include "learn/grid_plan.h"
 #include "learn/histogram.h"
 #include "learn/weight_grid.h"
+#include "support/graphs.h"
 
 namespace trimtab {
 namespace {

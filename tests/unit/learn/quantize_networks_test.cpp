@@ -9,12 +9,12 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "graph/passes.h"
-#include "graphs.h"
 #include "learn/inference.h"
 #include "learn/quantization_aware.h"
 #include "learn/quantize.h"
 #include "learn/quantized_simulation.h"
 #include "plan/quantized_network_file.h"
+#include "support/graphs.h"
 
 namespace trimtab {
 namespace {

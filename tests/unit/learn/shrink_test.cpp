@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "graphs.h"
 #include "learn/evaluate.h"
 #include "learn/inference.h"
 #include "learn/quantization_aware.h"
@@ -18,6 +17,7 @@
 #include "learn/sensitivity.h"
 #include "learn/weight_grid.h"
 #include "plan/prune.h"
+#include "support/graphs.h"
 
 namespace trimtab {
 namespace {

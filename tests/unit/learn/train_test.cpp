@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/process.h"
-#include "graphs.h"
+#include "support/graphs.h"
 
 namespace trimtab {
 namespace {

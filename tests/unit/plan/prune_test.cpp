@@ -6,12 +6,12 @@
 #include <filesystem>
 #include <opencv2/dnn.hpp>
 
-#include "../graph/random_graph.h"
-#include "../graph/reference.h"
 #include "base/error.h"
 #include "graph/networks.h"
-#include "graph/onnx.h"
+#include "import/onnx.h"
 #include "plan/layers.h"
+#include "support/random_graph.h"
+#include "support/reference.h"
 
 namespace trimtab {
 namespace {

@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "naive_interpreter.h"
 #include "program/execute.h"
-#include "random_program.h"
+#include "support/naive_interpreter.h"
+#include "support/random_program.h"
 
 namespace trimtab {
 namespace {

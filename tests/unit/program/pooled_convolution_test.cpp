@@ -4,11 +4,11 @@
 
 #include <gtest/gtest.h>
 
-#include "naive_interpreter.h"
-#include "pooled_program.h"
 #include "program/execute.h"
 #include "program/overlap.h"
-#include "random_program.h"
+#include "support/naive_interpreter.h"
+#include "support/pooled_program.h"
+#include "support/random_program.h"
 
 namespace trimtab {
 namespace {

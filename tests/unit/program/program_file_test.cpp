@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "program/check.h"
 #include "program/execute.h"
-#include "random_program.h"
+#include "support/random_program.h"
 
 namespace trimtab {
 namespace {

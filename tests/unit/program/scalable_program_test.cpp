@@ -25,7 +25,7 @@ class Network {
     Graph& graph = network_.graph;
     graph.name = "net";
     graph.input = add_value("in", {3, 9, 9});
-    network_.values[0] = ScalableGrid{{1, 8, false}};
+    network_.values[0] = NestedActivationGrid{{1, 8, false}};
     const ValueId a = conv("a", graph.input, 8, 3, 1, true, 0.02F);
     const ValueId b = conv("b", a, 8, 3, 8, true, 0.02F);
     const ValueId sum = node("sum", Add{}, {a, b}, {8, 9, 9}, {0.04F, 8, false});
@@ -40,7 +40,7 @@ class Network {
     validate(graph);
   }
 
-  [[nodiscard]] const ScalableNetwork& network() const { return network_; }
+  [[nodiscard]] const NestedNetwork& network() const { return network_; }
 
   [[nodiscard]] OperatingPoint point(int weight_bits, int activation_bits) const {
     OperatingPoint point;
@@ -63,7 +63,7 @@ class Network {
   ValueId node(const std::string& name, Operator op, std::vector<ValueId> inputs, Shape shape,
                const ActivationGrid& grid) {
     const ValueId output = add_value(name, std::move(shape));
-    network_.values[static_cast<std::size_t>(output)] = ScalableGrid{grid};
+    network_.values[static_cast<std::size_t>(output)] = NestedActivationGrid{grid};
     network_.graph.nodes.push_back({name, std::move(op), std::move(inputs), output});
     network_.weights.emplace_back();
     return output;
@@ -106,7 +106,7 @@ class Network {
     return node(name + ".relu", Relu{}, {made}, {outputs, 9, 9}, {scale, 8, is_signed});
   }
 
-  ScalableNetwork network_;
+  NestedNetwork network_;
   Random random_;
 };
 
@@ -184,7 +184,7 @@ TEST(ScalableProgram, PointsShareWeightsAndMultipliers) {
 
 TEST(ScalableProgram, RefusesWhatCouldOverflow) {
   Network network(4);
-  ScalableNetwork large = network.network();
+  NestedNetwork large = network.network();
   for (float& scale : large.weights.front()->scale) scale *= 1e-9F;  // biases beyond 32 bits
   EXPECT_THROW((void)lower_scalable(large, {network.point(8, 8)}, {}, {}), Error);
 }

@@ -8,7 +8,7 @@
 
 #include "base/file.h"
 #include "base/process.h"
-#include "fake_board.h"
+#include "support/fake_board.h"
 
 #ifdef TRIMTAB_COMMAND
 namespace trimtab::thermal {

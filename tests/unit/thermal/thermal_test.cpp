@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "fake_board.h"
+#include "support/fake_board.h"
 #include "thermal/compare.h"
 #include "thermal/identify.h"
 #include "thermal/plan.h"
@@ -74,16 +74,16 @@ TEST(Plant, AgreesWithFineRungeKutta) {
   }
 }
 
-TEST(FixedPoint, IsWhereThePlantSettlesOrRunsAway) {
+TEST(Equilibrium, IsWhereThePlantSettlesOrRunsAway) {
   const Soc soc = read_soc(source("targets/socs/exynos5422.toml"));
   const PowerModel& power = find_cluster(soc, "a15").power;
   const Load mild{3, 1.1};
-  const FixedPoint point = fixed_point(soc.network, power, soc.other_w, 25, mild);
+  const Equilibrium point = equilibrium(soc.network, power, soc.other_w, 25, mild);
   ASSERT_EQ(point.stability, Stability::stable);
   Plant plant(soc.network, power, soc.other_w, 25, 25);
   for (int i = 0; i < 600; ++i) plant.advance(1, mild);
   EXPECT_NEAR(plant.celsius(), point.celsius, 0.05);
-  EXPECT_EQ(fixed_point(soc.network, power, soc.other_w, 45, {8, 1.3}).stability, Stability::runaway);
+  EXPECT_EQ(equilibrium(soc.network, power, soc.other_w, 45, {8, 1.3}).stability, Stability::runaway);
 }
 
 TEST(Latency, IsWithinTwoPercentBetweenTheFrequencies) {
@@ -135,7 +135,7 @@ TEST(Power, RowsWithTheSameCountersShowWhatCountersCannotTell) {
 TEST(Simulation, SamplesAreMeansOfFastSwitching) {
   const Soc soc = read_soc(source("targets/socs/exynos5422.toml"));
   const Cluster& cluster = find_cluster(soc, "a15");
-  const std::vector<OperatingPoint> points = operating_points(cluster, {"v", 4, 0.1, 0.01, 0.1, 70});
+  const std::vector<ThermalPoint> points = operating_points(cluster, {"v", 4, 0.1, 0.01, 0.1, 70});
   std::vector<double> fractions(points.size(), 0.0);
   fractions[4] = 0.3;
   fractions[9] = 0.7;
@@ -153,7 +153,7 @@ TEST(Simulation, SamplesAreMeansOfFastSwitching) {
 TEST(Policies, DeeperDropsAreSlowerAtEqualPeak) {
   const Soc soc = read_soc(source("targets/socs/exynos5422.toml"));
   const Cluster& cluster = find_cluster(soc, "a15");
-  const std::vector<OperatingPoint> points =
+  const std::vector<ThermalPoint> points =
       operating_points(cluster, read_variants(source("targets/socs/mobilenet_v1-exynos5422.csv")).front());
   CompareOptions options;
   options.simulation.duration_s = 300;
@@ -176,17 +176,17 @@ TEST(ThermalFit, PredictsOtherRuns) {
   EXPECT_LE(check_thermal(fit, read("parsec1-1400MHz-e1r1.csv")).rmse_k, 0.7);
 }
 
-TEST(Plan, BindsExactlyAndMixesAtMostAsManyPointsAsConstraints) {
+TEST(SustainedPlan, BindsExactlyAndMixesAtMostAsManyPointsAsConstraints) {
   const Soc soc = read_soc(source("targets/socs/exynos5422.toml"));
   const Cluster& cluster = find_cluster(soc, "a15");
-  std::vector<OperatingPoint> points;
+  std::vector<ThermalPoint> points;
   for (const Variant& v : read_variants(source("targets/socs/mobilenet_v1-exynos5422.csv"))) {
-    for (const OperatingPoint& p : operating_points(cluster, v)) points.push_back(p);
+    for (const ThermalPoint& p : operating_points(cluster, v)) points.push_back(p);
   }
   PlanRequest request;
   request.ambient_c = 35;
   request.accuracy_floor = 69.9;
-  const Plan plan = make_plan(soc, cluster, points, request);
+  const SustainedPlan plan = make_plan(soc, cluster, points, request);
   EXPECT_LE(plan.shares.size(), 3U);
   EXPECT_NEAR(plan.steady_c, 85, 0.1);
   EXPECT_GE(plan.accuracy, 69.9 - 1e-6);

@@ -1,0 +1,25 @@
+#include "base/settings.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+
+namespace trimtab {
+
+void check_same_settings(const nlohmann::json& stored, const nlohmann::json& wanted, const std::string& place) {
+  std::string differences;
+  const auto text = [](const nlohmann::json& settings, const std::string& key) {
+    return settings.is_object() && settings.contains(key) ? settings.at(key).dump() : std::string("not set");
+  };
+  for (const auto& [key, value] : wanted.items()) {
+    if (text(stored, key) == value.dump()) continue;
+    differences += fmt::format("{}{} is {} there and {} here", differences.empty() ? "" : ", ", key, text(stored, key),
+                               value.dump());
+  }
+  if (!differences.empty()) {
+    throw bad_input("{} belongs to a run with other settings: {}; choose another place, or remove it", place,
+                    differences);
+  }
+}
+
+}  // namespace trimtab

@@ -1,0 +1,121 @@
+#include "cost/pricer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/file.h"
+#include "base/units.h"
+#include "emit/explain.h"
+#include "emit/firmware.h"
+#include "emit/source.h"
+#include "learn/quantize.h"
+#include "program/evaluate.h"
+#include "program/execute.h"
+#include "program/lower.h"
+#include "program/schedule.h"
+
+namespace trimtab {
+namespace {
+
+/// Enough to run the network once: the grids need not be good.
+constexpr std::int64_t sketch_samples = 4;
+
+}  // namespace
+
+double latency_ms(const Target& target, std::int64_t instructions) {
+  return static_cast<double>(instructions) * 1e3 / static_cast<double>(target.clock_hz.value);
+}
+
+double longest_latency_ms(const Target& target, const Deployment& deployment) {
+  if (!deployment.cycles.has_value()) return latency_ms(target, deployment.instructions);
+  return deployment.cycles->with_waits * 1e3 / static_cast<double>(target.clock_hz.value);
+}
+
+std::string describe_latency(const Target& target, const Deployment& deployment) {
+  const double longest = longest_latency_ms(target, deployment);
+  if (!deployment.cycles.has_value()) {
+    return fmt::format("at least {:.2f} ms (a cycle per instruction: there are no timings of the {})", longest,
+                       name_of(target.processor));
+  }
+  return fmt::format("an estimated {:.2f} to {:.2f} ms",
+                     deployment.cycles->without_waits * 1e3 / static_cast<double>(target.clock_hz.value), longest);
+}
+
+Pricer::Pricer(Target target, Optimize optimize, const Dataset& samples, const Dataset& probe,
+               Preprocessing preprocessing, const std::string& name, bool with_cycles)
+    : target_(std::move(target)),
+      optimize_(optimize),
+      samples_(samples.slice(0, std::min(sketch_samples, samples.size()))),
+      probe_(probe.slice(0, 1)),
+      preprocessing_(std::move(preprocessing)),
+      name_(to_identifier(name)),
+      with_cycles_(with_cycles) {}
+
+QuantizedNetwork Pricer::sketch(const Graph& prepared, const Plan& plan) const {
+  CalibrationOptions quick;
+  quick.activations = RangeMethod::min_max;
+  quick.weights = RangeMethod::min_max;
+  quick.bias_correction = false;
+  quick.samples = sketch_samples;
+  quick.threads = 1;  // so few samples are faster than threads are woken
+  return quantize_post_training(prepared, plan, samples_, quick);
+}
+
+Program Pricer::lower_network(const QuantizedNetwork& network) const {
+  Program program = lower(network, probe_.is_pixels() ? Preprocessing{} : preprocessing_, probe_.classes);
+  program.name = name_;
+  return program;
+}
+
+Deployment Pricer::measure(const QuantizedNetwork& network) const {
+  const TemporaryDirectory work;
+  const Program program = lower_network(network);
+  const std::vector<std::uint8_t> inputs = convert_samples(program, probe_);
+  const ProgramRunner runner(program);
+  std::vector<std::int32_t> expected(static_cast<std::size_t>(runner.output_elements()));
+  runner.run(inputs, 1, expected);
+  Deployment deployment =
+      deploy(program, with_memory_of_board(target_), optimize_, name_, inputs, expected, work.path());
+  if (with_cycles_) deployment.cycles = estimate_cycles(program);
+  return deployment;
+}
+
+std::optional<CycleEstimate> Pricer::estimate_cycles(const Program& program) const {
+  if (cycle_model(target_.processor).empty()) return std::nullopt;
+  return sum_cycles(measure_steps(program, with_memory_of_board(target_), optimize_));
+}
+
+std::int64_t Pricer::arena_bytes(const QuantizedNetwork& network) const {
+  return schedule(lower_network(network), core_of(target_), optimize_).arena_bytes;
+}
+
+std::int64_t Pricer::packed_bytes(std::int64_t weights, std::int64_t filters, int bits) {
+  if (filters == 0) return 0;
+  // every filter begins at a whole byte
+  return filters * ((weights / filters * bits + 7) / 8);
+}
+
+std::string Pricer::misses(const Deployment& deployment, const Bounds& bounds) const {
+  std::string text;
+  const auto add = [&](const std::string& clause) { text += (text.empty() ? "" : " and ") + clause; };
+  const auto check = [&](const std::string& what, std::int64_t bytes, std::int64_t bound) {
+    if (bound <= 0 || bytes <= bound) return;
+    add(fmt::format("{} takes {} bytes, {} more than its bound of {}", what, bytes, bytes - bound,
+                    format_bytes(bound)));
+  };
+  check("flash", deployment.flash_bytes(), bounds.flash_bytes);
+  check("RAM", deployment.ram_bytes(), bounds.ram_bytes);
+  if (bounds.instructions > 0 && deployment.instructions > bounds.instructions) {
+    add(fmt::format("an inference takes {} instructions, more than the bound of {}",
+                    format_count(deployment.instructions), format_count(bounds.instructions)));
+  }
+  if (bounds.latency_ms > 0 && longest_latency_ms(target_, deployment) > bounds.latency_ms) {
+    add(fmt::format("an inference takes {}, more than the bound of {:.2f} ms", describe_latency(target_, deployment),
+                    bounds.latency_ms));
+  }
+  return text;
+}
+
+}  // namespace trimtab

@@ -1,0 +1,97 @@
+#include "fit/bounds_check.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/units.h"
+#include "cost/plan_layers.h"
+
+namespace trimtab {
+namespace {
+
+/// For code, stack and all else of an image that is not weights or arena: with this much to spare nothing is linked.
+constexpr std::int64_t flash_margin = 64 << 10;
+constexpr std::int64_t ram_margin = 16 << 10;
+
+/// Bytes of all weights, each layer packed without gaps.
+std::int64_t weights_bytes(const Graph& network, const Plan& plan) {
+  std::int64_t bytes = 0;
+  for (const WeightLayer& layer : weight_layers(network))
+    bytes += (layer.count * find_layer(plan, layer.name)->weight_bits + 7) / 8;
+  return bytes;
+}
+
+/// What is known of a plan, made where nothing is.
+template <typename Value, typename Make>
+const Value& once(std::map<std::string, Value>& known, const Plan& plan, const Make& make) {
+  std::string key = to_toml(plan);
+  auto found = known.find(key);
+  if (found == known.end()) found = known.emplace(std::move(key), make()).first;
+  return found->second;
+}
+
+}  // namespace
+
+std::int64_t BoundsCheck::arena_bytes(const Graph& network, const Plan& plan) {
+  return once(arenas_, plan, [&] { return pricer_.arena_bytes(pricer_.sketch(network, plan)); });
+}
+
+const Deployment& BoundsCheck::measure(const Graph& network, const Plan& plan) {
+  return once(deployments_, plan, [&] { return pricer_.measure(pricer_.sketch(network, plan)); });
+}
+
+bool BoundsCheck::are_far(const Graph& network, const Plan& plan) {
+  const Bounds& image = bounds_.image;
+  if (image.instructions > 0 || image.latency_ms > 0) return false;
+  if (image.flash_bytes > 0 && packed_bytes(weight_layers(network), plan) + flash_margin > image.flash_bytes)
+    return false;
+  return image.ram_bytes <= 0 || arena_bytes(network, plan) + ram_margin <= image.ram_bytes;
+}
+
+std::int64_t BoundsCheck::largest_arena(const Graph& network, const Plan& plan) {
+  if (bounds_.image.ram_bytes <= 0 || are_far(network, plan)) return std::numeric_limits<std::int64_t>::max();
+  const Deployment& deployment = measure(network, plan);
+  return bounds_.image.ram_bytes - (deployment.ram_bytes() - deployment.arena_bytes);
+}
+
+BoundsCheck::Verdict BoundsCheck::check(const Graph& network, const Plan& plan) {
+  const std::int64_t weights = weights_bytes(network, plan);
+  smallest_.weights = std::min(smallest_.weights, weights);
+  if (bounds_.weights_bytes > 0 && weights > bounds_.weights_bytes) return {};
+  if (bounds_.memory_bytes > 0) {
+    const std::int64_t memory = weights + arena_bytes(network, plan);
+    smallest_.memory = std::min(smallest_.memory, memory);
+    if (memory > bounds_.memory_bytes) return {false, memory - bounds_.memory_bytes};
+  }
+  if (are_far(network, plan)) return {true, 0};
+  const Deployment& deployment = measure(network, plan);
+  smallest_.flash = std::min(smallest_.flash, deployment.flash_bytes());
+  smallest_.ram = std::min(smallest_.ram, deployment.ram_bytes());
+  smallest_.instructions = std::min(smallest_.instructions, deployment.instructions);
+  if (pricer_.misses(deployment, bounds_.image).empty()) return {true, 0};
+  const std::int64_t flash_bound = bounds_.image.flash_bytes;
+  return {false, flash_bound > 0 ? std::max<std::int64_t>(deployment.flash_bytes() - flash_bound, 0) : 0};
+}
+
+Error BoundsCheck::nothing_fits() const {
+  if (bounds_.weights_bytes > 0 && smallest_.weights > bounds_.weights_bytes) {
+    return bound_not_met(
+        "the weights alone take more than {} bytes with the fewest filters and bits that were tried: {} are the "
+        "smallest reachable",
+        bounds_.weights_bytes, smallest_.weights);
+  }
+  if (bounds_.memory_bytes > 0 && smallest_.memory > bounds_.memory_bytes) {
+    return bound_not_met(
+        "weights and working memory together take more than {} bytes with the fewest filters and bits that were "
+        "tried: {} are the smallest reachable",
+        bounds_.memory_bytes, smallest_.memory);
+  }
+  return bound_not_met(
+      "no plan meets the bounds: with the fewest filters and bits that were tried, flash of {} ({} bytes), RAM of {} "
+      "({} bytes) and {} instructions are the smallest reachable; raise the bounds to those or start from a smaller "
+      "network",
+      format_bytes(smallest_.flash), smallest_.flash, format_bytes(smallest_.ram), smallest_.ram,
+      format_count(smallest_.instructions));
+}
+
+}  // namespace trimtab

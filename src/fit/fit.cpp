@@ -1,0 +1,347 @@
+#include "fit/fit.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/units.h"
+#include "emit/firmware.h"
+#include "emit/source.h"
+#include "learn/evaluate.h"
+#include "learn/inference.h"
+#include "learn/recover.h"
+#include "learn/shrink.h"
+#include "plan/layers.h"
+#include "plan/prune.h"
+#include "program/evaluate.h"
+#include "program/execute.h"
+#include "program/lower.h"
+
+namespace trimtab {
+namespace {
+
+/// Float features as the program's input grid sees them; pixels stay as they are.
+Dataset preprocess_features(Dataset data, const Preprocessing& preprocessing) {
+  if (data.is_pixels()) return data;
+  const std::int64_t size = element_count(data.shape);
+  std::vector<float> processed(data.features.size());
+  for (std::int64_t i = 0; i < data.size(); ++i) {
+    data.read(i, preprocessing,
+              std::span(processed).subspan(static_cast<std::size_t>(i * size), static_cast<std::size_t>(size)));
+  }
+  data.features = std::move(processed);
+  return data;
+}
+
+/// The network that training distils from, prepared like the one that is trained.
+std::shared_ptr<const Graph> teacher_of(const FitOptions& options, const Graph& prepared,
+                                        const Preprocessing& preprocessing) {
+  return std::make_shared<const Graph>(options.teacher ? prepare_for_deployment(*options.teacher, preprocessing)
+                                                       : prepared);
+}
+
+class Fitting {
+ public:
+  Fitting(const Graph& graph, const Dataset& train_data, const Dataset& test_data, const Preprocessing& preprocessing,
+          const FitOptions& options, const std::filesystem::path& folder)
+      : graph_(graph),
+        train_(train_data),
+        test_(test_data),
+        preprocessing_(preprocessing),
+        options_(options),
+        folder_(folder) {
+    check_fits(train_, graph.input_shape(), graph.output_shape()[0]);
+    check_fits(test_, graph.input_shape(), graph.output_shape()[0]);
+    pixels_ = test_.is_pixels();
+    if (train_.is_pixels() != pixels_)
+      throw bad_input("the data to calibrate with are {}, those to test with are not",
+                      train_.is_pixels() ? "pixels" : "features");
+    prepared_ = prepare_for_deployment(graph, pixels_ ? preprocessing : Preprocessing{});
+    samples_ = preprocess_features(train_, preprocessing);
+    const std::vector<std::string> left = undeployable_layers(prepared_);
+    if (!left.empty())
+      throw bad_input("{} cannot be deployed to a microcontroller: layer {} has no integer form", graph.name,
+                      fmt::join(left, ", "));
+  }
+
+  FitResult run() {
+    FitResult result;
+    if (options_.search.has_value()) {
+      search(result);
+    } else {
+      follow_plan(result);
+    }
+    result.program = lower_network(result.network);
+    if (options_.target.has_value()) verify(result);
+    evaluate_all(result);
+    return result;
+  }
+
+ private:
+  void tell(const std::string& line) const {
+    if (options_.report) options_.report(line);
+  }
+
+  [[nodiscard]] Plan make_plan(int weight_bits, int activation_bits) const {
+    const Plan plan = uniform_plan(prepared_, weight_bits, activation_bits);
+    if (!options_.plan_file.has_value()) return plan;
+    return parse_plan(read_text(*options_.plan_file), prepared_, plan, options_.plan_file->string());
+  }
+
+  /// Quantizes, after pruning and with training, as the plan says.
+  void follow_plan(FitResult& result) const {
+    const Plan plan = make_plan(options_.weight_bits, options_.activation_bits);
+    const ChannelGroups groups = find_channel_groups(prepared_);
+    const std::vector<std::int64_t> kept = kept_of_plan(
+        prepared_, groups, plan, options_.plan_file.has_value() ? options_.plan_file->string() : "the plan");
+    const std::vector<double> any(groups.units.size(), 1.0);
+    const Graph structure = prune(prepared_, groups, most_important(groups, any, kept));
+    // without training, the image that is verified is also the first
+    if (options_.target.has_value() && (options_.train || options_.recovery_epochs > 0)) check_bounds(structure, plan);
+    result.pruned = prune_and_recover(kept);
+    tell(fmt::format("quantizing to {} bits of weights and {} of activations", options_.weight_bits,
+                     options_.activation_bits));
+    if (!options_.train) {
+      result.network = quantize_post_training(result.pruned, plan, samples_, options_.calibration);
+      return;
+    }
+    tell(fmt::format("training under the plan for {} epochs", options_.training.training.epochs));
+    QatOptions training = options_.training;
+    training.teacher = teacher_of(options_, prepared_, pixels_ ? preprocessing_ : Preprocessing{});
+    result.network =
+        train_quantized(result.pruned, plan, samples_, preprocess_features(test_, preprocessing_), training);
+  }
+
+  /// The prepared graph with so many units of every group, trained again in float.
+  [[nodiscard]] Graph prune_and_recover(const std::vector<std::int64_t>& kept) const {
+    const ChannelGroups groups = find_channel_groups(prepared_);
+    bool all = true;
+    for (std::size_t g = 0; g < kept.size(); ++g)
+      all = all && kept[g] == static_cast<std::int64_t>(groups.groups[g].units.size());
+    if (all) return prepared_;
+    tell(fmt::format("removing filters, with {} epochs of recovery", options_.recovery_epochs));
+    ShrinkOptions shrinking;
+    shrinking.importance.measure = options_.importance;
+    shrinking.importance.threads = options_.threads;
+    shrinking.recovery = recovery_options(options_.training.training);
+    shrinking.recovery.epochs = options_.recovery_epochs;
+    if (!options_.training.directory.empty() && options_.recovery_epochs > 0) {
+      make_directory(options_.training.directory);
+      shrinking.recovery.checkpoint = options_.training.directory / "recovery.checkpoint";
+      shrinking.recovery.log = options_.training.directory / "recovery.csv";
+    }
+    return shrink(prepared_, kept, samples_, {}, shrinking);
+  }
+
+  /// Finds the plan and takes over the network that its last trial left.
+  void search(FitResult& result) const {
+    if (!options_.target.has_value())
+      throw bad_input("a search needs a target whose flash and RAM it fits; leave '--target host' out");
+    const FitSearchOptions& how = *options_.search;
+    const FitTrialData data = fit_trial_data(graph_, train_, preprocessing_, options_);
+    PlanSearchOptions plan = how.plan;
+    plan.bounds.image = options_.bounds;
+    plan.seed = options_.training.training.seed;
+    plan.report = options_.report;
+
+    Study study(how.study, study_settings(data));
+    InProcessRunner here(
+        [&](const TrialSpec& spec, const std::filesystem::path& folder) { return run_fit_trial(data, spec, folder); });
+    TrialRunner& runner = how.runner != nullptr ? *how.runner : here;
+    result.search = search_plan(data, pricer(), plan, study, runner);
+    const FoundPlan& best = result.search->finalists.front();
+    result.network = quantized_after(data, best.last, study.folder_of(best.last));
+    result.pruned = network_after(data, best.last, study.folder_of(best.last));
+  }
+
+  /// All that the trials of a search have in common; bounds and target are not: other bounds use the same trials.
+  [[nodiscard]] nlohmann::json study_settings(const FitTrialData& data) const {
+    TrainOptions training = options_.training.training;
+    training.teacher = data.teacher;
+    nlohmann::json settings = training_settings(prepared_, data.train, {}, training);
+    settings.erase("epochs");
+    settings["command"] = "fit";
+    settings["threads"] = data.threads;
+    settings["validation_samples"] = data.validation.size();
+    settings["importance"] = static_cast<int>(data.importance);
+    settings["calibration"] = {static_cast<int>(options_.calibration.activations), options_.calibration.samples};
+    return settings;
+  }
+
+  [[nodiscard]] Pricer pricer() const {
+    return {*options_.target,
+            options_.optimize,
+            samples_,
+            test_,
+            preprocessing_,
+            graph_.name,
+            options_.bounds.latency_ms > 0};
+  }
+
+  [[nodiscard]] Program lower_network(const QuantizedNetwork& network) const {
+    Program program = lower(network, pixels_ ? Preprocessing{} : preprocessing_, test_.classes);
+    program.name = graph_.name;
+    return program;
+  }
+
+  [[nodiscard]] std::string name() const { return to_identifier(graph_.name); }
+
+  /// Links and runs one sample, since sizes and stack do not depend on the weights' values; names the nearest fit where
+  /// a bound is missed.
+  void check_bounds(const Graph& structure, const Plan& plan) const {
+    tell("linking the image and measuring flash and RAM");
+    const Pricer price = pricer();
+    const std::string missed = price.misses(price.measure(price.sketch(structure, plan)), options_.bounds);
+    if (!missed.empty()) throw bound_not_met("{}; {}", missed, nearest_fit());
+  }
+
+  /// The uniform setting with the most bits that fits, found by linking; activations are narrowed only after the
+  /// weights, and not at all where even the narrowest weights miss a bound.
+  [[nodiscard]] std::string nearest_fit() const {
+    const Pricer price = pricer();
+    const auto misses = [&](const Deployment& deployment) { return price.misses(deployment, options_.bounds); };
+    std::optional<Deployment> smallest;
+    for (const int activation_bits : {8, 4, 2}) {
+      if (activation_bits > options_.activation_bits) continue;
+      const std::optional<Deployment> narrowest = measure_uniform(2, activation_bits);
+      if (!narrowest.has_value()) continue;
+      if (!misses(*narrowest).empty()) {
+        smallest = narrowest;
+        continue;
+      }
+      for (int weight_bits = options_.weight_bits; weight_bits >= 2; --weight_bits) {
+        const std::optional<Deployment> deployment =
+            weight_bits == 2 ? narrowest : measure_uniform(weight_bits, activation_bits);
+        if (!deployment.has_value() || !misses(*deployment).empty()) continue;
+        return fmt::format("--weight-bits {} --activation-bits {} fits, with {} of flash and {} of RAM", weight_bits,
+                           activation_bits, format_bytes(deployment->flash_bytes()),
+                           format_bytes(deployment->ram_bytes()));
+      }
+    }
+    std::string text = "no bits make it fit";
+    if (smallest.has_value())
+      text += fmt::format(": the smallest image takes {} of flash and {} of RAM", format_bytes(smallest->flash_bytes()),
+                          format_bytes(smallest->ram_bytes()));
+    return text + ", so the network needs fewer filters";
+  }
+
+  /// What the network takes with the same bits everywhere, or nothing where even the emulated board has too little.
+  [[nodiscard]] std::optional<Deployment> measure_uniform(int weight_bits, int activation_bits) const {
+    const Pricer price = pricer();
+    try {
+      return price.measure(price.sketch(prepared_, uniform_plan(prepared_, weight_bits, activation_bits)));
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::bound_not_met) throw;
+      return std::nullopt;
+    }
+  }
+
+  void evaluate_all(FitResult& result) const {
+    tell(fmt::format("evaluating the program on {} samples", test_.size()));
+    const ProgramEvaluation evaluation = evaluate_program(result.program, test_, options_.threads);
+    result.top1 = evaluation.top1;
+    result.top5 = evaluation.top5;
+    result.samples = test_.size();
+    const std::vector<std::int64_t> before = predict_float();
+    std::int64_t right = 0;
+    std::int64_t same = 0;
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      right += before[i] == test_.labels[i] ? 1 : 0;
+      same += before[i] == evaluation.predictions[i] ? 1 : 0;
+    }
+    result.top1_float = 100.0 * static_cast<double>(right) / static_cast<double>(before.size());
+    result.agreement = 100.0 * static_cast<double>(same) / static_cast<double>(before.size());
+  }
+
+  /// The class that the float network gives every test sample.
+  [[nodiscard]] std::vector<std::int64_t> predict_float() const {
+    const FloatNetwork network(graph_, "auto", options_.threads);
+    const std::int64_t size = element_count(graph_.input_shape());
+    const std::int64_t outputs = element_count(graph_.output_shape());
+    constexpr std::int64_t chunk = 512;
+    std::vector<float> inputs;
+    std::vector<std::int64_t> classes;
+    for (std::int64_t first = 0; first < test_.size(); first += chunk) {
+      const std::int64_t count = std::min(chunk, test_.size() - first);
+      inputs.resize(static_cast<std::size_t>(count * size));
+      for (std::int64_t i = 0; i < count; ++i)
+        test_.read(first + i, preprocessing_,
+                   std::span(inputs).subspan(static_cast<std::size_t>(i * size), static_cast<std::size_t>(size)));
+      const std::vector<float> results = network.run(inputs, count);
+      for (auto row = results.begin(); row != results.end(); row += outputs)
+        classes.push_back(std::max_element(row, row + outputs) - row);
+    }
+    return classes;
+  }
+
+  void verify(FitResult& result) const {
+    const std::int64_t count = std::min(options_.verify_samples, test_.size());
+    tell(fmt::format("running {} samples on the emulated {}", count, name_of(options_.target->processor)));
+    const Dataset samples = test_.sample(count, 1);
+    const std::vector<std::uint8_t> inputs = convert_samples(result.program, samples);
+    const ProgramRunner runner(result.program);
+    std::vector<std::int32_t> expected(static_cast<std::size_t>(runner.output_elements() * samples.size()));
+    runner.run(inputs, samples.size(), expected, 1);
+    try {
+      result.deployment =
+          deploy(result.program, *options_.target, options_.optimize, name(), inputs, expected, folder_);
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::bound_not_met) throw;
+      throw bound_not_met("{}; {}", error.what(), nearest_fit());
+    }
+    if (result.deployment->mismatches > 0) {
+      throw failure("the emulated device and the host differ in {} numbers over {} samples",
+                    result.deployment->mismatches, samples.size());
+    }
+    const Pricer own = pricer();
+    if (options_.bounds.latency_ms > 0) result.deployment->cycles = own.estimate_cycles(result.program);
+    const std::string missed = own.misses(*result.deployment, options_.bounds);
+    if (!missed.empty()) throw bound_not_met("{}; {}", missed, nearest_fit());
+  }
+
+  const Graph& graph_;
+  const Dataset& train_;
+  const Dataset& test_;
+  const Preprocessing& preprocessing_;
+  const FitOptions& options_;
+  const std::filesystem::path& folder_;
+  Graph prepared_;
+  Dataset samples_;  ///< to calibrate and train with, preprocessed where they are features
+  bool pixels_ = true;
+};
+
+}  // namespace
+
+FitResult fit(const Graph& graph, const Dataset& train_data, const Dataset& test_data,
+              const Preprocessing& preprocessing, const FitOptions& options, const std::filesystem::path& folder) {
+  return Fitting(graph, train_data, test_data, preprocessing, options, folder).run();
+}
+
+FitTrialData fit_trial_data(const Graph& graph, const Dataset& train_data, const Preprocessing& preprocessing,
+                            const FitOptions& options) {
+  const Preprocessing folded = train_data.is_pixels() ? preprocessing : Preprocessing{};
+  const Dataset samples = preprocess_features(train_data, preprocessing);
+  FitTrialData data;
+  data.prepared = std::make_shared<const Graph>(prepare_for_deployment(graph, folded));
+  data.teacher = teacher_of(options, *data.prepared, folded);
+  const std::int64_t validation = std::min(options.search->validation_samples, samples.size() / 5);
+  if (validation < 1) throw bad_input("{} samples to train with are too few for a search", samples.size());
+  // every n-th sample is held back
+  const std::int64_t every = samples.size() / validation;
+  std::vector<std::int64_t> train;
+  std::vector<std::int64_t> held;
+  for (std::int64_t i = 0; i < samples.size(); ++i) {
+    const bool hold = i % every == every - 1 && static_cast<std::int64_t>(held.size()) < validation;
+    (hold ? held : train).push_back(i);
+  }
+  data.train = samples.pick(train);
+  data.validation = samples.pick(held);
+  data.importance = options.importance;
+  data.training = options.training;
+  data.training.training.threads = options.threads;
+  data.training.directory.clear();
+  data.threads = options.threads;
+  return data;
+}
+
+}  // namespace trimtab

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cost/pricer.h"
+#include "data/dataset.h"
+#include "emit/deploy.h"
+#include "fit/plan_search.h"
+#include "graph/graph.h"
+#include "learn/quantization_aware.h"
+#include "learn/quantize.h"
+#include "plan/plan.h"
+#include "program/program.h"
+#include "target/target.h"
+
+namespace trimtab {
+
+/// How the plan is searched, beside the rounds.
+struct FitSearchOptions {
+  PlanSearchOptions plan;                  ///< its image bounds, seed and report are those of the fit
+  std::int64_t validation_samples = 2000;  ///< of the training data, which trials are compared on and never trained on
+  std::filesystem::path study;             ///< folder of the study
+  TrialRunner* runner = nullptr;  ///< runs the trials, with run_fit_trial on fit_trial_data; null: one by one, here
+};
+
+struct FitOptions {
+  std::optional<Target> target;  ///< none: the integer program for this machine only, nothing linked or emulated
+  Bounds bounds;
+  int weight_bits = 8;
+  int activation_bits = 8;
+  std::optional<std::filesystem::path> plan_file;            ///< overrides the bits and filters of the layers it names
+  ImportanceMeasure importance = ImportanceMeasure::taylor;  ///< which filters go where a plan removes some
+  std::int64_t recovery_epochs = 0;                          ///< of float training after that
+  std::shared_ptr<const Graph> teacher;  ///< another network with the same inputs and classes; null: the network itself
+  std::optional<FitSearchOptions> search;  ///< finds the plan; bits and plan_file are then not used
+  CalibrationOptions calibration;
+  bool train = false;  ///< quantization-aware training, as `training` says; otherwise post-training quantization only
+  QatOptions training;
+  Optimize optimize = Optimize::speed;
+  bool labelled = true;              ///< false: the test data's labels mean nothing, and only agreement is measured
+  std::int64_t verify_samples = 32;  ///< run in the emulator and compared bit for bit
+  int threads = 0;
+  std::function<void(const std::string&)> report;  ///< told what is being done, one line each; may be empty
+};
+
+struct FitResult {
+  QuantizedNetwork network;
+  Program program;
+  std::optional<Deployment> deployment;  ///< where there is a target
+  double top1 = 0;                       ///< percent, of the integer program on the test data
+  double top5 = 0;
+  double top1_float = 0;  ///< percent, of the network before
+  double agreement = 0;   ///< percent of the test samples whose largest output is the float network's
+  std::int64_t samples = 0;
+  Graph pruned;  ///< the float network (takes raw samples) whose filters are those of the plan
+  std::optional<PlanSearchResult> search;
+};
+
+/// Turns a trained network into a program that runs on the target within the bounds: searches the plan where
+/// options.search says so, removes the filters that the plan leaves out, lets the rest recover, quantizes it, trains it
+/// further under the plan where options.train says so, lowers, links, runs the image in the emulator, and compares
+/// every number with the host's. `folder` receives the device sources and the image. Throws Error: (bad input) where a
+/// layer cannot be deployed or data do not fit; (bound not met), with the missing bytes and the nearest uniform setting
+/// that fits, before any training; (failure) where a single bit differs.
+[[nodiscard]] FitResult fit(const Graph& graph, const Dataset& train_data, const Dataset& test_data,
+                            const Preprocessing& preprocessing, const FitOptions& options,
+                            const std::filesystem::path& folder);
+
+/// What the trials of such a search work on; needs options.search. The same in every process that is given the same.
+[[nodiscard]] FitTrialData fit_trial_data(const Graph& graph, const Dataset& train_data,
+                                          const Preprocessing& preprocessing, const FitOptions& options);
+
+}  // namespace trimtab

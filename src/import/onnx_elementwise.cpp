@@ -1,0 +1,257 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "import/onnx_import.h"
+
+// Activation functions and arithmetics.
+namespace trimtab::onnx_reader {
+namespace {
+
+constexpr float infinity = std::numeric_limits<float>::infinity();
+
+void emit_like(Import& import, const OnnxNode& node, Operator op) {
+  const View view = import.view(node, 0);
+  import.set_like(node, view, import.emit(node, std::move(op), {view.value}));
+}
+
+/// A constant of one number; `otherwise` where the input is left out.
+[[nodiscard]] float scalar(Import& import, const OnnxNode& node, int index, float otherwise) {
+  const ConstantPointer constant = import.constant(node, index);
+  if (constant == nullptr) return otherwise;
+  if (constant->integral || constant->size() != 1) throw node.error("has an input {} that is not one float", index);
+  return constant->floats[0];
+}
+
+/// Clip{0, inf} is Relu.
+[[nodiscard]] Operator clip_between(float low, float high) {
+  if (low == 0 && high == infinity) return Relu{};
+  return Clip{low, high};
+}
+
+void clip(Import& import, const OnnxNode& node) {
+  constexpr float most = std::numeric_limits<float>::max();
+  float low = scalar(import, node, 1, node.number("min", -infinity));
+  float high = scalar(import, node, 2, node.number("max", infinity));
+  if (low <= -most) low = -infinity;
+  if (high >= most) high = infinity;
+  if (!(low <= high)) throw node.error("clips to [{}, {}]; the low end must not be above the high one", low, high);
+  emit_like(import, node, clip_between(low, high));
+}
+
+/// Min and Max with a constant are Clips.
+void extremum(Import& import, const OnnxNode& node) {
+  if (node.proto().input_size() != 2) throw node.error("has {} inputs; two are supported", node.proto().input_size());
+  const int constant = import.is_constant(node, 0) ? 0 : 1;
+  const View view = import.view(node, 1 - constant);
+  const float bound = scalar(import, node, constant, 0);
+  const Operator op = node.type() == "Max" ? clip_between(bound, infinity) : clip_between(-infinity, bound);
+  import.set_like(node, view, import.emit(node, op, {view.value}));
+}
+
+void leaky_relu(Import& import, const OnnxNode& node) {
+  emit_like(import, node, LeakyRelu{node.number("alpha", 0.01F)});
+}
+
+void prelu(Import& import, const OnnxNode& node) {
+  const ConstantPointer slope = import.constant(node, 1);
+  if (slope == nullptr || slope->integral || slope->floats.empty() ||
+      !std::all_of(slope->floats.begin(), slope->floats.end(), [&](float x) { return x == slope->floats[0]; })) {
+    throw node.error("has slopes that differ between channels, which is not supported");
+  }
+  emit_like(import, node, LeakyRelu{slope->floats[0]});
+}
+
+void hard_sigmoid(Import& import, const OnnxNode& node) {
+  emit_like(import, node, HardSigmoid{node.number("alpha", 0.2F), node.number("beta", 0.5F)});
+}
+
+/// Makes `small` a {C,1,1} value that is broadcast over `large`; -1 where it does not fit.
+[[nodiscard]] ValueId broadcast(Import& import, const OnnxNode& node, const View& small, const View& large) {
+  const Shape shape = import.shape_of(small);
+  const Shape over = import.shape_of(large);
+  if (small.shape.size() != large.shape.size() || over.size() != 3) return -1;
+  for (std::size_t i = 0; i < small.shape.size(); ++i) {
+    if (small.shape[i] == 1 || small.shape[i] == batch) {
+      if (small.shape[i] == batch && large.shape[i] != batch) return -1;
+      continue;
+    }
+    if (small.shape[i] != large.shape[i] || axis_of_dimension(import, large, static_cast<std::int64_t>(i)) != 0) {
+      return -1;
+    }
+  }
+  if (element_count(shape) != over[0] || long_order(small, shape).size() > 1) return -1;
+  return import.reshaped(node, small.value, {over[0], 1, 1});
+}
+
+/// Add or Mul of two values that both depend on the network's input.
+[[nodiscard]] View combine(Import& import, const OnnxNode& node, const View& a, const View& b, const Operator& op) {
+  const Shape shape_a = import.shape_of(a);
+  const Shape shape_b = import.shape_of(b);
+  View result = a;
+  if (a.shape == b.shape) {
+    if (shape_a == shape_b && a.order == b.order) {
+      result.value = import.emit(node, op, {a.value, b.value});
+      return result;
+    }
+    const ValueId left = import.plain(node, a);
+    const ValueId right = import.plain(node, b);
+    result.value = import.emit(node, op, {left, right});
+    return plain_view(result.value, import.shape_of(result.value));
+  }
+  if (const ValueId small = broadcast(import, node, b, a); small >= 0) {
+    result.value = import.emit(node, op, {a.value, small});
+    return result;
+  }
+  if (const ValueId small = broadcast(import, node, a, b); small >= 0) {
+    result = b;
+    result.value = import.emit(node, op, {small, b.value});
+    return result;
+  }
+  throw node.error("reads tensors of shapes {} and {}; they must be the same, or one have a single number per channel",
+                   describe_shape(a.shape), describe_shape(b.shape));
+}
+
+void arithmetic(Import& import, const OnnxNode& node) {
+  if (node.proto().input_size() != 2) throw node.error("has {} inputs; two are needed", node.proto().input_size());
+  const std::string& type = node.type();
+  const bool first = import.is_constant(node, 0);
+  if (first || import.is_constant(node, 1)) {
+    const ConstantPointer constant = import.constant(node, first ? 0 : 1);
+    Arithmetic kind = Arithmetic::add;
+    if (type == "Mul") kind = Arithmetic::multiply;
+    if (type == "Sub") kind = first ? Arithmetic::subtract_from : Arithmetic::subtract;
+    if (type == "Div") kind = Arithmetic::divide;
+    if (type == "Div" && first) throw node.error("divides a constant by a value, which is not supported");
+    import.set(node, apply_constant(import, node, import.view(node, first ? 1 : 0), *constant, kind));
+    return;
+  }
+  const View& a = import.view(node, 0);
+  View b = import.view(node, 1);
+  if (type == "Div") throw node.error("divides a value by a value, which is not supported");
+  if (type == "Sub") b = apply_constant(import, node, b, {{}, false, {-1.0F}, {}}, Arithmetic::multiply);
+  import.set(node, combine(import, node, a, b, type == "Mul" ? Operator(Mul{}) : Operator(Add{})));
+}
+
+void sum(Import& import, const OnnxNode& node) {
+  if (node.proto().input_size() < 1) throw node.error("has no input");
+  View total = import.view(node, 0);
+  for (int i = 1; i < node.proto().input_size(); ++i) total = combine(import, node, total, import.view(node, i), Add{});
+  import.set(node, total);
+}
+
+void negate(Import& import, const OnnxNode& node) {
+  import.set(node, apply_constant(import, node, import.view(node, 0), {{}, false, {-1.0F}, {}}, Arithmetic::multiply));
+}
+
+/// The Affine with one `number` per channel (or one for all).
+[[nodiscard]] Affine affine_of(const std::vector<float>& numbers, std::int64_t channels, Arithmetic arithmetic) {
+  Affine affine{{{channels}, {}}, {{channels}, {}}};
+  for (std::int64_t c = 0; c < channels; ++c) {
+    const float number = numbers.size() == 1 ? numbers[0] : numbers[static_cast<std::size_t>(c)];
+    float scale = 1;
+    float offset = 0;
+    switch (arithmetic) {
+      case Arithmetic::add:
+        offset = number;
+        break;
+      case Arithmetic::subtract:
+        offset = -number;
+        break;
+      case Arithmetic::subtract_from:
+        scale = -1, offset = number;
+        break;
+      case Arithmetic::multiply:
+        scale = number;
+        break;
+      case Arithmetic::divide:
+        scale = 1 / number;
+        break;
+    }
+    affine.scale.data.push_back(scale);
+    affine.offset.data.push_back(offset);
+  }
+  return affine;
+}
+
+/// For each element of the value the constant's number that ONNX's broadcasting gives it.
+[[nodiscard]] std::vector<float> spread(const View& view, const Shape& value_shape, const Constant& constant) {
+  const Shape sample = sample_shape(view);
+  Shape own(view.shape.size() - constant.shape.size(), 1);
+  own.insert(own.end(), constant.shape.begin(), constant.shape.end());
+  own.erase(own.begin());
+  const auto order = element_order(view, value_shape);
+  std::vector<float> numbers(order.size());
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    std::int64_t rest = static_cast<std::int64_t>(i);
+    std::int64_t stride = 1;
+    std::int64_t from = 0;
+    for (std::size_t axis = sample.size(); axis-- > 0;) {
+      const std::int64_t index = rest % sample[axis];
+      rest /= sample[axis];
+      if (own[axis] != 1) from += index * stride;
+      stride *= own[axis];
+    }
+    numbers[static_cast<std::size_t>(order[i])] = constant.floats[static_cast<std::size_t>(from)];
+  }
+  return numbers;
+}
+
+}  // namespace
+
+View apply_constant(Import& import, const OnnxNode& node, View view, const Constant& constant, Arithmetic arithmetic) {
+  if (constant.integral) throw node.error("computes with integers where float32 is needed");
+  const auto mismatch = [&] {
+    return node.error("combines a tensor of shape {} with a constant of shape {}, which does not fit",
+                      describe_shape(view.shape), describe_shape(constant.shape));
+  };
+  if (constant.size() == 0) throw mismatch();
+  const std::size_t rank = view.shape.size();
+  std::vector<std::int64_t> varying;  // dimensions of the tensor along which the constant changes
+  for (std::size_t i = 0; i < constant.shape.size(); ++i) {
+    if (constant.shape[i] == 1) continue;
+    if (constant.shape.size() - i > rank) throw mismatch();
+    const std::size_t dimension = rank - constant.shape.size() + i;
+    if (constant.shape[i] != view.shape[dimension]) throw mismatch();
+    varying.push_back(static_cast<std::int64_t>(dimension));
+  }
+  if (constant.shape.size() > rank) throw mismatch();
+
+  bool per_channel = varying.empty() || (varying.size() == 1 && axis_of_dimension(import, view, varying[0]) == 0);
+  if (!per_channel && is_plain(view, import.shape_of(view)) && varying == std::vector<std::int64_t>{1}) {
+    const ValueId value = import.plain(node, view);  // flattened before
+    view = plain_view(value, import.shape_of(value));
+    per_channel = true;
+  }
+  const Shape shape = import.shape_of(view);
+  if (per_channel) {
+    import.budget().charge(2 * shape[0]);
+    view.value = import.emit(node, affine_of(constant.floats, shape[0], arithmetic), {view.value});
+    return view;
+  }
+  // A number of its own for each element: as channels of a vector.
+  const std::int64_t elements = element_count(shape);
+  if (view.shape[0] != batch) throw mismatch();
+  import.budget().charge(5 * elements);
+  const ValueId flat = import.reshaped(node, view.value, {elements});
+  const Affine affine = affine_of(spread(view, shape, constant), elements, arithmetic);
+  view.value = import.reshaped(node, import.emit(node, affine, {flat}), shape);
+  return view;
+}
+
+void add_elementwise(Operators& operators) {
+  operators["Relu"] = [](Import& import, const OnnxNode& node) { emit_like(import, node, Relu{}); };
+  operators["Sigmoid"] = [](Import& import, const OnnxNode& node) { emit_like(import, node, Sigmoid{}); };
+  operators["HardSwish"] = [](Import& import, const OnnxNode& node) { emit_like(import, node, HardSwish{}); };
+  operators["Clip"] = clip;
+  operators["Min"] = extremum;
+  operators["Max"] = extremum;
+  operators["LeakyRelu"] = leaky_relu;
+  operators["PRelu"] = prelu;
+  operators["HardSigmoid"] = hard_sigmoid;
+  for (const char* type : {"Add", "Sub", "Mul", "Div"}) operators[type] = arithmetic;
+  operators["Sum"] = sum;
+  operators["Neg"] = negate;
+}
+
+}  // namespace trimtab::onnx_reader

@@ -1,0 +1,214 @@
+#include <algorithm>
+#include <optional>
+
+#include "import/onnx_import.h"
+
+// What moves data: mostly nothing but another view of the same value.
+namespace trimtab::onnx_reader {
+namespace {
+
+/// The shape that a Reshape to `target` makes of `shape`; the batch stays in front.
+[[nodiscard]] Shape reshape_shape(const OnnxNode& node, const Shape& shape, const std::vector<std::int64_t>& target) {
+  const auto impossible = [&] {
+    return node.error("turns shape {} into ({}); the batch must stay the first dimension, apart from the others",
+                      describe_shape(shape), fmt::join(target, ", "));
+  };
+  std::int64_t elements = 1;
+  for (std::size_t i = 1; i < shape.size(); ++i) elements *= shape[i];
+  if (target.size() < 2 || target.size() > 8 || shape[0] != batch) throw impossible();
+  const bool copies = node.integer("allowzero", 0) == 0;
+  Shape result{batch};
+  std::optional<std::size_t> free;
+  std::int64_t known = 1;
+  for (std::size_t i = 1; i < target.size(); ++i) {
+    std::int64_t dimension = target[i];
+    if (dimension == 0 && copies && i < shape.size()) dimension = shape[i];
+    if (dimension == -1 && !free.has_value()) {
+      free = i;
+    } else if (dimension < 1 || dimension > elements || (known *= dimension) > elements) {
+      throw impossible();
+    }
+    result.push_back(dimension);
+  }
+  if (free.has_value()) result[*free] = elements / known;
+  // In front stands the batch, however it is written: copied, free, or the 1 (or other number) it was exported with.
+  const bool batch_first =
+      target[0] == batch || (target[0] == 0 && copies) || (target[0] == -1 && !free.has_value()) || target[0] >= 1;
+  if (!batch_first || element_count({result.begin() + 1, result.end()}) != elements) throw impossible();
+  return result;
+}
+
+void set_shape(Import& import, const OnnxNode& node, const View& view, Shape shape) {
+  View result = view;
+  result.shape = std::move(shape);
+  if (result.shape.empty() || result.shape.size() > 8) throw node.error("makes a tensor of too few or many dimensions");
+  import.set(node, std::move(result));
+}
+
+void reshape(Import& import, const OnnxNode& node) {
+  const View& view = import.view(node, 0);
+  set_shape(import, node, view, reshape_shape(node, view.shape, import.integers(node, "shape", 1)));
+}
+
+void flatten(Import& import, const OnnxNode& node) {
+  const View& view = import.view(node, 0);
+  const std::int64_t axis = node.integer("axis", 1);
+  const auto rank = static_cast<std::int64_t>(view.shape.size());
+  if (axis != 1 && axis != 1 - rank) throw node.error("flattens at axis {}; only 1 keeps the batch apart", axis);
+  set_shape(import, node, view, reshape_shape(node, view.shape, {0, -1}));
+}
+
+void squeeze(Import& import, const OnnxNode& node) {
+  const View& view = import.view(node, 0);
+  set_shape(import, node, view, squeeze_shape(node, view.shape, import.integers(node, "axes", 1)));
+}
+
+void unsqueeze(Import& import, const OnnxNode& node) {
+  const View& view = import.view(node, 0);
+  set_shape(import, node, view, unsqueeze_shape(node, view.shape, import.integers(node, "axes", 1)));
+}
+
+void transpose(Import& import, const OnnxNode& node) {
+  View view = import.view(node, 0);
+  const auto permutation = transpose_permutation(node, view.shape.size());
+  auto groups = axes_of_dimensions(view, import.shape_of(view));
+  if (!groups.has_value()) {  // the tensor cuts axes into parts: give it axes of its own
+    const ValueId value = import.plain(node, view);
+    view = plain_view(value, import.shape_of(value));
+    groups = axes_of_dimensions(view, import.shape_of(view));
+  }
+  View result{view.value, {}, {}};
+  for (const std::size_t dimension : permutation) {
+    result.shape.push_back(view.shape[dimension]);
+    const auto& group = groups->at(dimension);
+    result.order.insert(result.order.end(), group.begin(), group.end());
+  }
+  import.set(node, std::move(result));
+}
+
+void concat(Import& import, const OnnxNode& node) {
+  std::vector<View> views;
+  for (int i = 0; i < node.proto().input_size(); ++i) views.push_back(import.view(node, i));
+  if (views.empty()) throw node.error("has no input");
+  const std::int64_t axis = normalize_axes(node, {node.integer("axis", 1)}, views[0].shape.size())[0];
+  const auto dimension = static_cast<std::size_t>(axis);
+  View result = views[0];
+  result.shape[dimension] = 0;
+  bool alike = true;  // all lie in the same way, and the axis is the channels
+  for (const View& view : views) {
+    Shape expected = views[0].shape;
+    if (view.shape.size() != expected.size()) throw node.error("joins tensors that do not fit");
+    expected[dimension] = view.shape[dimension];
+    if (view.shape != expected || view.shape[dimension] == batch) {
+      throw node.error("joins tensors of shapes {} and {} along axis {}, which do not fit",
+                       describe_shape(views[0].shape), describe_shape(view.shape), axis);
+    }
+    result.shape[dimension] += view.shape[dimension];
+    alike = alike && view.order == views[0].order && axis_of_dimension(import, view, axis) == 0 &&
+            import.shape_of(view).size() == import.shape_of(views[0]).size();
+  }
+  std::vector<ValueId> inputs;
+  if (alike) {
+    for (const View& view : views) inputs.push_back(view.value);
+    result.value = import.emit(node, Concat{}, inputs);
+    import.set(node, std::move(result));
+    return;
+  }
+  if (axis != 1) throw node.error("joins tensors along another axis than the channels, which is not supported");
+  for (const View& view : views) inputs.push_back(import.plain(node, view));
+  const ValueId value = import.emit(node, Concat{}, inputs);
+  import.set(node, plain_view(value, import.shape_of(value)));
+}
+
+void pad(Import& import, const OnnxNode& node) {
+  const std::string mode = node.text("mode", "constant");
+  if (mode != "constant") throw node.error("pads in mode '{}'; only constant is supported", clean_name(mode));
+  const View view = import.view(node, 0);
+  const Shape shape = import.shape_of(view);
+  const auto pads = import.integers(node, "pads", 1);
+  float value = node.number("value", 0);
+  if (const ConstantPointer given = import.constant(node, 2); given != nullptr) {
+    if (given->integral || given->size() != 1) throw node.error("has a value that is not one float");
+    value = given->floats[0];
+  }
+  std::vector<std::int64_t> axes;
+  for (std::size_t i = 0; i < view.shape.size(); ++i) axes.push_back(static_cast<std::int64_t>(i));
+  if (import.has_input(node, 3)) axes = normalize_axes(node, import.integers(node, "axes", 3), view.shape.size());
+  if (pads.size() != 2 * axes.size()) throw node.error("has {} pads for {} axes", pads.size(), axes.size());
+
+  View result = view;
+  Pad op{{}, value};
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    const std::int64_t before = pads[i];
+    const std::int64_t after = pads[axes.size() + i];
+    if (before == 0 && after == 0) continue;
+    if (before < 0 || after < 0 || before > most_elements || after > most_elements) {
+      throw node.error("pads by {} and {}; only adding is supported", before, after);
+    }
+    const int axis = axis_of_dimension(import, view, axes[i]);
+    if (shape.size() != 3 || axis < 1) throw node.error("pads another axis than height and width");
+    (axis == 1 ? op.padding.top : op.padding.left) = before;
+    (axis == 1 ? op.padding.bottom : op.padding.right) = after;
+    result.shape[static_cast<std::size_t>(axes[i])] += before + after;
+  }
+  if (op.padding == Padding{}) {
+    import.set(node, view);
+    return;
+  }
+  result.value = import.emit(node, op, {view.value});
+  import.set(node, std::move(result));
+}
+
+void identity(Import& import, const OnnxNode& node) {
+  if (node.type() == "Cast" && node.integer("to", onnx::TensorProto::FLOAT) != onnx::TensorProto::FLOAT) {
+    throw node.error("casts a value to another type than float32, which is not supported");
+  }
+  import.set(node, import.view(node, 0));
+}
+
+void shape_of_value(Import& import, const OnnxNode& node) {
+  const Shape& shape = import.view(node, 0).shape;
+  const auto rank = static_cast<std::int64_t>(shape.size());
+  const auto clamped = [&](std::int64_t x) {
+    return std::clamp<std::int64_t>(x < 0 ? std::max(x, -rank) + rank : x, 0, rank);
+  };
+  const std::int64_t start = clamped(node.integer("start", 0));
+  const std::int64_t end = std::max(start, clamped(node.integer("end", rank)));
+  Constant constant{{end - start}, true, {}, {shape.begin() + start, shape.begin() + end}};
+  import.set(node, std::move(constant));
+}
+
+void constant(Import& import, const OnnxNode& node) {
+  if (const auto* tensor = node.tensor("value")) {
+    import.set(node, decode_tensor(*tensor, fmt::format("the value of {}", node.describe()), import.budget()));
+  } else if (node.has("value_float")) {
+    import.set(node, Constant{{}, false, {node.number("value_float", 0)}, {}});
+  } else if (node.has("value_int")) {
+    import.set(node, Constant{{}, true, {}, { node.integer("value_int", 0) }});
+  } else if (node.has("value_floats")) {
+    const auto numbers = node.numbers("value_floats");
+    import.set(node, Constant{{static_cast<std::int64_t>(numbers.size())}, false, numbers, {}});
+  } else if (node.has("value_ints")) {
+    const auto numbers = node.integers("value_ints");
+    import.set(node, Constant{{static_cast<std::int64_t>(numbers.size())}, true, {}, numbers});
+  } else {
+    throw node.error("has no value of a type that is supported; float32 and int64 are");
+  }
+}
+
+}  // namespace
+
+void add_layout(Operators& operators) {
+  operators["Reshape"] = reshape;
+  operators["Flatten"] = flatten;
+  operators["Squeeze"] = squeeze;
+  operators["Unsqueeze"] = unsqueeze;
+  operators["Transpose"] = transpose;
+  operators["Concat"] = concat;
+  operators["Pad"] = pad;
+  for (const char* type : {"Identity", "Dropout", "Cast"}) operators[type] = identity;
+  operators["Shape"] = shape_of_value;
+  operators["Constant"] = constant;
+}
+
+}  // namespace trimtab::onnx_reader

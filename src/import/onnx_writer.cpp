@@ -1,0 +1,339 @@
+#include <onnx/onnx_pb.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <set>
+
+#include "base/file.h"
+#include "import/onnx.h"
+#include "import/onnx_node.h"
+
+namespace trimtab {
+namespace {
+
+/// The newest in which Clip and Pad hold their numbers as attributes: OpenCV 4.6 reads no other Clip.
+constexpr std::int64_t opset = 10;
+
+static_assert(std::endian::native == std::endian::little, "raw_data is little-endian");
+
+class Writer {
+ public:
+  explicit Writer(const Graph& graph) : graph_(graph) {
+    for (const Value& value : graph.values) names_.push_back(unique(value.name.empty() ? "value" : value.name));
+  }
+
+  [[nodiscard]] onnx::ModelProto write() {
+    onnx::ModelProto model;
+    model.set_ir_version(5);  // the one that came with opset 10 (ONNX 1.5)
+    model.set_producer_name("trimtab");
+    model.set_producer_version(TRIMTAB_VERSION);
+    model.add_opset_import()->set_version(opset);
+    model.mutable_graph()->set_name(graph_.name.empty() ? "network" : graph_.name);
+    proto_ = model.mutable_graph();
+    describe(*proto_->add_input(), graph_.input);
+    describe(*proto_->add_output(), graph_.output);
+    if (graph_.output == graph_.input) {  // ONNX's outputs are made by nodes
+      proto_->mutable_output(0)->set_name(unique("output"));
+      onnx::NodeProto& copy = add_node("output", "Identity");
+      copy.add_input(name_of(graph_.input));
+      copy.add_output(proto_->output(0).name());
+    }
+    for (const Node& node : graph_.nodes) write(node);
+    return model;
+  }
+
+ private:
+  [[nodiscard]] std::string unique(const std::string& wanted) {
+    std::string name = wanted;
+    for (int i = 2; !taken_.insert(name).second; ++i) name = fmt::format("{}_{}", wanted, i);
+    return name;
+  }
+  [[nodiscard]] const std::string& name_of(ValueId value) const { return names_.at(static_cast<std::size_t>(value)); }
+
+  void describe(onnx::ValueInfoProto& info, ValueId value) {
+    info.set_name(name_of(value));
+    auto* tensor = info.mutable_type()->mutable_tensor_type();
+    tensor->set_elem_type(onnx::TensorProto::FLOAT);
+    tensor->mutable_shape()->add_dim()->set_dim_param("N");
+    for (const std::int64_t dimension : graph_.shape_of(value)) {
+      tensor->mutable_shape()->add_dim()->set_dim_value(dimension);
+    }
+  }
+
+  template <typename Element>
+  std::string add_initializer(const std::string& name, const Shape& shape, const std::vector<Element>& elements,
+                              onnx::TensorProto::DataType type) {
+    onnx::TensorProto& tensor = *proto_->add_initializer();
+    tensor.set_name(unique(name));
+    tensor.set_data_type(type);
+    for (const std::int64_t dimension : shape) tensor.add_dims(dimension);
+    tensor.mutable_raw_data()->resize(elements.size() * sizeof(Element));
+    if (!elements.empty()) {
+      std::memcpy(tensor.mutable_raw_data()->data(), elements.data(), elements.size() * sizeof(Element));
+    }
+    return tensor.name();
+  }
+  std::string add(const std::string& name, const Tensor& tensor) {
+    return add_initializer(name, tensor.shape, tensor.data, onnx::TensorProto::FLOAT);
+  }
+  std::string add(const std::string& name, const std::vector<std::int64_t>& numbers) {
+    return add_initializer(name, {static_cast<std::int64_t>(numbers.size())}, numbers, onnx::TensorProto::INT64);
+  }
+
+  onnx::NodeProto& add_node(const std::string& name, const char* type) {
+    onnx::NodeProto& node = *proto_->add_node();
+    node.set_name(name);
+    node.set_op_type(type);
+    return node;
+  }
+  [[nodiscard]] onnx::NodeProto& last_node() { return *proto_->mutable_node(proto_->node_size() - 1); }
+
+  /// The node that computes `node`'s output of its inputs.
+  onnx::NodeProto& whole(const Node& node, const char* type) {
+    onnx::NodeProto& made = add_node(node.name, type);
+    for (const ValueId input : node.inputs) made.add_input(name_of(input));
+    made.add_output(name_of(node.output));
+    return made;
+  }
+  /// A step on the way to `node`'s output: reads `input` and a constant, makes and returns a value of its own.
+  std::string step(const Node& node, const char* type, const char* suffix, const std::string& input,
+                   const std::string& constant) {
+    onnx::NodeProto& made = add_node(node.name + suffix, type);
+    made.add_input(input);
+    if (!constant.empty()) made.add_input(constant);
+    made.add_output(unique(node.name + suffix + "/output"));
+    return made.output(0);
+  }
+
+  static onnx::AttributeProto& attribute(onnx::NodeProto& node, const char* name,
+                                         onnx::AttributeProto::AttributeType type) {
+    onnx::AttributeProto& made = *node.add_attribute();
+    made.set_name(name);
+    made.set_type(type);
+    return made;
+  }
+  static void set(onnx::NodeProto& node, const char* name, std::int64_t number) {
+    attribute(node, name, onnx::AttributeProto::INT).set_i(number);
+  }
+  static void set(onnx::NodeProto& node, const char* name, float number) {
+    attribute(node, name, onnx::AttributeProto::FLOAT).set_f(number);
+  }
+  static void set(onnx::NodeProto& node, const char* name, const std::vector<std::int64_t>& numbers) {
+    auto& made = attribute(node, name, onnx::AttributeProto::INTS);
+    for (const std::int64_t number : numbers) made.add_ints(number);
+  }
+  static void set_window(onnx::NodeProto& node, const std::array<std::int64_t, 2>& kernel,
+                         const std::array<std::int64_t, 2>& stride, const Padding& padding) {
+    set(node, "kernel_shape", {kernel[0], kernel[1]});
+    set(node, "strides", {stride[0], stride[1]});
+    set(node, "pads", {padding.top, padding.left, padding.bottom, padding.right});
+  }
+
+  void write(const Node& node) {
+    std::visit(overloaded{
+                   [&](const Conv& op) { write(node, op); },
+                   [&](const Linear& op) { write(node, op); },
+                   [&](const BatchNormalization& op) { write(node, op); },
+                   [&](const Affine& op) { write(node, op); },
+                   [&](const Relu&) { whole(node, "Relu"); },
+                   [&](const Clip& op) { write(node, op); },
+                   [&](const LeakyRelu& op) { set(whole(node, "LeakyRelu"), "alpha", op.alpha); },
+                   [&](const HardSigmoid& op) {
+                     auto& made = whole(node, "HardSigmoid");
+                     set(made, "alpha", op.alpha);
+                     set(made, "beta", op.beta);
+                   },
+                   [&](const HardSwish&) { write_hard_swish(node); },
+                   [&](const Sigmoid&) { whole(node, "Sigmoid"); },
+                   [&](const Pool& op) { write(node, op); },
+                   [&](const GlobalAveragePool& op) { write(node, op); },
+                   [&](const Add&) { write_both(node, "Add"); },
+                   [&](const Mul&) { write_both(node, "Mul"); },
+                   [&](const Concat&) { set(whole(node, "Concat"), "axis", std::int64_t{1}); },
+                   [&](const Reshape& op) { write(node, op); },
+                   [&](const Pad& op) { write(node, op); },
+                   [&](const Softmax&) { write_softmax(node); },
+               },
+               node.op);
+  }
+
+  /// ONNX pads with zeros: where the padding is v, conv(x) is conv(x - v), padded with zeros, plus conv(v).
+  void write(const Node& node, const Conv& op) {
+    std::string input = name_of(node.inputs[0]);
+    Tensor bias = op.bias;
+    if (!op.padding_value.empty()) {
+      const std::string value =
+          add(node.name + ".padding_value", {{op.padding_value.shape[0], 1, 1}, op.padding_value.data});
+      input = step(node, "Sub", "/padding_value", input, value);
+      bias = add_convolved(op);
+    }
+    onnx::NodeProto& made = add_node(node.name, "Conv");
+    made.add_input(input);
+    made.add_input(add(node.name + ".weight", op.weight));
+    if (!bias.empty()) made.add_input(add(node.name + ".bias", bias));
+    made.add_output(name_of(node.output));
+    const Shape& weight = op.weight.shape;
+    set_window(made, {weight[2], weight[3]}, op.stride, op.padding);
+    set(made, "dilations", {op.dilation[0], op.dilation[1]});
+    set(made, "group", op.groups);
+  }
+
+  /// The bias plus the convolution of an input that is the padding's value everywhere.
+  [[nodiscard]] static Tensor add_convolved(const Conv& op) {
+    const Shape& shape = op.weight.shape;
+    const auto window = static_cast<std::size_t>(shape[2] * shape[3]);
+    Tensor bias{{shape[0]}, {}};
+    std::size_t next = 0;
+    for (std::int64_t o = 0; o < shape[0]; ++o) {
+      double sum = op.bias.empty() ? 0.0 : op.bias.data[static_cast<std::size_t>(o)];
+      const std::int64_t first = o / (shape[0] / op.groups) * shape[1];
+      for (std::int64_t i = 0; i < shape[1]; ++i) {
+        const double value = op.padding_value.data[static_cast<std::size_t>(first + i)];
+        for (std::size_t k = 0; k < window; ++k) sum += value * op.weight.data[next++];
+      }
+      bias.data.push_back(static_cast<float>(sum));
+    }
+    return bias;
+  }
+
+  void write(const Node& node, const Linear& op) {
+    onnx::NodeProto& made = whole(node, "Gemm");
+    made.add_input(add(node.name + ".weight", op.weight));
+    if (!op.bias.empty()) made.add_input(add(node.name + ".bias", op.bias));
+    set(made, "transB", std::int64_t{1});
+  }
+
+  void write(const Node& node, const BatchNormalization& op) {
+    onnx::NodeProto& made = whole(node, "BatchNormalization");
+    made.add_input(add(node.name + ".scale", op.scale));
+    made.add_input(add(node.name + ".bias", op.bias));
+    made.add_input(add(node.name + ".mean", op.mean));
+    made.add_input(add(node.name + ".variance", op.variance));
+    set(made, "epsilon", op.epsilon);
+  }
+
+  /// A Mul, an Add, or both.
+  void write(const Node& node, const Affine& op) {
+    Shape shape(graph_.shape_of(node.output).size(), 1);
+    shape[0] = op.scale.shape[0];
+    const auto all = [](const Tensor& tensor, float number) {
+      return std::all_of(tensor.data.begin(), tensor.data.end(), [&](float x) { return x == number; });
+    };
+    const bool adds = !all(op.offset, 0);
+    const bool multiplies = !all(op.scale, 1) || !adds;
+    std::string input = name_of(node.inputs[0]);
+    if (multiplies && adds)
+      input = step(node, "Mul", "/scale", input, add(node.name + ".scale", {shape, op.scale.data}));
+    onnx::NodeProto& made = add_node(node.name, adds ? "Add" : "Mul");
+    made.add_input(input);
+    made.add_input(adds ? add(node.name + ".offset", {shape, op.offset.data})
+                        : add(node.name + ".scale", {shape, op.scale.data}));
+    made.add_output(name_of(node.output));
+  }
+
+  void write(const Node& node, const Clip& op) {
+    onnx::NodeProto& made = whole(node, "Clip");
+    if (!std::isinf(op.low)) set(made, "min", op.low);
+    if (!std::isinf(op.high)) set(made, "max", op.high);
+  }
+
+  /// Until opset 13 a Softmax is over all dimensions from its axis on, so the channels must be the last.
+  void write_softmax(const Node& node) {
+    const Shape& shape = graph_.shape_of(node.output);
+    if (element_count(shape) == shape[0]) {
+      set(whole(node, "Softmax"), "axis", std::int64_t{1});
+      return;
+    }
+    const auto last = static_cast<std::int64_t>(shape.size());
+    std::vector<std::int64_t> forth{0};
+    std::vector<std::int64_t> back{0, last};
+    for (std::int64_t axis = 2; axis <= last; ++axis) {
+      forth.push_back(axis);
+      back.push_back(axis - 1);
+    }
+    forth.push_back(1);
+    const std::string turned = step(node, "Transpose", "/channels_last", name_of(node.inputs[0]), "");
+    set(last_node(), "perm", forth);
+    const std::string result = step(node, "Softmax", "", turned, "");
+    set(last_node(), "axis", last);
+    onnx::NodeProto& made = add_node(node.name + "/channels_first", "Transpose");
+    made.add_input(result);
+    made.add_output(name_of(node.output));
+    set(made, "perm", back);
+  }
+
+  /// HardSwish came with opset 14.
+  void write_hard_swish(const Node& node) {
+    const std::string gate = step(node, "HardSigmoid", "/gate", name_of(node.inputs[0]), "");
+    set(last_node(), "alpha", 1.0F / 6);
+    set(last_node(), "beta", 0.5F);
+    whole(node, "Mul").add_input(gate);
+  }
+
+  void write(const Node& node, const Pool& op) {
+    const bool average = op.kind == PoolKind::average;
+    onnx::NodeProto& made = whole(node, average ? "AveragePool" : "MaxPool");
+    set_window(made, op.kernel, op.stride, op.padding);
+    set(made, "ceil_mode", std::int64_t{op.ceil_mode});
+    if (average) set(made, "count_include_pad", std::int64_t{op.count_include_pad});
+    if (op.dilation != std::array<std::int64_t, 2>{1, 1}) set(made, "dilations", {op.dilation[0], op.dilation[1]});
+  }
+
+  void write(const Node& node, const GlobalAveragePool& op) {
+    if (op.keep_dimensions) {
+      whole(node, "GlobalAveragePool");
+      return;
+    }
+    const std::string mean = step(node, "GlobalAveragePool", "", name_of(node.inputs[0]), "");
+    onnx::NodeProto& made = add_node(node.name + "/flatten", "Flatten");
+    made.add_input(mean);
+    made.add_output(name_of(node.output));
+    set(made, "axis", std::int64_t{1});
+  }
+
+  /// The operand that is broadcast comes second: OpenCV wants it there.
+  void write_both(const Node& node, const char* type) {
+    onnx::NodeProto& made = whole(node, type);
+    if (graph_.shape_of(node.inputs[0]) != graph_.shape_of(node.output)) made.mutable_input()->SwapElements(0, 1);
+  }
+
+  void write(const Node& node, const Reshape& op) {
+    if (op.shape.size() == 1) {
+      set(whole(node, "Flatten"), "axis", std::int64_t{1});
+      return;
+    }
+    std::vector<std::int64_t> shape{0};  // the batch stays
+    shape.insert(shape.end(), op.shape.begin(), op.shape.end());
+    whole(node, "Reshape").add_input(add(node.name + ".shape", shape));
+  }
+
+  void write(const Node& node, const Pad& op) {
+    onnx::NodeProto& made = whole(node, "Pad");
+    const auto [top, left, bottom, right] = op.padding;
+    set(made, "pads", {0, 0, top, left, 0, 0, bottom, right});
+    set(made, "value", op.value);
+  }
+
+  const Graph& graph_;
+  onnx::GraphProto* proto_ = nullptr;
+  std::set<std::string> taken_;
+  std::vector<std::string> names_;
+};
+
+}  // namespace
+
+std::vector<std::uint8_t> serialize_onnx(const Graph& graph) {
+  validate(graph);
+  const onnx::ModelProto model = Writer(graph).write();
+  std::vector<std::uint8_t> bytes(model.ByteSizeLong());
+  if (!model.SerializeToArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    throw failure("the network '{}' cannot be written as ONNX", graph.name);
+  }
+  return bytes;
+}
+
+void write_onnx(const Graph& graph, const std::filesystem::path& path) { write_file(path, serialize_onnx(graph)); }
+
+}  // namespace trimtab

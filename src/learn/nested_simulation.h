@@ -1,0 +1,46 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "data/dataset.h"
+#include "plan/nested_network.h"
+
+namespace trimtab {
+
+/// Runs a scalable network at any precision in libtorch, on real numbers that lie on the grids, over the same samples
+/// again and again: what sensitivities are measured with. Biases are corrected on the way, layer after layer: every
+/// output channel of a Conv or Linear keeps the mean that it has over these samples in the float network or, where the
+/// network was trained on the grids, at its reference precision. Values of the point that was kept last stay in memory,
+/// and a run computes only what lies behind the first layer that differs from it.
+class NestedSimulation {
+ public:
+  /// `samples` are raw; all of them are held as floats, with every value that the network makes of them. `threads`: 0
+  /// means all cores.
+  NestedSimulation(const NestedNetwork& network, const Dataset& samples, bool correct_biases, int threads);
+  ~NestedSimulation();
+  NestedSimulation(NestedSimulation&&) noexcept;
+  NestedSimulation& operator=(NestedSimulation&&) noexcept;
+
+  /// Probabilities {samples, classes} (softmax of the output) of the float network.
+  [[nodiscard]] const std::vector<float>& float_probabilities() const;
+
+  /// Probabilities at a precision, by layer.
+  [[nodiscard]] std::vector<float> probabilities(const std::vector<Precision>& precision);
+
+  /// The same; the point becomes the one whose values are kept.
+  std::vector<float> keep(const std::vector<Precision>& precision);
+
+  /// The point with its corrected biases.
+  [[nodiscard]] OperatingPoint point(const std::vector<Precision>& precision);
+
+  /// Another network of the same graph, say with other roundings: weights and grids are taken anew, nothing is kept.
+  void replace(const NestedNetwork& network);
+
+ private:
+  class Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace trimtab

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "data/dataset.h"
+#include "graph/graph.h"
+#include "learn/quantize.h"
+#include "learn/train.h"
+#include "plan/nested_network.h"
+
+namespace trimtab {
+
+/// How one set of weights learns to serve all precisions.
+struct NestedTrainOptions {
+  NestedTrainOptions();
+
+  TrainOptions training;  ///< its teacher, checkpoint and log are not used
+  Precision least{4, 4};  ///< the lower end of the sandwich
+  /// Where given, all training is at this precision alone: what a network of its own would reach, for comparison.
+  std::optional<Precision> only;
+  CalibrationOptions calibration;
+  /// Folder for checkpoint.bin, training.csv and what is finished; the same call continues. Empty: none.
+  std::filesystem::path directory;
+};
+
+/// Fine-tunes a trained network on the nested grid. Every step goes through a sandwich of precisions (Yu and Huang,
+/// ICCV 2019): all bits, which learns from the labels and from the float network; the least, and a random one (uniform,
+/// or by layer), which learn from the labels and from what the network says with all bits. Gradients pass the
+/// quantizers straight through; steps of the grids learn, too, at the rate of their logarithms. Every precision has
+/// means of its own: BatchNormalization takes the mean of the batch at the precision it runs at, and the variance of
+/// the same batch at all bits, so that in the end only biases differ.
+/// `prepared` comes from prepare_for_deployment; data sets are raw. Throws Error as make_nested and train do.
+[[nodiscard]] NestedNetwork train_nested(const Graph& prepared, const Dataset& train_data, const Dataset& test_data,
+                                         const NestedTrainOptions& options);
+
+}  // namespace trimtab

@@ -1,0 +1,309 @@
+#include "scale/scale.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <thread>
+
+#include "base/error.h"
+#include "learn/inference.h"
+#include "learn/nested_grid.h"
+#include "learn/nested_rounding.h"
+#include "program/evaluate.h"
+#include "program/execute.h"
+
+namespace trimtab {
+namespace {
+
+std::vector<float> softmax_rows(std::vector<float> logits, std::size_t classes) {
+  for (std::size_t first = 0; first < logits.size(); first += classes) {
+    const auto row = std::span(logits).subspan(first, classes);
+    const float largest = *std::max_element(row.begin(), row.end());
+    float sum = 0;
+    for (float& x : row) sum += x = std::exp(x - largest);
+    for (float& x : row) x /= sum;
+  }
+  return logits;
+}
+
+/// By sample: whether the most probable class of the level is the right one.
+std::vector<bool> hits(const Level& level, const std::vector<float>& probabilities,
+                       const std::vector<std::int64_t>& labels) {
+  const std::vector<std::int64_t> answered = answers(level, probabilities);
+  std::vector<bool> right;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    right.push_back(answered[i] == level.class_of[static_cast<std::size_t>(labels[i])]);
+  }
+  return right;
+}
+
+std::vector<Level> chosen_levels(const Taxonomy& taxonomy, const std::vector<std::string>& names) {
+  if (names.empty()) return taxonomy.levels;
+  std::vector<Level> levels;
+  for (const std::string& name : names) {
+    const auto found = std::find_if(taxonomy.levels.begin(), taxonomy.levels.end(), [&](const Level& level) {
+      return level.name == name || level.name == name + " classes" || std::to_string(level.classes.size()) == name;
+    });
+    if (found == taxonomy.levels.end()) {
+      std::vector<std::string> known;
+      for (const Level& level : taxonomy.levels) known.push_back(level.name);
+      throw bad_input("the taxonomy has no level '{}'; it has {}", name, fmt::join(known, ", "));
+    }
+    levels.push_back(*found);
+  }
+  return levels;
+}
+
+/// About `count` of the steps, the first among them and without those that a cheaper step beats: evenly over the fourth
+/// root of the divergence, so that most lie where little is lost.
+std::vector<ScaleStep> thin_out(const std::vector<ScaleStep>& way, std::int64_t count) {
+  std::vector<ScaleStep> front;
+  for (const ScaleStep& step : way) {
+    while (front.size() > 1 && front.back().divergence >= step.divergence) front.pop_back();
+    front.push_back(step);
+  }
+  const auto root = [](const ScaleStep& step) { return std::sqrt(std::sqrt(std::max(step.divergence, 0.0))); };
+  std::vector<ScaleStep> kept{front.front()};
+  for (std::int64_t i = 1; i < count; ++i) {
+    const double wanted = root(front.back()) * static_cast<double>(i) / static_cast<double>(count - 1);
+    // the cheapest that loses no more
+    const auto last = std::find_if(front.rbegin(), front.rend(),
+                                   [&](const ScaleStep& step) { return root(step) <= wanted * (1 + 1e-9); });
+    if (last != front.rend() && last->energy_nj < kept.back().energy_nj) kept.push_back(*last);
+  }
+  return kept;
+}
+
+class Scaling {
+ public:
+  Scaling(const Graph& graph, const Taxonomy& taxonomy, const Dataset& train_data, const Dataset& tune,
+          const Dataset& test, const Preprocessing& preprocessing, const ScaleOptions& options)
+      : train_(train_data), tune_(tune), test_(test), options_(options) {
+    if (graph.output_shape().size() != 1 || graph.output_shape()[0] != taxonomy.leaves()) {
+      throw bad_input("the taxonomy has {} classes; the network {} has {} outputs", taxonomy.leaves(), graph.name,
+                      element_count(graph.output_shape()));
+    }
+    for (const Dataset* data : {&tune, &test}) {
+      if (data->size() == 0) throw bad_input("there are no samples to tune and to test with");
+      check_fits(*data, graph.input_shape(), taxonomy.leaves());
+      if (!data->is_pixels()) {
+        throw bad_input("trimtab scale takes 8-bit pixels; these samples are features in floating point");
+      }
+    }
+    prepared_ = prepare_for_deployment(graph, preprocessing);
+    check_nested(prepared_);
+    // Before any work: the search's options, and every pair that a layer may come to.
+    check(options.search);
+    for (const int weights : options.search.weight_bits) {
+      for (const int activations : options.search.activation_bits) (void)options.table.mac_fj(weights, activations);
+    }
+    for (const Precision& precision : options.uniform) {
+      (void)options.table.mac_fj(precision.weights, precision.activations);
+    }
+    result_.levels = chosen_levels(taxonomy, options.levels);
+    leaves_ = static_cast<std::size_t>(taxonomy.leaves());
+  }
+
+  ScaleResult run() {
+    if (!options_.truncation_bits.empty()) {
+      tell("dropping bits on both grids");
+      result_.truncation.push_back(
+          compare_truncation(prepared_, tune_, test_, options_.truncation_bits, options_.calibration));
+    }
+    const std::vector<float> tune_float = float_probabilities(tune_);
+    const std::vector<float> test_float = float_probabilities(test_);
+    for (const Level& level : result_.levels) {
+      result_.tune_float.push_back(score(level, tune_float, tune_.labels));
+      result_.test_float.push_back(score(level, test_float, test_.labels));
+    }
+    make_network();
+    result_.layers = fuse_layers(result_.network.graph);
+    find_points();
+    measure(tune_float, test_float);
+    return std::move(result_);
+  }
+
+ private:
+  void tell(const std::string& line) const {
+    if (options_.report) options_.report(line);
+  }
+
+  [[nodiscard]] std::vector<float> float_probabilities(const Dataset& data) const {
+    const FloatNetwork network(prepared_, "cpu", options_.threads);
+    const std::size_t size = static_cast<std::size_t>(element_count(data.shape));
+    constexpr std::int64_t chunk = 16;
+    std::vector<float> logits;
+    for (std::int64_t first = 0; first < data.size(); first += chunk) {
+      const std::int64_t count = std::min(chunk, data.size() - first);
+      std::vector<float> inputs(static_cast<std::size_t>(count) * size);
+      for (std::int64_t i = 0; i < count; ++i) {
+        data.read(first + i, {}, std::span(inputs).subspan(static_cast<std::size_t>(i) * size, size));
+      }
+      const std::vector<float> outputs = network.run(inputs, count, chunk);
+      logits.insert(logits.end(), outputs.begin(), outputs.end());
+    }
+    return softmax_rows(std::move(logits), leaves_);
+  }
+
+  void make_network() {
+    if (!options_.train) {
+      tell("storing weights on the nested grid");
+      result_.network = make_nested(prepared_, tune_, options_.calibration);
+      if (options_.learned_rounding) learn_rounding(result_.network, calibration_samples(tune_, options_.calibration));
+      return;
+    }
+    tell(fmt::format("training for all precisions, {} epochs", options_.training.training.epochs));
+    result_.network = train_nested(prepared_, train_, test_, options_.training);
+  }
+
+  void find_points() {
+    const NetworkEnergy energy(result_.network.graph, options_.table, options_.count_activations);
+    result_.full = energy.full();
+    const bool all = options_.search_samples <= 0 || options_.search_samples >= tune_.size();
+    const Dataset samples = all ? tune_ : tune_.sample(options_.search_samples, 1);
+    NestedSimulation simulation(result_.network, samples, true, options_.threads);
+    tell(fmt::format("searching {} levels on {} samples", result_.levels.size(), samples.size()));
+    const auto ways =
+        search_scale(result_.network, simulation, samples.labels, result_.levels, energy, options_.search);
+    for (std::size_t level = 0; level < ways.size(); ++level) {
+      for (const ScaleStep& step : thin_out(ways[level], options_.points_per_level)) {
+        add_point(level, step.precision, step.divergence, energy, simulation);
+      }
+    }
+    add_uniform_points(energy, simulation);
+  }
+
+  ScalePoint& add_point(std::size_t level, const std::vector<Precision>& precision, double divergence,
+                        const NetworkEnergy& energy, NestedSimulation& simulation) {
+    ScalePoint& point = result_.points.emplace_back();
+    point.level = level;
+    point.precision = precision;
+    point.energy = energy.at(precision);
+    point.saved_percent = 100 * (1 - point.energy.total() / result_.full.total());
+    point.divergence = divergence;
+    operating_points_.push_back(simulation.point(precision));
+    return point;
+  }
+
+  /// The same bits in every layer that has a choice: a yardstick for what the search finds.
+  void add_uniform_points(const NetworkEnergy& energy, NestedSimulation& simulation) {
+    const Level& level = result_.levels.front();
+    const std::vector<int> groups = activation_groups(result_.network.graph, result_.layers);
+    const std::vector<float> full = aggregate(level, simulation.probabilities(uniform_precision(groups, {})));
+    for (const Precision& bits : options_.uniform) {
+      const std::vector<Precision> precision = uniform_precision(groups, bits);
+      const double divergence =
+          mean_divergence(full, aggregate(level, simulation.probabilities(precision)), level.classes.size());
+      add_point(0, precision, divergence, energy, simulation).uniform = true;
+    }
+  }
+
+  [[nodiscard]] static std::vector<Precision> uniform_precision(const std::vector<int>& groups,
+                                                                const Precision& precision) {
+    std::vector<Precision> all(groups.size(), precision);
+    for (std::size_t l = 0; l < groups.size(); ++l) {
+      if (groups[l] < 0) all[l].activations = stored_activation_bits;
+    }
+    return all;
+  }
+
+  [[nodiscard]] std::vector<float> program_probabilities(std::size_t point, const Dataset& data) const {
+    const Program program = program_at(result_.program, point);
+    const ProgramRunner runner(program, schedule_point(program, Core::host));
+    std::vector<std::int32_t> outputs(static_cast<std::size_t>(data.size() * runner.output_elements()));
+    const int threads =
+        options_.threads > 0 ? options_.threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    runner.run(convert_samples(program, data), data.size(), outputs, threads);
+    return softmax_rows(dequantize(program, outputs), leaves_);
+  }
+
+  /// Every point as the integer program that is deployed.
+  void measure(const std::vector<float>& tune_float, const std::vector<float>& test_float) {
+    result_.program = lower_scalable(result_.network, operating_points_, {}, {});
+    const double temperature = fit_temperature(tune_float, tune_.labels);
+    const std::vector<float> truth = at_temperature(tune_float, leaves_, temperature);
+    const std::vector<float> test_truth = at_temperature(test_float, leaves_, temperature);
+    std::vector<std::vector<bool>> tune_hits;  // of the float network, by level
+    std::vector<std::vector<bool>> test_hits;
+    for (const Level& level : result_.levels) {
+      tune_hits.push_back(hits(level, tune_float, tune_.labels));
+      test_hits.push_back(hits(level, test_float, test_.labels));
+    }
+    for (std::size_t k = 0; k < result_.points.size(); ++k) {
+      tell(fmt::format("measuring operating point {} of {}", k + 1, result_.points.size()));
+      const std::vector<float> tune = program_probabilities(k, tune_);
+      const std::vector<float> test = program_probabilities(k, test_);
+      for (std::size_t l = 0; l < result_.levels.size(); ++l) {
+        const Level& level = result_.levels[l];
+        LevelMeasurement& measured = result_.points[k].measured.emplace_back();
+        measured.tune = score(level, tune, tune_.labels);
+        measured.test = score(level, test, test_.labels);
+        measured.lost = paired_difference(test_hits[l], hits(level, test, test_.labels));
+        // Training makes a network that errs elsewhere than the float one, not more often by what that one believes.
+        measured.tune_lost = options_.train ? paired_difference(tune_hits[l], hits(level, tune, tune_.labels))
+                                            : expected_loss(level, truth, tune_float, tune);
+        if (!options_.train) measured.lost_expected = expected_loss(level, test_truth, test_float, test);
+      }
+    }
+  }
+
+  const Dataset& train_;
+  const Dataset& tune_;
+  const Dataset& test_;
+  const ScaleOptions& options_;
+  Graph prepared_;
+  std::size_t leaves_ = 0;
+  ScaleResult result_;
+  std::vector<OperatingPoint> operating_points_;
+};
+
+}  // namespace
+
+std::size_t choose_point(const ScaleResult& result, std::size_t level, double most_lost_percent) {
+  std::vector<std::size_t> order;  // from the most energy to the least
+  for (std::size_t k = 0; k < result.points.size(); ++k) {
+    if (!result.points[k].uniform) order.push_back(k);
+  }
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return result.points[a].energy.total() > result.points[b].energy.total();
+  });
+  struct Pooled {
+    double sum = 0;
+    std::size_t count = 0;
+    [[nodiscard]] double mean() const { return sum / static_cast<double>(count); }
+  };
+  std::vector<Pooled> pools;
+  for (const std::size_t k : order) {
+    pools.push_back({result.points[k].measured[level].tune_lost.mean, 1});
+    while (pools.size() > 1 && pools[pools.size() - 2].mean() > pools.back().mean()) {
+      pools[pools.size() - 2].sum += pools.back().sum;
+      pools[pools.size() - 2].count += pools.back().count;
+      pools.pop_back();
+    }
+  }
+  std::size_t good = 0;  // points whose smoothed loss is small enough: the first of the order
+  for (const Pooled& pool : pools) {
+    if (pool.mean() > most_lost_percent + 1e-9) break;
+    good += pool.count;
+  }
+  return good == 0 ? 0 : order[good - 1];
+}
+
+std::optional<std::size_t> choose_saving_point(const ScaleResult& result, std::size_t level,
+                                               double least_saved_percent) {
+  std::optional<std::size_t> best;
+  const auto lost = [&](std::size_t k) { return result.points[k].measured[level].tune_lost.mean; };
+  for (std::size_t k = 0; k < result.points.size(); ++k) {
+    if (result.points[k].uniform || result.points[k].saved_percent < least_saved_percent) continue;
+    if (!best || lost(k) < lost(*best)) best = k;
+  }
+  return best;
+}
+
+ScaleResult scale(const Graph& graph, const Taxonomy& taxonomy, const Dataset& train_data, const Dataset& tune,
+                  const Dataset& test, const Preprocessing& preprocessing, const ScaleOptions& options) {
+  return Scaling(graph, taxonomy, train_data, tune, test, preprocessing, options).run();
+}
+
+}  // namespace trimtab

@@ -1,0 +1,54 @@
+#include "cost/pricer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+// Bounds on latency: held against the upper end of the estimate of cycles, and where there is none against one cycle
+// per instruction, which the message says.
+namespace trimtab {
+namespace {
+
+using testing::HasSubstr;
+
+Target at_100_mhz(Processor processor) {
+  Target target;
+  target.processor = processor;
+  target.clock_hz.value = 100'000'000;
+  return target;
+}
+
+std::string misses(Processor processor, const Deployment& deployment, double latency_ms) {
+  Dataset data;
+  data.shape = {1, 1, 1};
+  data.features = {0.0F};
+  data.labels = {0};
+  data.classes = {"a"};
+  const Pricer pricer(at_100_mhz(processor), Optimize::speed, data, data, {}, "net", true);
+  Bounds bounds;
+  bounds.latency_ms = latency_ms;
+  return pricer.misses(deployment, bounds);
+}
+
+TEST(LatencyBound, IsHeldAgainstTheUpperEndOfTheEstimate) {
+  Deployment deployment;
+  deployment.instructions = 1'000'000;              // 10 ms
+  deployment.cycles = CycleEstimate{1.5e6, 2.0e6};  // 15 to 20 ms
+  EXPECT_EQ(misses(Processor::cortex_m4, deployment, 0), "");
+  EXPECT_EQ(misses(Processor::cortex_m4, deployment, 20.01), "");
+  for (const double bound : {12.0, 17.0, 19.99}) {
+    EXPECT_THAT(misses(Processor::cortex_m4, deployment, bound),
+                HasSubstr("an inference takes an estimated 15.00 to 20.00 ms, more than the bound of"));
+  }
+}
+
+TEST(LatencyBound, WithoutTimingsIsOneCyclePerInstruction) {
+  Deployment deployment;
+  deployment.instructions = 1'000'000;
+  EXPECT_EQ(misses(Processor::cortex_m55, deployment, 10), "");
+  EXPECT_EQ(misses(Processor::cortex_m55, deployment, 9.99),
+            "an inference takes at least 10.00 ms (a cycle per instruction: there are no timings of the cortex-m55), "
+            "more than the bound of 9.99 ms");
+}
+
+}  // namespace
+}  // namespace trimtab

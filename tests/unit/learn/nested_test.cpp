@@ -1,0 +1,253 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <numeric>
+
+#include "base/error.h"
+#include "learn/nested_grid.h"
+#include "learn/nested_simulation.h"
+#include "learn/nested_training.h"
+#include "learn/quantized_simulation.h"
+#include "learn/train.h"
+#include "plan/layers.h"
+#include "support/graphs.h"
+
+// Scalable precision: grids, simulation with bias correction, and training for all precisions.
+namespace trimtab {
+namespace {
+
+using test::GraphMaker;
+
+/// Dark pixels and bright ones, a little mixed.
+Dataset pixels(std::int64_t count, std::uint64_t seed) {
+  Random random(seed);
+  Dataset data;
+  data.shape = {1, 8, 8};
+  data.classes = {"a", "b"};
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t label = i % 2;
+    for (int p = 0; p < 64; ++p) {
+      data.pixels.push_back(static_cast<std::uint8_t>(random.integer(label == 1 ? 90 : 0, label == 1 ? 255 : 160)));
+    }
+    data.labels.push_back(label);
+  }
+  return data;
+}
+
+/// conv, normalization (with negative factors), Relu, conv, Relu, mean, linear; takes raw pixels.
+Graph network(std::uint64_t seed) {
+  Random random(seed);
+  GraphMaker maker({1, 8, 8});
+  Conv first = test::random_conv(1, 6, 3, 3, 1, random);
+  first.bias = {};
+  for (float& w : first.weight.data) w /= 100;
+  first.padding = {1, 1, 1, 1};
+  ValueId x = maker.add(first, {0});
+  x = maker.add(BatchNormalization{test::random_tensor({6}, random, -2, 2), test::random_tensor({6}, random),
+                                   test::random_tensor({6}, random), test::random_tensor({6}, random, 0.2, 2), 1e-3F},
+                {x});
+  x = maker.add(Relu{}, {x});
+  x = maker.add(test::random_conv(6, 8, 3, 3, 1, random), {x});
+  x = maker.add(Relu{}, {x});
+  x = maker.add(GlobalAveragePool{false}, {x});
+  maker.add(Linear{test::random_tensor({2, 8}, random), test::random_tensor({2}, random)}, {x});
+  return maker.graph();
+}
+
+double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  double largest = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) largest = std::max<double>(largest, std::abs(a[i] - b[i]));
+  return largest;
+}
+
+NestedNetwork scalable(std::uint64_t seed) { return make_nested(network(seed), pixels(64, 1), {}); }
+
+TEST(NestedGrid, BalancedScaleLosesLittleAtAnyPrecision) {
+  Random random(3);
+  std::vector<float> weights(400);
+  for (float& w : weights) w = static_cast<float>(std::pow(random.normal(), 3));  // few are large
+  const auto error = [&](float scale, int bits) {
+    StoredWeights stored{StoredWeights::Grid::nested, {}, {scale}};
+    for (const float w : weights) stored.digits.push_back(quantize_nested(w, scale));
+    double sum = 0;
+    for (std::size_t i = 0; i < weights.size(); ++i) sum += std::pow(stored.weight(i, bits) - weights[i], 2);
+    return sum;
+  };
+  const float scale = nested_scale(weights, NestedRange::balanced);
+  const float whole = nested_scale(weights, NestedRange::whole);
+  EXPECT_LT(error(scale, 4), error(whole, 4));
+  const auto product = [&](float s) { return error(s, 8) * error(s, 6) * error(s, 5) * error(s, 4); };
+  EXPECT_LE(product(scale), product(whole) * 1.01);
+}
+
+TEST(NestedSimulation, AllBitsAreNearlyTheFloatNetwork) {
+  const NestedNetwork network = scalable(5);
+  NestedSimulation simulation(network, pixels(64, 2), true, 1);
+  const std::vector<Precision> full(fuse_layers(network.graph).size());
+  EXPECT_LT(largest_difference(simulation.probabilities(full), simulation.float_probabilities()), 0.05);
+}
+
+TEST(NestedSimulation, WhatItKeepsChangesNothing) {
+  const NestedNetwork network = scalable(6);
+  const Dataset data = pixels(64, 2);
+  NestedSimulation keeps(network, data, true, 1);
+  std::vector<Precision> precision(fuse_layers(network.graph).size());
+  (void)keeps.keep(precision);
+  precision[1].weights = 4;
+  (void)keeps.keep(precision);
+  for (const int bits : {6, 4}) {
+    for (std::size_t layer = 0; layer < precision.size(); ++layer) {
+      std::vector<Precision> candidate = precision;
+      candidate[layer] = {bits, bits};
+      NestedSimulation fresh(network, data, true, 1);
+      EXPECT_EQ(largest_difference(keeps.probabilities(candidate), fresh.probabilities(candidate)), 0)
+          << "layer " << layer;
+    }
+  }
+}
+
+TEST(NestedSimulation, CorrectedBiasesKeepTheMeansInTheIntegerNetwork) {
+  const NestedNetwork network = scalable(7);
+  const Dataset data = pixels(64, 2);
+  const std::vector<Precision> precision(fuse_layers(network.graph).size(), {3, 8});
+  const auto mean_error = [&](bool corrected) {
+    NestedSimulation simulation(network, data, corrected, 1);
+    const QuantizedNetwork at = at_point(network, simulation.point(precision));
+    const QuantizedSimulation integers(at);
+    const std::vector<std::int32_t> outputs = integers.run(data, 0, data.size());
+    // against the network with all its bits
+    const std::vector<Precision> full(precision.size());
+    const QuantizedNetwork whole = at_point(network, simulation.point(full));
+    const std::vector<std::int32_t> wanted = QuantizedSimulation(whole).run(data, 0, data.size());
+    double error = 0;
+    for (std::size_t c = 0; c < 2; ++c) {
+      double sum = 0;
+      for (std::size_t i = c; i < outputs.size(); i += 2) sum += outputs[i] - wanted[i];
+      error += std::abs(sum) / static_cast<double>(data.size());
+    }
+    return error;
+  };
+  EXPECT_LT(mean_error(true), mean_error(false) * 0.5);
+}
+
+/// The network, trained in float as far as this little data goes, for raw pixels.
+Graph trained_network(std::uint64_t seed, const Dataset& data) {
+  const Preprocessing preprocessing{{127}, {64}};
+  TrainOptions options;
+  options.epochs = 6;
+  options.batch_size = 32;
+  options.learning_rate = 0.05;
+  options.average_decay = 0;
+  options.threads = 1;
+  return prepare_for_deployment(train(network(seed), data, {}, preprocessing, options).graph, preprocessing);
+}
+
+/// The last weights are the result, of samples as they are.
+NestedTrainOptions plain_training(std::int64_t epochs, std::int64_t batch_size) {
+  NestedTrainOptions options;
+  options.training.epochs = epochs;
+  options.training.batch_size = batch_size;
+  options.training.average_decay = 0;
+  options.training.augmentation = {};
+  options.training.threads = 1;
+  return options;
+}
+
+void check_learns_for_all_precisions(const NestedTrainOptions& options) {
+  const Dataset data = pixels(128, 1);
+  const NestedNetwork trained = train_nested(trained_network(8, data), data, {}, options);
+  // Digits are those of the folded weights, negative factors of the normalization included.
+  for (std::size_t n = 0; n < trained.weights.size(); ++n) {
+    if (!trained.weights[n]) continue;
+    const Tensor& weight = *weight_of(trained.graph.nodes[n].op);
+    const StoredWeights& stored = *trained.weights[n];
+    const std::size_t size = stored.digits.size() / stored.scale.size();
+    for (std::size_t i = 0; i < weight.data.size(); ++i) {
+      const float scale = stored.scale[i / size];
+      if (std::abs(weight.data[i]) < 127 * scale) {
+        EXPECT_LE(std::abs(stored.weight(i, 8) - weight.data[i]), scale * 0.501F);
+      }
+    }
+  }
+  NestedSimulation simulation(trained, data, true, 1);
+  for (const int bits : {8, 4}) {
+    const std::vector<Precision> precision(fuse_layers(trained.graph).size(), {bits, bits});
+    EXPECT_GT(QuantizedSimulation(at_point(trained, simulation.point(precision))).top1(pixels(128, 9)), 0.9) << bits;
+  }
+}
+
+TEST(NestedTraining, LearnsForAllPrecisionsAndStoresWhatItLearned) {
+  check_learns_for_all_precisions(plain_training(3, 32));
+}
+
+TEST(NestedTraining, LearnsInBfloat16) {
+  NestedTrainOptions options = plain_training(3, 32);
+  options.training.bfloat16 = true;
+  check_learns_for_all_precisions(options);
+}
+
+// All precisions pull at the same scales, low ones with gradients that are larger by the square of what their steps are
+// larger by: the rule of one precision alone lets the scales run away.
+TEST(NestedTraining, ScalesStayWhereAllPrecisionsNeedThem) {
+  const Dataset data = pixels(128, 1);
+  const Graph graph = trained_network(8, data);
+  const NestedTrainOptions options = plain_training(4, 16);
+  const NestedNetwork before = make_nested(graph, data, options.calibration);
+  const NestedNetwork after = train_nested(graph, data, {}, options);
+  // relative to the weights, which normalization rescales
+  const auto relative_scale = [](const NestedNetwork& network, std::size_t n, std::size_t channel) {
+    const StoredWeights& stored = *network.weights[n];
+    const std::size_t size = stored.digits.size() / stored.scale.size();
+    double squares = 0;
+    for (std::size_t i = channel * size; i < (channel + 1) * size; ++i) squares += std::pow(stored.weight(i, 8), 2);
+    return stored.scale[channel] / std::sqrt(squares / static_cast<double>(size));
+  };
+  int compared = 0;
+  for (std::size_t n = 0; n < before.weights.size(); ++n) {
+    if (!before.weights[n]) continue;
+    for (std::size_t c = 0; c < before.weights[n]->scale.size(); ++c) {
+      const double ratio = relative_scale(after, n, c) / relative_scale(before, n, c);
+      EXPECT_GT(ratio, 0.7) << n << " " << c;
+      EXPECT_LT(ratio, 1.4) << n << " " << c;
+      ++compared;
+    }
+  }
+  EXPECT_GT(compared, 10);
+}
+
+TEST(NestedTraining, ContinuesWhereItWasStopped) {
+  const std::filesystem::path folder = std::filesystem::temp_directory_path() / "trimtab-scalable-training";
+  std::filesystem::remove_all(folder);
+  NestedTrainOptions options;
+  options.training.epochs = 1;
+  options.training.batch_size = 16;
+  options.training.threads = 1;
+  options.directory = folder;
+  const NestedNetwork once = train_nested(network(9), pixels(64, 1), {}, options);
+  const NestedNetwork again = train_nested(network(9), pixels(64, 1), {}, options);  // only reads what is there
+  for (std::size_t n = 0; n < once.weights.size(); ++n) {
+    if (!once.weights[n]) continue;
+    EXPECT_EQ(once.weights[n]->digits, again.weights[n]->digits);
+  }
+  options.training.learning_rate = 0.5;
+  EXPECT_THROW((void)train_nested(network(9), pixels(64, 1), {}, options), Error);  // another training's checkpoint
+  std::filesystem::remove_all(folder);
+}
+
+TEST(MakeNested, NamesWhatItCannotDo) {
+  GraphMaker maker({1, 8, 8});
+  Random random(1);
+  const ValueId x = maker.add(test::random_conv(1, 2, 3, 3, 1, random), {0});
+  maker.add(HardSwish{}, {x});
+  try {
+    (void)make_nested(maker.graph(), pixels(8, 1), {});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("'node1' (HardSwish)"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace trimtab
