@@ -20,7 +20,7 @@ namespace {
 
 void print(const std::string& name, std::int64_t products, const Deployment& measured) {
   fmt::print("{:14} {:>12} instructions, {:5.2f} per MAC ({:>10}), arena {:>6}, stack {:>4}, text {:>6}{}\n", name,
-             format_count(measured.instructions), double(measured.instructions) / double(products),
+             format_count(measured.instructions()), double(measured.instructions()) / double(products),
              format_count(products), measured.arena_bytes, measured.stack_bytes, measured.image.text,
              measured.mismatches == 0 ? "" : fmt::format(", {} WRONG", measured.mismatches));
   std::fflush(stdout);
@@ -52,7 +52,7 @@ int run(std::span<char*> arguments) {
     print(network.name, multiply_accumulates(program), measure(program, target, optimize));
     if (!layers) continue;
     const Schedule plan = schedule(program, core_of(target), optimize);
-    fmt::print("{}\n", describe_costs(program, plan, target, measure_steps(program, target, optimize)));
+    fmt::print("{}\n", describe_costs(program, plan, target, measure_steps(program, plan, target)));
   }
   return 0;
 }

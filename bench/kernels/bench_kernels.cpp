@@ -24,6 +24,7 @@
 #include "emit/explain.h"
 #include "emit/firmware.h"
 #include "networks.h"
+#include "program/pack.h"
 #include "program/schedule.h"
 
 namespace trimtab {
@@ -67,7 +68,7 @@ Run run_network(const TableNetwork& network, const Target& target, const Bits& b
   const Schedule plan = schedule(program, core_of(target), optimize);
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
     if (const auto* step = std::get_if<ConvolutionStep>(&program.steps[s].operation)) {
-      run.packed_bytes += std::ssize(plan.kernels[s].weights);
+      run.packed_bytes += std::ssize(pack_weights(*step, kernel_of(plan, s).layout));
       run.weight_bytes += static_cast<double>(step->weights.size()) * bits.weights / 8;
     }
   }
@@ -79,7 +80,7 @@ class Table {
  public:
   Run& add(const std::string& core, const std::string& setting, const std::string& network, Run run) {
     fmt::print("{:5} {:14} {:12} {:>11} instructions, arena {:>6}, text {:>6}, packed {:.3f}{}\n", core, setting,
-               network, format_count(run.deployment.instructions), run.deployment.arena_bytes,
+               network, format_count(run.deployment.instructions()), run.deployment.arena_bytes,
                run.deployment.image.text, run.packed_ratio(), run.deployment.mismatches == 0 ? "" : ", WRONG");
     std::fflush(stdout);
     require(run.deployment.mismatches == 0, fmt::format("{} on {} with {}: wrong results", network, core, setting));
@@ -89,8 +90,8 @@ class Table {
     return runs_.at({core, setting, network});
   }
   [[nodiscard]] double ratio(const std::string& core, const std::string& setting, const std::string& network) const {
-    return static_cast<double>(at(core, setting, network).deployment.instructions) /
-           static_cast<double>(at(core, "weights 8", network).deployment.instructions);
+    return static_cast<double>(at(core, setting, network).deployment.instructions()) /
+           static_cast<double>(at(core, "weights 8", network).deployment.instructions());
   }
   void require(bool met, const std::string& what) {
     if (!met) missed_.push_back(what);
@@ -101,9 +102,9 @@ class Table {
     for (const auto& [key, run] : runs_) {
       const auto& [core, setting, network] = key;
       all[core][setting][network] = {
-          {"instructions", run.deployment.instructions}, {"arena_bytes", run.deployment.arena_bytes},
-          {"stack_bytes", run.deployment.stack_bytes},   {"text_bytes", run.deployment.image.text},
-          {"packed_weight_bytes", run.packed_bytes},     {"packed_ratio", run.packed_ratio()},
+          {"instructions", run.deployment.instructions()}, {"arena_bytes", run.deployment.arena_bytes},
+          {"stack_bytes", run.deployment.stack_bytes},     {"text_bytes", run.deployment.image.text},
+          {"packed_weight_bytes", run.packed_bytes},       {"packed_ratio", run.packed_ratio()},
           {"mismatches", run.deployment.mismatches}};
     }
     return all;
@@ -123,7 +124,8 @@ std::string bits_name(int bits) { return fmt::format("weights {}", bits); }
 double millions(std::int64_t count) { return static_cast<double>(count) / 1e6; }
 
 CycleEstimate estimate(const TableNetwork& network, const Target& target) {
-  return sum_cycles(measure_steps(network.make({}), target, Optimize::speed)).value();
+  const Program program = network.make({});
+  return sum_cycles(measure_steps(program, schedule(program, core_of(target)), target)).value();
 }
 
 const TableNetwork& table_network(const std::string& name) {
@@ -144,7 +146,7 @@ void check(Table& table) {
                                                what, value, most));
     };
     const auto million = [&, name = network](const std::string& core) {
-      return millions(table.at(core, "weights 8", name).deployment.instructions);
+      return millions(table.at(core, "weights 8", name).deployment.instructions());
     };
     bound("M4", "weights 8", million("M4"), aim.m4, "million instructions");
     bound("M3", "weights 8", million("M3"), aim.m3, "million instructions");
@@ -204,10 +206,10 @@ std::string markdown(const Table& table, const std::map<std::string, std::map<st
         "| {} | {:.2f} | {} M | **{:.2f} M** | {} M | {:.2f} | {} | **{}** | {} KB | {} | {} M | **{:.2f} M** | {} M | "
         "{} M "
         "| **{:.2f} M** | {} M |\n",
-        network.name, millions(products), aim.m4_peer, millions(m4.instructions), aim.m4,
-        static_cast<double>(m4.instructions) / static_cast<double>(products), aim.ram_peer, m4.arena_bytes,
-        aim.ram >> 10, m4.image.text, aim.m3_peer, millions(m3.instructions), aim.m3, aim.m55_peer,
-        millions(m55.instructions), network.name == "resnet8" ? m55_resnet8 : aim.m55_peer);
+        network.name, millions(products), aim.m4_peer, millions(m4.instructions()), aim.m4,
+        static_cast<double>(m4.instructions()) / static_cast<double>(products), aim.ram_peer, m4.arena_bytes,
+        aim.ram >> 10, m4.image.text, aim.m3_peer, millions(m3.instructions()), aim.m3, aim.m55_peer,
+        millions(m55.instructions()), network.name == "resnet8" ? m55_resnet8 : aim.m55_peer);
   }
   text +=
       "\n## Bits cost flash, not time\n\nInstructions relative to 8-bit weights (asked: at most 1.10), and packed "

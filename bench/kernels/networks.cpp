@@ -131,7 +131,8 @@ Deployment measure(const Program& program, const Target& target, Optimize optimi
   std::vector<std::int32_t> expected(static_cast<std::size_t>(2 * host.output_elements()));
   host.run(input, 2, expected);
   const TemporaryDirectory directory;
-  return deploy(program, target, optimize, "network", input, expected, directory.path());
+  return deploy(program, schedule(program, core_of(target), optimize), target, "network", input, expected,
+                directory.path());
 }
 
 std::int64_t least_arena_bytes(const Program& program) {

@@ -8,7 +8,8 @@ namespace trimtab::runtime {
 
 namespace detail {
 
-template <typename A, typename B, typename Output>
+/// `AtPoints`: other operating points may have smaller ranges; all take the same time.
+template <bool AtPoints, typename A, typename B, typename Output>
 inline void addition_8(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
   const int32_t multiplier_a = step.multiplier_a;
   const int32_t multiplier_b = step.multiplier_b;
@@ -17,7 +18,7 @@ inline void addition_8(const Addition& step, const uint8_t* a, const uint8_t* b,
   constexpr bool is_signed = static_cast<Output>(-1) < 0;
   const int32_t minimum = step.output_minimum;
   const int32_t maximum = step.output_maximum;
-  const bool whole = minimum == (is_signed ? -128 : 0) && maximum == (is_signed ? 127 : 255);
+  const bool whole = !AtPoints && minimum == (is_signed ? -128 : 0) && maximum == (is_signed ? 127 : 255);
   int32_t pixels = step.output.height * step.output.width;
   int32_t channels = step.output.channels;
   if (step.a.pixel_stride == channels && step.b.pixel_stride == channels && step.output.pixel_stride == channels) {
@@ -49,12 +50,12 @@ inline void addition_8(const Addition& step, const uint8_t* a, const uint8_t* b,
   }
 }
 
-template <typename A, typename B>
+template <typename A, typename B, bool AtPoints = false>
 inline void addition_8(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
   if (step.output.format.is_signed) {
-    addition_8<A, B, int8_t>(step, a, b, output);
+    addition_8<AtPoints, A, B, int8_t>(step, a, b, output);
   } else {
-    addition_8<A, B, uint8_t>(step, a, b, output);
+    addition_8<AtPoints, A, B, uint8_t>(step, a, b, output);
   }
 }
 
@@ -71,6 +72,18 @@ inline void addition_s8_u8_m3(const Addition& step, const uint8_t* a, const uint
 }
 inline void addition_s8_s8_m3(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
   detail::addition_8<int8_t, int8_t>(step, a, b, output);
+}
+inline void addition_u8_u8_points_m3(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
+  detail::addition_8<uint8_t, uint8_t, true>(step, a, b, output);
+}
+inline void addition_u8_s8_points_m3(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
+  detail::addition_8<uint8_t, int8_t, true>(step, a, b, output);
+}
+inline void addition_s8_u8_points_m3(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
+  detail::addition_8<int8_t, uint8_t, true>(step, a, b, output);
+}
+inline void addition_s8_s8_points_m3(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
+  detail::addition_8<int8_t, int8_t, true>(step, a, b, output);
 }
 
 }  // namespace trimtab::runtime

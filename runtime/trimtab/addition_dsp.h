@@ -10,45 +10,56 @@ namespace trimtab::runtime {
 
 namespace detail {
 
+/// Outputs from 0 to 255, from 0 to less (the maximum in each byte of AdditionTerms::most), or any.
+enum class AdditionRange : uint8_t { byte, up_to, any };
+
 struct AdditionTerms {
   uint32_t multiplier_a, multiplier_b, constant;
   int32_t shift, minimum, maximum;
+  uint32_t most;
 
-  /// Fields of the words after the flip; `Unsigned8`: the range is 0 to 255.
-  template <int Bits, bool Unsigned8, int Index>
+  /// Fields of the words after the flip.
+  template <int Bits, AdditionRange Range, int Index>
   uint32_t add(uint32_t a, uint32_t b) const {
     constexpr uint32_t mask = (1U << Bits) - 1;
     const uint32_t sum =
         constant + (a >> (Bits * Index) & mask) * multiplier_a + (b >> (Bits * Index) & mask) * multiplier_b;
     const int32_t shifted = static_cast<int32_t>(sum) >> shift;
-    if constexpr (Unsigned8) return static_cast<uint32_t>(dsp::usat<8>(shifted)) << (Bits * Index);
+    if constexpr (Range != AdditionRange::any) return static_cast<uint32_t>(dsp::usat<8>(shifted)) << (Bits * Index);
     return (static_cast<uint32_t>(saturate(shifted, minimum, maximum)) & mask) << (Bits * Index);
   }
 
-  template <int Bits, bool Unsigned8, int Index = 0>
-  uint32_t add_word(uint32_t a, uint32_t b) const {
+  template <int Bits, AdditionRange Range, int Index = 0>
+  uint32_t add_fields(uint32_t a, uint32_t b) const {
     if constexpr (Index * Bits == 32)
       return 0;
     else
-      return add<Bits, Unsigned8, Index>(a, b) | add_word<Bits, Unsigned8, Index + 1>(a, b);
+      return add<Bits, Range, Index>(a, b) | add_fields<Bits, Range, Index + 1>(a, b);
+  }
+
+  template <int Bits, AdditionRange Range>
+  uint32_t add_word(uint32_t a, uint32_t b) const {
+    const uint32_t sums = add_fields<Bits, Range>(a, b);
+    return Range == AdditionRange::up_to ? dsp::least_bytes(sums, most) : sums;
   }
 };
 
-template <int Bits, bool Unsigned8>
+template <int Bits, AdditionRange Range>
 inline void add_bytes(const AdditionTerms& given, const uint8_t* a, uint32_t flip_a, const uint8_t* b, uint32_t flip_b,
                       uint8_t* output, int32_t bytes) {
   const AdditionTerms terms = given;
   for (; bytes >= 4; bytes -= 4, a += 4, b += 4, output += 4) {
-    store_word(output, terms.add_word<Bits, Unsigned8>(load_word(a) ^ flip_a, load_word(b) ^ flip_b));
+    store_word(output, terms.add_word<Bits, Range>(load_word(a) ^ flip_a, load_word(b) ^ flip_b));
   }
   for (; bytes > 0; --bytes) {
-    *output++ = static_cast<uint8_t>(terms.add_word<Bits, Unsigned8>(*a++ ^ flip_a, *b++ ^ flip_b));
+    *output++ = static_cast<uint8_t>(terms.add_word<Bits, Range>(*a++ ^ flip_a, *b++ ^ flip_b));
   }
 }
 
 }  // namespace detail
 
-template <int Bits>
+/// `AtPoints`: other operating points may have smaller ranges; all from 0 on take the same time.
+template <int Bits, bool AtPoints = false>
 inline void addition(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
   const auto flip = [](const Image& image) {
     return !image.format.is_signed ? 0U : Bits == 8 ? 0x80808080U : 0x88888888U;
@@ -62,7 +73,8 @@ inline void addition(const Addition& step, const uint8_t* a, const uint8_t* b, u
   terms.shift = step.shift;
   terms.minimum = step.output_minimum;
   terms.maximum = step.output_maximum;
-  const bool unsigned8 = Bits == 8 && step.output_minimum == 0 && step.output_maximum == 255;
+  terms.most = static_cast<uint32_t>(step.output_maximum) * 0x01010101U;
+  const bool from_zero = Bits == 8 && step.output_minimum == 0 && !step.output.format.is_signed;
   int32_t pixels = step.output.height * step.output.width;
   int32_t bytes = (step.output.channels * Bits + 7) / 8;
   if (step.a.pixel_stride == bytes && step.b.pixel_stride == bytes && step.output.pixel_stride == bytes) {
@@ -70,10 +82,12 @@ inline void addition(const Addition& step, const uint8_t* a, const uint8_t* b, u
     pixels = 1;
   }
   for (; pixels > 0; --pixels) {
-    if (unsigned8) {
-      detail::add_bytes<Bits, true>(terms, a, flip(step.a), b, flip(step.b), output, bytes);
+    if (AtPoints && from_zero) {
+      detail::add_bytes<Bits, detail::AdditionRange::up_to>(terms, a, flip(step.a), b, flip(step.b), output, bytes);
+    } else if (!AtPoints && from_zero && step.output_maximum == 255) {
+      detail::add_bytes<Bits, detail::AdditionRange::byte>(terms, a, flip(step.a), b, flip(step.b), output, bytes);
     } else {
-      detail::add_bytes<Bits, false>(terms, a, flip(step.a), b, flip(step.b), output, bytes);
+      detail::add_bytes<Bits, detail::AdditionRange::any>(terms, a, flip(step.a), b, flip(step.b), output, bytes);
     }
     a += step.a.pixel_stride;
     b += step.b.pixel_stride;
@@ -83,6 +97,9 @@ inline void addition(const Addition& step, const uint8_t* a, const uint8_t* b, u
 
 inline void addition_8_dsp(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
   addition<8>(step, a, b, output);
+}
+inline void addition_8_points_dsp(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
+  addition<8, true>(step, a, b, output);
 }
 inline void addition_4_dsp(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
   addition<4>(step, a, b, output);

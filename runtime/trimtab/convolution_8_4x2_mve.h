@@ -25,23 +25,25 @@ constexpr int32_t convolution_8_4x2_mve_size(const Convolution& step) {
 constexpr int32_t convolution_8_4x2_mve_chunks(const Convolution& step) {
   return (convolution_8_4x2_mve_size(step) + 15) / 16;
 }
-/// Whether the filters are unpacked before they are used.
-constexpr bool convolution_8_4x2_mve_unpacks(const Convolution& step) {
+/// Whether the filters are unpacked before they are used. Nested weights are not, and packed with zeros to a multiple
+/// of 16 numbers.
+constexpr bool convolution_8_4x2_mve_unpacks(const Convolution& step, bool nested = false) {
+  if (nested) return false;
   return step.weight_bits < 8 || convolution_8_4x2_mve_size(step) % 16 != 0;
 }
 /// Pixels whose windows are copied together: of 24 on, filters cost less than a tenth to unpack; more than 32, or 20 KB
 /// of windows, are not worth their memory.
-constexpr int32_t convolution_8_4x2_mve_pixels(const Convolution& step) {
-  if (!convolution_8_4x2_mve_unpacks(step)) return 4;
+constexpr int32_t convolution_8_4x2_mve_pixels(const Convolution& step, bool nested = false) {
+  if (!convolution_8_4x2_mve_unpacks(step, nested)) return 4;
   const int32_t fit = 20480 / (16 * convolution_8_4x2_mve_chunks(step)) / 4 * 4;
   return fit < 24 ? 24 : fit > 32 ? 32 : fit;
 }
 
 /// Windows, a pixel of padding, biases, and a block of filters where they are unpacked.
-constexpr int32_t convolution_8_4x2_mve_scratch_bytes(const Convolution& step) {
+constexpr int32_t convolution_8_4x2_mve_scratch_bytes(const Convolution& step, bool nested = false) {
   const int32_t chunks = convolution_8_4x2_mve_chunks(step);
-  return 16 * chunks * convolution_8_4x2_mve_pixels(step) + (step.input.channels + 15) / 16 * 16 +
-         (step.output.channels + 1) / 2 * 8 + (convolution_8_4x2_mve_unpacks(step) ? 128 * chunks : 0);
+  return 16 * chunks * convolution_8_4x2_mve_pixels(step, nested) + (step.input.channels + 15) / 16 * 16 +
+         (step.output.channels + 1) / 2 * 8 + (convolution_8_4x2_mve_unpacks(step, nested) ? 128 * chunks : 0);
 }
 
 #if defined(__ARM_FEATURE_MVE)
@@ -75,10 +77,21 @@ inline void copy_window_mve(const Convolution& step, const uint8_t* input, const
   }
 }
 
-template <int weight_bits>
+template <bool nested>
+struct MveRunOf {
+  using Type = MveRun;
+};
+template <>
+struct MveRunOf<true> {
+  using Type = NestedMveRun;
+};
+inline void run_pairs(MveRun& run) { run_filters_4x2_mve(run); }
+inline void run_pairs(NestedMveRun& run) { run_nested_filters_4x2_mve(run); }
+
+template <int weight_bits, bool nested = false>
 inline void convolution_8_4x2_mve(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch) {
-  const bool unpacks = convolution_8_4x2_mve_unpacks(step);
-  const int32_t strip = convolution_8_4x2_mve_pixels(step);
+  const bool unpacks = convolution_8_4x2_mve_unpacks(step, nested);
+  const int32_t strip = convolution_8_4x2_mve_pixels(step, nested);
   const int32_t size = convolution_8_4x2_mve_size(step);
   const int32_t chunks = convolution_8_4x2_mve_chunks(step);
   const int32_t bytes = 16 * chunks;
@@ -95,7 +108,11 @@ inline void convolution_8_4x2_mve(const Convolution& step, const uint8_t* input,
   for (int32_t filter = 0; filter < filters; ++filter) bias[filter] = step.bias[filter];
   for (int32_t p = 1; p <= strip; ++p) vstrbq_s8(windows + p * bytes - 16, vdupq_n_s8(0));
 
-  MveRun run;
+  typename MveRunOf<nested>::Type run;
+  if constexpr (nested) {
+    run.mask = nested_mask(step.weight_bits);
+    run.product_shift = step.shift + 1 - (8 - step.weight_bits);
+  }
   run.chunks = chunks;
   run.shift = step.shift;
   run.minimum = step.output_minimum;
@@ -122,7 +139,13 @@ inline void convolution_8_4x2_mve(const Convolution& step, const uint8_t* input,
         weights = unpacked;
       }
       if (first == 0 && flip != 0) {
-        for (int32_t f = filter; f < end; f += 2) add_offsets_mve(weights + (f - filter) * bytes, size, bias + f);
+        for (int32_t f = filter; f < end; f += 2) {
+          if constexpr (nested) {
+            add_nested_offsets_mve(weights + (f - filter) * bytes, size, step.weight_bits, bias + f);
+          } else {
+            add_offsets_mve(weights + (f - filter) * bytes, size, bias + f);
+          }
+        }
       }
       for (int32_t p = 0; p < count; p += 4) {
         // beyond the last pixel it is made again, at the same place
@@ -132,6 +155,13 @@ inline void convolution_8_4x2_mve(const Convolution& step, const uint8_t* input,
           run.places[2 * q] = static_cast<uint32_t>(pixel * stride);
           run.places[2 * q + 1] = static_cast<uint32_t>(pixel * stride + 1);
         }
+        if constexpr (nested) {
+          int32_t sums[4];
+          sum_windows_mve(run, sums);
+          for (int32_t i = 0; i < 8; ++i) {
+            run.activations[i] = static_cast<int32_t>(static_cast<uint32_t>(sums[i / 2]) << step.shift);
+          }
+        }
         run.weights = weights;
         run.bias = bias + filter;
         run.multiplier = step.multiplier + filter;
@@ -139,7 +169,7 @@ inline void convolution_8_4x2_mve(const Convolution& step, const uint8_t* input,
         run.constants[0] = run.constants[2] = 0;
         run.constants[1] = run.constants[3] = 4;
         run.pairs = (end - filter) / 2;
-        if (run.pairs > 0) run_filters_4x2_mve(run);
+        if (run.pairs > 0) run_pairs(run);
         if ((end - filter) % 2 != 0) {
           // the second filter of the pair is the first once more
           for (int32_t q = 0; q < 4; ++q) {
@@ -147,7 +177,7 @@ inline void convolution_8_4x2_mve(const Convolution& step, const uint8_t* input,
             run.places[2 * q + 1] = run.places[2 * q];
           }
           run.pairs = 1;
-          run_filters_4x2_mve(run);
+          run_pairs(run);
         }
       }
     }
@@ -169,6 +199,13 @@ TRIMTAB_CONVOLUTION(6)
 TRIMTAB_CONVOLUTION(7)
 TRIMTAB_CONVOLUTION(8)
 #undef TRIMTAB_CONVOLUTION
+
+/// The same for nested weights (nested_weights.h), whose bytes are masked as they are read: 16 instructions for 128
+/// products at every precision.
+inline void convolution_8_nested_4x2_mve(const Convolution& step, const uint8_t* input, uint8_t* output,
+                                         uint8_t* scratch) {
+  detail::convolution_8_4x2_mve<8, true>(step, input, output, scratch);
+}
 
 #endif
 

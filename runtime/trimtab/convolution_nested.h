@@ -1,17 +1,12 @@
 #pragma once
 
-// Convolution with weights on the nested mid-rise grid, at any precision, of any shape and core: slow and small. Every
-// weight is stored as 8 bits q; at b = step.weight_bits it is 2 * (q >> (8 - b)) + 1, so that
-//     accumulator = bias + 2 * sum of (q >> (8 - b)) * x + sum of x,
-// and one copy of the weights serves all precisions. Filters are bytes in the order kernel row, kernel column, input
-// channel of the group.
+// Convolution with weights on the nested mid-rise grid (nested_weights.h), at any precision, of any shape and core: slow
+// and small. Filters are bytes in the order kernel row, kernel column, input channel of the group.
 
+#include "trimtab/nested_weights.h"
 #include "trimtab/window_products.h"
 
 namespace trimtab::runtime {
-
-/// The stored weight at `bits` bits, less its half step: what is multiplied.
-constexpr int32_t nested_digits(int8_t stored, int bits) { return stored >> (8 - bits); }
 
 /// One filter at the present precision.
 constexpr int32_t convolution_nested_scratch_bytes(const Convolution& step) { return convolution_filter_size(step); }

@@ -23,28 +23,41 @@ constexpr int32_t convolution_s32_4x2_m3_scratch_bytes(const Convolution& step) 
 
 namespace detail {
 
-/// The layer, with the inner loops for its weights: `to_bytes` may be null.
+template <bool nested>
+struct FilterRunOf {
+  using Type = FilterRun;
+};
+template <>
+struct FilterRunOf<true> {
+  using Type = NestedFilterRun;
+};
+
+/// The layer, with the inner loops for its weights: `to_bytes` may be null, `saturation` is for nested weights, and
+/// `pair_bytes` those of two filters.
+template <bool nested = false>
 inline void convolution_s32_4x2(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch,
-                                RunFilters* to_sums, RunFilters* to_bytes) {
+                                RunFilters* to_sums, RunFilters* to_bytes, int32_t pair_bytes,
+                                [[maybe_unused]] uintptr_t saturation = 0) {
   const int32_t group_inputs = step.input.channels / step.groups;
   const int32_t group_outputs = step.output.channels / step.groups;
   const int32_t size = convolution_s32_4x2_m3_padded_size(step);
   const int32_t used = step.window.kernel_height * step.window.kernel_width * group_inputs;
   const int32_t pixels = step.output.height * step.output.width;
-  const int32_t pair_bytes = size / 4 * step.weight_bits;
   auto* words = reinterpret_cast<int32_t*>(scratch);
   for (int32_t k = 4 * used; k < 4 * size; ++k) words[k] = 0;
-  FilterRun run;
+  typename FilterRunOf<nested>::Type run;
   run.words = words;
   run.words_end = words + 4 * size;
   run.stride = step.output.pixel_stride;
   run.shift = step.shift;
+  if constexpr (nested) run.saturation = saturation;
   const uint8_t* group_weights = step.weights;
   for (int32_t first = 0; first < step.output.channels; first += group_outputs) {
     WindowWidener windows(step, input, first / group_outputs * group_inputs, scratch + 16 * size);
     const int32_t end = first + group_outputs;
     for (int32_t pixel = 0; pixel < pixels; pixel += 4) {
       windows.widen_four(words);
+      if constexpr (nested) sum_activations_4(run);
       const int32_t count = pixels - pixel < 4 ? pixels - pixel : 4;
       uint8_t* const out = output + pixel * step.output.pixel_stride;
       run.weights = group_weights;
@@ -83,7 +96,8 @@ inline void convolution_s32_4x2(const Convolution& step, const uint8_t* input, u
     to_bytes = run_filters_4x2<weight_bits, FilterOutput::signed_bytes>;
   }
 #endif
-  convolution_s32_4x2(step, input, output, scratch, run_filters_4x2<weight_bits, FilterOutput::sums>, to_bytes);
+  convolution_s32_4x2(step, input, output, scratch, run_filters_4x2<weight_bits, FilterOutput::sums>, to_bytes,
+                      convolution_s32_4x2_m3_padded_size(step) / 4 * weight_bits);
 }
 
 }  // namespace detail

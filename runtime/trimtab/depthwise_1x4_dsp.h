@@ -16,6 +16,7 @@
 
 #include "trimtab/columns_dsp.h"
 #include "trimtab/multiply_4x2_dsp.h"
+#include "trimtab/nested_weights.h"
 #include "trimtab/weights.h"
 
 namespace trimtab::runtime {
@@ -54,15 +55,20 @@ constexpr int32_t depthwise_1x4_scratch_bytes(const Convolution& step, int32_t r
 namespace detail {
 
 /// The words that an output multiplies its inputs by, from the taps of one channel.
+template <bool Nested>
 inline void arrange_taps(const Convolution& step, const DepthwiseLayout& layout, const int8_t* taps, uint32_t* words) {
+  const auto next = [&] {
+    const int8_t tap = *taps++;
+    return static_cast<uint32_t>(Nested ? nested_weight(tap, step.weight_bits) : tap);
+  };
   const int32_t width = step.window.kernel_width;
   const bool single = step.window.stride_columns == 1;
   for (int32_t i = step.window.kernel_height; i > 0; --i) {
     uint32_t before = 0;  // the tap on the left
     int32_t left = width;
     for (int32_t t = layout.row_taps; t > 0; --t) {
-      const uint32_t low = left > 0 ? static_cast<uint32_t>(*taps++) : 0;
-      const uint32_t high = left > 1 ? static_cast<uint32_t>(*taps++) : 0;
+      const uint32_t low = left > 0 ? next() : 0;
+      const uint32_t high = left > 1 ? next() : 0;
       left -= 2;
       *words++ = dsp::halves(low, high);
       if (single) *words++ = dsp::halves(before, low);
@@ -236,7 +242,7 @@ inline void depthwise_sums(const uint32_t* in, int32_t row_words, const uint32_t
   }
 }
 
-/// Rows [0, rows) of a band, one channel, as u8 or u4 over their whole range, or anything else.
+/// Rows [0, rows) of a band, one channel, as u8 or u4 over their whole range, as bytes from 0 on, or anything else.
 template <bool StrideOne, int RowTaps, int Rows, Store Kind>
 inline void depthwise_rows_as(const Convolution& step, const uint32_t* plane, int32_t row_words,
                               const uint32_t* weights, int32_t rows, int32_t bias, const DepthwiseStore& given,
@@ -246,12 +252,16 @@ inline void depthwise_rows_as(const Convolution& step, const uint32_t* plane, in
   const int32_t width = step.output.width;
   const int32_t kernel_rows = step.window.kernel_height;
   const int32_t plane_step = step.window.stride_rows * row_words;
-  if (Kind == Store::u8) output += store.channel;
+  if (Kind == Store::u8 || Kind == Store::byte) output += store.channel;
   if (Kind == Store::nibble) output += store.channel / 2;
   [[maybe_unused]] const int32_t nibble = store.channel % 2 * 4;
   const auto put = [&](int32_t sum) {
     if constexpr (Kind == Store::u8) {
       *output = static_cast<uint8_t>(dsp::usat<8>(dsp::smmulr(sum, store.multiplier)));
+    } else if constexpr (Kind == Store::byte) {
+      const auto scaled = static_cast<int32_t>(static_cast<uint32_t>(sum) << store.shift);
+      const int32_t value = dsp::usat<8>(dsp::smmulr(scaled, store.multiplier));
+      *output = static_cast<uint8_t>(value < store.maximum ? value : store.maximum);
     } else if constexpr (Kind == Store::nibble) {
       const int32_t value = dsp::usat<4>(dsp::smmulr(sum, store.multiplier));
       *output = static_cast<uint8_t>((*output & (0xf0 >> nibble)) | value << nibble);
@@ -284,10 +294,21 @@ inline void depthwise_rows_as(const Convolution& step, const uint32_t* plane, in
   }
 }
 
-template <bool StrideOne, int RowTaps, int Rows>
+/// `AtPoints`: other operating points may have smaller ranges and other shifts; all from 0 on take the same time.
+template <bool StrideOne, int RowTaps, int Rows, bool AtPoints = false>
 __attribute__((noinline)) void depthwise_rows(const Convolution& step, const uint32_t* plane, int32_t row_words,
                                               const uint32_t* weights, int32_t rows, int32_t bias,
                                               const DepthwiseStore& store, uint8_t* output) {
+  if constexpr (AtPoints) {
+    if (store.minimum == 0 && store.format.bits == 8 && !store.format.is_signed) {
+      depthwise_rows_as<StrideOne, RowTaps, Rows, Store::byte>(step, plane, row_words, weights, rows, bias, store,
+                                                               output);
+    } else {
+      depthwise_rows_as<StrideOne, RowTaps, Rows, Store::any>(step, plane, row_words, weights, rows, bias, store,
+                                                              output);
+    }
+    return;
+  }
   const bool plain = store.shift == 0 && store.minimum == 0;
   if (plain && store.kind == Store::u8) {
     depthwise_rows_as<StrideOne, RowTaps, Rows, Store::u8>(step, plane, row_words, weights, rows, bias, store, output);
@@ -302,8 +323,8 @@ __attribute__((noinline)) void depthwise_rows(const Convolution& step, const uin
 using DepthwiseRows = void (*)(const Convolution&, const uint32_t*, int32_t, const uint32_t*, int32_t, int32_t,
                                const DepthwiseStore&, uint8_t*);
 
-/// All of a layer with one function for its rows.
-template <class A>
+/// All of a layer with one function for its rows. `Nested`: weights are bytes as in nested_weights.h.
+template <class A, bool Nested = false>
 inline void depthwise(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch,
                       DepthwiseRows run_rows) {
   const Window& window = step.window;
@@ -321,15 +342,16 @@ inline void depthwise(const Convolution& step, const uint8_t* input, uint8_t* ou
   for (int32_t first = 0; first < step.output.channels; first += 4) {
     const int32_t channels = step.output.channels - first < 4 ? step.output.channels - first : 4;
     const auto* channel_taps = reinterpret_cast<const int8_t*>(packed);
-    if (step.weight_bits < 8) {
+    const int stored_bits = Nested ? 8 : step.weight_bits;
+    if (stored_bits < 8) {
       unpack_weights(packed, channels * layout.taps, step.weight_bits, taps);
       channel_taps = taps;
     }
-    packed += packed_filter_bytes(channels * layout.taps, step.weight_bits);
+    packed += packed_filter_bytes(channels * layout.taps, stored_bits);
     Planes<A> source{
         step, layout, planes, plane_words, input + first * A::bits / 8, (channels * A::bits + 7) / 8, {0, 0, 0, 0}};
     for (int32_t i = 0; i < channels; ++i) {
-      arrange_taps(step, layout, channel_taps + i * layout.taps, words + i * channel_words);
+      arrange_taps<Nested>(step, layout, channel_taps + i * layout.taps, words + i * channel_words);
       if (step.padding_value != nullptr) source.padding[i] = static_cast<uint32_t>(step.padding_value[first + i]);
     }
     // rows of the image leave the borders as they are: zeros stay for all channels
@@ -355,13 +377,13 @@ inline void depthwise(const Convolution& step, const uint8_t* input, uint8_t* ou
 }
 
 /// The function for a kernel width up to 7.
-template <bool StrideOne>
+template <bool StrideOne, bool AtPoints = false>
 inline DepthwiseRows depthwise_rows_of(const Convolution& step) {
   const int32_t taps = depthwise_layout(step).row_taps;
-  if (taps == 1) return depthwise_rows<StrideOne, 1, 0>;
-  if (taps == 2) return depthwise_rows<StrideOne, 2, 0>;
-  if (taps == 3) return depthwise_rows<StrideOne, 3, 0>;
-  return depthwise_rows<StrideOne, 4, 0>;
+  if (taps == 1) return depthwise_rows<StrideOne, 1, 0, AtPoints>;
+  if (taps == 2) return depthwise_rows<StrideOne, 2, 0, AtPoints>;
+  if (taps == 3) return depthwise_rows<StrideOne, 3, 0, AtPoints>;
+  return depthwise_rows<StrideOne, 4, 0, AtPoints>;
 }
 
 }  // namespace detail
@@ -391,5 +413,23 @@ TRIMTAB_DEPTHWISE(u2, 2, false)
 TRIMTAB_DEPTHWISE(s2, 2, true)
 
 #undef TRIMTAB_DEPTHWISE
+
+/// Nested weights (nested_weights.h), activations of 8 bits, any kernel.
+#define TRIMTAB_DEPTHWISE_NESTED(FORMAT, SIGNED)                                                                  \
+  inline void depthwise_##FORMAT##_nested_1x4_dsp(const Convolution& step, const uint8_t* input, uint8_t* output, \
+                                                  uint8_t* scratch) {                                             \
+    const bool three = step.window.kernel_height == 3 && step.window.kernel_width == 3;                           \
+    const bool single = step.window.stride_columns == 1;                                                          \
+    const detail::DepthwiseRows rows =                                                                            \
+        three    ? single ? detail::depthwise_rows<true, 2, 3, true> : detail::depthwise_rows<false, 2, 3, true>  \
+           : single ? detail::depthwise_rows_of<true, true>(step)                                                 \
+                 : detail::depthwise_rows_of<false, true>(step);                                                  \
+    detail::depthwise<Activations<8, SIGNED>, true>(step, input, output, scratch, rows);                          \
+  }
+
+TRIMTAB_DEPTHWISE_NESTED(u8, false)
+TRIMTAB_DEPTHWISE_NESTED(s8, true)
+
+#undef TRIMTAB_DEPTHWISE_NESTED
 
 }  // namespace trimtab::runtime

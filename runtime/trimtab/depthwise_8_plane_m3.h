@@ -8,6 +8,7 @@
 // Weights: packed as in weights.h, channel after channel without gaps: at 2 bits, filters of 9 weights that began at
 // bytes would take a third more. The padding's values are numbers of the input's format.
 
+#include "trimtab/nested_weights.h"
 #include "trimtab/store_outputs.h"
 #include "trimtab/weights.h"
 
@@ -70,14 +71,16 @@ inline bool depthwise_is_padded(const DepthwiseAxis& along, const DepthwiseAxis&
   return along.pad > 0 || across.pad > 0 || along.input < along.plane || across.input < across.plane;
 }
 
-/// A channel's weights in the order of the plane; `bytes` has room for them.
+/// A channel's weights in the order of the plane; `bytes` has room for them. `nested`: stored as in nested_weights.h.
+template <bool nested>
 inline void unpack_depthwise_filter(const Convolution& step, const DepthwiseAxis& along, const DepthwiseAxis& across,
                                     int32_t channel, int8_t* bytes, int32_t* filter) {
   const int32_t size = along.kernel * across.kernel;
-  unpack_weights(step.weights, size, step.weight_bits, bytes, channel * size);
+  unpack_weights(step.weights, size, nested ? 8 : step.weight_bits, bytes, channel * size);
   for (int32_t i = 0, at = 0; i < across.kernel; ++i) {
     for (int32_t j = 0; j < along.kernel; ++j) {
-      filter[at++] = bytes[i * across.filter_step + j * along.filter_step];
+      const int8_t weight = bytes[i * across.filter_step + j * along.filter_step];
+      filter[at++] = nested ? nested_weight(weight, step.weight_bits) : weight;
     }
   }
 }
@@ -198,7 +201,7 @@ inline void gather_plane(const uint8_t* input, const DepthwiseAxis& along, const
   }
 }
 
-template <typename Activation>
+template <typename Activation, bool nested = false>
 inline void depthwise_8_plane(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch) {
   DepthwiseAxis along = depthwise_columns(step);
   DepthwiseAxis across = depthwise_rows(step);
@@ -225,7 +228,7 @@ inline void depthwise_8_plane(const Convolution& step, const uint8_t* input, uin
       for (int32_t i = 0; i < plane_bytes; ++i) plane[i] = value;
     }
     gather_plane(input + channel, along, across, plane);
-    unpack_depthwise_filter(step, along, across, channel, bytes, filter);
+    unpack_depthwise_filter<nested>(step, along, across, channel, bytes, filter);
     const auto* at = reinterpret_cast<const Activation*>(plane);
     uint8_t* const out = output + channel;
     if (!is_fast(along)) {
@@ -251,6 +254,14 @@ inline void depthwise_u8_plane_m3(const Convolution& step, const uint8_t* input,
 }
 inline void depthwise_s8_plane_m3(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch) {
   detail::depthwise_8_plane<int8_t>(step, input, output, scratch);
+}
+inline void depthwise_u8_nested_plane_m3(const Convolution& step, const uint8_t* input, uint8_t* output,
+                                         uint8_t* scratch) {
+  detail::depthwise_8_plane<uint8_t, true>(step, input, output, scratch);
+}
+inline void depthwise_s8_nested_plane_m3(const Convolution& step, const uint8_t* input, uint8_t* output,
+                                         uint8_t* scratch) {
+  detail::depthwise_8_plane<int8_t, true>(step, input, output, scratch);
 }
 
 }  // namespace trimtab::runtime

@@ -86,7 +86,7 @@ inline void depthwise_plane_mve(const Convolution& step, const DepthwiseAxis& al
   }
 }
 
-template <bool is_signed>
+template <bool is_signed, bool nested = false>
 inline void depthwise_8_plane_mve(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch) {
   DepthwiseAxis along = depthwise_columns(step);
   DepthwiseAxis across = depthwise_rows(step);
@@ -109,7 +109,7 @@ inline void depthwise_8_plane_mve(const Convolution& step, const uint8_t* input,
       for (int32_t i = 0; i < plane_bytes; i += 16) vst1q_u8(plane + i, filled);
     }
     gather_plane_mve(input + channel, along, across, plane);
-    unpack_depthwise_filter(step, along, across, channel, bytes, filter);
+    unpack_depthwise_filter<nested>(step, along, across, channel, bytes, filter);
     uint8_t* const out = output + channel;
     if (!three) {
       depthwise_plane_mve<is_signed, false, false>(step, along, across, plane, filter, channel, out);
@@ -128,6 +128,14 @@ inline void depthwise_u8_plane_mve(const Convolution& step, const uint8_t* input
 }
 inline void depthwise_s8_plane_mve(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch) {
   detail::depthwise_8_plane_mve<true>(step, input, output, scratch);
+}
+inline void depthwise_u8_nested_plane_mve(const Convolution& step, const uint8_t* input, uint8_t* output,
+                                          uint8_t* scratch) {
+  detail::depthwise_8_plane_mve<false, true>(step, input, output, scratch);
+}
+inline void depthwise_s8_nested_plane_mve(const Convolution& step, const uint8_t* input, uint8_t* output,
+                                          uint8_t* scratch) {
+  detail::depthwise_8_plane_mve<true, true>(step, input, output, scratch);
 }
 
 #endif

@@ -163,5 +163,8 @@ inline int32_t ssat(int32_t value) {
 
 #endif
 
+/// The lesser of each two unsigned bytes.
+inline uint32_t least_bytes(uint32_t a, uint32_t b) { return usub8(a, uqsub8(a, b)); }
+
 }  // namespace dsp
 }  // namespace trimtab::runtime

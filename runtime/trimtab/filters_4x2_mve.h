@@ -5,7 +5,7 @@
 
 #include <arm_mve.h>
 
-#include "trimtab/arithmetic.h"
+#include "trimtab/nested_weights.h"
 
 namespace trimtab::runtime::detail {
 
@@ -65,9 +65,91 @@ __attribute__((noinline)) inline void run_filters_4x2_mve(MveRun& run) {
         "q5", "q6", "q7", "cc", "memory");
 }
 
+/// The same for nested weights (nested_weights.h). What the mask leaves of the stored bytes is 2^(8 - bits) times the
+/// digits; its products are shifted by so much less than bias and activations.
+struct NestedMveRun : MveRun {
+  uint32_t mask;           // 100
+  int32_t product_shift;   // 104: to the left; negative: to the right
+  int32_t activations[8];  // 108: sums of the pixels 0, 0, 1, 1, 2, 2, 3, 3, shifted like the bias
+};
+
+#define TRIMTAB_LOAD_MASKED_CHUNK \
+  "vldrb.8 q4, [r9], #16\n vldrb.8 q0, [r1], #16\n vand q4, q4, q7\n vldrb.8 q5, [r9], #16\n vldrb.8 q1, [r3], #16\n" \
+  "vand q5, q5, q7\n vldrb.8 q2, [r5], #16\n vldrb.8 q3, [r7], #16\n"
+#define TRIMTAB_MASKED_CHUNK TRIMTAB_LOAD_MASKED_CHUNK TRIMTAB_MULTIPLY("vmladava.s8")
+
+__attribute__((noinline)) inline void run_nested_filters_4x2_mve(NestedMveRun& run) {
+  register NestedMveRun* r0 asm("r0") = &run;
+  asm volatile(
+      "push {r0}\n"
+      "ldr r1, [r0, #44]\n vdup.32 q6, r1\n ldr r9, [r0, #16]\n"
+      // a pair of filters
+      "2:\n ldr r1, [r0, #100]\n vdup.32 q7, r1\n ldrd r1, r3, [r0]\n ldrd r5, r7, [r0, #8]\n ldr r11, [r0, #20]\n"
+      TRIMTAB_LOAD_MASKED_CHUNK TRIMTAB_MULTIPLY("vmladav.s8")
+      "subs r11, #3\n blt 3f\n"
+      "1:\n" TRIMTAB_MASKED_CHUNK TRIMTAB_MASKED_CHUNK
+      "subs r11, #2\n bge 1b\n"
+      "3:\n adds r11, #1\n bne 4f\n" TRIMTAB_MASKED_CHUNK
+      // filters 0, 1, 0, 1 of pixels 0, 0, 1, 1 and 2, 2, 3, 3
+      "4:\n vmov q0[2], q0[0], r0, r2\n vmov q0[3], q0[1], r8, r10\n"
+      "vmov q1[2], q1[0], r4, r6\n vmov q1[3], q1[1], r12, lr\n"
+      "ldr r0, [sp]\n ldrd r1, r3, [r0, #24]\n ldr r2, [r0, #104]\n vshl.s32 q0, r2\n vshl.s32 q1, r2\n"
+      "vldrw.32 q4, [r0, #52]\n vldrw.u32 q2, [r1, q4]\n vldrw.u32 q3, [r3, q4]\n"
+      "ldrd r4, r6, [r0, #32]\n ldr r2, [r0, #40]\n vshl.s32 q2, r2\n"
+      "vldrw.32 q4, [r0, #108]\n vldrw.32 q5, [r0, #124]\n"
+      "vadd.i32 q0, q0, q2\n vadd.i32 q1, q1, q2\n vadd.i32 q0, q0, q4\n vadd.i32 q1, q1, q5\n"
+      "ldr r2, [r0, #48]\n vdup.32 q7, r2\n"
+      "vrmulh.s32 q0, q0, q3\n vrmulh.s32 q1, q1, q3\n"
+      "vmax.s32 q0, q0, q6\n vmax.s32 q1, q1, q6\n vmin.s32 q0, q0, q7\n vmin.s32 q1, q1, q7\n"
+      "vldrw.32 q4, [r0, #68]\n vldrw.32 q5, [r0, #84]\n vstrb.32 q0, [r4, q4]\n vstrb.32 q1, [r4, q5]\n"
+      "adds r1, #8\n adds r3, #8\n strd r1, r3, [r0, #24]\n"
+      "adds r4, #2\n subs r6, #1\n strd r4, r6, [r0, #32]\n bne.w 2b\n"
+      "str r9, [r0, #16]\n add sp, #4\n"
+      : "+r"(r0)
+      :
+      : "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "q0", "q1", "q2", "q3", "q4",
+        "q5", "q6", "q7", "cc", "memory");
+}
+
+#undef TRIMTAB_MASKED_CHUNK
+#undef TRIMTAB_LOAD_MASKED_CHUNK
 #undef TRIMTAB_CHUNK
 #undef TRIMTAB_MULTIPLY
 #undef TRIMTAB_LOAD_CHUNK
+
+/// Adds up the numbers of the four windows of a run.
+inline void sum_windows_mve(const MveRun& run, int32_t (&sums)[4]) {
+  const int8_t* a = run.windows[0];
+  const int8_t* b = run.windows[1];
+  const int8_t* c = run.windows[2];
+  const int8_t* d = run.windows[3];
+  int32_t sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
+  asm volatile(
+      "dls lr, %[chunks]\n"
+      "1: vldrb.8 q0, [%[a]], #16\n vldrb.8 q1, [%[b]], #16\n vldrb.8 q2, [%[c]], #16\n vldrb.8 q3, [%[d]], #16\n"
+      "vaddva.s8 %[sum0], q0\n vaddva.s8 %[sum1], q1\n vaddva.s8 %[sum2], q2\n vaddva.s8 %[sum3], q3\n le lr, 1b\n"
+      : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [sum0] "+Te"(sum0), [sum1] "+Te"(sum1), [sum2] "+Te"(sum2),
+        [sum3] "+Te"(sum3)
+      : [chunks] "r"(run.chunks)
+      : "lr", "q0", "q1", "q2", "q3", "memory");
+  sums[0] = sum0;
+  sums[1] = sum1;
+  sums[2] = sum2;
+  sums[3] = sum3;
+}
+
+/// add_offsets_mve() for nested weights at `bits` bits.
+inline void add_nested_offsets_mve(const int8_t* weights, int32_t size, int bits, int32_t* bias) {
+  int32_t sum0 = 0;
+  int32_t sum1 = 0;
+  for (int32_t left = size; left > 0; left -= 16, weights += 32) {
+    const mve_pred16_t some = vctp8q(static_cast<uint32_t>(left));
+    sum0 = vaddvaq_p_s8(sum0, vshlq_r_s8(vldrbq_s8(weights), bits - 8), some);
+    sum1 = vaddvaq_p_s8(sum1, vshlq_r_s8(vldrbq_s8(weights + 16), bits - 8), some);
+  }
+  bias[0] += (2 * sum0 + size) * 128;
+  bias[1] += (2 * sum1 + size) * 128;
+}
 
 /// `bias` + 128 times the sum of the `size` weights, for two filters: what takes back that unsigned activations are
 /// read as signed ones, 128 less.

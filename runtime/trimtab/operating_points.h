@@ -1,38 +1,47 @@
 #pragma once
 
-// Operating points: what a step takes over when the precision changes, and which point to choose.
+// Operating points: the numbers of a step that change with the precision, and the choice of a point.
 
 #include "trimtab/operators.h"
 
 namespace trimtab::runtime {
 
-/// What one step has at one operating point; the rest of its descriptor stays as it is.
-struct StepSetting {
+/// The numbers of one step at one operating point; the rest of its descriptor is the same at all.
+struct PointNumbers {
   const int32_t* bias;  // convolutions: per output channel
   int32_t output_minimum, output_maximum;
   uint8_t weight_bits;  // convolutions
   uint8_t shift;
 };
 
-inline void apply_setting(Convolution& step, const StepSetting& setting) {
-  step.bias = setting.bias;
-  step.output_minimum = setting.output_minimum;
-  step.output_maximum = setting.output_maximum;
-  step.weight_bits = setting.weight_bits;
-  step.shift = setting.shift;
+/// The descriptor with the numbers of a point. It is made anew for every call, on the stack: so a change of point costs
+/// nothing, and the descriptors stay constant.
+inline Convolution at_point(const Convolution& step, const PointNumbers& numbers) {
+  Convolution result = step;
+  result.bias = numbers.bias;
+  result.output_minimum = numbers.output_minimum;
+  result.output_maximum = numbers.output_maximum;
+  result.weight_bits = numbers.weight_bits;
+  result.shift = numbers.shift;
+  return result;
 }
-inline void apply_setting(AveragePool& step, const StepSetting& setting) {
-  step.output_minimum = setting.output_minimum;
-  step.output_maximum = setting.output_maximum;
-  step.shift = setting.shift;
+inline MaxPool at_point(const MaxPool& step, const PointNumbers& numbers) {
+  MaxPool result = step;
+  result.output_minimum = numbers.output_minimum;
+  result.output_maximum = numbers.output_maximum;
+  return result;
 }
-inline void apply_setting(Addition& step, const StepSetting& setting) {
-  step.output_minimum = setting.output_minimum;
-  step.output_maximum = setting.output_maximum;
-  step.shift = setting.shift;
+/// AveragePool, Addition, Multiplication and Rescale.
+template <class Descriptor>
+inline Descriptor at_point(const Descriptor& step, const PointNumbers& numbers) {
+  Descriptor result = step;
+  result.output_minimum = numbers.output_minimum;
+  result.output_maximum = numbers.output_maximum;
+  result.shift = numbers.shift;
+  return result;
 }
 
-/// What a point is good for: an answer at a level of abstraction, as measured when it was made.
+/// What an operating point is good for at a level of abstraction, as measured when the program was made.
 struct PointSummary {
   int32_t point;
   int32_t level;      // 0: the finest
@@ -40,11 +49,16 @@ struct PointSummary {
   int32_t energy_nj;  // of one inference
 };
 
+struct PointChoice {
+  int32_t point;     // -1: none is within the energy
+  bool meets_floor;  // whether it is as accurate as was asked
+};
+
 /// The point to run, by the summaries of all points at all levels: of those that answer at `level` with at least
 /// `accuracy_floor` (hundredths of a percent) for at most `energy_nj`, the one that spends the least. Where none does
-/// both, the most accurate one within the energy; where none is within the energy, -1.
-inline int32_t choose_operating_point(const PointSummary* summaries, int32_t count, int32_t level, int32_t energy_nj,
-                                      int32_t accuracy_floor) {
+/// both, the most accurate one within the energy.
+inline PointChoice choose_operating_point(const PointSummary* summaries, int32_t count, int32_t level,
+                                          int32_t energy_nj, int32_t accuracy_floor) {
   int32_t cheapest = -1;
   int32_t best = -1;
   for (int32_t i = 0; i < count; ++i) {
@@ -55,8 +69,8 @@ inline int32_t choose_operating_point(const PointSummary* summaries, int32_t cou
       cheapest = i;
     }
   }
-  if (best < 0) return -1;
-  return summaries[cheapest >= 0 ? cheapest : best].point;
+  if (cheapest >= 0) return {summaries[cheapest].point, true};
+  return {best >= 0 ? summaries[best].point : -1, false};
 }
 
 }  // namespace trimtab::runtime

@@ -2,7 +2,8 @@
 
 // The inner loops of convolution_s32_4x2_m3.h: filters two by two over the widened windows of four pixels.
 
-#include "trimtab/arithmetic.h"
+#include "trimtab/nested_weights.h"
+#include "trimtab/saturate_eight.h"
 
 namespace trimtab::runtime::detail {
 
@@ -17,6 +18,11 @@ struct FilterRun {
   int32_t shift;              // 24
   int32_t pairs;              // 28: > 0
   const uint8_t* weights;     // 32
+};
+/// The same for nested weights.
+struct NestedFilterRun : FilterRun {
+  int32_t activations[4];  // 36: the sum of each pixel's numbers
+  uintptr_t saturation;    // 52: see saturate_eight.h
 };
 using RunFilters = void(FilterRun& run);
 
@@ -71,13 +77,16 @@ enum class FilterOutput { unsigned_bytes, signed_bytes, sums };
   TRIMTAB_REQUANTIZE("r10", saturation) \
   TRIMTAB_REQUANTIZE("r11", saturation)
 
+#define TRIMTAB_SUMS_FROM_BIAS                                            \
+  "ldr r3, [r2, #8]\n ldrd r4, r8, [r3], #8\n str r3, [r2, #8]\n"         \
+  "mov r5, r4\n mov r6, r4\n mov r7, r4\n mov r9, r8\n mov r10, r8\n mov r11, r8\n"
+
 // [sp] is the end of the words, [sp, #4] the run. Flags are free between the instructions of a block.
-#define TRIMTAB_RUN(products, store)                                                                          \
+#define TRIMTAB_RUN(start, products, store)                                                                          \
   asm volatile(                                                                                               \
       "ldrd r1, r3, [r0, #4]\n mov r2, r0\n push {r1, r2}\n ldr r1, [r0, #32]\n"                              \
       "2:\n"                                                                                                  \
-      "ldr r2, [sp, #4]\n ldr r0, [r2]\n ldr r3, [r2, #8]\n ldrd r4, r8, [r3], #8\n str r3, [r2, #8]\n"       \
-      "mov r5, r4\n mov r6, r4\n mov r7, r4\n mov r9, r8\n mov r10, r8\n mov r11, r8\n"                       \
+      "ldr r2, [sp, #4]\n ldr r0, [r2]\n" start                                                               \
       "1:\n" products                                                                                         \
       "ldr r2, [sp]\n cmp r0, r2\n bne 1b\n"                                                                  \
       "ldr r0, [sp, #4]\n str r1, [r0, #32]\n" store                                                          \
@@ -87,13 +96,15 @@ enum class FilterOutput { unsigned_bytes, signed_bytes, sums };
       :                                                                                                       \
       : "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory")
 
+#define TRIMTAB_STORE_SUMS "ldr r1, [r0, #16]\n stm r1!, {r4-r11}\n str r1, [r0, #16]\n"
+
 #define TRIMTAB_RUN_TO(products)                                                          \
   if constexpr (kind == FilterOutput::unsigned_bytes) {                                   \
-    TRIMTAB_RUN(products, TRIMTAB_STORE("usat"));                                         \
+    TRIMTAB_RUN(TRIMTAB_SUMS_FROM_BIAS, products, TRIMTAB_STORE("usat"));                                         \
   } else if constexpr (kind == FilterOutput::signed_bytes) {                              \
-    TRIMTAB_RUN(products, TRIMTAB_STORE("ssat"));                                         \
+    TRIMTAB_RUN(TRIMTAB_SUMS_FROM_BIAS, products, TRIMTAB_STORE("ssat"));                                         \
   } else {                                                                                \
-    TRIMTAB_RUN(products, "ldr r1, [r0, #16]\n stm r1!, {r4-r11}\n str r1, [r0, #16]\n"); \
+    TRIMTAB_RUN(TRIMTAB_SUMS_FROM_BIAS, products, TRIMTAB_STORE_SUMS);                    \
   }
 
 template <int bits, FilterOutput kind>
@@ -123,6 +134,89 @@ __attribute__((noinline)) inline void run_filters_4x2(FilterRun& run) {
   }
 }
 
+// Nested weights: a byte of each filter, of which the highest bits count.
+#define TRIMTAB_DIGITS                                                                    \
+  "ldrh r12, [r1], #2\n sbfx lr, r12, #(16 - %c[bits]), %[bits]\n sbfx r12, r12, #(8 - %c[bits]), %[bits]\n" \
+      TRIMTAB_PRODUCTS
+
+#define TRIMTAB_SUMS_FROM_ZERO                                                            \
+  "mov.w r4, #0\n mov.w r5, #0\n mov.w r6, #0\n mov.w r7, #0\n"                           \
+  "mov.w r8, #0\n mov.w r9, #0\n mov.w r10, #0\n mov.w r11, #0\n"
+
+// bias + activations + 2 * sum; r0 is the run, before and after.
+#define TRIMTAB_FINISH_NESTED                                                             \
+  "ldr r3, [r0, #8]\n ldrd r1, r2, [r3], #8\n str r3, [r0, #8]\n"                         \
+  "add.w lr, r0, #36\n ldm.w lr, {r0, r3, r12, lr}\n"                                     \
+  "add.w r4, r0, r4, lsl #1\n add.w r5, r3, r5, lsl #1\n add.w r6, r12, r6, lsl #1\n add.w r7, lr, r7, lsl #1\n" \
+  "add.w r8, r0, r8, lsl #1\n add.w r9, r3, r9, lsl #1\n add.w r10, r12, r10, lsl #1\n add.w r11, lr, r11, lsl #1\n" \
+  "add r4, r1\n add r5, r1\n add r6, r1\n add r7, r1\n add r8, r2\n add r9, r2\n add r10, r2\n add r11, r2\n" \
+  "ldr r0, [sp, #4]\n"
+
+// r0 is the shift, r1 half, r3 the multiplier.
+#define TRIMTAB_SCALE(sum) \
+  "lsl.w " sum ", " sum ", r0\n smull r2, " sum ", " sum ", r3\n adds r2, r1\n adc " sum ", " sum ", #0\n"
+
+#define TRIMTAB_STORE_NESTED                                                              \
+  "ldr r2, [r0, #12]\n ldrd r3, lr, [r2], #8\n str r2, [r0, #12]\n ldr.w r12, [r0, #52]\n ldr r0, [r0, #24]\n"   \
+  "mov.w r1, #0x80000000\n"                                                               \
+  TRIMTAB_SCALE("r4") TRIMTAB_SCALE("r5") TRIMTAB_SCALE("r6") TRIMTAB_SCALE("r7") "mov r3, lr\n" \
+  TRIMTAB_SCALE("r8") TRIMTAB_SCALE("r9") TRIMTAB_SCALE("r10") TRIMTAB_SCALE("r11")       \
+  "blx r12\n ldr r0, [sp, #4]\n ldrd r1, r2, [r0, #16]\n adds r3, r1, #2\n str r3, [r0, #16]\n"                   \
+  "strb r4, [r1]\n strb.w r8, [r1, #1]\n add r1, r2\n strb r5, [r1]\n strb.w r9, [r1, #1]\n add r1, r2\n"         \
+  "strb r6, [r1]\n strb.w r10, [r1, #1]\n add r1, r2\n strb r7, [r1]\n strb.w r11, [r1, #1]\n"
+
+#define TRIMTAB_RUN_NESTED(store)                                                         \
+  asm volatile(                                                                           \
+      "ldrd r1, r3, [r0, #4]\n mov r2, r0\n push {r1, r2}\n ldr r1, [r0, #32]\n"          \
+      "2:\n ldr r2, [sp, #4]\n ldr r0, [r2]\n" TRIMTAB_SUMS_FROM_ZERO                     \
+      "1:\n" TRIMTAB_DIGITS TRIMTAB_DIGITS TRIMTAB_DIGITS TRIMTAB_DIGITS                   \
+      "ldr r2, [sp]\n cmp r0, r2\n bne 1b\n"                                              \
+      "ldr r0, [sp, #4]\n str r1, [r0, #32]\n" TRIMTAB_FINISH_NESTED store                \
+      "ldr r0, [sp, #4]\n ldr r1, [r0, #32]\n ldr r3, [r0, #28]\n subs r3, #1\n str r3, [r0, #28]\n bne.w 2b\n" \
+      "add sp, #8\n"                                                                      \
+      : "+r"(r0)                                                                          \
+      : [bits] "i"(bits)                                                                  \
+      : "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory")
+
+/// The same for nested weights (nested_weights.h) at `bits` bits. Where `to_bytes` the results are saturated by
+/// run.saturation and stored like bytes, else the accumulators are kept as words.
+template <int bits, bool to_bytes>
+__attribute__((noinline)) inline void run_nested_filters_4x2(FilterRun& run) {
+  register FilterRun* r0 asm("r0") = &run;
+  if constexpr (to_bytes) {
+    TRIMTAB_RUN_NESTED(TRIMTAB_STORE_NESTED);
+  } else {
+    TRIMTAB_RUN_NESTED(TRIMTAB_STORE_SUMS);
+  }
+}
+
+/// Adds up the numbers of each pixel: 5 instructions for four.
+inline void sum_activations_4(NestedFilterRun& run) {
+  const int32_t* words = run.words;
+  int32_t a = 0, b = 0, c = 0, d = 0;
+  asm volatile(
+      "1:\n"
+      ".rept 4\n"
+      "ldm %[words]!, {r4-r7}\n add %[a], r4\n add %[b], r5\n add %[c], r6\n add %[d], r7\n"
+      ".endr\n"
+      "cmp %[words], %[end]\n bne 1b\n"
+      : [words] "+r"(words), [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d)
+      : [end] "r"(run.words_end)
+      : "r4", "r5", "r6", "r7", "cc", "memory");
+  run.activations[0] = a;
+  run.activations[1] = b;
+  run.activations[2] = c;
+  run.activations[3] = d;
+}
+
+#undef TRIMTAB_RUN_NESTED
+#undef TRIMTAB_STORE_NESTED
+#undef TRIMTAB_SCALE
+#undef TRIMTAB_FINISH_NESTED
+#undef TRIMTAB_SUMS_FROM_ZERO
+#undef TRIMTAB_DIGITS
+#undef TRIMTAB_STORE_SUMS
+#undef TRIMTAB_SUMS_FROM_BIAS
 #undef TRIMTAB_RUN_TO
 #undef TRIMTAB_RUN
 #undef TRIMTAB_STORE
@@ -167,16 +261,18 @@ inline void add_quad(const int32_t* words, int32_t weight, int32_t& sum0, int32_
 }
 
 /// One filter of the pair: the eight low registers of Armv6-M hold four sums, two pointers, a weight and a product.
-template <int bits>
+template <int bits, bool nested = false>
 inline void sum_filter_4x1(const int32_t* words, const int32_t* end, const uint8_t* weights, int32_t filter,
                            int32_t bias, int32_t* sums) {
   int32_t sum0 = bias;
   int32_t sum1 = bias;
   int32_t sum2 = bias;
   int32_t sum3 = bias;
-  if constexpr (bits == 8) weights += filter;
+  if constexpr (bits == 8 || nested) weights += filter;
   const auto weight = [&](int32_t k) {
-    if constexpr (bits == 8) {
+    if constexpr (nested) {
+      return nested_digits(static_cast<int8_t>(weights[2 * k]), bits);
+    } else if constexpr (bits == 8) {
       return static_cast<int32_t>(static_cast<int8_t>(weights[2 * k]));
     } else {
       return load_field<bits>(weights, 2 * k + filter);
@@ -188,7 +284,7 @@ inline void sum_filter_4x1(const int32_t* words, const int32_t* end, const uint8
     add_quad<2>(words, weight(2), sum0, sum1, sum2, sum3);
     add_quad<3>(words, weight(3), sum0, sum1, sum2, sum3);
     words += 16;
-    weights += bits;
+    weights += nested ? 8 : bits;
   }
   sums[0] = sum0;
   sums[1] = sum1;
@@ -206,6 +302,29 @@ inline void run_filters_4x2(FilterRun& run) {
     run.weights += (run.words_end - run.words) / 16 * bits;
     run.bias += 2;
     run.output += 32;
+  }
+}
+
+/// The same for nested weights at `bits` bits: accumulators.
+template <int bits, bool to_bytes>
+inline void run_nested_filters_4x2(FilterRun& filters) {
+  static_assert(!to_bytes, "the caller requantizes");
+  auto& run = static_cast<NestedFilterRun&>(filters);
+  for (; run.pairs > 0; --run.pairs) {
+    auto* sums = reinterpret_cast<int32_t*>(run.output);
+    sum_filter_4x1<bits, true>(run.words, run.words_end, run.weights, 0, 0, sums);
+    sum_filter_4x1<bits, true>(run.words, run.words_end, run.weights, 1, 0, sums + 4);
+    for (int32_t i = 0; i < 8; ++i) sums[i] = run.bias[i / 4] + run.activations[i % 4] + 2 * sums[i];
+    run.weights += (run.words_end - run.words) / 2;
+    run.bias += 2;
+    run.output += 32;
+  }
+}
+
+inline void sum_activations_4(NestedFilterRun& run) {
+  for (int32_t& sum : run.activations) sum = 0;
+  for (const int32_t* word = run.words; word != run.words_end; word += 4) {
+    for (int32_t p = 0; p < 4; ++p) run.activations[p] += word[p];
   }
 }
 

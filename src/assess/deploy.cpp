@@ -15,9 +15,8 @@ class Deploying {
   Deploying(const Graph& pruned, const Pricer& pricer) : pruned_(pruned), pricer_(pricer) {}
 
   [[nodiscard]] DeployablePlan price(Plan plan) const {
-    const QuantizedNetwork network = pricer_.sketch(pruned_, plan);
-    const std::int64_t weights = weights_bytes(pricer_.lower_network(network));
-    return {std::move(plan), weights, pricer_.arena_bytes(network)};
+    const ScheduledProgram scheduled = pricer_.lower_network(pricer_.sketch(pruned_, plan));
+    return {std::move(plan), weights_bytes(scheduled.program), scheduled.schedule.arena_bytes};
   }
 
   [[nodiscard]] const Graph& pruned() const { return pruned_; }

@@ -129,10 +129,10 @@ void add_deployment(nlohmann::ordered_json& json, const FitCommand& command, con
   json["arena_bytes"] = deployment.arena_bytes;
   json["text_bytes"] = deployment.image.text;
   json["rodata_bytes"] = deployment.image.rodata;
-  json["instructions"] = deployment.instructions;
+  json["instructions"] = deployment.instructions();
   json["device"] = {
       {"machine", target.emulated_board}, {"samples", deployment.samples}, {"mismatches", deployment.mismatches}};
-  json["latency_ms"] = latency_ms(target, deployment.instructions);
+  json["latency_ms"] = latency_ms(target, deployment.instructions());
   if (deployment.cycles.has_value()) {
     json["estimated_cycles_without_waits"] = std::llround(deployment.cycles->without_waits);
     json["estimated_cycles_with_waits"] = std::llround(deployment.cycles->with_waits);
@@ -159,7 +159,7 @@ nlohmann::ordered_json result_json(const FitCommand& command, const FitResult& r
   json["samples"] = result.samples;
   json["weights_bytes"] = weights_bytes(result.program);
   if (result.deployment.has_value()) add_deployment(json, command, *result.deployment);
-  json["plan"] = plan_json(result.program.plan);
+  json["plan"] = plan_json(result.program.points.front().plan);
   if (result.search.has_value()) json["search"] = search_json(*result.search);
   json["epochs"] = command.epochs;
   json["seed"] = command.common.seed;
@@ -193,7 +193,7 @@ std::string summary(const FitCommand& command, const FitResult& result) {
   text += fmt::format("RAM           {} of {}: arena {}, stack {}\n", format_bytes(deployment.ram_bytes()),
                       format_bytes(bounds.ram_bytes), format_bytes(deployment.arena_bytes),
                       format_bytes(deployment.stack_bytes));
-  text += fmt::format("instructions  {} per inference\n", format_count(deployment.instructions));
+  text += fmt::format("instructions  {} per inference\n", format_count(deployment.instructions()));
   if (bounds.latency_ms > 0)
     text += fmt::format("latency       {} of {:.2f} ms\n", describe_latency(target, deployment), bounds.latency_ms);
   text += fmt::format("verified      {} samples on the emulated {}: {} numbers differ from the host's\n",
@@ -368,7 +368,7 @@ void run_fit(FitCommand& command) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const nlohmann::ordered_json json = result_json(command, result, seconds);
   save_program(result.program, staging.path() / "program.bin");
-  write_file(staging.path() / "plan.toml", to_toml(result.program.plan));
+  write_file(staging.path() / "plan.toml", to_toml(result.program.points.front().plan));
   write_onnx(result.pruned, staging.path() / "float.onnx");
   write_file(staging.path() / "summary.txt", summary(command, result));
   write_file(staging.path() / "result.json", json.dump(2) + "\n");

@@ -83,7 +83,7 @@ void run_program(const InspectOptions& options, const std::filesystem::path& pat
   const Schedule plan = schedule(program, device ? core_of(target) : Core::host, optimize);
   const bool measured = options.explain && device;
   const std::vector<StepCost> costs =
-      measured ? measure_steps(program, with_memory_of_board(target), optimize) : std::vector<StepCost>();
+      measured ? measure_steps(program, plan, with_memory_of_board(target)) : std::vector<StepCost>();
   if (options.common.json) {
     nlohmann::ordered_json json = to_json(program, plan);
     if (measured) add_costs(json, program, target, costs);

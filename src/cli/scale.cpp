@@ -12,15 +12,16 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/units.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/model_data.h"
 #include "data/dataset.h"
 #include "data/taxonomy.h"
 #include "data/wordnet.h"
-#include "emit/scalable_deploy.h"
 #include "emit/source.h"
 #include "import/onnx.h"
+#include "program/program_file.h"
 #include "report/plot.h"
 #include "scale/scale.h"
 
@@ -43,7 +44,8 @@ struct ScaleCommand {
   std::string activation_memory;
   std::string rounding;
   std::string device;
-  std::int64_t verify = 4;
+  std::string flash;
+  std::string ram;
   std::int64_t epochs = 0;
   std::int64_t train_limit = 0;
   std::int64_t tune_limit = 0;
@@ -192,14 +194,13 @@ nlohmann::ordered_json choices_json(const ScaleResult& result) {
   return choices;
 }
 
-nlohmann::ordered_json result_json(const ScaleCommand& command, const ScaleResult& result,
-                                   const std::vector<ScalableDeployment>& deployments, double seconds) {
+nlohmann::ordered_json result_json(const ScaleCommand& command, const ScaleResult& result, double seconds) {
   nlohmann::ordered_json json = {{"model", command.model},
                                  {"data", command.data},
                                  {"target", table_json(command.options.table)},
                                  {"energy_8x8", energy_json(result.full)},
                                  {"epochs", command.epochs},
-                                 {"point_bytes", point_bytes(result.program)}};
+                                 {"weights_bytes", weights_bytes(result.program)}};
   nlohmann::ordered_json levels = nlohmann::ordered_json::array();
   for (std::size_t l = 0; l < result.levels.size(); ++l) {
     levels.push_back({{"level", result.levels[l].name},
@@ -212,11 +213,24 @@ nlohmann::ordered_json result_json(const ScaleCommand& command, const ScaleResul
   for (std::size_t k = 0; k < result.points.size(); ++k) json["points"].push_back(point_json(result, k));
   json["choices"] = choices_json(result);
   if (!result.truncation.empty()) json["truncation"] = truncation_json(result.truncation.front());
-  for (const ScalableDeployment& d : deployments) {
-    json["device"] = {{"machine", command.device},       {"samples", d.samples},
-                      {"points", d.instructions.size()}, {"mismatches", d.mismatches},
-                      {"point_bytes", d.point_bytes},    {"switch_instructions", d.switch_instructions},
-                      {"instructions", d.instructions},  {"flash_bytes", d.image.flash()}};
+  if (const auto& deployment = result.deployment) {
+    const Target& target = *command.options.target;
+    json["flash_bytes"] = deployment->flash_bytes();
+    json["ram_bytes"] = deployment->ram_bytes();
+    json["stack_bytes"] = deployment->stack_bytes;
+    json["arena_bytes"] = deployment->arena_bytes;
+    json["text_bytes"] = deployment->image.text;
+    json["rodata_bytes"] = deployment->image.rodata;
+    json["instructions"] = deployment->instructions();
+    json["device"] = {{"target", target.name},
+                      {"machine", target.emulated_board},
+                      {"samples", deployment->samples},
+                      {"points", deployment->point_instructions.size()},
+                      {"mismatches", deployment->mismatches},
+                      {"instructions", deployment->point_instructions}};
+    json["latency_ms"] = latency_ms(target, deployment->instructions());
+    json["bounds"] = {{"flash_bytes", command.options.bounds.flash_bytes},
+                      {"ram_bytes", command.options.bounds.ram_bytes}};
   }
   json["seed"] = command.common.seed;
   json["wall_s"] = seconds;
@@ -271,6 +285,15 @@ void run_scale(ScaleCommand& command) {
   options.table = load_energy_table(command.target, command.weight_memory, command.activation_memory);
   options.threads = options.calibration.threads = command.common.threads;
   options.search.seed = command.common.seed;
+  if (!command.device.empty()) {
+    options.target = load_target(command.device);
+    options.bounds.flash_bytes =
+        command.flash.empty() ? options.target->flash_bytes.value : parse_bytes(command.flash, "--flash");
+    options.bounds.ram_bytes =
+        command.ram.empty() ? options.target->ram_bytes.value : parse_bytes(command.ram, "--ram");
+  } else if (!command.flash.empty() || !command.ram.empty()) {
+    throw bad_input("--flash and --ram bound a microcontroller; give one with --device");
+  }
   for (const std::string& text : command.uniform) options.uniform.push_back(parse_precision(text));
   if (!command.train_precision.empty()) options.training.only = parse_precision(command.train_precision);
   const Graph graph = read_onnx(command.model);
@@ -304,45 +327,28 @@ void run_scale(ScaleCommand& command) {
       };
     }
   }
-  std::vector<Target> devices;
-  if (!command.device.empty()) devices.push_back(load_target(command.device));
-
-  const ScaleResult result = scale(graph, taxonomy, train, tune, test, preprocessing, options);
-
   const fs::path out = command.out;
   make_directory(out);
-  std::vector<ScalableDeployment> deployments;
-  for (const Target& device : devices) {
-    std::vector<runtime::PointSummary> summaries;
-    for (std::size_t k = 0; k < result.points.size(); ++k) {
-      const ScalePoint& point = result.points[k];
-      for (std::size_t l = 0; l < result.levels.size(); ++l) {
-        summaries.push_back({static_cast<std::int32_t>(k), static_cast<std::int32_t>(l),
-                             static_cast<std::int32_t>(std::lround(100 * point.measured[l].test.top1)),
-                             static_cast<std::int32_t>(std::min(2e9, std::round(point.energy.total())))});
-      }
-    }
-    deployments.push_back(deploy_scalable(result.program, device, summaries,
-                                          to_identifier(fs::path(command.model).stem().string()),
-                                          test.slice(0, std::min(command.verify, test.size())), out / "device"));
-    if (deployments.back().mismatches != 0) {
-      throw failure("the device differs from this machine in {} numbers", deployments.back().mismatches);
-    }
-  }
+  const ScaleResult result = scale(graph, taxonomy, train, tune, test, preprocessing, options, out / "device");
+  save_program(result.program, out / "program.bin");
   draw_levels(result, out / "levels.svg");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const std::string json = result_json(command, result, deployments, seconds).dump(2);
+  const std::string json = result_json(command, result, seconds).dump(2);
   write_file(out / "result.json", json);
   if (command.common.json) {
     fmt::print("{}\n", json);
     return;
   }
   fmt::print("{}", summary(result));
-  for (const ScalableDeployment& d : deployments) {
+  if (const auto& deployment = result.deployment) {
     fmt::print(
-        "{} in the emulator: {} samples at {} points, {} differing numbers; a point takes {} bytes, a switch {} "
-        "instructions\n",
-        command.device, d.samples, d.instructions.size(), d.mismatches, d.point_bytes, d.switch_instructions);
+        "flash {} of {}, RAM {} of {}; {} in the emulator: {} samples at {} points, {} differing numbers, {} "
+        "instructions "
+        "at most\n",
+        format_bytes(deployment->flash_bytes()), format_bytes(options.bounds.flash_bytes),
+        format_bytes(deployment->ram_bytes()), format_bytes(options.bounds.ram_bytes), command.device,
+        deployment->samples, deployment->point_instructions.size(), deployment->mismatches,
+        format_count(deployment->instructions()));
   }
   fmt::print("written to {}\n", command.out);
 }
@@ -412,7 +418,10 @@ void add_scale(CLI::App& app) {
       ->check(CLI::Range(2, 8));
   sub->add_option("--device", command->device,
                   "microcontroller to emit the program for, and to verify every point on in the emulator");
-  sub->add_option("--verify", command->verify, "samples to verify on the device")->capture_default_str();
+  sub->add_option("--flash", command->flash, "most flash that the image may take, such as 128KB (the device's own)");
+  sub->add_option("--ram", command->ram, "most RAM, stack included, that the image may take (the device's own)");
+  sub->add_option("--verify", command->options.verify_samples, "samples to verify on the device")
+      ->capture_default_str();
   sub->add_option("--preprocessing", command->preprocessing, "see docs/data.md");
   sub->add_option("--resize", command->source.resize, "pictures: shorter side before the crop");
   sub->add_option("--label-offset", command->source.label_offset, "added to every label");

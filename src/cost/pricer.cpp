@@ -12,9 +12,7 @@
 #include "emit/source.h"
 #include "learn/quantize.h"
 #include "program/evaluate.h"
-#include "program/execute.h"
 #include "program/lower.h"
-#include "program/schedule.h"
 
 namespace trimtab {
 namespace {
@@ -29,7 +27,7 @@ double latency_ms(const Target& target, std::int64_t instructions) {
 }
 
 double longest_latency_ms(const Target& target, const Deployment& deployment) {
-  if (!deployment.cycles.has_value()) return latency_ms(target, deployment.instructions);
+  if (!deployment.cycles.has_value()) return latency_ms(target, deployment.instructions());
   return deployment.cycles->with_waits * 1e3 / static_cast<double>(target.clock_hz.value);
 }
 
@@ -63,32 +61,28 @@ QuantizedNetwork Pricer::sketch(const Graph& prepared, const Plan& plan) const {
   return quantize_post_training(prepared, plan, samples_, quick);
 }
 
-Program Pricer::lower_network(const QuantizedNetwork& network) const {
+ScheduledProgram Pricer::lower_network(const QuantizedNetwork& network) const {
   Program program = lower(network, probe_.is_pixels() ? Preprocessing{} : preprocessing_, probe_.classes);
   program.name = name_;
-  return program;
+  Schedule schedule = schedule_of(program);
+  return {std::move(program), std::move(schedule)};
 }
 
-Deployment Pricer::measure(const QuantizedNetwork& network) const {
+Schedule Pricer::schedule_of(const Program& program) const { return schedule(program, core_of(target_), optimize_); }
+
+Deployment Pricer::measure(const ScheduledProgram& scheduled) const {
   const TemporaryDirectory work;
-  const Program program = lower_network(network);
+  const Program& program = scheduled.program;
   const std::vector<std::uint8_t> inputs = convert_samples(program, probe_);
-  const ProgramRunner runner(program);
-  std::vector<std::int32_t> expected(static_cast<std::size_t>(runner.output_elements()));
-  runner.run(inputs, 1, expected);
-  Deployment deployment =
-      deploy(program, with_memory_of_board(target_), optimize_, name_, inputs, expected, work.path());
-  if (with_cycles_) deployment.cycles = estimate_cycles(program);
+  Deployment deployment = deploy(program, scheduled.schedule, with_memory_of_board(target_), name_, inputs,
+                                 host_outputs(program, inputs, 1), work.path());
+  if (with_cycles_) deployment.cycles = estimate_cycles(program, scheduled.schedule);
   return deployment;
 }
 
-std::optional<CycleEstimate> Pricer::estimate_cycles(const Program& program) const {
+std::optional<CycleEstimate> Pricer::estimate_cycles(const Program& program, const Schedule& schedule) const {
   if (cycle_model(target_.processor).empty()) return std::nullopt;
-  return sum_cycles(measure_steps(program, with_memory_of_board(target_), optimize_));
-}
-
-std::int64_t Pricer::arena_bytes(const QuantizedNetwork& network) const {
-  return schedule(lower_network(network), core_of(target_), optimize_).arena_bytes;
+  return sum_cycles(measure_steps(program, schedule, with_memory_of_board(target_)));
 }
 
 std::int64_t Pricer::packed_bytes(std::int64_t weights, std::int64_t filters, int bits) {
@@ -107,9 +101,9 @@ std::string Pricer::misses(const Deployment& deployment, const Bounds& bounds) c
   };
   check("flash", deployment.flash_bytes(), bounds.flash_bytes);
   check("RAM", deployment.ram_bytes(), bounds.ram_bytes);
-  if (bounds.instructions > 0 && deployment.instructions > bounds.instructions) {
+  if (bounds.instructions > 0 && deployment.instructions() > bounds.instructions) {
     add(fmt::format("an inference takes {} instructions, more than the bound of {}",
-                    format_count(deployment.instructions), format_count(bounds.instructions)));
+                    format_count(deployment.instructions()), format_count(bounds.instructions)));
   }
   if (bounds.latency_ms > 0 && longest_latency_ms(target_, deployment) > bounds.latency_ms) {
     add(fmt::format("an inference takes {}, more than the bound of {:.2f} ms", describe_latency(target_, deployment),

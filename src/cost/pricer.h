@@ -10,6 +10,7 @@
 #include "plan/plan.h"
 #include "plan/quantized_network.h"
 #include "program/program.h"
+#include "program/schedule.h"
 #include "target/target.h"
 
 namespace trimtab {
@@ -34,6 +35,12 @@ struct Bounds {
 /// "an estimated 17.35 to 26.67 ms", or "at least 4.90 ms (...)" with the reason why there is no estimate.
 [[nodiscard]] std::string describe_latency(const Target& target, const Deployment& deployment);
 
+/// A program bound to a core.
+struct ScheduledProgram {
+  Program program;
+  Schedule schedule;
+};
+
 /// What a network takes on a target: flash, RAM and instructions of the linked image of a plan, whatever the values of
 /// its weights are.
 class Pricer {
@@ -46,14 +53,14 @@ class Pricer {
 
   /// A network of the plan whose numbers are of no use, but whose sizes are right: quickly quantized.
   [[nodiscard]] QuantizedNetwork sketch(const Graph& prepared, const Plan& plan) const;
-  [[nodiscard]] Program lower_network(const QuantizedNetwork& network) const;
+  /// The network as a program with its schedule on the target's core, whose arena is the working memory that it takes.
+  [[nodiscard]] ScheduledProgram lower_network(const QuantizedNetwork& network) const;
+  [[nodiscard]] Schedule schedule_of(const Program& program) const;
   /// The image of it, linked with the memory of the emulated board, and run on one sample. Throws what deploy() throws.
-  [[nodiscard]] Deployment measure(const QuantizedNetwork& network) const;
+  [[nodiscard]] Deployment measure(const ScheduledProgram& scheduled) const;
   /// Cycles of an inference of the program, from an image with a mark after every step; nothing where there is no model
   /// of the core.
-  [[nodiscard]] std::optional<CycleEstimate> estimate_cycles(const Program& program) const;
-  /// Working memory that the planner gives it.
-  [[nodiscard]] std::int64_t arena_bytes(const QuantizedNetwork& network) const;
+  [[nodiscard]] std::optional<CycleEstimate> estimate_cycles(const Program& program, const Schedule& schedule) const;
   /// Bytes of a layer's weights as its kernel wants them packed, by their bits; 0 for layers without weights.
   [[nodiscard]] static std::int64_t packed_bytes(std::int64_t weights, std::int64_t filters, int bits);
 

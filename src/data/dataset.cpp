@@ -211,4 +211,16 @@ void name_classes(Dataset& data, std::vector<std::string> names, const std::stri
   data.classes = std::move(names);
 }
 
+Dataset preprocess_features(Dataset data, const Preprocessing& preprocessing) {
+  if (data.is_pixels()) return data;
+  const std::int64_t size = element_count(data.shape);
+  std::vector<float> processed(data.features.size());
+  for (std::int64_t i = 0; i < data.size(); ++i) {
+    data.read(i, preprocessing,
+              std::span(processed).subspan(static_cast<std::size_t>(i * size), static_cast<std::size_t>(size)));
+  }
+  data.features = std::move(processed);
+  return data;
+}
+
 }  // namespace trimtab

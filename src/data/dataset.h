@@ -73,4 +73,7 @@ void check_fits(const Dataset& data, const Shape& input, std::int64_t outputs);
 /// TOML file with mean and deviation.
 [[nodiscard]] Preprocessing parse_preprocessing(const std::string& description, std::int64_t channels);
 
+/// Float features after their preprocessing; pixels as they are, since a network takes over that of pixels.
+[[nodiscard]] Dataset preprocess_features(Dataset data, const Preprocessing& preprocessing);
+
 }  // namespace trimtab

@@ -1,71 +1,112 @@
 #include "emit/deploy.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "emit/emulator.h"
 #include "emit/firmware.h"
 #include "emit/source.h"
+#include "program/execute.h"
 #include "target/share.h"
 
 namespace trimtab {
+namespace {
 
-Deployment deploy(const Program& program, const Target& target, Optimize optimize, const std::string& name,
-                  std::span<const std::uint8_t> inputs, std::span<const std::int32_t> expected,
-                  const std::filesystem::path& folder) {
-  const Schedule plan = schedule(program, core_of(target), optimize);
-  write_sources(program, plan, name, runtime_directory(), folder);
-
+/// Writes the program's sources and builds its image, with a mark after every step where it is to be profiled.
+BuildResult build(const Program& program, const Schedule& schedule, const Target& target, const std::string& name,
+                  const std::filesystem::path& folder, bool profile) {
+  if (schedule.core != core_of(target)) throw failure("the schedule is for another core than the {}'s", target.name);
+  write_sources(program, schedule, name, runtime_directory(), folder);
   FirmwareSources sources;
   sources.sources = {folder / (name + ".cpp")};
   sources.include_directories = {folder};
+  if (profile) sources.definitions = {"TRIMTAB_PROFILE"};
   sources.program_name = name;
-  const BuildResult build = build_firmware(sources, target, optimize, folder / "firmware.elf");
+  sources.points = program.points.size();
+  return build_firmware(sources, target, schedule.optimize, folder / "firmware.elf");
+}
 
+/// How many numbers of one result, as the device lays it out, are not as expected.
+std::int64_t count_mismatches(const std::uint8_t* device, const runtime::Image& image,
+                              std::span<const std::int32_t> expected) {
+  std::int64_t mismatches = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const auto element = static_cast<std::int64_t>(i);
+    const std::uint8_t* const pixel = device + element / image.channels * image.pixel_stride;
+    const auto channel = static_cast<std::int32_t>(element % image.channels);
+    if (runtime::load_activation(pixel, channel, image.format) != expected[i]) ++mismatches;
+  }
+  return mismatches;
+}
+
+}  // namespace
+
+std::int64_t Deployment::instructions() const {
+  return point_instructions.empty() ? 0 : *std::max_element(point_instructions.begin(), point_instructions.end());
+}
+
+std::vector<std::int32_t> host_outputs(const Program& program, std::span<const std::uint8_t> inputs,
+                                       std::int64_t samples) {
+  const Schedule host = schedule(program, Core::host);
+  std::vector<std::int32_t> outputs;
+  for (std::size_t point = 0; point < program.points.size(); ++point) {
+    const ProgramRunner runner(program, host, point);
+    const std::size_t begin = outputs.size();
+    outputs.resize(begin + static_cast<std::size_t>(samples * runner.output_elements()));
+    runner.run(inputs, samples, std::span(outputs).subspan(begin));
+  }
+  return outputs;
+}
+
+Deployment deploy(const Program& program, const Schedule& schedule, const Target& target, const std::string& name,
+                  std::span<const std::uint8_t> inputs, std::span<const std::int32_t> expected,
+                  const std::filesystem::path& folder) {
+  const BuildResult image = build(program, schedule, target, name, folder, false);
   Deployment deployment;
-  deployment.image = build.size;
-  deployment.arena_bytes = plan.arena_bytes;
+  deployment.image = image.size;
+  deployment.arena_bytes = schedule.arena_bytes;
   if (inputs.empty()) return deployment;
 
   const Buffer& input = program.buffers[static_cast<std::size_t>(program.input)];
   const Buffer& output = program.buffers[static_cast<std::size_t>(program.output)];
-  const EmulatorRun run = run_firmware(build.elf, target, inputs, input.bytes(), output.bytes());
+  const std::size_t points = program.points.size();
+  const EmulatorRun run =
+      run_firmware(image.elf, target, inputs, input.bytes(), output.bytes(), static_cast<std::int64_t>(points));
   deployment.stack_bytes = run.stack_bytes;
-  deployment.instructions = run.greatest_instructions;
-  deployment.samples = static_cast<std::int64_t>(inputs.size()) / input.bytes();
+  deployment.point_instructions = run.greatest_instructions;
+  deployment.samples = std::ssize(inputs) / input.bytes();
 
-  const runtime::Image image = image_of(program, program.output);
-  const auto count = static_cast<std::size_t>(deployment.samples * output.elements());
-  if (expected.size() != count)
-    throw failure("{} numbers are to be compared with the device's {}", expected.size(), count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto element = static_cast<std::int64_t>(i);
-    const std::int64_t pixel = element / output.channels;
-    const std::uint8_t* const at = run.outputs.data() + pixel * image.pixel_stride;
-    if (runtime::load_activation(at, static_cast<std::int32_t>(element % output.channels), image.format) != expected[i])
-      ++deployment.mismatches;
+  const auto samples = static_cast<std::size_t>(deployment.samples);
+  const auto elements = static_cast<std::size_t>(output.elements());
+  if (expected.size() != points * samples * elements) {
+    throw failure("{} numbers are to be compared with the device's {}", expected.size(), points * samples * elements);
+  }
+  const runtime::Image layout = image_of(program, program.output);
+  for (std::size_t i = 0; i < samples; ++i) {
+    for (std::size_t k = 0; k < points; ++k) {
+      deployment.mismatches +=
+          count_mismatches(run.outputs.data() + static_cast<std::int64_t>(i * points + k) * output.bytes(), layout,
+                           expected.subspan((k * samples + i) * elements, elements));
+    }
   }
   return deployment;
 }
 
-std::vector<std::vector<ExecutedBlock>> profile_steps(const Program& program, const Target& target, Optimize optimize,
-                                                      std::span<const std::uint8_t> input) {
+std::vector<std::vector<ExecutedBlock>> profile_steps(const Program& program, const Schedule& schedule,
+                                                      const Target& target, std::span<const std::uint8_t> input,
+                                                      std::size_t point) {
   const TemporaryDirectory directory;
-  const Schedule plan = schedule(program, core_of(target), optimize);
-  write_sources(program, plan, "network", runtime_directory(), directory.path());
-  FirmwareSources sources;
-  sources.sources = {directory.path() / "network.cpp"};
-  sources.include_directories = {directory.path()};
-  sources.definitions = {"TRIMTAB_PROFILE"};
-  sources.program_name = "network";
-  const BuildResult build = build_firmware(sources, target, optimize, directory.path() / "firmware.elf");
+  const BuildResult image = build(program, schedule, target, "network", directory.path(), true);
   auto segments =
-      profile_firmware(build.elf, target, input, program.buffers[static_cast<std::size_t>(program.output)].bytes());
+      profile_firmware(image.elf, target, input, program.buffers[static_cast<std::size_t>(program.output)].bytes(),
+                       static_cast<std::int64_t>(point));
+  if (segments.size() < schedule.operations.size()) {
+    throw failure("the emulator's profile has {} steps; there are more", segments.size());
+  }
   std::vector<std::vector<ExecutedBlock>> steps(program.steps.size());
-  std::size_t next = 0;
-  for (std::size_t s = 0; s < steps.size(); ++s) {
-    if (s > 0 && plan.kernels[s - 1].pooled_rows > 0) continue;
-    if (next == segments.size()) throw failure("the emulator's profile has {} steps; there are more", next);
-    steps[s] = std::move(segments[next++]);
+  for (std::size_t i = 0; i < schedule.operations.size(); ++i) {
+    steps[schedule.operations[i].step] = std::move(segments[i]);
   }
   return steps;
 }

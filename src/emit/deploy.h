@@ -19,27 +19,37 @@ namespace trimtab {
 struct Deployment {
   ImageSize image;
   std::int64_t arena_bytes = 0;
-  std::int64_t stack_bytes = 0;         ///< most that a run used; 0 where it was not run
-  std::int64_t instructions = 0;        ///< of one inference, the most over the samples; 0 where it was not run
-  std::int64_t samples = 0;             ///< that were run and compared
+  std::int64_t stack_bytes = 0;  ///< most that a run used; 0 where it was not run
+  /// By operating point: of one inference, the most over the samples; empty where it was not run.
+  std::vector<std::int64_t> point_instructions;
+  std::int64_t samples = 0;             ///< that were run and compared, each at all points
   std::int64_t mismatches = 0;          ///< outputs (numbers, not samples) that differ from the host's
   std::optional<CycleEstimate> cycles;  ///< of one inference, where they were estimated (emit/explain.h)
 
   [[nodiscard]] std::int64_t flash_bytes() const { return image.flash(); }
   [[nodiscard]] std::int64_t ram_bytes() const { return image.static_ram() + stack_bytes; }
+  /// Of one inference at the dearest operating point; 0 where it was not run.
+  [[nodiscard]] std::int64_t instructions() const;
 };
 
+/// The host's results that a device's are compared with: of all operating points, one after the other, each of all
+/// `samples` in `inputs` (raw bytes, one after the other).
+[[nodiscard]] std::vector<std::int32_t> host_outputs(const Program& program, std::span<const std::uint8_t> inputs,
+                                                     std::int64_t samples);
+
 /// Writes the program's sources into `folder`, builds the image firmware.elf there and runs it in the emulator on
-/// `inputs` (raw input bytes of some samples, one after the other; none: only build), comparing every output number
-/// with `expected`, the host's. Throws what build_firmware() and run_firmware() throw.
-[[nodiscard]] Deployment deploy(const Program& program, const Target& target, Optimize optimize,
+/// `inputs` (raw input bytes of some samples, one after the other; none: only build) at every operating point,
+/// comparing every output number with `expected`, as host_outputs() gives them. `schedule` is for the target's core.
+/// Throws what build_firmware() and run_firmware() throw.
+[[nodiscard]] Deployment deploy(const Program& program, const Schedule& schedule, const Target& target,
                                 const std::string& name, std::span<const std::uint8_t> inputs,
                                 std::span<const std::int32_t> expected, const std::filesystem::path& folder);
 
-/// What each step executes on the target's emulated board, by step; a pool that runs with the convolution before it has
-/// nothing of its own. `input`: one sample. Throws as deploy() and profile_firmware().
-[[nodiscard]] std::vector<std::vector<ExecutedBlock>> profile_steps(const Program& program, const Target& target,
-                                                                    Optimize optimize,
-                                                                    std::span<const std::uint8_t> input);
+/// What each step executes on the target's emulated board at an operating point, by step; a pool that runs with the
+/// convolution before it has nothing of its own. `input`: one sample. Throws as deploy() and profile_firmware().
+[[nodiscard]] std::vector<std::vector<ExecutedBlock>> profile_steps(const Program& program, const Schedule& schedule,
+                                                                    const Target& target,
+                                                                    std::span<const std::uint8_t> input,
+                                                                    std::size_t point = 0);
 
 }  // namespace trimtab

@@ -32,9 +32,9 @@ std::int64_t counter_hz(const Target& target) {
 
 /// First words of inputs.bin (firmware/harness.cpp).
 struct Header {
-  std::uint32_t samples, input_bytes, output_bytes;
+  std::uint32_t runs, input_bytes, output_bytes, first_point;
 };
-/// All of report.bin.
+/// The beginning of report.bin; the most ticks of every operating point follow where there are several.
 struct Report {
   std::uint32_t samples, least_ticks, most_ticks, stack_bytes;
 };
@@ -49,14 +49,18 @@ void check_exit(const ImageRun& run, const Target& target) {
                 run.output.substr(0, 300));
 }
 
+/// Every sample `points` times in a row.
 void write_inputs(const std::filesystem::path& directory, std::span<const std::uint8_t> inputs, std::int64_t samples,
-                  std::int64_t output_bytes) {
-  const Header header{static_cast<std::uint32_t>(samples),
-                      static_cast<std::uint32_t>(static_cast<std::int64_t>(inputs.size()) / samples),
-                      static_cast<std::uint32_t>(output_bytes)};
-  std::vector<std::uint8_t> file(sizeof header + inputs.size());
+                  std::int64_t points, std::int64_t output_bytes, std::int64_t first_point) {
+  const std::size_t bytes = inputs.size() / static_cast<std::size_t>(samples);
+  const Header header{static_cast<std::uint32_t>(samples * points), static_cast<std::uint32_t>(bytes),
+                      static_cast<std::uint32_t>(output_bytes), static_cast<std::uint32_t>(first_point)};
+  std::vector<std::uint8_t> file(sizeof header);
   std::memcpy(file.data(), &header, sizeof header);
-  std::memcpy(file.data() + sizeof header, inputs.data(), inputs.size());
+  for (std::size_t sample = 0; sample < static_cast<std::size_t>(samples); ++sample) {
+    const auto one = inputs.subspan(sample * bytes, bytes);
+    for (std::int64_t point = 0; point < points; ++point) file.insert(file.end(), one.begin(), one.end());
+  }
   write_file(directory / "inputs.bin", file);
 }
 
@@ -126,9 +130,9 @@ ImageRun run_image(const std::filesystem::path& elf, const Target& target, const
 
 std::vector<std::vector<ExecutedBlock>> profile_firmware(const std::filesystem::path& elf, const Target& target,
                                                          std::span<const std::uint8_t> input, std::int64_t output_bytes,
-                                                         std::chrono::milliseconds limit) {
+                                                         std::int64_t point, std::chrono::milliseconds limit) {
   const TemporaryDirectory directory;
-  write_inputs(directory.path(), input, 1, output_bytes);
+  write_inputs(directory.path(), input, 1, 1, output_bytes, point);
   const std::filesystem::path plugin = profile_plugin();
   const std::filesystem::path file = directory.path() / "profile.txt";
   const ImageRun run =
@@ -141,22 +145,27 @@ std::vector<std::vector<ExecutedBlock>> profile_firmware(const std::filesystem::
 }
 
 EmulatorRun run_firmware(const std::filesystem::path& elf, const Target& target, std::span<const std::uint8_t> inputs,
-                         std::int64_t input_bytes, std::int64_t output_bytes, std::chrono::milliseconds limit) {
+                         std::int64_t input_bytes, std::int64_t output_bytes, std::int64_t points,
+                         std::chrono::milliseconds limit) {
   const auto samples = static_cast<std::int64_t>(inputs.size()) / input_bytes;
   const TemporaryDirectory directory;
-  write_inputs(directory.path(), inputs, samples, output_bytes);
+  write_inputs(directory.path(), inputs, samples, points, output_bytes, 0);
   check_exit(run_image(elf, target, directory.path(), limit), target);
 
   EmulatorRun run;
   run.outputs = read_file(directory.path() / "outputs.bin");
   const std::vector<std::uint8_t> report_bytes = read_file(directory.path() / "report.bin");
   Report report{};
-  if (report_bytes.size() != sizeof report || static_cast<std::int64_t>(run.outputs.size()) != samples * output_bytes) {
+  std::vector<std::uint32_t> ticks(points > 1 ? static_cast<std::size_t>(points) : 0);
+  if (report_bytes.size() != sizeof report + ticks.size() * sizeof(std::uint32_t) ||
+      static_cast<std::int64_t>(run.outputs.size()) != samples * points * output_bytes) {
     throw failure("the emulated {} wrote too few results", target.emulated_board);
   }
   std::memcpy(&report, report_bytes.data(), sizeof report);
+  std::memcpy(ticks.data(), report_bytes.data() + sizeof report, ticks.size() * sizeof(std::uint32_t));
+  if (points == 1) ticks.push_back(report.most_ticks);
+  for (const std::uint32_t most : ticks) run.greatest_instructions.push_back(instructions_of_ticks(target, most));
   run.least_instructions = instructions_of_ticks(target, report.least_ticks);
-  run.greatest_instructions = instructions_of_ticks(target, report.most_ticks);
   run.stack_bytes = report.stack_bytes;
   return run;
 }

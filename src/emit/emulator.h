@@ -30,25 +30,26 @@ struct ImageRun {
 [[nodiscard]] std::int64_t instructions_of_ticks(const Target& target, std::int64_t ticks);
 
 struct EmulatorRun {
-  std::vector<std::uint8_t> outputs;       ///< of all samples, one after the other
-  std::int64_t least_instructions = 0;     ///< of one inference, over the samples
-  std::int64_t greatest_instructions = 0;  ///< of one inference, over the samples
-  std::int64_t stack_bytes = 0;            ///< of NAME_run(), by painting
+  std::vector<std::uint8_t> outputs;                ///< of all samples, one after the other, each at all points
+  std::int64_t least_instructions = 0;              ///< of one inference, over samples and points
+  std::vector<std::int64_t> greatest_instructions;  ///< by operating point: of one inference, over the samples
+  std::int64_t stack_bytes = 0;                     ///< of NAME_run(), by painting
 };
 
 /// What a program executed after the mark before it and up to each of its marks: calls of trimtab_after(), which the
-/// harness makes before a run and the program after every step where both are built with TRIMTAB_PROFILE. One sample.
-/// Throws Error as run_image(), and (failure) where the emulator cannot load plugins.
+/// harness makes before a run and the program after every step where both are built with TRIMTAB_PROFILE. One sample at
+/// one operating point. Throws Error as run_image(), and (failure) where the emulator cannot load plugins.
 [[nodiscard]] std::vector<std::vector<ExecutedBlock>> profile_firmware(
     const std::filesystem::path& elf, const Target& target, std::span<const std::uint8_t> input,
-    std::int64_t output_bytes, std::chrono::milliseconds limit = std::chrono::minutes(30));
+    std::int64_t output_bytes, std::int64_t point = 0, std::chrono::milliseconds limit = std::chrono::minutes(30));
 
 /// Runs a program that build_firmware() linked with the harness over `inputs`, whose size is a multiple of
-/// `input_bytes`. Counts are exact to about two instructions and the same on every machine. Throws Error as
-/// run_image(), and (failure) where the core faults or the stack runs into the data.
+/// `input_bytes`, every sample at all `points` operating points. Counts are exact to about two instructions and the
+/// same on every machine. Throws Error as run_image(), and (failure) where the core faults or the stack runs into the
+/// data.
 [[nodiscard]] EmulatorRun run_firmware(const std::filesystem::path& elf, const Target& target,
                                        std::span<const std::uint8_t> inputs, std::int64_t input_bytes,
-                                       std::int64_t output_bytes,
-                                       std::chrono::milliseconds limit = std::chrono::minutes(30));
+                                       std::int64_t output_bytes, std::int64_t points = 1,
+                                       std::chrono::milliseconds limit = std::chrono::minutes(60));
 
 }  // namespace trimtab

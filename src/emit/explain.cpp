@@ -27,13 +27,14 @@ std::string cycles(const std::optional<CycleEstimate>& estimate) {
 
 }  // namespace
 
-std::vector<StepCost> measure_steps(const Program& program, const Target& target, Optimize optimize) {
+std::vector<StepCost> measure_steps(const Program& program, const Schedule& schedule, const Target& target,
+                                    std::size_t point) {
   Random random(5);
   std::vector<std::uint8_t> input(
       static_cast<std::size_t>(program.buffers[static_cast<std::size_t>(program.input)].bytes()));
   for (std::uint8_t& byte : input) byte = static_cast<std::uint8_t>(random.bits());
   std::vector<StepCost> costs;
-  for (const std::vector<ExecutedBlock>& blocks : profile_steps(program, target, optimize, input)) {
+  for (const std::vector<ExecutedBlock>& blocks : profile_steps(program, schedule, target, input, point)) {
     const std::optional<CycleEstimate> estimate = estimate_cycles(blocks, target);
     costs.push_back({count_instructions(blocks), blocks.empty() ? std::nullopt : estimate});
   }
@@ -57,7 +58,7 @@ std::string describe_costs(const Program& program, const Schedule& schedule, con
   std::size_t kernel = 6;
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
     layer = std::max(layer, program.steps[s].name.size());
-    kernel = std::max(kernel, schedule.kernels[s].name.size());
+    kernel = std::max(kernel, kernel_of(schedule, s).name.size());
   }
   layer = std::min<std::size_t>(layer, 40);
   constexpr auto row = "{:<{}}  {:<{}}  {:>12}  {:>7}  {:>24}\n";
@@ -67,10 +68,10 @@ std::string describe_costs(const Program& program, const Schedule& schedule, con
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
     const StepCost& cost = costs[s];
     const std::int64_t macs = program.steps[s].multiply_accumulates();
-    text += fmt::format(row, program.steps[s].name, layer, schedule.kernels[s].name, kernel,
+    text += fmt::format(row, program.steps[s].name, layer, kernel_of(schedule, s).name, kernel,
                         cost.instructions > 0 ? format_count(cost.instructions) : "with above",
                         per_product(cost.instructions, macs), cycles(cost.cycles));
-    text += fmt::format("{:<{}}  {}\n", "", layer, schedule.kernels[s].reason);
+    text += fmt::format("{:<{}}  {}\n", "", layer, kernel_of(schedule, s).reason);
     instructions += cost.instructions;
     products += macs;
   }

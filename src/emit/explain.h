@@ -17,9 +17,10 @@ struct StepCost {
   std::optional<CycleEstimate> cycles;  ///< on the real core; nothing where there is no model of it
 };
 
-/// Builds the program with a mark after every step, runs one random sample in the emulator, and counts. By step. Throws
-/// Error as profile_steps().
-[[nodiscard]] std::vector<StepCost> measure_steps(const Program& program, const Target& target, Optimize optimize);
+/// Builds the program with a mark after every step, runs one random sample at an operating point in the emulator, and
+/// counts. By step. Throws Error as profile_steps().
+[[nodiscard]] std::vector<StepCost> measure_steps(const Program& program, const Schedule& schedule,
+                                                  const Target& target, std::size_t point = 0);
 
 /// Of all steps together; nothing where there is no model of the core.
 [[nodiscard]] std::optional<CycleEstimate> sum_cycles(const std::vector<StepCost>& costs);

@@ -118,7 +118,8 @@ BuildResult build_firmware(const FirmwareSources& sources, const Target& target,
   for (const std::string& definition : sources.definitions) command.push_back("-D" + definition);
   command.push_back((firmware / "startup.cpp").string());
   if (!sources.program_name.empty()) {
-    add({"-DTRIMTAB_NAME=" + sources.program_name, (firmware / "harness.cpp").string()});
+    add({"-DTRIMTAB_NAME=" + sources.program_name, fmt::format("-DTRIMTAB_POINTS={}", sources.points),
+         (firmware / "harness.cpp").string()});
   }
   for (const fs::path& source : sources.sources) command.push_back(source.string());
   add({"-nostartfiles", "-Wl,--gc-sections", "-L" + firmware.string(), "-T" + script.string(),

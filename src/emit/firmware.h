@@ -31,6 +31,7 @@ struct FirmwareSources {
   /// Adds the harness that runs the emitted program of that name (firmware/harness.cpp): the sources export
   /// `void* NAME_input(void)`, `void NAME_run(void)` and `const void* NAME_output(void)`.
   std::string program_name;
+  std::size_t points = 1;  ///< its operating points; with several it exports `int NAME_set_operating_point(int)`
 };
 
 struct BuildResult {

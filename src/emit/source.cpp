@@ -10,6 +10,8 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "emit/source_points.h"
+#include "program/pack.h"
 
 namespace trimtab {
 namespace {
@@ -53,7 +55,29 @@ std::string literal(const runtime::Window& window) {
                      window.pad_top, window.pad_left);
 }
 
-/// Constants of one step: its arrays, and its descriptor `step_N`.
+/// The biases and other numbers of a step at all operating points: `points_N`, where they are not the same at all.
+/// Where two points have the same biases one array serves both.
+std::string point_table(const Step& step, std::size_t index) {
+  if (step.points.empty()) return {};
+  std::string arrays;
+  std::string rows;
+  for (std::size_t k = 0; k < step.points.size(); ++k) {
+    const PointNumbers& numbers = step.points[k];
+    std::string bias = "nullptr";
+    if (!numbers.bias.empty()) {
+      std::size_t owner = 0;
+      while (step.points[owner].bias != numbers.bias) ++owner;
+      bias = owner == 0 ? fmt::format("bias_{}", index) : fmt::format("bias_{}_{}", index, owner);
+      if (owner == k && k > 0) write_array(arrays, "int32_t", bias, numbers.bias);
+    }
+    rows += fmt::format("  {{{}, {}, {}, {}, {}}},\n", bias, numbers.output_minimum, numbers.output_maximum,
+                        numbers.weight_bits, numbers.shift);
+  }
+  return fmt::format("{}constexpr rt::PointNumbers points_{}[{}] = {{\n{}}};\n", arrays, index, step.points.size(),
+                     rows);
+}
+
+/// Constants of one step: its arrays, its descriptor `step_N`, and its numbers at several operating points.
 std::string constants(const Step& step, const Kernel& kernel, std::size_t index) {
   std::string text = fmt::format("\n// {}: {}\n", in_comment(step.name), kernel.name);
   const auto array = [&](const std::string& what) { return fmt::format("{}_{}", what, index); };
@@ -66,7 +90,7 @@ std::string constants(const Step& step, const Kernel& kernel, std::size_t index)
   std::visit(
       overloaded{
           [&](const ConvolutionStep& s) {
-            write_array(text, "uint8_t", array("weights"), kernel.weights);
+            write_array(text, "uint8_t", array("weights"), pack_weights(s, kernel.layout));
             write_array(text, "int32_t", array("bias"), s.bias);
             write_array(text, "int32_t", array("multiplier"), s.multiplier);
             write_array(text, "int16_t", array("padding"), s.padding_value);
@@ -111,37 +135,44 @@ std::string constants(const Step& step, const Kernel& kernel, std::size_t index)
                                               r.multiplier, r.shift, r.output_minimum, r.output_maximum));
           }},
       step.operation);
-  return text;
+  return text + point_table(step, index);
 }
 
-/// The call that runs step `index`, and with it the pool of the next one where its kernel says so.
-std::string call(const Program& program, const Schedule& schedule, std::size_t index) {
+/// The descriptor of a step as an argument.
+std::string descriptor(const Program& program, std::size_t index) {
+  if (program.steps[index].points.empty()) return fmt::format("step_{}", index);
+  return fmt::format("rt::at_point(step_{0}, points_{0}[point])", index);
+}
+
+/// The call that runs an operation.
+std::string call(const Program& program, const Schedule& schedule, const ScheduledOperation& operation) {
+  const std::size_t index = operation.step;
   const Step& step = program.steps[index];
-  const Kernel& kernel = schedule.kernels[index];
+  const Kernel& kernel = operation.kernel;
   const auto place = [&](std::int64_t offset) { return fmt::format("arena + {}", offset); };
   const auto buffer = [&](BufferId id) { return place(schedule.offsets[static_cast<std::size_t>(id)]); };
-  const std::int64_t scratch = schedule.scratch[index];
   const std::string after = fmt::format("  trimtab_after({});\n", index);
-  if (kernel.pooled_rows > 0) {
-    return fmt::format("  rt::pooled_convolution(step_{}, rt::{}, step_{}, rt::{}, {}, {}, {}, {}, {});\n{}", index,
-                       kernel.name, index + 1, schedule.kernels[index + 1].name, kernel.pooled_rows,
-                       buffer(step.inputs[0]), buffer(program.steps[index + 1].output), place(scratch),
-                       place(scratch + band_bytes(program, schedule, index)), after);
+  if (const auto& pool = operation.pool) {
+    return fmt::format("  rt::pooled_convolution({}, rt::{}, {}, rt::{}, {}, {}, {}, {}, {});\n{}",
+                       descriptor(program, index), kernel.name, descriptor(program, pool->step), pool->kernel.name,
+                       pool->rows_at_a_time, buffer(step.inputs[0]), buffer(program.steps[pool->step].output),
+                       place(operation.scratch), place(operation.scratch + pool->band_bytes), after);
   }
-  std::string arguments = fmt::format("step_{}", index);
+  std::string arguments = descriptor(program, index);
   for (const BufferId input : step.inputs) arguments += ", " + buffer(input);
   arguments += ", " + buffer(step.output);
-  if (std::holds_alternative<ConvolutionStep>(step.operation)) arguments += ", " + place(scratch);
+  if (std::holds_alternative<ConvolutionStep>(step.operation)) arguments += ", " + place(operation.scratch);
   return fmt::format("  rt::{}({});\n{}", kernel.name, arguments, after);
 }
 
-/// The runtime's headers that the kernels come from.
-std::set<std::string> kernel_headers(const Schedule& schedule) {
+/// The runtime's headers that the program needs.
+std::set<std::string> runtime_headers(const Program& program, const Schedule& schedule) {
   std::set<std::string> headers;
-  for (const Kernel& kernel : schedule.kernels) {
-    headers.insert(kernel.header);
-    if (kernel.pooled_rows > 0) headers.insert("pooled_convolution.h");
+  for (const ScheduledOperation& operation : schedule.operations) {
+    headers.insert(operation.kernel.header);
+    if (operation.pool.has_value()) headers.insert({operation.pool->kernel.header, "pooled_convolution.h"});
   }
+  if (program.points.size() > 1) headers.insert("operating_points.h");
   return headers;
 }
 
@@ -194,15 +225,16 @@ std::string header_text(const Program& program, const Schedule& schedule, const 
   }
   text += fmt::format(
       "\n#ifdef __cplusplus\nextern \"C\" {{\n#endif\n\n{} *{}_input(void);\nvoid {}_run(void);\nconst {} "
-      "*{}_output(void);\n\n#ifdef __cplusplus\n}}\n#endif\n\n#endif\n",
-      element_type(input.grid), name, name, element_type(output.grid), name);
+      "*{}_output(void);\n{}\n#ifdef __cplusplus\n}}\n#endif\n\n#endif\n",
+      element_type(input.grid), name, name, element_type(output.grid), name, point_declarations(program, name));
   return text;
 }
 
 std::string source_text(const Program& program, const Schedule& schedule, const std::string& name) {
   std::string text = fmt::format("// Generated by trimtab {} from the network '{}'.\n#include \"{}.h\"\n\n",
                                  TRIMTAB_VERSION, in_comment(program.name), name);
-  for (const std::string& header : kernel_headers(schedule)) text += fmt::format("#include \"trimtab/{}\"\n", header);
+  for (const std::string& header : runtime_headers(program, schedule))
+    text += fmt::format("#include \"trimtab/{}\"\n", header);
   text += fmt::format(
       "\n// Define TRIMTAB_PROFILE to have a function of your own called after every step, for instance to read a "
       "timer.\n"
@@ -211,9 +243,14 @@ std::string source_text(const Program& program, const Schedule& schedule, const 
       "namespace rt = trimtab::runtime;\n\nalignas(8) uint8_t arena[{}_ARENA_BYTES];\n",
       upper(name));
   std::string calls;
-  for (std::size_t index = 0; index < program.steps.size(); ++index) {
-    text += constants(program.steps[index], schedule.kernels[index], index);
-    if (index == 0 || schedule.kernels[index - 1].pooled_rows == 0) calls += call(program, schedule, index);
+  for (const ScheduledOperation& operation : schedule.operations) {
+    text += constants(program.steps[operation.step], operation.kernel, operation.step);
+    if (const auto& pool = operation.pool) text += constants(program.steps[pool->step], pool->kernel, pool->step);
+    calls += call(program, schedule, operation);
+  }
+  if (program.points.size() > 1) {
+    text += point_state(program);
+    calls = "  const int32_t point = wanted_point;\n" + calls;
   }
   const auto offset = [&](BufferId id) { return schedule.offsets[static_cast<std::size_t>(id)]; };
   const auto type = [&](BufferId id) { return element_type(program.buffers[static_cast<std::size_t>(id)].grid); };
@@ -223,7 +260,8 @@ std::string source_text(const Program& program, const Schedule& schedule, const 
       type(program.input), name, offset(program.input));
   text += fmt::format("const {0} *{1}_output(void) {{ return reinterpret_cast<const {0} *>(arena + {2}); }}\n\n",
                       type(program.output), name, offset(program.output));
-  text += fmt::format("void {}_run(void) {{\n{}}}\n\n}}  // extern \"C\"\n", name, calls);
+  text += fmt::format("void {}_run(void) {{\n{}}}\n\n{}{}}}  // extern \"C\"\n", name, calls,
+                      point_functions(program, name), level_tables(program, name));
   return text;
 }
 
@@ -262,7 +300,7 @@ void write_sources(const Program& program, const Schedule& schedule, const std::
   write_file(folder / (name + ".h"), header_text(program, schedule, name));
   write_file(folder / (name + ".cpp"), source_text(program, schedule, name));
   std::set<std::string> copied;
-  for (const std::string& header : kernel_headers(schedule)) copy_header(header, share, folder, copied);
+  for (const std::string& header : runtime_headers(program, schedule)) copy_header(header, share, folder, copied);
   write_file(
       folder / "CMakeLists.txt",
       fmt::format("# add_subdirectory() this folder and link your firmware with {0}.\nadd_library({0} STATIC {0}.cpp)\n"

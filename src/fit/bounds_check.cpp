@@ -33,11 +33,12 @@ const Value& once(std::map<std::string, Value>& known, const Plan& plan, const M
 }  // namespace
 
 std::int64_t BoundsCheck::arena_bytes(const Graph& network, const Plan& plan) {
-  return once(arenas_, plan, [&] { return pricer_.arena_bytes(pricer_.sketch(network, plan)); });
+  return once(arenas_, plan, [&] { return pricer_.lower_network(pricer_.sketch(network, plan)).schedule.arena_bytes; });
 }
 
 const Deployment& BoundsCheck::measure(const Graph& network, const Plan& plan) {
-  return once(deployments_, plan, [&] { return pricer_.measure(pricer_.sketch(network, plan)); });
+  return once(deployments_, plan,
+              [&] { return pricer_.measure(pricer_.lower_network(pricer_.sketch(network, plan))); });
 }
 
 bool BoundsCheck::are_far(const Graph& network, const Plan& plan) {
@@ -67,7 +68,7 @@ BoundsCheck::Verdict BoundsCheck::check(const Graph& network, const Plan& plan) 
   const Deployment& deployment = measure(network, plan);
   smallest_.flash = std::min(smallest_.flash, deployment.flash_bytes());
   smallest_.ram = std::min(smallest_.ram, deployment.ram_bytes());
-  smallest_.instructions = std::min(smallest_.instructions, deployment.instructions);
+  smallest_.instructions = std::min(smallest_.instructions, deployment.instructions());
   if (pricer_.misses(deployment, bounds_.image).empty()) return {true, 0};
   const std::int64_t flash_bound = bounds_.image.flash_bytes;
   return {false, flash_bound > 0 ? std::max<std::int64_t>(deployment.flash_bytes() - flash_bound, 0) : 0};

@@ -14,24 +14,10 @@
 #include "plan/layers.h"
 #include "plan/prune.h"
 #include "program/evaluate.h"
-#include "program/execute.h"
 #include "program/lower.h"
 
 namespace trimtab {
 namespace {
-
-/// Float features as the program's input grid sees them; pixels stay as they are.
-Dataset preprocess_features(Dataset data, const Preprocessing& preprocessing) {
-  if (data.is_pixels()) return data;
-  const std::int64_t size = element_count(data.shape);
-  std::vector<float> processed(data.features.size());
-  for (std::int64_t i = 0; i < data.size(); ++i) {
-    data.read(i, preprocessing,
-              std::span(processed).subspan(static_cast<std::size_t>(i * size), static_cast<std::size_t>(size)));
-  }
-  data.features = std::move(processed);
-  return data;
-}
 
 /// The network that training distils from, prepared like the one that is trained.
 std::shared_ptr<const Graph> teacher_of(const FitOptions& options, const Graph& prepared,
@@ -191,7 +177,8 @@ class Fitting {
   void check_bounds(const Graph& structure, const Plan& plan) const {
     tell("linking the image and measuring flash and RAM");
     const Pricer price = pricer();
-    const std::string missed = price.misses(price.measure(price.sketch(structure, plan)), options_.bounds);
+    const std::string missed =
+        price.misses(price.measure(price.lower_network(price.sketch(structure, plan))), options_.bounds);
     if (!missed.empty()) throw bound_not_met("{}; {}", missed, nearest_fit());
   }
 
@@ -229,7 +216,8 @@ class Fitting {
   [[nodiscard]] std::optional<Deployment> measure_uniform(int weight_bits, int activation_bits) const {
     const Pricer price = pricer();
     try {
-      return price.measure(price.sketch(prepared_, uniform_plan(prepared_, weight_bits, activation_bits)));
+      const Plan plan = uniform_plan(prepared_, weight_bits, activation_bits);
+      return price.measure(price.lower_network(price.sketch(prepared_, plan)));
     } catch (const Error& error) {
       if (error.code() != ExitCode::bound_not_met) throw;
       return std::nullopt;
@@ -279,12 +267,11 @@ class Fitting {
     tell(fmt::format("running {} samples on the emulated {}", count, name_of(options_.target->processor)));
     const Dataset samples = test_.sample(count, 1);
     const std::vector<std::uint8_t> inputs = convert_samples(result.program, samples);
-    const ProgramRunner runner(result.program);
-    std::vector<std::int32_t> expected(static_cast<std::size_t>(runner.output_elements() * samples.size()));
-    runner.run(inputs, samples.size(), expected, 1);
+    const Pricer own = pricer();
+    const Schedule schedule = own.schedule_of(result.program);
     try {
-      result.deployment =
-          deploy(result.program, *options_.target, options_.optimize, name(), inputs, expected, folder_);
+      result.deployment = deploy(result.program, schedule, *options_.target, name(), inputs,
+                                 host_outputs(result.program, inputs, samples.size()), folder_);
     } catch (const Error& error) {
       if (error.code() != ExitCode::bound_not_met) throw;
       throw bound_not_met("{}; {}", error.what(), nearest_fit());
@@ -293,8 +280,7 @@ class Fitting {
       throw failure("the emulated device and the host differ in {} numbers over {} samples",
                     result.deployment->mismatches, samples.size());
     }
-    const Pricer own = pricer();
-    if (options_.bounds.latency_ms > 0) result.deployment->cycles = own.estimate_cycles(result.program);
+    if (options_.bounds.latency_ms > 0) result.deployment->cycles = own.estimate_cycles(result.program, schedule);
     const std::string missed = own.misses(*result.deployment, options_.bounds);
     if (!missed.empty()) throw bound_not_met("{}; {}", missed, nearest_fit());
   }

@@ -8,15 +8,16 @@
 #include <utility>
 
 #include "base/error.h"
+#include "program/overflow.h"
 
 namespace trimtab {
 namespace {
 
-constexpr std::int64_t most_accumulated = std::numeric_limits<std::int32_t>::max();
 constexpr std::int64_t most_elements = std::int64_t{1} << 28;
 constexpr std::int32_t longest_side = std::numeric_limits<std::int16_t>::max();
 constexpr std::int64_t most_bytes = std::int64_t{1} << 30;
-constexpr std::size_t most_parts = 4096;  // values, steps
+constexpr std::size_t most_parts = 4096;   // values, steps
+constexpr std::size_t most_points = 4096;  // operating points
 
 bool is_grid(const ActivationGrid& grid) {
   return (grid.bits == 2 || grid.bits == 4 || grid.bits == 8 || grid.bits == 16) && std::isfinite(grid.scale) &&
@@ -62,16 +63,17 @@ class Check {
   void run() {
     values();
     check_preprocessing();
-    check_plan();
+    check_points();
+    check_levels();
     write(program_.input, "the input");
     for (const Step& step : program_.steps) {
       for (const BufferId input : step.inputs) {
         require(is_written(input), step, "an input that no step before it writes");
       }
-      std::visit([&](const auto& operation) { check(step, operation); }, step.operation);
       write(step.output, "step '" + step.name + "'");
     }
     if (!is_written(program_.output)) throw bad_input("{} has an output that no step writes", source_);
+    for (std::size_t k = 0; k < program_.points.size(); ++k) check_at(k);
   }
 
  private:
@@ -135,15 +137,76 @@ class Check {
     }
   }
 
-  void check_plan() const {
-    for (const LayerPlan& layer : program_.plan.layers) {
+  void check_points() const {
+    if (program_.points.empty() || program_.points.size() > most_points) {
+      throw bad_input("{} has {} operating points; 1 to {} are possible", source_, program_.points.size(), most_points);
+    }
+    const auto in_percent = [](double x) { return x >= 0 && x <= 100; };
+    for (const ProgramPoint& point : program_.points) {
+      check_plan(point.plan);
+      if (!std::isfinite(point.energy_nj) || point.energy_nj < 0 ||
+          (!point.accuracy.empty() && point.accuracy.size() != program_.levels.size()) ||
+          !std::ranges::all_of(point.accuracy, in_percent)) {
+        throw bad_input("{} has an operating point with an impossible energy or accuracy", source_);
+      }
+    }
+    for (const Step& step : program_.steps) {
+      if (step.points.empty()) continue;
+      require(step.points.size() == program_.points.size(), step, "numbers for another number of operating points");
+      require(numbers_of(step.operation) == step.points.front(), step,
+              "numbers that are not its first operating point's");
+      require(!std::holds_alternative<LookupStep>(step.operation), step, "a table for several operating points");
+    }
+  }
+
+  void check_plan(const Plan& plan) const {
+    const bool several = program_.points.size() > 1;
+    for (const LayerPlan& layer : plan.layers) {
       const int a = layer.activation_bits;
       if (layer.filters < 0 || layer.weight_bits < 2 || layer.weight_bits > 16 ||
-          (a != 2 && a != 4 && a != 8 && a != 16)) {
+          (a != 2 && a != 4 && a != 8 && a != 16 && !(several && a >= 2 && a <= 8))) {
         throw bad_input("{}: the plan of layer '{}' has {} filters, {} weight bits and {} activation bits", source_,
                         layer.layer, layer.filters, layer.weight_bits, a);
       }
     }
+  }
+
+  void check_levels() const {
+    if (program_.levels.empty()) return;
+    const Buffer& output = buffer(program_.output);
+    for (const Level& level : program_.levels) {
+      const auto is_class = [&](std::int64_t c) { return c >= 0 && c < std::ssize(level.classes); };
+      if (std::ssize(level.class_of) != output.elements() || !std::ranges::all_of(level.class_of, is_class)) {
+        throw bad_input("{}: level '{}' does not give every class of the output one of its own", source_, level.name);
+      }
+    }
+  }
+
+  /// Everything that the numbers of an operating point decide.
+  void check_at(std::size_t point) {
+    point_ = point;
+    largest_.assign(program_.buffers.size(), 0);
+    set_largest(program_.input, largest_magnitude(buffer(program_.input).grid));
+    for (const Step& step : program_.steps) {
+      Operation operation = numbered(step);
+      std::visit([&](const auto& own) { check(step, own); }, operation);
+    }
+  }
+
+  /// The step's operation with the numbers of the present point, without its weights where they need not be seen.
+  Operation numbered(const Step& step) const {
+    Operation operation = step.operation;
+    if (!step.points.empty()) set_numbers(operation, step.points[point_]);
+    return operation;
+  }
+
+  /// The largest magnitude that an input can have at the present point: of all that its outermost buffer holds.
+  std::int64_t largest(const Step& step, std::size_t index = 0) const {
+    return largest_[static_cast<std::size_t>(place(step.inputs[index]).first)];
+  }
+  void set_largest(BufferId id, std::int64_t magnitude) {
+    std::int64_t& own = largest_[static_cast<std::size_t>(place(id).first)];
+    own = std::max(own, magnitude);
   }
 
   /// The outermost buffer that holds the value, and the value's first channel there.
@@ -184,16 +247,18 @@ class Check {
             step, "a description that does not fit its values");
   }
 
-  void check_output_range(const Step& step, std::int32_t low, std::int32_t high) const {
+  /// Remembers the range as what the step's output can hold, too.
+  void check_output_range(const Step& step, std::int32_t low, std::int32_t high) {
     const ActivationGrid& grid = output(step).grid;
     require(grid.minimum() <= low && low <= high && high <= grid.maximum(), step,
             "an output range outside of the output's grid");
+    set_largest(step.output, std::max(std::abs(std::int64_t{low}), std::abs(std::int64_t{high})));
   }
 
   /// `bound` is the largest magnitude before the shift.
   void check_shift(const Step& step, std::int64_t bound, int shift) const {
     require(shift >= 0 && shift <= 30, step, "a shift that is not within 0 to 30");
-    require(bound <= most_accumulated >> shift, step, "sums that could overflow 32 bits");
+    require(fits_after_shift(bound, shift), step, "sums that could overflow 32 bits");
   }
 
   void check_window(const Step& step, const runtime::Window& w) const {
@@ -210,7 +275,7 @@ class Check {
             "a window that reaches too far");
   }
 
-  void check(const Step& step, const ConvolutionStep& s) const {
+  void check(const Step& step, const ConvolutionStep& s) {
     const runtime::Convolution& c = s.convolution;
     check_images(step, c.input, c.output);
     check_window(step, c.window);
@@ -227,22 +292,18 @@ class Check {
                 s.multiplier.size() == outputs &&
                 (s.padding_value.empty() || std::ssize(s.padding_value) == input(step).channels),
             step, "a wrong number of constants");
-    const int limit = 1 << (c.weight_bits - 1);
-    std::int64_t largest = largest_magnitude(input(step).grid);
-    for (const std::int16_t value : s.padding_value) largest = std::max<std::int64_t>(largest, std::abs(value));
-    auto weight = s.weights.begin();
+    require(s.weight_code == WeightCode::integer || (s.weight_code == WeightCode::nested && c.weight_bits <= 8), step,
+            "weights of an unknown code");
+    const int limit = 1 << (stored_bits(s) - 1);
+    require(std::ranges::all_of(s.weights, [&](std::int16_t weight) { return weight >= -limit && weight < limit; }),
+            step, "a weight that its bits cannot hold");
+    const std::vector<std::int64_t> sums = largest_sums(s, c.weight_bits, largest(step));
     for (std::size_t o = 0; o < outputs; ++o) {
-      std::int64_t sum = 0;
-      for (std::int64_t i = 0; i < filter_size; ++i, ++weight) {
-        require(*weight >= -limit && *weight < limit, step, "a weight that its bits cannot hold");
-        sum += std::abs(*weight);
-      }
-      const std::int64_t rounded = c.sum_shift == 0 ? sum * largest : (sum * largest >> c.sum_shift) + 1;
-      check_shift(step, rounded + std::abs(std::int64_t{s.bias[o]}), c.shift);
+      check_shift(step, largest_accumulator(sums[o], c.sum_shift, s.bias[o]), c.shift);
     }
   }
 
-  void check(const Step& step, const MaxPoolStep& s) const {
+  void check(const Step& step, const MaxPoolStep& s) {
     check_images(step, s.pool.input, s.pool.output);
     check_window(step, s.pool.window);
     check_output_range(step, s.pool.output_minimum, s.pool.output_maximum);
@@ -250,14 +311,14 @@ class Check {
             "an output unlike its input");
   }
 
-  void check(const Step& step, const AveragePoolStep& s) const {
+  void check(const Step& step, const AveragePoolStep& s) {
     check_images(step, s.pool.input, s.pool.output);
     check_window(step, s.pool.window);
     check_output_range(step, s.pool.output_minimum, s.pool.output_maximum);
     require(input(step).channels == output(step).channels, step, "an output unlike its input");
     const std::int64_t count = std::int64_t{s.pool.window.kernel_height} * s.pool.window.kernel_width;
     require(std::ssize(s.multiplier) == (s.pool.fixed_divisor ? 1 : count), step, "a wrong number of constants");
-    check_shift(step, count * largest_magnitude(input(step).grid), s.pool.shift);
+    check_shift(step, count * largest(step), s.pool.shift);
   }
 
   /// Output and first input of the same shape, the second too or a single pixel.
@@ -271,29 +332,28 @@ class Check {
     }
   }
 
-  void check(const Step& step, const AdditionStep& s) const {
+  void check(const Step& step, const AdditionStep& s) {
     const runtime::Addition& a = s.addition;
     check_images(step, a.a, a.output);
     require(same_image(a.b, image_of(program_, step.inputs[1])), step, "a description that does not fit its values");
     check_shapes(step);
     check_output_range(step, a.output_minimum, a.output_maximum);
     require(a.shift >= 1 && a.shift <= 30, step, "a shift that is not within 1 to 30");
-    const std::int64_t bound = largest_magnitude(input(step).grid) * std::abs(std::int64_t{a.multiplier_a}) +
-                               largest_magnitude(input(step, 1).grid) * std::abs(std::int64_t{a.multiplier_b}) +
-                               (std::int64_t{1} << (a.shift - 1));
+    const std::int64_t bound =
+        largest_addition(a.multiplier_a, a.multiplier_b, a.shift, largest(step), largest(step, 1));
     check_shift(step, bound, 0);
   }
 
-  void check(const Step& step, const MultiplicationStep& s) const {
+  void check(const Step& step, const MultiplicationStep& s) {
     const runtime::Multiplication& m = s.multiplication;
     check_images(step, m.a, m.output);
     require(same_image(m.b, image_of(program_, step.inputs[1])), step, "a description that does not fit its values");
     check_shapes(step);
     check_output_range(step, m.output_minimum, m.output_maximum);
-    check_shift(step, largest_magnitude(input(step).grid) * largest_magnitude(input(step, 1).grid), m.shift);
+    check_shift(step, largest(step) * largest(step, 1), m.shift);
   }
 
-  void check(const Step& step, const LookupStep& s) const {
+  void check(const Step& step, const LookupStep& s) {
     check_images(step, s.lookup.input, s.lookup.output);
     check_shapes(step);
     require(input(step).grid.bits <= 8, step, "a table for an input of more than 8 bits");
@@ -302,19 +362,21 @@ class Check {
     check_output_range(step, low, high);
   }
 
-  void check(const Step& step, const RescaleStep& s) const {
+  void check(const Step& step, const RescaleStep& s) {
     check_images(step, s.rescale.input, s.rescale.output);
     check_shapes(step);
     check_output_range(step, s.rescale.output_minimum, s.rescale.output_maximum);
     if (s.rescale.multiplier == 0) {
       require(same_format(input(step).grid, output(step).grid), step, "a copy to another format");
     }
-    check_shift(step, largest_magnitude(input(step).grid), s.rescale.shift);
+    check_shift(step, largest(step), s.rescale.shift);
   }
 
   const Program& program_;
   const std::string& source_;
   std::vector<std::vector<char>> written_;  // by outermost buffer, per channel
+  std::size_t point_ = 0;                   // the operating point that is checked
+  std::vector<std::int64_t> largest_;       // by outermost buffer: magnitude of what has been written to it
 };
 
 }  // namespace

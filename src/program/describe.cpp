@@ -15,7 +15,7 @@ const Buffer& output_of(const Program& program, const Step& step) {
 
 int weight_bits(const Step& step) {
   const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
-  return convolution != nullptr ? convolution->convolution.weight_bits : 0;
+  return convolution != nullptr ? convolution->convolution.weight_bits : 0;  // of the first operating point
 }
 
 std::string shape(const Buffer& buffer) {
@@ -42,11 +42,12 @@ std::string describe_steps(const Program& program, const Schedule& schedule, boo
     const Step& step = program.steps[s];
     const Buffer& output = output_of(program, step);
     const int bits = weight_bits(step);
+    const Kernel& kernel = kernel_of(schedule, s);
     text += fmt::format("{:<{}}  {:>12}  {:>7}  {:>11}  {:>12}  {:>9}  {:>8}  {}\n", step.name, width, shape(output),
                         bits > 0 ? fmt::format("{} bit", bits) : "", fmt::format("{} bit", output.grid.bits),
                         format_count(step.multiply_accumulates()), format_count(step.constant_bytes()),
-                        format_count(schedule.kernels[s].scratch_bytes), schedule.kernels[s].name);
-    if (explain) text += fmt::format("{:<{}}  {}\n", "", width, schedule.kernels[s].reason);
+                        format_count(kernel.scratch_bytes), kernel.name);
+    if (explain) text += fmt::format("{:<{}}  {}\n", "", width, kernel.reason);
     operations += step.multiply_accumulates();
     constants += step.constant_bytes();
   }
@@ -74,7 +75,9 @@ std::string draw_arena(const Program& program, const Schedule& schedule) {
       if (life.first <= static_cast<std::int64_t>(s) && static_cast<std::int64_t>(s) <= life.last)
         paint(line, schedule.offsets[id], program.buffers[id].bytes(), letter(id));
     }
-    paint(line, schedule.scratch[s], schedule.kernels[s].scratch_bytes, '+');
+    if (const ScheduledOperation* operation = operation_of(schedule, s)) {
+      paint(line, operation->scratch, operation->kernel.scratch_bytes, '+');
+    }
     text += fmt::format("{}  {}\n", line, program.steps[s].name);
   }
   for (std::size_t id = 0; id < program.buffers.size(); ++id) {
@@ -91,15 +94,16 @@ nlohmann::ordered_json to_json(const Program& program, const Schedule& schedule)
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
     const Step& step = program.steps[s];
     const Buffer& output = output_of(program, step);
+    const Kernel& kernel = kernel_of(schedule, s);
     steps.push_back({{"layer", step.name},
                      {"output_shape", {output.height, output.width, output.channels}},
                      {"weight_bits", weight_bits(step)},
                      {"activation_bits", output.grid.bits},
                      {"macs", step.multiply_accumulates()},
                      {"constant_bytes", step.constant_bytes()},
-                     {"kernel", schedule.kernels[s].name},
-                     {"reason", schedule.kernels[s].reason},
-                     {"scratch_bytes", schedule.kernels[s].scratch_bytes},
+                     {"kernel", kernel.name},
+                     {"reason", kernel.reason},
+                     {"scratch_bytes", kernel.scratch_bytes},
                      {"output_offset", schedule.offsets[static_cast<std::size_t>(step.output)]}});
   }
   return {{"name", program.name},

@@ -62,8 +62,8 @@ std::vector<std::uint8_t> convert_samples(const Program& program, const Dataset&
   return converted;
 }
 
-ProgramEvaluation evaluate_program(const Program& program, const Dataset& data, int threads) {
-  const ProgramRunner runner(program);
+ProgramEvaluation evaluate_program(const Program& program, const Dataset& data, int threads, std::size_t point) {
+  const ProgramRunner runner(program, schedule(program, Core::host), point);
   const std::int64_t outputs = runner.output_elements();
   for (const std::int64_t label : data.labels) {
     if (label < 0 || label >= outputs)

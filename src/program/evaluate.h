@@ -22,7 +22,8 @@ struct ProgramEvaluation {
   std::vector<std::int64_t> predictions;  ///< number of the largest output, by sample
 };
 
-/// Runs the integer program, with the host's kernels, on all samples.
-[[nodiscard]] ProgramEvaluation evaluate_program(const Program& program, const Dataset& data, int threads = 0);
+/// Runs the integer program at an operating point, with the host's kernels, on all samples.
+[[nodiscard]] ProgramEvaluation evaluate_program(const Program& program, const Dataset& data, int threads = 0,
+                                                 std::size_t point = 0);
 
 }  // namespace trimtab

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "program/kernel_functions.h"
+#include "program/pack.h"
 #include "trimtab/pooled_convolution.h"
 
 namespace trimtab {
@@ -41,8 +42,9 @@ using AnyCall =
                  Call<runtime::Rescale, RescaleFunction>, PooledCall<runtime::MaxPool, MaxPoolFunction>,
                  PooledCall<runtime::AveragePool, AveragePoolFunction>>;
 
-/// `program` and `kernel` own the constants that the call points at.
-AnyCall bind(const Step& step, const Kernel& kernel, const std::vector<std::int64_t>& offsets, std::int64_t scratch) {
+/// The step owns the constants that the call points at, and the caller the packed weights.
+AnyCall bind(const Step& step, const Kernel& kernel, const std::uint8_t* weights,
+             const std::vector<std::int64_t>& offsets, std::int64_t scratch) {
   const auto offset = [&](BufferId id) { return offsets.at(static_cast<std::size_t>(id)); };
   const std::int64_t a = offset(step.inputs.at(0));
   const std::int64_t b = step.inputs.size() > 1 ? offset(step.inputs[1]) : 0;
@@ -54,7 +56,7 @@ AnyCall bind(const Step& step, const Kernel& kernel, const std::vector<std::int6
   return std::visit(
       overloaded{[&](const ConvolutionStep& s) {
                    runtime::Convolution descriptor = s.convolution;
-                   descriptor.weights = kernel.weights.data();
+                   descriptor.weights = weights;
                    descriptor.bias = s.bias.data();
                    descriptor.multiplier = s.multiplier.data();
                    descriptor.padding_value = data_or_null(s.padding_value);
@@ -122,14 +124,18 @@ struct ProgramRunner::Binding {
         schedule(std::move(the_schedule)),
         input(image_of(program, program.input)),
         output(image_of(program, program.output)) {
-    const auto call = [&](std::size_t s) {
-      return bind(program.steps.at(s), schedule.kernels.at(s), schedule.offsets, schedule.scratch.at(s));
+    weights.resize(program.steps.size());
+    const auto call = [&](std::size_t s, const Kernel& kernel, std::int64_t scratch) {
+      const Step& step = program.steps.at(s);
+      if (const auto* convolution = std::get_if<ConvolutionStep>(&step.operation)) {
+        weights[s] = pack_weights(*convolution, kernel.layout);
+      }
+      return bind(step, kernel, weights[s].data(), schedule.offsets, scratch);
     };
-    for (std::size_t s = 0; s < program.steps.size(); ++s) {
-      calls.push_back(call(s));
-      if (const std::int32_t rows = schedule.kernels[s].pooled_rows; rows > 0) {
-        calls.back() = join(calls.back(), call(s + 1), rows, band_bytes(program, schedule, s));
-        ++s;
+    for (const ScheduledOperation& operation : schedule.operations) {
+      calls.push_back(call(operation.step, operation.kernel, operation.scratch));
+      if (const auto& pool = operation.pool) {
+        calls.back() = join(calls.back(), call(pool->step, pool->kernel, 0), pool->rows_at_a_time, pool->band_bytes);
       }
     }
   }
@@ -156,15 +162,14 @@ struct ProgramRunner::Binding {
   Schedule schedule;
   runtime::Image input;
   runtime::Image output;
-  std::vector<AnyCall> calls;  // point into program and schedule
+  std::vector<std::vector<std::uint8_t>> weights;  // by step, packed
+  std::vector<AnyCall> calls;                      // point into program and weights
 };
 
-ProgramRunner::ProgramRunner(Program program, Core core, Optimize optimize) {
-  Schedule schedule = trimtab::schedule(program, core, optimize);
-  binding_ = std::make_unique<Binding>(std::move(program), std::move(schedule));
-}
-ProgramRunner::ProgramRunner(Program program, Schedule schedule)
-    : binding_(std::make_unique<Binding>(std::move(program), std::move(schedule))) {}
+ProgramRunner::ProgramRunner(const Program& program, Core core, Optimize optimize)
+    : ProgramRunner(program, trimtab::schedule(program, core, optimize)) {}
+ProgramRunner::ProgramRunner(const Program& program, Schedule schedule, std::size_t point)
+    : binding_(std::make_unique<Binding>(program_at(program, point), std::move(schedule))) {}
 ProgramRunner::~ProgramRunner() = default;
 ProgramRunner::ProgramRunner(ProgramRunner&&) noexcept = default;
 ProgramRunner& ProgramRunner::operator=(ProgramRunner&&) noexcept = default;

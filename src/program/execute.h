@@ -9,15 +9,15 @@
 
 namespace trimtab {
 
-/// Runs a program on this machine, many samples at a time, with the kernels of a core. All cores' kernels give the same
-/// bits; Core::host is the fastest, Core::generic the portable reference. Building one packs the weights once, so that
-/// their bits do not matter for the speed.
+/// Runs a program at one of its operating points on this machine, many samples at a time, with the kernels of a core.
+/// All cores' kernels give the same bits; Core::host is the fastest, Core::generic the portable reference. Building one
+/// packs the weights once, so that their bits do not matter for the speed.
 class ProgramRunner {
  public:
   /// Throws Error (failure) where the core has kernels that this machine cannot run. The program is copied.
-  explicit ProgramRunner(Program program, Core core = Core::host, Optimize optimize = Optimize::speed);
-  /// With kernels and places in memory already chosen.
-  ProgramRunner(Program program, Schedule schedule);
+  explicit ProgramRunner(const Program& program, Core core = Core::host, Optimize optimize = Optimize::speed);
+  /// At operating point `point`, with kernels and places in memory already chosen.
+  ProgramRunner(const Program& program, Schedule schedule, std::size_t point = 0);
   ~ProgramRunner();
   ProgramRunner(ProgramRunner&&) noexcept;
   ProgramRunner& operator=(ProgramRunner&&) noexcept;

@@ -5,8 +5,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
-#include <vector>
 
 #include "program/kernels.h"
 
@@ -18,9 +16,7 @@ namespace trimtab {
                                                             std::int64_t scratch_limit);
 [[nodiscard]] std::optional<Kernel> choose_cortex_m55_kernel(const Step& step, Optimize optimize);
 
-/// Packs weights of up to 16 bits, in the order of step.weights, for the convolution kernel that choose_host_kernel has
-/// chosen for the step: accumulators are the step's own.
-[[nodiscard]] std::vector<std::uint8_t> pack_host_weights(const ConvolutionStep& step,
-                                                          std::span<const std::int16_t> weights);
+/// The bit-widths that a convolution's weights have at the program's operating points, as nested_weights.h writes sets.
+[[nodiscard]] unsigned bit_widths(const Step& step);
 
 }  // namespace trimtab

@@ -10,6 +10,8 @@
 #include "trimtab/convolution_4x2_dsp.h"
 #include "trimtab/convolution_generic.h"
 #include "trimtab/convolution_nested.h"
+#include "trimtab/convolution_nested_4x2_dsp.h"
+#include "trimtab/convolution_nested_4x2_m3.h"
 #include "trimtab/convolution_s16_4x16_avx2.h"
 #include "trimtab/convolution_wide.h"
 #include "trimtab/depthwise_1x4_dsp.h"
@@ -34,6 +36,10 @@ struct Entry {
 #define TRIMTAB_KERNEL(name) \
   { #name, &runtime::name }
 
+/// Here kernels with a loop for every bit-width have all of them.
+#define TRIMTAB_KERNEL_OF_WIDTHS(name) \
+  { #name, &runtime::name < runtime::all_bit_widths> }
+
 #define TRIMTAB_CONVOLUTIONS_DSP(format, block)                                                                     \
   TRIMTAB_KERNEL(convolution_##format##_w2_##block##_dsp), TRIMTAB_KERNEL(convolution_##format##_w3_##block##_dsp), \
       TRIMTAB_KERNEL(convolution_##format##_w4_##block##_dsp),                                                      \
@@ -56,11 +62,22 @@ const Entry kernels[] = {
     TRIMTAB_KERNELS_M3(6),
     TRIMTAB_KERNELS_M3(7),
     TRIMTAB_KERNELS_M3(8),
+    TRIMTAB_KERNEL_OF_WIDTHS(convolution_nested_4x2_m3),
+    TRIMTAB_KERNEL_OF_WIDTHS(convolution_u8_nested_4x2_dsp),
+    TRIMTAB_KERNEL_OF_WIDTHS(convolution_s8_nested_4x2_dsp),
+    TRIMTAB_KERNEL(depthwise_u8_nested_1x4_dsp),
+    TRIMTAB_KERNEL(depthwise_s8_nested_1x4_dsp),
+    TRIMTAB_KERNEL(depthwise_u8_nested_plane_m3),
+    TRIMTAB_KERNEL(depthwise_s8_nested_plane_m3),
     TRIMTAB_KERNEL(depthwise_u8_plane_m3),
     TRIMTAB_KERNEL(depthwise_s8_plane_m3),
     TRIMTAB_KERNEL(max_pool_8_m3),
     TRIMTAB_KERNEL(average_pool_u8_m3),
     TRIMTAB_KERNEL(average_pool_s8_m3),
+    TRIMTAB_KERNEL(addition_u8_u8_points_m3),
+    TRIMTAB_KERNEL(addition_u8_s8_points_m3),
+    TRIMTAB_KERNEL(addition_s8_u8_points_m3),
+    TRIMTAB_KERNEL(addition_s8_s8_points_m3),
     TRIMTAB_KERNEL(addition_u8_u8_m3),
     TRIMTAB_KERNEL(addition_u8_s8_m3),
     TRIMTAB_KERNEL(addition_s8_u8_m3),
@@ -85,6 +102,7 @@ const Entry kernels[] = {
     TRIMTAB_KERNEL(average_pool_u4_dsp),
     TRIMTAB_KERNEL(average_pool_s4_dsp),
     TRIMTAB_KERNEL(addition_8_dsp),
+    TRIMTAB_KERNEL(addition_8_points_dsp),
     TRIMTAB_KERNEL(addition_4_dsp),
     TRIMTAB_DEPTHWISE_1X4_DSP(u8),
     TRIMTAB_DEPTHWISE_1X4_DSP(s8),
@@ -116,12 +134,14 @@ const Entry kernels[] = {
 #undef TRIMTAB_KERNELS_M3
 #undef TRIMTAB_CONVOLUTIONS_DSP
 #undef TRIMTAB_DEPTHWISE_1X4_DSP
+#undef TRIMTAB_KERNEL_OF_WIDTHS
 #undef TRIMTAB_KERNEL
 
 }  // namespace
 
 KernelFunction kernel_function(const std::string& name) {
-  const Entry* entry = std::ranges::find(kernels, std::string_view{name}, &Entry::name);
+  const std::string_view base = std::string_view{name}.substr(0, name.find('<'));
+  const Entry* entry = std::ranges::find(kernels, base, &Entry::name);
   if (entry == std::end(kernels)) throw failure("kernel '{}' cannot run on this machine", name);
   return entry->function;
 }

@@ -5,8 +5,8 @@
 #include "base/error.h"
 #include "program/kernel_choices.h"
 #include "program/overlap.h"
-#include "program/pack.h"
 #include "trimtab/convolution_generic.h"
+#include "trimtab/convolution_nested.h"
 
 namespace trimtab {
 namespace {
@@ -14,20 +14,28 @@ namespace {
 Kernel choose_convolution(const ConvolutionStep& step) {
   const runtime::Convolution& convolution = step.convolution;
   Kernel kernel;
+  if (step.weight_code == WeightCode::nested) {
+    kernel.name = "convolution_nested";
+    kernel.header = "convolution_nested.h";
+    kernel.scratch_bytes = (runtime::convolution_nested_scratch_bytes(convolution) + 7) / 8 * 8;
+    kernel.layout.kind = WeightLayout::Kind::filters;
+    kernel.reason = "runs any convolution at any precision";
+    return kernel;
+  }
   kernel.name = "convolution_generic";
   kernel.header = "convolution_generic.h";
   kernel.scratch_bytes = (runtime::convolution_generic_scratch_bytes(convolution) + 7) / 8 * 8;
-  kernel.weights = pack_filters(step.weights, convolution.output.channels, convolution.weight_bits);
+  kernel.layout.kind = WeightLayout::Kind::filters;
   kernel.reason = "runs any convolution";
   return kernel;
 }
 
 /// Weights of 16 bits: the same on every core.
-Kernel choose_wide_convolution(const ConvolutionStep& step) {
+Kernel choose_wide_convolution() {
   Kernel kernel;
   kernel.name = "convolution_wide";
   kernel.header = "convolution_wide.h";
-  kernel.weights = pack_filters(step.weights, step.convolution.output.channels, 16);
+  kernel.layout.kind = WeightLayout::Kind::filters;
   kernel.reason = "weights of 16 bits, sums of 64";
   return kernel;
 }
@@ -98,9 +106,15 @@ std::optional<Kernel> choose_core_kernel(const Step& step, Core core, Optimize o
 
 }  // namespace
 
+unsigned bit_widths(const Step& step) {
+  unsigned widths = 1U << numbers_of(step.operation).weight_bits;
+  for (const PointNumbers& numbers : step.points) widths |= 1U << numbers.weight_bits;
+  return widths;
+}
+
 Kernel choose_kernel(const Step& step, Core core, Optimize optimize, std::int64_t scratch_limit) {
   const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
-  if (convolution != nullptr && convolution->convolution.weight_bits > 8) return choose_wide_convolution(*convolution);
+  if (convolution != nullptr && convolution->convolution.weight_bits > 8) return choose_wide_convolution();
   std::optional<Kernel> kernel = choose_core_kernel(step, core, optimize, scratch_limit);
   return kernel.has_value() ? std::move(*kernel) : choose_generic_kernel(step);
 }

@@ -21,6 +21,24 @@ enum class Core {
 
 enum class Optimize { speed, size };
 
+/// How a convolution kernel wants its weights packed; see pack.h.
+struct WeightLayout {
+  enum class Kind {
+    none,             ///< it has none
+    filters,          ///< weights.h, every filter from a byte on
+    dense_filters,    ///< weights.h, filters without gaps
+    columns,          ///< convolution_columns_dsp.h; parameter: filters that are decoded at a time
+    depthwise_fours,  ///< depthwise_1x4_dsp.h; parameter: output rows of a band
+    pairs,            ///< convolution_s32_4x2_m3.h; parameter: padded size of a filter
+    chunk_pairs,      ///< convolution_8_4x2_mve.h, read where they lie
+    lanes,            ///< convolution_8_4x2_mve.h, unpacked before use
+    host_blocks,      ///< convolution_s16_4x16_avx2.h
+    host_depthwise    ///< depthwise_s16_1x16_avx2.h
+  };
+  Kind kind = Kind::none;
+  std::int32_t parameter = 0;
+};
+
 /// The kernel that runs a step: the function `trimtab::runtime::NAME` in the header `trimtab/HEADER`, called as
 ///     NAME(step, input, output, scratch)                 Convolution
 ///     NAME(step, input, output)                          MaxPool, AveragePool, Lookup, Rescale
@@ -28,16 +46,12 @@ enum class Optimize { speed, size };
 struct Kernel {
   std::string name;
   std::string header;
-  std::int64_t scratch_bytes = 0;     ///< the least it can run with, aligned to 8 bytes
-  std::vector<std::uint8_t> weights;  ///< packed as it wants them (convolutions)
-  bool in_place = false;              ///< its output may lie where its first input lies
+  std::int64_t scratch_bytes = 0;  ///< the least it can run with, aligned to 8 bytes
+  WeightLayout layout;             ///< how it wants its weights (convolutions)
+  bool in_place = false;           ///< its output may lie where its first input lies
   /// Its output may overlap its first input (where that is not needed any more) if the output begins at least so many
   /// bytes before the input: it is written no faster than the input is read for the last time. 0 is in place.
   std::optional<std::int64_t> overlap_lead_bytes;
-  /// Of a convolution: not 0 where it runs together with the pool of the next step, so many of the pool's rows at a
-  /// time (runtime/trimtab/pooled_convolution.h). Its scratch memory then begins with the band. The schedule decides
-  /// that.
-  std::int32_t pooled_rows = 0;
   std::string reason;  ///< why this one, for --explain
 };
 

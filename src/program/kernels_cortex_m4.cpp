@@ -5,10 +5,11 @@
 
 #include "program/kernel_choices.h"
 #include "program/overlap.h"
-#include "program/pack.h"
 #include "trimtab/convolution_2x2_dsp.h"
 #include "trimtab/convolution_4x2_dsp.h"
+#include "trimtab/convolution_nested_4x2_dsp.h"
 #include "trimtab/depthwise_1x4_dsp.h"
+#include "trimtab/window_products.h"
 
 namespace trimtab {
 namespace {
@@ -57,7 +58,7 @@ std::optional<Kernel> choose_convolution(const ConvolutionStep& step, std::int64
       fmt::format("convolution_{}_w{}_{}x2_dsp", name_of(convolution.input.format), convolution.weight_bits, pixels);
   kernel.header = fmt::format("convolution_{}x2_dsp.h", pixels);
   kernel.scratch_bytes = columns_scratch_bytes(convolution, pixels, block);
-  kernel.weights = pack_convolution_columns(step, block);
+  kernel.layout = {WeightLayout::Kind::columns, block};
   if (convolution.groups == 1 && block >= filters) kernel.overlap_lead_bytes = overlap_lead_bytes(convolution, pixels);
   kernel.reason =
       fmt::format("{} and two filters at a time by SMLAD", pixels == 4 ? "four pixels" : "to save memory, two pixels");
@@ -66,6 +67,24 @@ std::optional<Kernel> choose_convolution(const ConvolutionStep& step, std::int64
   } else if (convolution.weight_bits < 8) {
     kernel.reason += ", all filters decoded at once";
   }
+  return kernel;
+}
+
+/// Nested weights are read in place at every precision, by columns of four pixels.
+std::optional<Kernel> choose_nested_convolution(const ConvolutionStep& step, unsigned widths) {
+  const runtime::Convolution& convolution = step.convolution;
+  const std::int32_t filters = convolution.output.channels / convolution.groups;
+  if (convolution.input.format.bits != 8 ||
+      runtime::convolution_filter_size(convolution) > runtime::nested_most_inputs) {
+    return std::nullopt;
+  }
+  Kernel kernel;
+  kernel.name = fmt::format("convolution_{}_nested_4x2_dsp<{:#x}>", name_of(convolution.input.format), widths);
+  kernel.header = "convolution_nested_4x2_dsp.h";
+  kernel.scratch_bytes = align(runtime::convolution_column_bytes(convolution, 4));
+  kernel.layout = {WeightLayout::Kind::columns, filters};
+  if (convolution.groups == 1) kernel.overlap_lead_bytes = overlap_lead_bytes(convolution, 4);
+  kernel.reason = "four pixels and two filters at a time by SMLAD, any precision";
   return kernel;
 }
 
@@ -85,11 +104,15 @@ std::optional<Kernel> choose_depthwise_1x4(const ConvolutionStep& step, std::int
   while (rows > least && align(runtime::depthwise_1x4_scratch_bytes(c, rows)) > std::max(scratch_limit, small)) --rows;
   const bool three = window.kernel_height == 3 && window.kernel_width == 3;
   Kernel kernel;
-  kernel.name = fmt::format("depthwise_{}{}_1x4_dsp", three ? fmt::format("3x3s{}_", window.stride_columns) : "",
-                            name_of(c.input.format));
+  const bool nested = step.weight_code == WeightCode::nested;
+  if (nested && c.input.format.bits != 8) return std::nullopt;
+  kernel.name = nested
+                    ? fmt::format("depthwise_{}_nested_1x4_dsp", name_of(c.input.format))
+                    : fmt::format("depthwise_{}{}_1x4_dsp", three ? fmt::format("3x3s{}_", window.stride_columns) : "",
+                                  name_of(c.input.format));
   kernel.header = "depthwise_1x4_dsp.h";
   kernel.scratch_bytes = align(runtime::depthwise_1x4_scratch_bytes(c, rows));
-  kernel.weights = pack_depthwise_1x4(step, rows);
+  kernel.layout = {WeightLayout::Kind::depthwise_fours, rows};
   kernel.in_place = c.output.pixel_stride == c.input.pixel_stride && c.output.format.bits == c.input.format.bits &&
                     c.output.width <= c.input.width && c.output.height <= c.input.height &&
                     window.pad_top < window.kernel_height;
@@ -123,14 +146,14 @@ std::optional<Kernel> choose_average_pool(const runtime::AveragePool& pool) {
   return kernel;
 }
 
-std::optional<Kernel> choose_addition(const runtime::Addition& addition) {
+std::optional<Kernel> choose_addition(const runtime::Addition& addition, bool at_points) {
   const int bits = addition.output.format.bits;
   const auto fits = [&](const runtime::Image& image) {
     return image.format.bits == bits && image.height == addition.output.height && image.width == addition.output.width;
   };
   if ((bits != 8 && bits != 4) || !fits(addition.a) || !fits(addition.b)) return std::nullopt;
   Kernel kernel;
-  kernel.name = fmt::format("addition_{}_dsp", bits);
+  kernel.name = fmt::format("addition_{}{}_dsp", bits, at_points && bits == 8 ? "_points" : "");
   kernel.header = "addition_dsp.h";
   kernel.in_place = addition.a.pixel_stride == addition.output.pixel_stride;
   kernel.reason = "four bytes at a time";
@@ -142,11 +165,15 @@ std::optional<Kernel> choose_addition(const runtime::Addition& addition) {
 std::optional<Kernel> choose_cortex_m4_kernel(const Step& step, Optimize /*optimize*/, std::int64_t scratch_limit) {
   if (const auto* convolution = std::get_if<ConvolutionStep>(&step.operation)) {
     std::optional<Kernel> depthwise = choose_depthwise_1x4(*convolution, scratch_limit);
-    return depthwise.has_value() ? depthwise : choose_convolution(*convolution, scratch_limit);
+    if (depthwise.has_value()) return depthwise;
+    if (convolution->weight_code == WeightCode::nested)
+      return choose_nested_convolution(*convolution, bit_widths(step));
+    return choose_convolution(*convolution, scratch_limit);
   }
   if (const auto* pool = std::get_if<MaxPoolStep>(&step.operation)) return choose_max_pool(pool->pool);
   if (const auto* pool = std::get_if<AveragePoolStep>(&step.operation)) return choose_average_pool(pool->pool);
-  if (const auto* sum = std::get_if<AdditionStep>(&step.operation)) return choose_addition(sum->addition);
+  if (const auto* sum = std::get_if<AdditionStep>(&step.operation))
+    return choose_addition(sum->addition, !step.points.empty());
   return std::nullopt;
 }
 

@@ -5,7 +5,6 @@
 
 #include "program/kernel_choices.h"
 #include "program/overlap.h"
-#include "program/pack.h"
 #include "trimtab/convolution_8_4x2_mve.h"
 #include "trimtab/depthwise_8_plane_mve.h"
 
@@ -20,54 +19,6 @@ bool padding_is_bytes(const ConvolutionStep& step) {
                      [&](std::int16_t value) { return value >= grid.minimum() && value <= grid.maximum(); });
 }
 
-/// As convolution_8_4x2_mve.h reads them where they lie: pairs of filters, 16 numbers of each in turn.
-std::vector<std::uint8_t> pack_pairs(const ConvolutionStep& step) {
-  const std::int64_t filters = step.convolution.output.channels;
-  const std::int64_t size = runtime::convolution_8_4x2_mve_size(step.convolution);
-  std::vector<std::uint8_t> packed;
-  for (std::int64_t pair = 0; pair < filters; pair += 2) {
-    for (std::int64_t first = 0; first < size; first += 16) {
-      for (const std::int64_t filter : {pair, std::min(pair + 1, filters - 1)}) {
-        const auto from = step.weights.begin() + filter * size + first;
-        std::transform(from, from + 16, std::back_inserter(packed),
-                       [](std::int16_t weight) { return static_cast<std::uint8_t>(weight); });
-      }
-    }
-  }
-  return packed;
-}
-
-/// As convolution_8_4x2_mve.h unpacks them: blocks of eight filters, whose fields lie in the lanes of vectors.
-std::vector<std::uint8_t> pack_lanes(const ConvolutionStep& step) {
-  const std::int64_t filters = step.convolution.output.channels;
-  const std::int64_t size = runtime::convolution_8_4x2_mve_size(step.convolution);
-  const int bits = step.convolution.weight_bits;
-  std::vector<std::uint8_t> packed;
-  std::int64_t read = 0;  // by the kernel, vectors of 16 lanes for 8 filters
-  for (std::int64_t block = 0; block < filters; block += 8) {
-    const std::int64_t count = std::min<std::int64_t>(8, (filters - block + 1) / 2 * 2);
-    const std::int64_t vectors = (count * bits + 7) / 8;
-    for (std::int64_t first = 0; first < size; first += 16) {
-      const std::int64_t lanes = std::min<std::int64_t>(16, size - first);
-      const std::size_t begin = packed.size();
-      read = std::ssize(packed) + (bits - 1) * lanes + 16;
-      packed.resize(begin + static_cast<std::size_t>(vectors * lanes));
-      for (std::int64_t i = 0; i < count * lanes * bits; ++i) {
-        const std::int64_t lane = i / bits % lanes;
-        const std::int64_t filter = i / bits / lanes;
-        const std::int64_t bit = filter * bits + i % bits;
-        const int weight =
-            step.weights[static_cast<std::size_t>(std::min(block + filter, filters - 1) * size + first + lane)];
-        const unsigned value = static_cast<unsigned>(weight) >> (i % bits) & 1U;
-        packed[begin + static_cast<std::size_t>(bit / 8 * lanes + lane)] |=
-            static_cast<std::uint8_t>(value << (bit % 8));
-      }
-    }
-  }
-  packed.resize(static_cast<std::size_t>(std::max(read, std::ssize(packed))));
-  return packed;
-}
-
 std::string sign_of(const runtime::Image& image) { return image.format.is_signed ? "s8" : "u8"; }
 
 std::optional<Kernel> choose_convolution(const ConvolutionStep& step) {
@@ -75,20 +26,32 @@ std::optional<Kernel> choose_convolution(const ConvolutionStep& step) {
   if (!is_byte(c.input) || !is_byte(c.output) || !padding_is_bytes(step)) return std::nullopt;
   Kernel kernel;
   if (c.groups == c.input.channels && c.groups == c.output.channels) {
-    kernel.name = "depthwise_" + sign_of(c.input) + "_plane_mve";
+    const char* const code = step.weight_code == WeightCode::nested ? "_nested" : "";
+    kernel.name = "depthwise_" + sign_of(c.input) + code + "_plane_mve";
     kernel.header = "depthwise_8_plane_mve.h";
     kernel.scratch_bytes = (runtime::depthwise_8_plane_mve_scratch_bytes(c) + 7) / 8 * 8;
-    kernel.weights = pack_filters(step.weights, 1, c.weight_bits);  // without gaps between them
+    kernel.layout.kind = WeightLayout::Kind::dense_filters;
     kernel.in_place = c.input.pixel_stride == c.output.pixel_stride &&
                       c.output.height * c.output.width <= c.input.height * c.input.width;
     kernel.reason = "one filter per channel: channel by channel in a plane, four outputs at a time";
     return kernel;
   }
   if (c.groups != 1) return std::nullopt;
+  if (step.weight_code == WeightCode::nested) {
+    if (runtime::convolution_8_4x2_mve_size(c) > runtime::nested_most_inputs) return std::nullopt;
+    kernel.name = "convolution_8_nested_4x2_mve";
+    kernel.header = "convolution_8_4x2_mve.h";
+    kernel.scratch_bytes = (runtime::convolution_8_4x2_mve_scratch_bytes(c, true) + 7) / 8 * 8;
+    kernel.layout.kind = WeightLayout::Kind::chunk_pairs;
+    kernel.overlap_lead_bytes = overlap_lead_bytes(c, runtime::convolution_8_4x2_mve_pixels(c, true));
+    kernel.reason = "16 products per instruction, 4 pixels x 2 filters share their loads, any precision";
+    return kernel;
+  }
   kernel.name = "convolution_8_w" + std::to_string(c.weight_bits) + "_4x2_mve";
   kernel.header = "convolution_8_4x2_mve.h";
   kernel.scratch_bytes = (runtime::convolution_8_4x2_mve_scratch_bytes(c) + 7) / 8 * 8;
-  kernel.weights = runtime::convolution_8_4x2_mve_unpacks(c) ? pack_lanes(step) : pack_pairs(step);
+  kernel.layout.kind =
+      runtime::convolution_8_4x2_mve_unpacks(c) ? WeightLayout::Kind::lanes : WeightLayout::Kind::chunk_pairs;
   kernel.overlap_lead_bytes = overlap_lead_bytes(c, runtime::convolution_8_4x2_mve_pixels(c));
   kernel.reason = "16 products per instruction, 4 pixels x 2 filters share their loads";
   return kernel;

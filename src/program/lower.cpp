@@ -6,24 +6,17 @@
 #include <limits>
 #include <map>
 #include <optional>
-#include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include "base/error.h"
-#include "program/fixed_point.h"
 #include "program/images.h"
+#include "program/lowering_input.h"
+#include "program/overflow.h"
+#include "program/requantization.h"
 
 namespace trimtab {
 namespace {
-
-std::int32_t nearest(double value, const std::string& where) {
-  const double rounded = std::floor(value + 0.5);
-  if (!(std::abs(rounded) <= std::numeric_limits<std::int32_t>::max())) {
-    throw bad_input("layer '{}' has a bias of {} in units of its accumulator, which needs more than 32 bits", where,
-                    value);
-  }
-  return static_cast<std::int32_t>(rounded);
-}
 
 runtime::Window window_of(const std::array<std::int64_t, 2>& kernel, const std::array<std::int64_t, 2>& stride,
                           const std::array<std::int64_t, 2>& dilation, const Padding& padding) {
@@ -52,37 +45,32 @@ Buffer make_buffer(const Value& value, const ActivationGrid& grid) {
   return buffer;
 }
 
-/// Integer weights {O, H, W, I} from the real {O, I, H, W}.
-std::vector<std::int16_t> integer_weights(const Tensor& real, std::array<std::int64_t, 4> shape,
-                                          const WeightGrid& grid) {
+/// Weights {O, H, W, I} from {O, I, H, W}.
+std::vector<std::int16_t> channels_last(const std::vector<std::int16_t>& weights, std::array<std::int64_t, 4> shape) {
   const auto [outputs, inputs, height, width] = shape;
-  const std::int64_t low = -(std::int64_t{1} << (grid.bits - 1));
-  const std::int64_t high = -low - 1;
-  std::vector<std::int16_t> weights;
-  weights.reserve(real.data.size());
+  std::vector<std::int16_t> result;
+  result.reserve(weights.size());
   for (std::int64_t o = 0; o < outputs; ++o) {
-    const double scale = grid.scale.at(static_cast<std::size_t>(o));
     for (std::int64_t y = 0; y < height; ++y) {
       for (std::int64_t x = 0; x < width; ++x) {
         for (std::int64_t i = 0; i < inputs; ++i) {
-          const double value = real.data[static_cast<std::size_t>(((o * inputs + i) * height + y) * width + x)];
-          weights.push_back(static_cast<std::int16_t>(
-              std::clamp(std::llround(value / scale), static_cast<long long>(low), static_cast<long long>(high))));
+          result.push_back(weights[static_cast<std::size_t>(((o * inputs + i) * height + y) * width + x)]);
         }
       }
     }
   }
-  return weights;
+  return result;
 }
 
 class Lowering {
  public:
-  Lowering(const QuantizedNetwork& network, const Preprocessing& preprocessing, const std::vector<std::string>& classes)
-      : network_(network), graph_(network.graph), layers_(fuse_layers(network.graph)) {
+  Lowering(const LoweringInput& input, const Preprocessing& preprocessing, const std::vector<std::string>& classes)
+      : input_(input), graph_(*input.graph), layers_(fuse_layers(graph_)) {
     program_.name = graph_.name;
     program_.classes = classes;
-    program_.plan = network.plan;
     program_.preprocessing = preprocessing;
+    program_.points.clear();
+    for (const NumbersAtPoint& point : input.points) program_.points.push_back({point.plan, 0, {}});
   }
 
   Program run() {
@@ -100,14 +88,39 @@ class Lowering {
   }
 
  private:
-  const ActivationGrid& grid_of(ValueId value) const {
-    const auto& grid = network_.values.at(static_cast<std::size_t>(value));
+  [[nodiscard]] std::size_t points() const { return input_.points.size(); }
+
+  [[nodiscard]] const ActivationGrid& grid_in(const std::vector<std::optional<ActivationGrid>>& grids,
+                                              ValueId value) const {
+    const auto& grid = grids.at(static_cast<std::size_t>(value));
     if (!grid.has_value()) throw failure("value '{}' has no grid", graph_.values[static_cast<std::size_t>(value)].name);
     return *grid;
   }
+  /// How a value lies in memory, at all points.
+  [[nodiscard]] const ActivationGrid& format_of(ValueId value) const { return grid_in(input_.formats, value); }
+  [[nodiscard]] const ActivationGrid& grid_of(ValueId value, std::size_t point) const {
+    return grid_in(input_.points[point].values, value);
+  }
+  [[nodiscard]] std::int64_t largest_of(ValueId value, std::size_t point) const {
+    return largest_magnitude(grid_of(value, point));
+  }
+
+  /// factor(point), or factors(point), for all points.
+  template <typename Function>
+  [[nodiscard]] std::vector<std::vector<double>> for_points(const Function& function) const {
+    std::vector<std::vector<double>> result;
+    for (std::size_t k = 0; k < points(); ++k) {
+      if constexpr (std::is_same_v<decltype(function(k)), double>) {
+        result.push_back({function(k)});
+      } else {
+        result.push_back(function(k));
+      }
+    }
+    return result;
+  }
 
   BufferId add_buffer(ValueId value) {
-    program_.buffers.push_back(make_buffer(graph_.values[static_cast<std::size_t>(value)], grid_of(value)));
+    program_.buffers.push_back(make_buffer(graph_.values[static_cast<std::size_t>(value)], format_of(value)));
     const auto id = static_cast<BufferId>(program_.buffers.size() - 1);
     buffers_[value] = id;
     return id;
@@ -116,22 +129,39 @@ class Lowering {
   BufferId buffer_of(ValueId value) const { return buffers_.at(value); }
   Buffer& buffer(BufferId id) { return program_.buffers[static_cast<std::size_t>(id)]; }
 
-  Step& add_step(const Layer& layer, Operation operation, const std::vector<BufferId>& inputs) {
-    program_.steps.push_back({layer.name, std::move(operation), inputs, add_buffer(layer.output)});
-    return program_.steps.back();
+  /// `numbers`: by operating point.
+  void add_step(const std::string& name, Operation operation, const std::vector<BufferId>& inputs, BufferId output,
+                std::vector<PointNumbers> numbers) {
+    set_numbers(operation, numbers.front());
+    const bool differ = std::any_of(numbers.begin(), numbers.end(),
+                                    [&](const PointNumbers& other) { return other != numbers.front(); });
+    if (!differ) numbers.clear();
+    program_.steps.push_back({name, std::move(operation), inputs, output, std::move(numbers)});
+  }
+  void add_step(const Layer& layer, Operation operation, const std::vector<BufferId>& inputs,
+                std::vector<PointNumbers> numbers) {
+    const BufferId output = add_buffer(layer.output);
+    add_step(layer.name, std::move(operation), inputs, output, std::move(numbers));
   }
 
-  /// The range to which a layer's output saturates: its grid, narrowed by its activation function.
-  std::pair<std::int32_t, std::int32_t> output_range(const Layer& layer) const {
-    const ActivationGrid& grid = grid_of(layer.output);
-    std::int32_t low = grid.minimum();
-    std::int32_t high = grid.maximum();
-    if (layer.activation >= 0) {
-      low = 0;
+  /// By operating point: the range to which a layer's output saturates, its grid, narrowed by its activation function.
+  [[nodiscard]] std::vector<PointNumbers> output_ranges(const Layer& layer) const {
+    std::vector<PointNumbers> numbers(points());
+    for (std::size_t k = 0; k < points(); ++k) {
+      const ActivationGrid& grid = grid_of(layer.output, k);
+      numbers[k].output_minimum = grid.minimum();
+      numbers[k].output_maximum = grid.maximum();
+      if (layer.activation < 0) continue;
+      numbers[k].output_minimum = 0;
       const Operator& op = graph_.nodes[static_cast<std::size_t>(layer.activation)].op;
-      if (const auto* clip = std::get_if<Clip>(&op)) high = std::min(high, quantize(clip->high, grid));
+      if (const auto* clip = std::get_if<Clip>(&op)) {
+        numbers[k].output_maximum = std::min(numbers[k].output_maximum, quantize(clip->high, grid));
+      }
     }
-    return {low, high};
+    return numbers;
+  }
+  static void set_shifts(std::vector<PointNumbers>& numbers, const Requantization& requantization) {
+    for (std::size_t k = 0; k < numbers.size(); ++k) numbers[k].shift = requantization.shift[k];
   }
 
   void lower_layer(const Layer& layer) {
@@ -161,87 +191,122 @@ class Lowering {
         graph_.nodes[static_cast<std::size_t>(layer.node)].op);
   }
 
-  /// Biases, multipliers and the overflow check that all convolutions share. `weights` are in place already.
-  void finish_convolution(const Layer& layer, ConvolutionStep& step, const Tensor& bias,
-                          const std::vector<float>& weight_scale) {
-    const ActivationGrid& input = grid_of(layer.inputs[0]);
-    const ActivationGrid& output = grid_of(layer.output);
-    const std::size_t outputs = weight_scale.size();
-    const std::vector<std::int64_t> sums = largest_sums(step, outputs, largest_magnitude(input));
+  /// Biases, multipliers and the overflow check that all convolutions share. `weights` are in place already;
+  /// weight_scale(k): by output channel, the real weight that the integer 1 stands for at point k.
+  template <typename WeightScale>
+  void finish_convolution(const Layer& layer, ConvolutionStep step, const WeightScale& weight_scale,
+                          const std::vector<int>& weight_bits) {
+    step.convolution.output.channels = static_cast<std::int16_t>(weight_scale(0).size());
+    std::vector<PointNumbers> numbers = output_ranges(layer);
+    std::vector<std::vector<std::int64_t>> sums;
+    for (std::size_t k = 0; k < points(); ++k) {
+      numbers[k].weight_bits = static_cast<std::uint8_t>(weight_bits[k]);
+      sums.push_back(largest_sums(step, weight_bits[k], largest_of(layer.inputs[0], k)));
+    }
     // Sums of 16-bit weights lose their lowest bits: as few as let the rest fit.
-    const int most_dropped = step.convolution.weight_bits > 8 ? 40 : 0;
+    const int most_dropped = weight_bits[0] > 8 ? 40 : 0;
     for (int dropped = 0;; ++dropped) {
-      std::vector<double> factors;
-      std::vector<double> biases;
-      for (std::size_t o = 0; o < outputs; ++o) {
-        const double unit = std::ldexp(static_cast<double>(input.scale) * weight_scale[o], dropped);
-        factors.push_back(unit / output.scale);
-        biases.push_back(bias.empty() ? 0 : bias.data[o] / unit);
-      }
-      FixedPoint fixed = to_fixed_point(factors, layer.name);
-      const std::optional<std::size_t> beyond = overflowing_filter(sums, dropped, biases, fixed.shift);
-      if (beyond.has_value() && dropped < most_dropped) continue;
-      if (beyond.has_value()) {
+      const auto units = for_points([&](std::size_t k) {
+        std::vector<double> unit;
+        for (const double scale : weight_scale(k)) {
+          unit.push_back(std::ldexp(static_cast<double>(grid_of(layer.inputs[0], k).scale) * scale, dropped));
+        }
+        return unit;
+      });
+      const Requantization requantization = requantization_of(for_points([&](std::size_t k) {
+                                                                std::vector<double> factors = units[k];
+                                                                for (double& factor : factors)
+                                                                  factor /= grid_of(layer.output, k).scale;
+                                                                return factors;
+                                                              }),
+                                                              layer.name);
+      set_shifts(numbers, requantization);
+      if (dropped < most_dropped && !biases_fit(layer, units)) continue;
+      for (std::size_t k = 0; k < points(); ++k) numbers[k].bias = integer_biases(layer, k, units[k]);
+      const std::optional<std::string> overflow = overflowing_filter(sums, dropped, numbers);
+      if (overflow.has_value() && dropped < most_dropped) continue;
+      if (overflow.has_value()) {
         throw bad_input(
-            "layer '{}' could overflow its 32-bit accumulator (filter {} reaches {} beside its bias); give its input "
-            "fewer bits",
-            layer.name, *beyond, sums[*beyond]);
+            "layer '{}' could overflow its 32-bit accumulator ({}); {}", layer.name, *overflow,
+            points() > 1 ? "keep the bits of its output near those of its input" : "give its input fewer bits");
       }
-      for (const double value : biases) step.bias.push_back(nearest(value, layer.name));
-      step.multiplier = std::move(fixed.multiplier);
-      step.convolution.shift = fixed.shift;
+      step.multiplier = requantization.multiplier;
       step.convolution.sum_shift = static_cast<std::uint8_t>(dropped);
       break;
     }
-    std::tie(step.convolution.output_minimum, step.convolution.output_maximum) = output_range(layer);
+    add_step(layer, std::move(step), {buffer_of(layer.inputs[0])}, std::move(numbers));
   }
 
-  /// By filter: the largest sum of products that any input could give.
-  static std::vector<std::int64_t> largest_sums(const ConvolutionStep& step, std::size_t filters,
-                                                std::int64_t largest_input) {
-    for (const std::int16_t value : step.padding_value)
-      largest_input = std::max<std::int64_t>(largest_input, std::abs(value));
-    const std::size_t size = step.weights.size() / filters;
-    std::vector<std::int64_t> sums(filters);
-    for (std::size_t i = 0; i < step.weights.size(); ++i) sums[i / size] += std::abs(step.weights[i]) * largest_input;
-    return sums;
+  [[nodiscard]] const std::vector<float>& real_biases(const Layer& layer, std::size_t point) const {
+    const auto node = static_cast<std::size_t>(layer.node);
+    const auto* affine = std::get_if<Affine>(&graph_.nodes[node].op);
+    return affine != nullptr ? affine->offset.data : input_.points[point].bias.at(node);
+  }
+  /// A layer's biases at a point, in units of its accumulators.
+  [[nodiscard]] std::vector<std::int32_t> integer_biases(const Layer& layer, std::size_t point,
+                                                         const std::vector<double>& units) const {
+    const std::vector<float>& real = real_biases(layer, point);
+    std::vector<std::int32_t> integers;
+    for (std::size_t o = 0; o < units.size(); ++o) {
+      integers.push_back(real.empty() ? 0 : nearest_integer(real[o] / units[o], layer.name));
+    }
+    return integers;
+  }
+  [[nodiscard]] bool biases_fit(const Layer& layer, const std::vector<std::vector<double>>& units) const {
+    for (std::size_t k = 0; k < points(); ++k) {
+      const std::vector<float>& real = real_biases(layer, k);
+      for (std::size_t o = 0; o < real.size(); ++o) {
+        if (!(std::abs(real[o] / units[k][o]) < std::numeric_limits<std::int32_t>::max())) return false;
+      }
+    }
+    return true;
   }
 
-  static std::optional<std::size_t> overflowing_filter(const std::vector<std::int64_t>& sums, int dropped,
-                                                       const std::vector<double>& biases, int shift) {
-    for (std::size_t o = 0; o < sums.size(); ++o) {
-      const double bound = static_cast<double>(sums[o] >> dropped) + 1 + std::abs(biases[o]) + 1;  // both rounded
-      if (std::ldexp(bound, shift) > std::numeric_limits<std::int32_t>::max()) return o;
+  /// Says which filter, at which point, exceeds 32 bits.
+  [[nodiscard]] std::optional<std::string> overflowing_filter(const std::vector<std::vector<std::int64_t>>& sums,
+                                                              int dropped,
+                                                              const std::vector<PointNumbers>& numbers) const {
+    for (std::size_t k = 0; k < points(); ++k) {
+      for (std::size_t o = 0; o < sums[k].size(); ++o) {
+        if (fits_after_shift(largest_accumulator(sums[k][o], dropped, numbers[k].bias[o]), numbers[k].shift)) continue;
+        const std::string text = fmt::format("filter {} reaches {} beside its bias", o, sums[k][o]);
+        return points() > 1 ? fmt::format("{} at operating point {}", text, k) : text;
+      }
     }
     return std::nullopt;
   }
 
+  /// The same for a Conv or Linear with weights {outputs, inputs, height, width} in its tensor.
+  void finish_weighted(const Layer& layer, ConvolutionStep step, std::array<std::int64_t, 4> shape) {
+    const auto node = static_cast<std::size_t>(layer.node);
+    const auto grid = [&](std::size_t k) -> const WeightGrid& { return *input_.points[k].weights.at(node); };
+    const IntegerWeights& weights = *input_.weights.at(node);
+    step.weight_code = weights.code;
+    step.weights = channels_last(weights.stored, shape);
+    std::vector<int> bits;
+    for (std::size_t k = 0; k < points(); ++k) bits.push_back(grid(k).bits);
+    finish_convolution(
+        layer, std::move(step), [&](std::size_t k) -> const std::vector<float>& { return grid(k).scale; }, bits);
+  }
+
   void lower_conv(const Layer& layer, const Conv& op) {
-    const WeightGrid& grid = *network_.weights.at(static_cast<std::size_t>(layer.node));
     const Shape& shape = op.weight.shape;
     ConvolutionStep step;
     step.convolution.window = window_of({shape[2], shape[3]}, op.stride, op.dilation, op.padding);
     step.convolution.groups = static_cast<std::int16_t>(op.groups);
-    step.convolution.weight_bits = static_cast<std::uint8_t>(grid.bits);
-    step.weights = integer_weights(op.weight, {shape[0], shape[1], shape[2], shape[3]}, grid);
-    const ActivationGrid& input = grid_of(layer.inputs[0]);
+    const ActivationGrid& input = format_of(layer.inputs[0]);
     for (const float value : op.padding_value.data)
       step.padding_value.push_back(static_cast<std::int16_t>(quantize(value, input)));
-    finish_convolution(layer, step, op.bias, grid.scale);
-    add_step(layer, std::move(step), {buffer_of(layer.inputs[0])});
+    finish_weighted(layer, std::move(step), {shape[0], shape[1], shape[2], shape[3]});
   }
 
   /// A vector that is a flattened image is read as that image: the weights go from channels-first order to the image's.
   void lower_linear(const Layer& layer, const Linear& op) {
-    const WeightGrid& grid = *network_.weights.at(static_cast<std::size_t>(layer.node));
     const Buffer& input = buffer(buffer_of(layer.inputs[0]));
     ConvolutionStep step;
     step.convolution.window = window_of({input.height, input.width}, {1, 1}, {1, 1}, {});
     step.convolution.groups = 1;
-    step.convolution.weight_bits = static_cast<std::uint8_t>(grid.bits);
-    step.weights = integer_weights(op.weight, {op.weight.shape[0], input.channels, input.height, input.width}, grid);
-    finish_convolution(layer, step, op.bias, grid.scale);
-    add_step(layer, std::move(step), {buffer_of(layer.inputs[0])});
+    finish_weighted(layer, std::move(step), {op.weight.shape[0], input.channels, input.height, input.width});
   }
 
   /// A depthwise 1x1 convolution whose weights are one: the scale goes into the multiplier, exactly.
@@ -249,28 +314,25 @@ class Lowering {
     ConvolutionStep step;
     step.convolution.window = window_of({1, 1}, {1, 1}, {1, 1}, {});
     step.convolution.groups = static_cast<std::int16_t>(op.scale.data.size());
-    step.convolution.weight_bits = 2;
-    std::vector<float> scale;
-    for (std::size_t c = 0; c < op.scale.data.size(); ++c) {
-      const bool constant = op.scale.data[c] == 0;
-      step.weights.push_back(constant ? 0 : 1);
+    for (const float scale : op.scale.data) step.weights.push_back(scale == 0 ? 0 : 1);
+    const auto scale = [&](std::size_t k) {
+      std::vector<float> scales = op.scale.data;
       // Any unit serves a constant channel; this one gives it the output's own resolution.
-      scale.push_back(constant ? grid_of(layer.output).scale / grid_of(layer.inputs[0]).scale / 256 : op.scale.data[c]);
-    }
-    finish_convolution(layer, step, op.offset, scale);
-    add_step(layer, std::move(step), {buffer_of(layer.inputs[0])});
+      const float unit = grid_of(layer.output, k).scale / grid_of(layer.inputs[0], k).scale / 256;
+      for (float& own : scales) own = own == 0 ? unit : own;
+      return scales;
+    };
+    finish_convolution(layer, std::move(step), scale, std::vector<int>(points(), 2));
   }
 
   void lower_pool(const Layer& layer, const Pool& op) {
     const Buffer& input = buffer(buffer_of(layer.inputs[0]));
     const Shape& output = graph_.shape_of(layer.output);
     if (op.kind == PoolKind::max) {
-      if (grid_of(layer.inputs[0]) != grid_of(layer.output))
-        throw failure("max pool '{}' changes the grid", layer.name);
+      check_same_grid(layer);
       MaxPoolStep step;
       step.pool.window = window_of(op.kernel, op.stride, op.dilation, op.padding);
-      std::tie(step.pool.output_minimum, step.pool.output_maximum) = output_range(layer);
-      add_step(layer, step, {buffer_of(layer.inputs[0])});
+      add_step(layer, step, {buffer_of(layer.inputs[0])}, output_ranges(layer));
       return;
     }
     // Beyond the padding no divisor counts, so a window that reaches there (ceil_mode) has one of its own.
@@ -298,18 +360,22 @@ class Lowering {
     step.pool.window = window;
     step.pool.fixed_divisor = fixed_divisor;
     const int count = window.kernel_height * window.kernel_width;
-    const double ratio = static_cast<double>(grid_of(layer.inputs[0]).scale) / grid_of(layer.output).scale;
-    std::vector<double> factors;
-    for (int divisor = fixed_divisor ? count : 1; divisor <= count; ++divisor) factors.push_back(ratio / divisor);
-    FixedPoint fixed = to_fixed_point(factors, layer.name);
-    if ((largest_magnitude(grid_of(layer.inputs[0])) * count) << fixed.shift >
-        std::numeric_limits<std::int32_t>::max()) {
+    const Requantization requantization = requantization_of(
+        for_points([&](std::size_t k) {
+          const double ratio = static_cast<double>(grid_of(layer.inputs[0], k).scale) / grid_of(layer.output, k).scale;
+          std::vector<double> factors;
+          for (int divisor = fixed_divisor ? count : 1; divisor <= count; ++divisor) factors.push_back(ratio / divisor);
+          return factors;
+        }),
+        layer.name);
+    std::vector<PointNumbers> numbers = output_ranges(layer);
+    set_shifts(numbers, requantization);
+    for (std::size_t k = 0; k < points(); ++k) {
+      if (fits_after_shift(largest_of(layer.inputs[0], k) * count, numbers[k].shift)) continue;
       throw bad_input("layer '{}' could overflow its 32-bit sum; give its input fewer bits", layer.name);
     }
-    step.multiplier = std::move(fixed.multiplier);
-    step.pool.shift = fixed.shift;
-    std::tie(step.pool.output_minimum, step.pool.output_maximum) = output_range(layer);
-    add_step(layer, std::move(step), {buffer_of(layer.inputs[0])});
+    step.multiplier = requantization.multiplier;
+    add_step(layer, std::move(step), {buffer_of(layer.inputs[0])}, std::move(numbers));
   }
 
   /// The operands of an Add or Mul, the one that is broadcast last.
@@ -320,55 +386,89 @@ class Lowering {
     return values;
   }
 
+  /// The multipliers serve all points: at a point whose operands are larger by 2^growth than at the first, the sum is
+  /// shifted right by so much less.
   void lower_add(const Layer& layer) {
     const auto [a, b] = operands(layer);
-    const double output = grid_of(layer.output).scale;
-    const double factor_a = grid_of(a).scale / output;
-    const double factor_b = grid_of(b).scale / output;
-    const auto largest_a = static_cast<double>(largest_magnitude(grid_of(a)));
-    const auto largest_b = static_cast<double>(largest_magnitude(grid_of(b)));
-    int shift = 1;
-    const auto fits = [&](int s) {
-      return (factor_a * largest_a + factor_b * largest_b + 1) * std::exp2(s) + largest_a + largest_b < 2147483647.0;
+    const auto factors_of = [&](ValueId value) {
+      return for_points([&, value](std::size_t k) {
+        return static_cast<double>(grid_of(value, k).scale) / grid_of(layer.output, k).scale;
+      });
     };
-    if (!fits(shift)) throw bad_input("layer '{}' adds values of too different scales", layer.name);
-    while (shift < 30 && fits(shift + 1)) ++shift;
+    const auto factors_a = factors_of(a);
+    const auto factors_b = factors_of(b);
+    std::vector<int> growths;
+    for (std::size_t k = 0; k < points(); ++k) {
+      growths.push_back(growth_of(factors_a, k, layer.name));
+      if (growths[k] != growth_of(factors_b, k, layer.name))
+        throw failure("the inputs of '{}' have different scales", layer.name);
+    }
+    const auto multiplier = [](double factor, int shift) { return std::floor(std::ldexp(factor, shift) + 0.5); };
+    const auto fits = [&](int first_shift) {
+      for (std::size_t k = 0; k < points(); ++k) {
+        const double multiplier_a = multiplier(factors_a[0][0], first_shift);
+        const double multiplier_b = multiplier(factors_b[0][0], first_shift);
+        constexpr double most = std::numeric_limits<std::int32_t>::max();
+        const int shift = first_shift - growths[k];
+        if (shift < 1 || shift > 30 || multiplier_a > most || multiplier_b > most) return false;
+        const std::int64_t largest =
+            largest_addition(static_cast<std::int64_t>(multiplier_a), static_cast<std::int64_t>(multiplier_b), shift,
+                             largest_of(a, k), largest_of(b, k));
+        if (!fits_after_shift(largest, 0)) return false;
+      }
+      return true;
+    };
+    int first_shift = 30 + *std::max_element(growths.begin(), growths.end());
+    while (first_shift > 0 && !fits(first_shift)) --first_shift;
+    if (first_shift == 0) throw bad_input("layer '{}' adds values of too different scales", layer.name);
     AdditionStep step;
-    step.addition.shift = static_cast<std::uint8_t>(shift);
-    step.addition.multiplier_a = nearest(factor_a * std::exp2(shift), layer.name);
-    step.addition.multiplier_b = nearest(factor_b * std::exp2(shift), layer.name);
-    std::tie(step.addition.output_minimum, step.addition.output_maximum) = output_range(layer);
-    add_step(layer, step, {buffer_of(a), buffer_of(b)});
+    step.addition.multiplier_a = static_cast<std::int32_t>(multiplier(factors_a[0][0], first_shift));
+    step.addition.multiplier_b = static_cast<std::int32_t>(multiplier(factors_b[0][0], first_shift));
+    std::vector<PointNumbers> numbers = output_ranges(layer);
+    for (std::size_t k = 0; k < points(); ++k) numbers[k].shift = static_cast<std::uint8_t>(first_shift - growths[k]);
+    add_step(layer, step, {buffer_of(a), buffer_of(b)}, std::move(numbers));
   }
 
   void lower_mul(const Layer& layer) {
     const auto [a, b] = operands(layer);
-    const double factor = static_cast<double>(grid_of(a).scale) * grid_of(b).scale / grid_of(layer.output).scale;
-    const FixedPoint fixed = to_fixed_point(std::vector<double>{factor}, layer.name);
-    if ((largest_magnitude(grid_of(a)) * largest_magnitude(grid_of(b))) << fixed.shift >
-        std::numeric_limits<std::int32_t>::max()) {
+    const Requantization requantization = requantization_of(for_points([&, first = a, second = b](std::size_t k) {
+                                                              return static_cast<double>(grid_of(first, k).scale) *
+                                                                     grid_of(second, k).scale /
+                                                                     grid_of(layer.output, k).scale;
+                                                            }),
+                                                            layer.name);
+    std::vector<PointNumbers> numbers = output_ranges(layer);
+    set_shifts(numbers, requantization);
+    for (std::size_t k = 0; k < points(); ++k) {
+      if (fits_after_shift(largest_of(a, k) * largest_of(b, k), numbers[k].shift)) continue;
       throw bad_input("layer '{}' could overflow 32 bits; give its inputs fewer bits", layer.name);
     }
     MultiplicationStep step;
-    step.multiplication.multiplier = fixed.multiplier[0];
-    step.multiplication.shift = fixed.shift;
-    std::tie(step.multiplication.output_minimum, step.multiplication.output_maximum) = output_range(layer);
-    add_step(layer, step, {buffer_of(a), buffer_of(b)});
+    step.multiplication.multiplier = requantization.multiplier[0];
+    add_step(layer, step, {buffer_of(a), buffer_of(b)}, std::move(numbers));
   }
 
-  void lower_rescale(const std::string& name, BufferId from, BufferId to) {
-    const ActivationGrid source = buffer(from).grid;
-    const ActivationGrid target = buffer(to).grid;
+  /// `input`, `output`: the values whose grids the buffers have.
+  void lower_rescale(const Layer& layer, ValueId input, BufferId from, BufferId to) {
     RescaleStep step;
-    step.rescale.output_minimum = target.minimum();
-    step.rescale.output_maximum = target.maximum();
-    if (source != target) {
-      const FixedPoint fixed =
-          to_fixed_point(std::vector<double>{static_cast<double>(source.scale) / target.scale}, name);
-      step.rescale.multiplier = fixed.multiplier[0];
-      step.rescale.shift = fixed.shift;
+    std::vector<PointNumbers> numbers(points());
+    for (std::size_t k = 0; k < points(); ++k) {
+      numbers[k].output_minimum = grid_of(layer.output, k).minimum();
+      numbers[k].output_maximum = grid_of(layer.output, k).maximum();
     }
-    program_.steps.push_back({name, step, {from}, to});
+    const auto same = [&](std::size_t k) { return grid_of(input, k) == grid_of(layer.output, k); };
+    bool copies = true;
+    for (std::size_t k = 0; k < points(); ++k) copies = copies && same(k);
+    if (!copies) {
+      const Requantization requantization =
+          requantization_of(for_points([&](std::size_t k) {
+                              return static_cast<double>(grid_of(input, k).scale) / grid_of(layer.output, k).scale;
+                            }),
+                            layer.name);
+      step.rescale.multiplier = requantization.multiplier[0];
+      set_shifts(numbers, requantization);
+    }
+    add_step(layer.name, step, {from}, to, std::move(numbers));
   }
 
   /// Parts are written where they belong; only a part that already lies elsewhere, has another grid or does not start
@@ -398,7 +498,7 @@ class Lowering {
       }
       buffer(target).parent = whole;
       buffer(target).parent_channel = channel;
-      if (!movable) lower_rescale(layer.name, part, target);
+      if (!movable) lower_rescale(layer, input, part, target);
       channel += buffer(part).channels;
     }
   }
@@ -413,14 +513,15 @@ class Lowering {
       throw bad_input("layer '{}' reshapes {} to {}, which a device cannot do without moving data", layer.name,
                       to_string(from), to_string(to));
     }
-    if (grid_of(layer.inputs[0]) != grid_of(layer.output)) throw failure("reshape '{}' changes the grid", layer.name);
+    check_same_grid(layer);
     buffers_[layer.output] = buffer_of(layer.inputs[0]);
   }
 
   template <typename Function>
   void lower_function(const Layer& layer, const Function& function) {
-    const ActivationGrid& input = grid_of(layer.inputs[0]);
-    const ActivationGrid& output = grid_of(layer.output);
+    if (points() > 1) throw bad_input("layer '{}' has no form for several operating points", layer.name);
+    const ActivationGrid& input = grid_of(layer.inputs[0], 0);
+    const ActivationGrid& output = grid_of(layer.output, 0);
     if (input.bits > 8)
       throw bad_input("layer '{}' is a table lookup and takes at most 8 bits; its input has {}", layer.name,
                       input.bits);
@@ -431,10 +532,17 @@ class Lowering {
       step.table.push_back(static_cast<std::int16_t>(
           quantize(static_cast<float>(function(static_cast<double>(integer) * input.scale)), output)));
     }
-    add_step(layer, std::move(step), {buffer_of(layer.inputs[0])});
+    add_step(layer, std::move(step), {buffer_of(layer.inputs[0])}, std::vector<PointNumbers>(1));
   }
 
-  const QuantizedNetwork& network_;
+  void check_same_grid(const Layer& layer) const {
+    for (std::size_t k = 0; k < points(); ++k) {
+      if (grid_of(layer.inputs[0], k) != grid_of(layer.output, k))
+        throw failure("layer '{}' changes the grid", layer.name);
+    }
+  }
+
+  const LoweringInput& input_;
   const Graph& graph_;
   std::vector<Layer> layers_;
   Program program_;
@@ -445,7 +553,12 @@ class Lowering {
 
 Program lower(const QuantizedNetwork& network, const Preprocessing& preprocessing,
               const std::vector<std::string>& classes) {
-  return Lowering(network, preprocessing, classes).run();
+  return Lowering(lowering_input(network), preprocessing, classes).run();
+}
+
+Program lower(const NestedNetwork& network, const std::vector<OperatingPoint>& points,
+              const Preprocessing& preprocessing, const std::vector<std::string>& classes) {
+  return Lowering(lowering_input(network, points), preprocessing, classes).run();
 }
 
 std::vector<std::string> undeployable_layers(const Graph& prepared) {

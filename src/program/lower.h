@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "plan/nested_network.h"
 #include "plan/quantized_network.h"
 #include "program/program.h"
 
@@ -14,6 +15,11 @@ namespace trimtab {
 /// something has no integer form or an accumulator could overflow.
 [[nodiscard]] Program lower(const QuantizedNetwork& network, const Preprocessing& preprocessing,
                             const std::vector<std::string>& classes);
+
+/// The same for one set of weights at several operating points. Every activation takes a byte at every precision, so
+/// that the points share one memory plan; multipliers serve all points.
+[[nodiscard]] Program lower(const NestedNetwork& network, const std::vector<OperatingPoint>& points,
+                            const Preprocessing& preprocessing, const std::vector<std::string>& classes);
 
 /// Names the layers that cannot run on a device, each with the reason; empty where all can.
 [[nodiscard]] std::vector<std::string> undeployable_layers(const Graph& prepared);

@@ -63,41 +63,6 @@ void append_filter_pair(std::vector<std::int16_t>& words, const ConvolutionStep&
 
 }  // namespace
 
-std::vector<std::uint8_t> pack_convolution_columns(const ConvolutionStep& step, std::int32_t filters_per_block) {
-  const runtime::Convolution& convolution = step.convolution;
-  const std::int32_t group_filters = convolution.output.channels / convolution.groups;
-  std::vector<std::uint8_t> packed;
-  append_word(packed, static_cast<std::uint32_t>(filters_per_block));
-  for (std::int32_t group = 0; group < convolution.groups; ++group) {
-    const std::int32_t end = (group + 1) * group_filters;
-    for (std::int32_t block = group * group_filters; block < end; block += filters_per_block) {
-      std::vector<std::int16_t> words;
-      for (std::int32_t filter = block; filter < std::min(block + filters_per_block, end); filter += 2) {
-        append_filter_pair(words, step, filter, end);
-      }
-      if (convolution.weight_bits < 8) {
-        append_planes(packed, words, convolution.weight_bits);
-      } else {
-        for (const std::int16_t weight : words) packed.push_back(static_cast<std::uint8_t>(weight));
-      }
-    }
-  }
-  return packed;
-}
-
-std::vector<std::uint8_t> pack_depthwise_1x4(const ConvolutionStep& step, std::int32_t rows_per_band) {
-  const std::span<const std::int16_t> weights(step.weights);
-  const std::size_t four = weights.size() / static_cast<std::size_t>(step.convolution.output.channels) * 4;
-  std::vector<std::uint8_t> packed;
-  append_word(packed, static_cast<std::uint32_t>(rows_per_band));
-  for (std::size_t first = 0; first < weights.size(); first += four) {
-    const auto channels = weights.subspan(first, std::min(four, weights.size() - first));
-    const std::vector<std::uint8_t> filters = pack_filters(channels, 1, step.convolution.weight_bits);
-    packed.insert(packed.end(), filters.begin(), filters.end());
-  }
-  return packed;
-}
-
 std::vector<std::uint8_t> pack_filters(std::span<const std::int16_t> weights, std::int64_t filters, int bits) {
   const auto size = static_cast<std::int32_t>(static_cast<std::int64_t>(weights.size()) / filters);
   const std::int64_t filter_bytes = runtime::packed_filter_bytes(size, bits);
@@ -113,6 +78,89 @@ std::vector<std::uint8_t> pack_filters(std::span<const std::int16_t> weights, st
     }
   }
   return packed;
+}
+
+namespace {
+
+std::vector<std::uint8_t> pack_convolution_columns(const ConvolutionStep& step, std::int32_t filters_per_block) {
+  const runtime::Convolution& convolution = step.convolution;
+  const std::int32_t group_filters = convolution.output.channels / convolution.groups;
+  std::vector<std::uint8_t> packed;
+  append_word(packed, static_cast<std::uint32_t>(filters_per_block));
+  for (std::int32_t group = 0; group < convolution.groups; ++group) {
+    const std::int32_t end = (group + 1) * group_filters;
+    for (std::int32_t block = group * group_filters; block < end; block += filters_per_block) {
+      std::vector<std::int16_t> words;
+      for (std::int32_t filter = block; filter < std::min(block + filters_per_block, end); filter += 2) {
+        append_filter_pair(words, step, filter, end);
+      }
+      if (stored_bits(step) < 8) {
+        append_planes(packed, words, stored_bits(step));
+      } else {
+        for (const std::int16_t weight : words) packed.push_back(static_cast<std::uint8_t>(weight));
+      }
+    }
+  }
+  return packed;
+}
+
+std::vector<std::uint8_t> pack_depthwise_1x4(const ConvolutionStep& step, std::int32_t rows_per_band) {
+  const std::span<const std::int16_t> weights(step.weights);
+  const std::size_t four = weights.size() / static_cast<std::size_t>(step.convolution.output.channels) * 4;
+  std::vector<std::uint8_t> packed;
+  append_word(packed, static_cast<std::uint32_t>(rows_per_band));
+  for (std::size_t first = 0; first < weights.size(); first += four) {
+    const auto channels = weights.subspan(first, std::min(four, weights.size() - first));
+    const std::vector<std::uint8_t> filters = pack_filters(channels, 1, stored_bits(step));
+    packed.insert(packed.end(), filters.begin(), filters.end());
+  }
+  return packed;
+}
+
+/// Filters two by two, interleaved, as convolution_s32_4x2_m3.h wants them.
+std::vector<std::uint8_t> pack_pairs(const ConvolutionStep& step, std::int64_t padded_size) {
+  const std::int64_t groups = step.convolution.groups;
+  const std::int64_t group_filters = step.convolution.output.channels / groups;
+  const std::int64_t size = static_cast<std::int64_t>(step.weights.size()) / step.convolution.output.channels;
+  const std::int64_t group_pairs = (group_filters + 1) / 2;
+  std::vector<std::int16_t> pairs(static_cast<std::size_t>(groups * group_pairs * 2 * padded_size));
+  for (std::int64_t filter = 0; filter < groups * group_filters; ++filter) {
+    const std::int64_t in_group = filter % group_filters;
+    const std::int64_t pair = filter / group_filters * group_pairs + in_group / 2;
+    for (std::int64_t k = 0; k < size; ++k) {
+      pairs[static_cast<std::size_t>((pair * padded_size + k) * 2 + in_group % 2)] =
+          step.weights[static_cast<std::size_t>(filter * size + k)];
+    }
+  }
+  return pack_filters(pairs, groups * group_pairs, stored_bits(step));
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> pack_weights(const ConvolutionStep& step, const WeightLayout& layout) {
+  switch (layout.kind) {
+    case WeightLayout::Kind::none:
+      return {};
+    case WeightLayout::Kind::filters:
+      return pack_filters(step.weights, step.convolution.output.channels, stored_bits(step));
+    case WeightLayout::Kind::dense_filters:
+      return pack_filters(step.weights, 1, stored_bits(step));
+    case WeightLayout::Kind::columns:
+      return pack_convolution_columns(step, layout.parameter);
+    case WeightLayout::Kind::depthwise_fours:
+      return pack_depthwise_1x4(step, layout.parameter);
+    case WeightLayout::Kind::pairs:
+      return pack_pairs(step, layout.parameter);
+    case WeightLayout::Kind::chunk_pairs:
+      return pack_chunk_pairs(step);
+    case WeightLayout::Kind::lanes:
+      return pack_lanes(step);
+    case WeightLayout::Kind::host_blocks:
+      return pack_host_blocks(step);
+    case WeightLayout::Kind::host_depthwise:
+      return pack_host_depthwise(step);
+  }
+  return {};
 }
 
 }  // namespace trimtab

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#include "base/error.h"
+#include "plan/nested_network.h"
+#include "trimtab/convolution_nested.h"
+
 namespace trimtab {
 namespace {
 
@@ -32,7 +36,7 @@ std::int64_t weights_bytes(const Program& program) {
   for (const Step& step : program.steps) {
     const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
     if (convolution == nullptr) continue;
-    bytes += (static_cast<std::int64_t>(convolution->weights.size()) * convolution->convolution.weight_bits + 7) / 8;
+    bytes += (static_cast<std::int64_t>(convolution->weights.size()) * stored_bits(*convolution) + 7) / 8;
   }
   return bytes;
 }
@@ -45,17 +49,80 @@ std::int64_t Step::multiply_accumulates() const {
 }
 
 std::int64_t Step::constant_bytes() const {
-  return std::visit(overloaded{[](const ConvolutionStep& step) {
-                                 const std::int64_t filters = step.convolution.output.channels;
-                                 const std::int64_t size = static_cast<std::int64_t>(step.weights.size()) /
-                                                           std::max<std::int64_t>(filters, 1);
-                                 return filters * ((size * step.convolution.weight_bits + 7) / 8) +
-                                        bytes_of(step.bias) + bytes_of(step.multiplier) + bytes_of(step.padding_value);
-                               },
-                               [](const AveragePoolStep& step) { return bytes_of(step.multiplier); },
-                               [](const LookupStep& step) { return bytes_of(step.table); },
-                               [](const auto&) { return std::int64_t{0}; }},
-                    operation);
+  const std::int64_t own =
+      std::visit(overloaded{[](const ConvolutionStep& step) {
+                              const std::int64_t filters = step.convolution.output.channels;
+                              const std::int64_t size = std::ssize(step.weights) / std::max<std::int64_t>(filters, 1);
+                              return filters * ((size * stored_bits(step) + 7) / 8) + bytes_of(step.bias) +
+                                     bytes_of(step.multiplier) + bytes_of(step.padding_value);
+                            },
+                            [](const AveragePoolStep& step) { return bytes_of(step.multiplier); },
+                            [](const LookupStep& step) { return bytes_of(step.table); },
+                            [](const auto&) { return std::int64_t{0}; }},
+                 operation);
+  std::int64_t more = std::ssize(points) * static_cast<std::int64_t>(sizeof(std::uint32_t) * 4);  // rt::PointNumbers
+  for (std::size_t k = 1; k < points.size(); ++k) {
+    const auto same = std::find_if(points.begin(), points.begin() + static_cast<std::ptrdiff_t>(k),
+                                   [&](const PointNumbers& other) { return other.bias == points[k].bias; });
+    if (same == points.begin() + static_cast<std::ptrdiff_t>(k)) more += bytes_of(points[k].bias);
+  }
+  return own + more;
+}
+
+int stored_bits(const ConvolutionStep& step) {
+  return step.weight_code == WeightCode::nested ? stored_weight_bits : step.convolution.weight_bits;
+}
+
+std::int32_t integer_weight(const ConvolutionStep& step, std::size_t index, int weight_bits) {
+  const std::int16_t stored = step.weights[index];
+  if (step.weight_code == WeightCode::integer) return stored;
+  return 2 * runtime::nested_digits(static_cast<std::int8_t>(stored), weight_bits) + 1;
+}
+
+PointNumbers numbers_of(const Operation& operation) {
+  return std::visit(
+      [](const auto& step) {
+        const auto& descriptor = descriptor_of(step);
+        PointNumbers numbers;
+        if constexpr (requires { step.bias; }) numbers.bias = step.bias;
+        if constexpr (requires { descriptor.weight_bits; }) numbers.weight_bits = descriptor.weight_bits;
+        if constexpr (requires { descriptor.shift; }) numbers.shift = descriptor.shift;
+        if constexpr (requires { descriptor.output_minimum; }) {
+          numbers.output_minimum = descriptor.output_minimum;
+          numbers.output_maximum = descriptor.output_maximum;
+        }
+        return numbers;
+      },
+      operation);
+}
+
+void set_numbers(Operation& operation, const PointNumbers& numbers) {
+  std::visit(
+      [&](auto& step) {
+        auto& descriptor = descriptor_of(step);
+        if constexpr (requires { step.bias; }) step.bias = numbers.bias;
+        if constexpr (requires { descriptor.weight_bits; }) descriptor.weight_bits = numbers.weight_bits;
+        if constexpr (requires { descriptor.shift; }) descriptor.shift = numbers.shift;
+        if constexpr (requires { descriptor.output_minimum; }) {
+          descriptor.output_minimum = numbers.output_minimum;
+          descriptor.output_maximum = numbers.output_maximum;
+        }
+      },
+      operation);
+}
+
+Program program_at(const Program& program, std::size_t point) {
+  if (point >= program.points.size()) {
+    throw failure("the program has {} operating points; there is no number {}", program.points.size(), point);
+  }
+  Program single = program;
+  for (Step& step : single.steps) {
+    if (step.points.empty()) continue;
+    set_numbers(step.operation, step.points[point]);
+    step.points.clear();
+  }
+  single.points = {program.points[point]};
+  return single;
 }
 
 }  // namespace trimtab

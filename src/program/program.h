@@ -6,6 +6,8 @@
 #include <variant>
 #include <vector>
 
+#include "data/taxonomy.h"
+#include "plan/plan.h"
 #include "plan/quantized_network.h"
 #include "trimtab/operators.h"
 
@@ -30,12 +32,20 @@ struct Buffer {
   [[nodiscard]] std::int64_t elements() const { return std::int64_t{height} * width * channels; }
 };
 
-// The steps. Each holds the runtime's descriptor, whose pointers are null here (the vectors beside it own the
-// constants), and the buffers it reads and writes. Pixel strides in the descriptors account for concatenations.
+/// How the stored numbers of a convolution's weights become the integers that are multiplied.
+enum class WeightCode : std::uint8_t {
+  integer,  ///< they are these integers, of weight_bits bits
+  nested    ///< digits q of 8 bits for all operating points: at b = weight_bits bits, 2 * (q >> (8 - b)) + 1
+};
 
-/// Weights are unpacked integers {output channels, kernel height, kernel width, input channels / groups}.
+// The steps. Each holds the runtime's descriptor, whose pointers are null here (the vectors beside it own the
+// constants). Pixel strides in the descriptors account for concatenations.
+
+/// Weights are unpacked {output channels, kernel height, kernel width, input channels / groups}. Biases, like the
+/// numbers in the descriptor, are the first operating point's.
 struct ConvolutionStep {
   runtime::Convolution convolution{};
+  WeightCode weight_code = WeightCode::integer;
   std::vector<std::int16_t> weights;
   std::vector<std::int32_t> bias;
   std::vector<std::int32_t> multiplier;
@@ -65,19 +75,65 @@ struct RescaleStep {
 using Operation = std::variant<ConvolutionStep, MaxPoolStep, AveragePoolStep, AdditionStep, MultiplicationStep,
                                LookupStep, RescaleStep>;
 
+/// The runtime's descriptor in a step of any kind.
+template <typename AnyStep>
+[[nodiscard]] auto& descriptor_of(AnyStep& step) {
+  if constexpr (requires { step.convolution; }) {
+    return step.convolution;
+  } else if constexpr (requires { step.pool; }) {
+    return step.pool;
+  } else if constexpr (requires { step.addition; }) {
+    return step.addition;
+  } else if constexpr (requires { step.multiplication; }) {
+    return step.multiplication;
+  } else if constexpr (requires { step.lookup; }) {
+    return step.lookup;
+  } else {
+    return step.rescale;
+  }
+}
+
+/// The numbers of a step that an operating point may change.
+struct PointNumbers {
+  std::vector<std::int32_t> bias;  ///< convolutions: per output channel
+  std::int32_t output_minimum = 0;
+  std::int32_t output_maximum = 0;
+  std::uint8_t weight_bits = 8;  ///< convolutions
+  std::uint8_t shift = 0;
+  bool operator==(const PointNumbers&) const = default;
+};
+
 struct Step {
   std::string name;  ///< of the layer
   Operation operation;
   std::vector<BufferId> inputs;
   BufferId output = -1;
+  /// By operating point; the first are also the operation's own. Empty where all points have the operation's.
+  std::vector<PointNumbers> points{};
 
   [[nodiscard]] std::int64_t multiply_accumulates() const;
   /// Bytes of constants with weights packed at their bits, biases and multipliers included.
   [[nodiscard]] std::int64_t constant_bytes() const;
 };
 
-/// The lowered integer network, the same for every core. Kernels, packed weights and offsets in memory come with a
-/// core: see schedule.h.
+/// The numbers that an operation has now, and those of a point put into it.
+[[nodiscard]] PointNumbers numbers_of(const Operation& operation);
+void set_numbers(Operation& operation, const PointNumbers& numbers);
+
+/// The integer that multiplies an activation, of the stored weight `index` at `weight_bits` bits.
+[[nodiscard]] std::int32_t integer_weight(const ConvolutionStep& step, std::size_t index, int weight_bits);
+/// Bits in which a weight is stored.
+[[nodiscard]] int stored_bits(const ConvolutionStep& step);
+
+/// What an operating point is: the bits of every layer, and what was measured of it when it was made.
+struct ProgramPoint {
+  Plan plan;
+  double energy_nj = 0;          ///< of one inference; 0: not known
+  std::vector<double> accuracy;  ///< percent of right answers, by level of abstraction; empty: not known
+};
+
+/// The lowered integer network, the same for every core, with one operating point or several. Kernels, packed weights
+/// and offsets in memory come with a core: see schedule.h. Values have the same format at all points.
 struct Program {
   std::string name;
   std::vector<Buffer> buffers;
@@ -88,8 +144,12 @@ struct Program {
   /// Applied to a sample before it is quantized to the input's grid: that of the features; none for pixels, whose
   /// preprocessing is part of the first layer.
   Preprocessing preprocessing;
-  Plan plan;
+  std::vector<ProgramPoint> points{ProgramPoint{}};  ///< at least one
+  std::vector<Level> levels;                         ///< of abstraction, from the finest; may be empty
 };
+
+/// The program with one operating point only. Throws Error (failure) where there is no such point.
+[[nodiscard]] Program program_at(const Program& program, std::size_t point);
 
 /// Bytes of all weights at their bits, each step packed without gaps; biases and multipliers do not count.
 [[nodiscard]] std::int64_t weights_bytes(const Program& program);

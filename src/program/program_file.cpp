@@ -15,7 +15,8 @@ namespace trimtab {
 namespace {
 
 constexpr std::array<std::uint8_t, 8> magic = {'t', 'r', 'i', 'm', 't', 'a', 'b', 0};
-constexpr std::uint32_t version = 2;
+constexpr std::uint32_t format = 3;
+constexpr const char* maker_of_formats_1_and_2 = "0.1.0";
 constexpr std::size_t head_bytes = magic.size() + 8;
 constexpr std::int64_t largest_file = std::int64_t{1} << 30;
 constexpr std::size_t longest_string = 4096;
@@ -71,6 +72,7 @@ class Decoder {
   }
 
   [[nodiscard]] bool at_end() const { return bytes_.empty(); }
+  [[nodiscard]] std::span<const std::uint8_t> rest() const { return bytes_; }
   [[nodiscard]] const std::string& source() const { return source_; }
 
  private:
@@ -126,13 +128,26 @@ void describe(Archive& archive, runtime::Window& w) {
                w.dilation_columns, w.pad_top, w.pad_left);
 }
 
+template <typename Archive>
+void describe(Archive& archive, WeightCode& code) {
+  auto number = static_cast<std::uint8_t>(code);
+  archive.number(number);
+  code = static_cast<WeightCode>(number);  // the check refuses unknown ones
+}
+
+template <typename Archive>
+void describe(Archive& archive, PointNumbers& numbers) {
+  describe_all(archive, numbers.bias, numbers.output_minimum, numbers.output_maximum, numbers.weight_bits,
+               numbers.shift);
+}
+
 // Images are not written: they follow from the buffers.
 
 template <typename Archive>
 void describe(Archive& archive, ConvolutionStep& step) {
   runtime::Convolution& c = step.convolution;
   describe_all(archive, c.window, c.groups, c.weight_bits, c.shift, c.sum_shift, c.output_minimum, c.output_maximum,
-               step.weights, step.bias, step.multiplier, step.padding_value);
+               step.weight_code, step.weights, step.bias, step.multiplier, step.padding_value);
 }
 template <typename Archive>
 void describe(Archive& archive, MaxPoolStep& step) {
@@ -163,38 +178,53 @@ void describe(Archive& archive, RescaleStep& step) {
   describe_all(archive, r.multiplier, r.shift, r.output_minimum, r.output_maximum);
 }
 
+/// Names of the operations in the file, in the order of the variant.
+constexpr std::array<const char*, std::variant_size_v<Operation>> kinds = {
+    "convolution", "max pool", "average pool", "addition", "multiplication", "lookup", "rescale"};
+
 void describe(Encoder& archive, Operation& operation) {
-  archive.number(static_cast<std::uint8_t>(operation.index()));
+  std::string kind = kinds.at(operation.index());
+  describe(archive, kind);
   std::visit([&](auto& step) { describe(archive, step); }, operation);
 }
 
 template <std::size_t Index = 0>
-void describe_alternative(Decoder& archive, Operation& operation, std::uint8_t index) {
+void describe_alternative(Decoder& archive, Operation& operation, const std::string& kind) {
   if constexpr (Index < std::variant_size_v<Operation>) {
-    if (index == Index) {
+    if (kind == kinds[Index]) {
       describe(archive, operation.emplace<Index>());
     } else {
-      describe_alternative<Index + 1>(archive, operation, index);
+      describe_alternative<Index + 1>(archive, operation, kind);
     }
   } else {
-    throw bad_input("{} has a step of the unknown kind {}", archive.source(), index);
+    throw bad_input("{} has a step of the unknown kind '{}'", archive.source(), kind);
   }
 }
 
 void describe(Decoder& archive, Operation& operation) {
-  std::uint8_t index = 0;
-  archive.number(index);
-  describe_alternative(archive, operation, index);
+  std::string kind;
+  describe(archive, kind);
+  describe_alternative(archive, operation, kind);
 }
 
 template <typename Archive>
 void describe(Archive& archive, Step& step) {
-  describe_all(archive, step.name, step.operation, step.inputs, step.output);
+  describe_all(archive, step.name, step.operation, step.inputs, step.output, step.points);
 }
 
 template <typename Archive>
 void describe(Archive& archive, LayerPlan& layer) {
   describe_all(archive, layer.layer, layer.filters, layer.weight_bits, layer.activation_bits);
+}
+
+template <typename Archive>
+void describe(Archive& archive, ProgramPoint& point) {
+  describe_all(archive, point.plan.layers, point.energy_nj, point.accuracy);
+}
+
+template <typename Archive>
+void describe(Archive& archive, Level& level) {
+  describe_all(archive, level.name, level.classes, level.class_of);
 }
 
 template <typename Archive, typename T>
@@ -206,7 +236,7 @@ void describe(Archive& archive, std::vector<T>& items) {
 template <typename Archive>
 void describe(Archive& archive, Program& program) {
   describe_all(archive, program.name, program.buffers, program.steps, program.input, program.output, program.classes,
-               program.preprocessing.mean, program.preprocessing.deviation, program.plan.layers);
+               program.preprocessing.mean, program.preprocessing.deviation, program.points, program.levels);
 }
 
 /// IEEE 802.3, reflected.
@@ -249,8 +279,10 @@ void save_program(const Program& program, const std::filesystem::path& path) {
   const std::vector<std::uint8_t> body = encode_program(program);
   Encoder file;
   for (const std::uint8_t character : magic) file.number(character);
-  file.number(version);
+  file.number(format);
   file.number(crc32(body));
+  std::string maker = TRIMTAB_VERSION;
+  describe(file, maker);
   file.bytes.insert(file.bytes.end(), body.begin(), body.end());
   write_file(path, file.bytes);
 }
@@ -263,15 +295,17 @@ Program load_program(const std::filesystem::path& path) {
   }
   const auto after_magic = std::span(bytes).subspan(magic.size());
   Decoder head(after_magic, source);
-  std::uint32_t its_version = 0;
+  std::uint32_t its_format = 0;
   std::uint32_t its_crc = 0;
-  head.number(its_version);
+  std::string maker = maker_of_formats_1_and_2;
+  head.number(its_format);
   head.number(its_crc);
-  if (its_version != version) {
-    throw bad_input("{} is a program in version {} of the format; this trimtab reads version {}", source, its_version,
-                    version);
+  if (its_format >= 3) describe(head, maker);
+  if (its_format != format) {
+    throw bad_input("{} was made by trimtab {} (format {}); trimtab {} reads format {}: make the program again", source,
+                    maker, its_format, TRIMTAB_VERSION, format);
   }
-  const auto body = std::span(bytes).subspan(head_bytes);
+  const std::span<const std::uint8_t> body = head.rest();
   if (crc32(body) != its_crc) throw bad_input("{} is damaged: its check sum does not fit its contents", source);
   return decode_program(body, source);
 }

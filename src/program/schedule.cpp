@@ -99,12 +99,20 @@ std::vector<Block> buffer_blocks(const Program& program, const PooledSteps& pool
   return blocks;
 }
 
+/// A step's kernel, and how many rows of the next step's pool run with it at a time (0: none). The scratch memory then
+/// begins with the band.
+struct Choice {
+  Kernel kernel;
+  std::int32_t pooled_rows = 0;
+};
+
 /// Where a step's output may overlap one of its inputs. A kernel that works element by element may do so with any input
 /// that is laid out like its output; others say how far they need to be ahead of their first input. `written` is
 /// its output, or that of the pool behind it.
-void add_overlaps(const Program& program, const Step& step, BufferId written, const Kernel& kernel, std::int64_t s,
+void add_overlaps(const Program& program, const Step& step, BufferId written, const Choice& choice, std::int64_t s,
                   const std::vector<Block>& blocks, std::vector<Overlap>& overlaps) {
   const auto output = static_cast<std::size_t>(written);
+  const Kernel& kernel = choice.kernel;
   if (program.buffers[output].parent.has_value() || blocks[output].first != s) return;
   const runtime::Image out = image_of(program, written);
   for (std::size_t i = 0; i < step.inputs.size(); ++i) {
@@ -114,7 +122,7 @@ void add_overlaps(const Program& program, const Step& step, BufferId written, co
     const bool alike = in.height == out.height && in.width == out.width && in.pixel_stride == out.pixel_stride;
     // a convolution's kernel has looked at the layouts itself; its channels stay where they are only in the same place
     const bool convolution = std::holds_alternative<ConvolutionStep>(step.operation);
-    if (kernel.in_place && kernel.pooled_rows == 0 && (alike || convolution)) {
+    if (kernel.in_place && choice.pooled_rows == 0 && (alike || convolution)) {
       overlaps.push_back({input, output, 0, convolution});
     } else if (kernel.overlap_lead_bytes.has_value() && i == 0) {
       overlaps.push_back({input, output, *kernel.overlap_lead_bytes});
@@ -125,37 +133,38 @@ void add_overlaps(const Program& program, const Step& step, BufferId written, co
 /// The step's kernel, alone or with the pool of the next step, a row at a time. With a pool, weights that have to be
 /// decoded take the scratch memory that they are decoded in at once: the band saves more, and a kernel that decodes
 /// them several times would do so for every row.
-Kernel choose_kernel_at(const Program& program, std::size_t s, bool pooled, Core core, Optimize optimize,
-                        std::int64_t scratch_limit) {
+Choice choose_at(const Program& program, std::size_t s, bool pooled, Core core, Optimize optimize,
+                 std::int64_t scratch_limit) {
   const Step& step = program.steps[s];
-  if (!pooled) return choose_kernel(step, core, optimize, scratch_limit);
+  if (!pooled) return {choose_kernel(step, core, optimize, scratch_limit), 0};
   const std::optional<PoolImages> pool = pool_of(program.steps[s + 1]);
   const runtime::Convolution& convolution = std::get<ConvolutionStep>(step.operation).convolution;
-  const std::int64_t limit =
-      convolution.weight_bits >= 8 ? scratch_limit - band_bytes_of(*pool, 1) : std::numeric_limits<std::int64_t>::max();
-  Kernel kernel = choose_kernel(step, core, optimize, limit);
-  kernel.overlap_lead_bytes = overlap_lead_bytes(convolution, pool->output, pool->window);
-  kernel.pooled_rows = 1;
-  kernel.scratch_bytes += band_bytes_of(*pool, 1);
-  return kernel;
+  const std::int64_t limit = stored_bits(std::get<ConvolutionStep>(step.operation)) >= 8
+                                 ? scratch_limit - band_bytes_of(*pool, 1)
+                                 : std::numeric_limits<std::int64_t>::max();
+  Choice choice{choose_kernel(step, core, optimize, limit), 1};
+  choice.kernel.overlap_lead_bytes = overlap_lead_bytes(convolution, pool->output, pool->window);
+  choice.kernel.scratch_bytes += band_bytes_of(*pool, 1);
+  return choice;
 }
 
 /// More of the pool's rows at a time, as many as `room` bytes of scratch memory allow.
-void take_room(Kernel& kernel, const Step& pool_step, std::int64_t room) {
+void take_room(Choice& choice, const Step& pool_step, std::int64_t room) {
+  Kernel& kernel = choice.kernel;
   const std::optional<PoolImages> pool = pool_of(pool_step);
-  const std::int64_t own = kernel.scratch_bytes - band_bytes_of(*pool, kernel.pooled_rows);
-  while (kernel.pooled_rows < pool->output.height && own + band_bytes_of(*pool, kernel.pooled_rows + 1) <= room) {
-    ++kernel.pooled_rows;
+  const std::int64_t own = kernel.scratch_bytes - band_bytes_of(*pool, choice.pooled_rows);
+  while (choice.pooled_rows < pool->output.height && own + band_bytes_of(*pool, choice.pooled_rows + 1) <= room) {
+    ++choice.pooled_rows;
   }
-  kernel.scratch_bytes = own + band_bytes_of(*pool, kernel.pooled_rows);
-  kernel.reason += fmt::format("; with the pool behind it, {} of whose {} rows are made at a time", kernel.pooled_rows,
+  kernel.scratch_bytes = own + band_bytes_of(*pool, choice.pooled_rows);
+  kernel.reason += fmt::format("; with the pool behind it, {} of whose {} rows are made at a time", choice.pooled_rows,
                                pool->output.height);
 }
 
 /// What a first round of choices takes: kernels with at most so much scratch memory beyond their least, and the arena.
 struct Round {
   PooledSteps pooled;
-  std::vector<Kernel> kernels;
+  std::vector<Choice> choices;
   std::vector<Block> blocks;  ///< buffers, then the steps' scratch memory
   Arena arena;
 };
@@ -168,13 +177,12 @@ Round first_round(const Program& program, Core core, Optimize optimize, const Po
   std::vector<Overlap> overlaps;
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
     const auto at = static_cast<std::int64_t>(s);
-    const Kernel& kernel =
-        round.kernels.emplace_back(choose_kernel_at(program, s, pooled[s], core, optimize, scratch_limit));
+    const Choice& choice = round.choices.emplace_back(choose_at(program, s, pooled[s], core, optimize, scratch_limit));
     if (s == 0 || !pooled[s - 1]) {
       const BufferId written = program.steps[pooled[s] ? s + 1 : s].output;
-      add_overlaps(program, program.steps[s], written, kernel, at, round.blocks, overlaps);
+      add_overlaps(program, program.steps[s], written, choice, at, round.blocks, overlaps);
     }
-    round.blocks.push_back({kernel.scratch_bytes, at, at});
+    round.blocks.push_back({choice.kernel.scratch_bytes, at, at});
   }
   round.arena = plan_arena(round.blocks, overlaps, 8, tries);
   return round;
@@ -210,17 +218,39 @@ Round with_pools(const Program& program, Core core, Optimize optimize, Round non
   return best;
 }
 
+/// All rows of a step, with the pool behind it where that runs with it.
+ScheduledOperation operation_for(const Program& program, std::size_t s, const Choice& choice, std::int64_t scratch) {
+  ScheduledOperation operation;
+  operation.step = s;
+  operation.kernel = choice.kernel;
+  operation.rows = program.buffers[static_cast<std::size_t>(program.steps[s].output)].height;
+  operation.scratch = scratch;
+  if (choice.pooled_rows > 0) {
+    ScheduledOperation::Pool& pool = operation.pool.emplace();
+    pool.step = s + 1;
+    pool.rows_at_a_time = choice.pooled_rows;
+    pool.band_bytes = band_bytes_of(*pool_of(program.steps[s + 1]), choice.pooled_rows);
+  }
+  return operation;
+}
+
 }  // namespace
 
-std::int64_t band_bytes(const Program& program, const Schedule& schedule, std::size_t step) {
-  const std::int32_t rows = schedule.kernels.at(step).pooled_rows;
-  const std::optional<PoolImages> pool = rows > 0 ? pool_of(program.steps.at(step + 1)) : std::nullopt;
-  return pool.has_value() ? band_bytes_of(*pool, rows) : 0;
+const ScheduledOperation* operation_of(const Schedule& schedule, std::size_t step) {
+  const auto found = std::find_if(schedule.operations.begin(), schedule.operations.end(),
+                                  [step](const ScheduledOperation& operation) { return operation.step == step; });
+  return found == schedule.operations.end() ? nullptr : &*found;
+}
+
+const Kernel& kernel_of(const Schedule& schedule, std::size_t step) {
+  if (const ScheduledOperation* operation = operation_of(schedule, step)) return operation->kernel;
+  return operation_of(schedule, step - 1)->pool->kernel;
 }
 
 Schedule schedule(const Program& program, Core core, Optimize optimize) {
   Schedule result;
   result.core = core;
+  result.optimize = optimize;
   // More scratch memory lets some kernels write their output over their input: the arena may even become smaller.
   Round best = with_pools(program, core, optimize,
                           first_round(program, core, optimize, PooledSteps(program.steps.size()), 0, 4000));
@@ -231,8 +261,6 @@ Schedule schedule(const Program& program, Core core, Optimize optimize) {
   std::vector<Block>& blocks = best.blocks;
   const Arena& arena = best.arena;
   const std::size_t first_scratch = blocks.size() - program.steps.size();
-  result.kernels = std::move(best.kernels);
-
   for (std::size_t id = 0; id < program.buffers.size(); ++id) {
     const Place place = place_of(program, static_cast<BufferId>(id));
     result.offsets.push_back(arena.offsets[static_cast<std::size_t>(place.owner)] + place.offset);
@@ -244,14 +272,17 @@ Schedule schedule(const Program& program, Core core, Optimize optimize) {
     Block& scratch = blocks[first_scratch + s];
     scratch.bytes = 0;
     const Gap gap = largest_gap(blocks, arena, at);  // at least what the first round reserved
-    Kernel& kernel = result.kernels[s];
-    kernel = choose_kernel_at(program, s, best.pooled[s], core, optimize, gap.bytes);
+    Choice choice = choose_at(program, s, best.pooled[s], core, optimize, gap.bytes);
     if (best.pooled[s]) {
-      take_room(kernel, program.steps[s + 1], gap.bytes);
+      take_room(choice, program.steps[s + 1], gap.bytes);
       result.offsets[static_cast<std::size_t>(program.steps[s].output)] = gap.offset;
     }
-    scratch.bytes = kernel.scratch_bytes;
-    result.scratch.push_back(gap.offset);
+    scratch.bytes = choice.kernel.scratch_bytes;
+    if (s > 0 && best.pooled[s - 1]) {
+      result.operations.back().pool->kernel = std::move(choice.kernel);
+    } else {
+      result.operations.push_back(operation_for(program, s, choice, gap.offset));
+    }
   }
   result.arena_bytes = arena.bytes;
   result.lower_bound_bytes = arena.lower_bound_bytes;

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,27 +18,48 @@ struct Lifetime {
   std::int64_t last = -1;
 };
 
-/// A program bound to a core: kernels, packed weights, and places in one static arena.
+/// One call: some rows of a step's output by one algorithm. Today every operation makes all rows of its step.
+struct ScheduledOperation {
+  std::size_t step = 0;  ///< index into Program::steps
+  Kernel kernel;
+  std::int32_t first_row = 0;
+  std::int32_t rows = 0;
+  std::int64_t scratch = 0;  ///< offset in the arena
+
+  /// The pool of the next step that a convolution runs together with (runtime/trimtab/pooled_convolution.h). The
+  /// convolution's own output is then a band of rows, which begins the scratch memory.
+  struct Pool {
+    std::size_t step = 0;
+    Kernel kernel;
+    std::int32_t rows_at_a_time = 0;
+    std::int64_t band_bytes = 0;  ///< a multiple of 8
+  };
+  std::optional<Pool> pool;
+};
+
+/// A program bound to a core: the operations in their order, and places in one static arena. The same for all operating
+/// points.
 struct Schedule {
   Core core = Core::generic;
-  std::vector<Kernel> kernels;  ///< by step
+  Optimize optimize = Optimize::speed;
+  std::vector<ScheduledOperation> operations;
   /// By buffer, in the arena, multiples of 8 (parts of a concatenation: their own start; what a convolution with pooled
   /// rows makes: the band).
   std::vector<std::int64_t> offsets;
   /// By buffer; parts of a concatenation, and what is only a band, have none of their own (last < first).
   std::vector<Lifetime> lifetimes;
-  std::vector<std::int64_t> scratch;  ///< by step: offset in the arena
   std::int64_t arena_bytes = 0;
   std::int64_t lower_bound_bytes = 0;  ///< no arena can be smaller: the most that is alive at one step
 };
 
-/// Bytes of the band that the scratch memory of a convolution with pooled rows begins with, a multiple of 8. 0 for
-/// other steps.
-[[nodiscard]] std::int64_t band_bytes(const Program& program, const Schedule& schedule, std::size_t step);
+/// The kernel that runs a step, alone or within another's operation.
+[[nodiscard]] const Kernel& kernel_of(const Schedule& schedule, std::size_t step);
+/// The operation that begins with the step; null for a pool that runs within the one before it.
+[[nodiscard]] const ScheduledOperation* operation_of(const Schedule& schedule, std::size_t step);
 
 /// Chooses kernels and plans the arena from the liveness of the buffers (exact where the search proves it, else within
 /// the printed bound). Except on the host, convolutions run together with the pools behind them where the arena becomes
-/// smaller.
+/// smaller. A schedule is made once for a program, a core and a setting, and passed on.
 [[nodiscard]] Schedule schedule(const Program& program, Core core, Optimize optimize = Optimize::speed);
 
 }  // namespace trimtab

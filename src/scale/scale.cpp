@@ -7,11 +7,13 @@
 #include <thread>
 
 #include "base/error.h"
+#include "emit/source.h"
 #include "learn/inference.h"
 #include "learn/nested_grid.h"
 #include "learn/nested_rounding.h"
 #include "program/evaluate.h"
 #include "program/execute.h"
+#include "program/lower.h"
 
 namespace trimtab {
 namespace {
@@ -78,8 +80,9 @@ std::vector<ScaleStep> thin_out(const std::vector<ScaleStep>& way, std::int64_t 
 class Scaling {
  public:
   Scaling(const Graph& graph, const Taxonomy& taxonomy, const Dataset& train_data, const Dataset& tune,
-          const Dataset& test, const Preprocessing& preprocessing, const ScaleOptions& options)
-      : train_(train_data), tune_(tune), test_(test), options_(options) {
+          const Dataset& test, const Preprocessing& preprocessing, const ScaleOptions& options,
+          const std::filesystem::path& folder)
+      : tune_(tune), test_(test), options_(options), folder_(folder), raw_preprocessing_(preprocessing) {
     if (graph.output_shape().size() != 1 || graph.output_shape()[0] != taxonomy.leaves()) {
       throw bad_input("the taxonomy has {} classes; the network {} has {} outputs", taxonomy.leaves(), graph.name,
                       element_count(graph.output_shape()));
@@ -87,11 +90,16 @@ class Scaling {
     for (const Dataset* data : {&tune, &test}) {
       if (data->size() == 0) throw bad_input("there are no samples to tune and to test with");
       check_fits(*data, graph.input_shape(), taxonomy.leaves());
-      if (!data->is_pixels()) {
-        throw bad_input("trimtab scale takes 8-bit pixels; these samples are features in floating point");
-      }
     }
-    prepared_ = prepare_for_deployment(graph, preprocessing);
+    if (tune.is_pixels() != test.is_pixels())
+      throw bad_input("only one of the data to tune and to test with is pixels");
+    // Preprocessing of pixels is part of the first layer, that of features part of the program's input.
+    name_ = graph.name;
+    const bool pixels = test.is_pixels();
+    prepared_ = prepare_for_deployment(graph, pixels ? preprocessing : Preprocessing{});
+    train_ = preprocess_features(train_data, preprocessing);
+    tune_features_ = preprocess_features(tune, preprocessing);
+    test_features_ = preprocess_features(test, preprocessing);
     check_nested(prepared_);
     // Before any work: the search's options, and every pair that a layer may come to.
     check(options.search);
@@ -106,13 +114,14 @@ class Scaling {
   }
 
   ScaleResult run() {
+    if (options_.target.has_value()) check_bounds();
     if (!options_.truncation_bits.empty()) {
       tell("dropping bits on both grids");
-      result_.truncation.push_back(
-          compare_truncation(prepared_, tune_, test_, options_.truncation_bits, options_.calibration));
+      result_.truncation.push_back(compare_truncation(prepared_, tune_features_, test_features_,
+                                                      options_.truncation_bits, options_.calibration));
     }
-    const std::vector<float> tune_float = float_probabilities(tune_);
-    const std::vector<float> test_float = float_probabilities(test_);
+    const std::vector<float> tune_float = float_probabilities(tune_features_);
+    const std::vector<float> test_float = float_probabilities(test_features_);
     for (const Level& level : result_.levels) {
       result_.tune_float.push_back(score(level, tune_float, tune_.labels));
       result_.test_float.push_back(score(level, test_float, test_.labels));
@@ -121,6 +130,8 @@ class Scaling {
     result_.layers = fuse_layers(result_.network.graph);
     find_points();
     measure(tune_float, test_float);
+    describe_points();
+    if (options_.target.has_value()) deploy_program();
     return std::move(result_);
   }
 
@@ -149,19 +160,20 @@ class Scaling {
   void make_network() {
     if (!options_.train) {
       tell("storing weights on the nested grid");
-      result_.network = make_nested(prepared_, tune_, options_.calibration);
-      if (options_.learned_rounding) learn_rounding(result_.network, calibration_samples(tune_, options_.calibration));
+      result_.network = make_nested(prepared_, tune_features_, options_.calibration);
+      if (options_.learned_rounding)
+        learn_rounding(result_.network, calibration_samples(tune_features_, options_.calibration));
       return;
     }
     tell(fmt::format("training for all precisions, {} epochs", options_.training.training.epochs));
-    result_.network = train_nested(prepared_, train_, test_, options_.training);
+    result_.network = train_nested(prepared_, train_, test_features_, options_.training);
   }
 
   void find_points() {
     const NetworkEnergy energy(result_.network.graph, options_.table, options_.count_activations);
     result_.full = energy.full();
     const bool all = options_.search_samples <= 0 || options_.search_samples >= tune_.size();
-    const Dataset samples = all ? tune_ : tune_.sample(options_.search_samples, 1);
+    const Dataset samples = all ? tune_features_ : tune_features_.sample(options_.search_samples, 1);
     NestedSimulation simulation(result_.network, samples, true, options_.threads);
     tell(fmt::format("searching {} levels on {} samples", result_.levels.size(), samples.size()));
     const auto ways =
@@ -209,8 +221,8 @@ class Scaling {
   }
 
   [[nodiscard]] std::vector<float> program_probabilities(std::size_t point, const Dataset& data) const {
-    const Program program = program_at(result_.program, point);
-    const ProgramRunner runner(program, schedule_point(program, Core::host));
+    const Program& program = result_.program;
+    const ProgramRunner runner(program, host_, point);
     std::vector<std::int32_t> outputs(static_cast<std::size_t>(data.size() * runner.output_elements()));
     const int threads =
         options_.threads > 0 ? options_.threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
@@ -218,9 +230,89 @@ class Scaling {
     return softmax_rows(dequantize(program, outputs), leaves_);
   }
 
+  [[nodiscard]] Pricer pricer() const {
+    return {*options_.target,
+            options_.optimize,
+            tune_features_,
+            test_,
+            raw_preprocessing_,
+            name_,
+            options_.bounds.latency_ms > 0};
+  }
+
+  void hold_to_bounds(const Deployment& deployment) const {
+    const std::string missed = pricer().misses(deployment, options_.bounds);
+    if (!missed.empty()) throw bound_not_met("{}; the program needs fewer points or filters", missed);
+  }
+
+  /// Sizes and stack do not depend on the weights' values nor on the bits of the points: a quickly made network with as
+  /// many points as may be found is linked and run once.
+  void check_bounds() const {
+    tell("linking the image and measuring flash and RAM");
+    CalibrationOptions quick = options_.calibration;
+    quick.samples = std::min<std::int64_t>(4, tune_features_.size());
+    const NestedNetwork network = make_nested(prepared_, tune_features_, quick);
+    OperatingPoint point;
+    point.precision.assign(fuse_layers(network.graph).size(), Precision{});
+    point.bias.resize(network.graph.nodes.size());
+    for (std::size_t n = 0; n < point.bias.size(); ++n) {
+      if (network.weights[n].has_value()) point.bias[n].assign(network.weights[n]->scale.size(), 0);
+    }
+    std::vector<OperatingPoint> points;
+    const std::size_t most = static_cast<std::size_t>(options_.points_per_level) * result_.levels.size();
+    for (std::size_t k = 0; k < std::max<std::size_t>(most + options_.uniform.size(), 1); ++k) {
+      for (std::size_t n = 0; n < point.bias.size(); ++n) {  // every point has biases of its own
+        for (std::size_t c = 0; c < point.bias[n].size(); ++c) {
+          point.bias[n][c] = static_cast<float>(k) * network.weights[n]->scale[c];
+        }
+      }
+      points.push_back(point);
+    }
+    Program program = lower(network, points, program_preprocessing(), test_.classes);
+    program.name = to_identifier(name_);
+    program.levels = result_.levels;
+    const Pricer price = pricer();
+    Schedule schedule = price.schedule_of(program);
+    hold_to_bounds(price.measure({std::move(program), std::move(schedule)}));
+  }
+
+  [[nodiscard]] Preprocessing program_preprocessing() const {
+    return test_.is_pixels() ? Preprocessing{} : raw_preprocessing_;
+  }
+
+  /// Puts into the program what was measured of its points.
+  void describe_points() {
+    result_.program.name = name_;
+    result_.program.levels = result_.levels;
+    for (std::size_t k = 0; k < result_.points.size(); ++k) {
+      ProgramPoint& point = result_.program.points[k];
+      point.energy_nj = result_.points[k].energy.total();
+      for (const LevelMeasurement& at : result_.points[k].measured) point.accuracy.push_back(at.test.top1);
+    }
+  }
+
+  void deploy_program() {
+    const Dataset samples = test_.sample(std::min(options_.verify_samples, test_.size()), 1);
+    tell(fmt::format("running {} samples at {} operating points on the emulated {}", samples.size(),
+                     result_.points.size(), name_of(options_.target->processor)));
+    const Pricer price = pricer();
+    const Schedule schedule = price.schedule_of(result_.program);
+    const std::vector<std::uint8_t> inputs = convert_samples(result_.program, samples);
+    Deployment deployment = deploy(result_.program, schedule, *options_.target, to_identifier(name_), inputs,
+                                   host_outputs(result_.program, inputs, samples.size()), folder_);
+    if (deployment.mismatches > 0) {
+      throw failure("the emulated device and the host differ in {} numbers over {} samples", deployment.mismatches,
+                    samples.size());
+    }
+    if (options_.bounds.latency_ms > 0) deployment.cycles = price.estimate_cycles(result_.program, schedule);
+    hold_to_bounds(deployment);
+    result_.deployment = deployment;
+  }
+
   /// Every point as the integer program that is deployed.
   void measure(const std::vector<float>& tune_float, const std::vector<float>& test_float) {
-    result_.program = lower_scalable(result_.network, operating_points_, {}, {});
+    result_.program = lower(result_.network, operating_points_, program_preprocessing(), test_.classes);
+    host_ = schedule(result_.program, Core::host);
     const double temperature = fit_temperature(tune_float, tune_.labels);
     const std::vector<float> truth = at_temperature(tune_float, leaves_, temperature);
     const std::vector<float> test_truth = at_temperature(test_float, leaves_, temperature);
@@ -248,14 +340,20 @@ class Scaling {
     }
   }
 
-  const Dataset& train_;
   const Dataset& tune_;
   const Dataset& test_;
   const ScaleOptions& options_;
+  const std::filesystem::path& folder_;
+  const Preprocessing& raw_preprocessing_;
+  std::string name_;
+  Dataset train_;  ///< like the next two: as the prepared network takes them
+  Dataset tune_features_;
+  Dataset test_features_;
   Graph prepared_;
   std::size_t leaves_ = 0;
   ScaleResult result_;
   std::vector<OperatingPoint> operating_points_;
+  Schedule host_;  ///< of the program
 };
 
 }  // namespace
@@ -302,8 +400,9 @@ std::optional<std::size_t> choose_saving_point(const ScaleResult& result, std::s
 }
 
 ScaleResult scale(const Graph& graph, const Taxonomy& taxonomy, const Dataset& train_data, const Dataset& tune,
-                  const Dataset& test, const Preprocessing& preprocessing, const ScaleOptions& options) {
-  return Scaling(graph, taxonomy, train_data, tune, test, preprocessing, options).run();
+                  const Dataset& test, const Preprocessing& preprocessing, const ScaleOptions& options,
+                  const std::filesystem::path& folder) {
+  return Scaling(graph, taxonomy, train_data, tune, test, preprocessing, options, folder).run();
 }
 
 }  // namespace trimtab

@@ -7,15 +7,17 @@
 #include <string>
 #include <vector>
 
+#include "cost/pricer.h"
 #include "data/dataset.h"
 #include "data/taxonomy.h"
 #include "graph/graph.h"
 #include "learn/nested_training.h"
-#include "program/scalable_program.h"
+#include "program/program.h"
 #include "scale/expected_loss.h"
 #include "scale/network_energy.h"
 #include "scale/precision_search.h"
 #include "scale/truncation.h"
+#include "target/target.h"
 
 namespace trimtab {
 
@@ -31,7 +33,11 @@ struct ScaleOptions {
   bool learned_rounding = true;  ///< without training: digits and scales by nested_rounding.h, else the nearest
   bool train = false;            ///< fine-tune, as `training` says; otherwise without training
   NestedTrainOptions training;
-  std::vector<int> truncation_bits;  ///< where not empty: also the table of scale_truncation.h
+  std::vector<int> truncation_bits;  ///< where not empty: also the table of truncation.h
+  std::optional<Target> target;      ///< the microcontroller that the program is deployed to; nothing: none
+  Optimize optimize = Optimize::speed;
+  Bounds bounds;                    ///< on the target
+  std::int64_t verify_samples = 4;  ///< run on the emulated core at every point
   int threads = 0;
   std::function<void(const std::string&)> report;  ///< told what is being done, one line each; may be empty
 };
@@ -60,7 +66,7 @@ struct ScalePoint {
 
 struct ScaleResult {
   NestedNetwork network;
-  ScalableProgram program;         ///< its points are `points`
+  Program program;                 ///< its points are `points`
   std::vector<ScalePoint> points;  ///< level by level, from the most energy to the least; the first is all bits; at
                                    ///< last the uniform ones, at the first level
   std::vector<Level> levels;
@@ -69,6 +75,7 @@ struct ScaleResult {
   InferenceEnergy full;
   std::vector<Layer> layers;
   std::vector<TruncationTable> truncation;  ///< one, or none
+  std::optional<Deployment> deployment;     ///< where there is a target
 };
 
 /// The point to run where answers at `level` may lose so many points of top-1: the cheapest that loses no more on the
@@ -84,11 +91,13 @@ struct ScaleResult {
 
 /// Finds the operating points of a trained network on an accelerator, for every level of the taxonomy (whose leaves are
 /// the network's outputs, in their order), all from one set of weights. `tune` and `test` are raw samples of the same
-/// kind; `train_data` is for fine-tuning only. Accuracies are those of the integer program, run with the runtime's
-/// kernels. Throws Error (bad input) where data, taxonomy and network do not fit, layers have no scalable form, or the
-/// table lacks a pair of bits.
+/// kind, pixels or features; `train_data` is for fine-tuning only. Accuracies are those of the integer program, run
+/// with the runtime's kernels. With a target the sources and the image are written to `folder`, and the bounds are
+/// checked before any search or training. Throws Error (bad input) where data, taxonomy and network do not fit, layers
+/// have no nested form, or the table lacks a pair of bits; (bound not met) where the image misses a bound; (failure)
+/// where the emulated core and this machine differ.
 [[nodiscard]] ScaleResult scale(const Graph& graph, const Taxonomy& taxonomy, const Dataset& train_data,
                                 const Dataset& tune, const Dataset& test, const Preprocessing& preprocessing,
-                                const ScaleOptions& options);
+                                const ScaleOptions& options, const std::filesystem::path& folder = {});
 
 }  // namespace trimtab

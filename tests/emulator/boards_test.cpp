@@ -69,7 +69,7 @@ TEST_P(EveryTarget, RunsAndCounts) {
   const Small two(target, 2'000'000, 64);
   const EmulatorRun longer = run_firmware(two.build.elf, target, inputs, 48, 48);
   EXPECT_NEAR(static_cast<double>(longer.least_instructions - run.least_instructions), 2e6, 4);
-  EXPECT_LE(run.greatest_instructions - run.least_instructions, 2);
+  EXPECT_LE(run.greatest_instructions.front() - run.least_instructions, 2);
 }
 
 TEST_P(EveryTarget, MeasuresStackAndSizes) {

@@ -108,8 +108,10 @@ CasesResult run_cases(const Program& cases, const Target& target, Optimize optim
     end = std::max(end, offset + round_up(program.buffers[static_cast<std::size_t>(id)].bytes()));
   };
   for (const Step& step : program.steps) {
-    plan.kernels.push_back(choose_kernel(step, plan.core, optimize, scratch_limit));
-    const Kernel& kernel = plan.kernels.back();
+    ScheduledOperation& operation = plan.operations.emplace_back();
+    operation.step = plan.operations.size() - 1;
+    operation.kernel = choose_kernel(step, plan.core, optimize, scratch_limit);
+    const Kernel& kernel = operation.kernel;
     scratch = std::max(scratch, kernel.scratch_bytes);
     const std::int64_t begin = end;
     if (overlap && (kernel.in_place || kernel.overlap_lead_bytes.has_value())) {
@@ -122,7 +124,7 @@ CasesResult run_cases(const Program& cases, const Target& target, Optimize optim
     if (step.inputs.size() > 1) place(step.inputs[1], end);
   }
   plan.arena_bytes = end + round_up(scratch);
-  plan.scratch.assign(program.steps.size(), end);
+  for (ScheduledOperation& operation : plan.operations) operation.scratch = end;
 
   // the whole arena but the scratch memory is both input and output
   Buffer all;
@@ -149,7 +151,7 @@ CasesResult run_cases(const Program& cases, const Target& target, Optimize optim
   const EmulatorRun run = run_firmware(build.elf, board, memory, end, end);
 
   CasesResult result;
-  result.instructions = run.greatest_instructions;
+  result.instructions = run.greatest_instructions.front();
   result.text_bytes = build.size.text;
   for (std::size_t index = 0; index < program.steps.size(); ++index) {
     const Step& step = program.steps[index];
@@ -161,10 +163,10 @@ CasesResult run_cases(const Program& cases, const Target& target, Optimize optim
                 expected.data());
     const std::span<const std::uint8_t> got(run.outputs.data() + offset(step.output), expected.size());
     const auto differing = std::mismatch(expected.begin(), expected.end(), got.begin());
-    result.kernels.push_back(plan.kernels[index].name);
+    result.kernels.push_back(kernel_of(plan, index).name);
     if (differing.first != expected.end()) {
       result.wrong.push_back(fmt::format("{} by {}: byte {} of {} is {} instead of {}", describe(step),
-                                         plan.kernels[index].name, differing.first - expected.begin(), bytes,
+                                         kernel_of(plan, index).name, differing.first - expected.begin(), bytes,
                                          *differing.second, *differing.first));
     }
   }

@@ -23,8 +23,11 @@ TEST_P(Pooled, ChainsOfRandomShapes) {
     ASSERT_LT(seed, 200U);
     SCOPED_TRACE(seed);
     const Program program = seed % 2 == 0 ? pooled_program(seed, 3) : pooled_program(seed, 3, {8});
-    const std::vector<Kernel> kernels = schedule(program, core_of(target)).kernels;
-    if (std::none_of(kernels.begin(), kernels.end(), [](const Kernel& k) { return k.pooled_rows > 0; })) continue;
+    const Schedule plan = schedule(program, core_of(target), seed % 3 == 0 ? Optimize::size : Optimize::speed);
+    if (std::none_of(plan.operations.begin(), plan.operations.end(),
+                     [](const ScheduledOperation& operation) { return operation.pool.has_value(); })) {
+      continue;
+    }
     ++programs;
     std::vector<std::uint8_t> inputs;
     std::vector<std::int32_t> expected;
@@ -37,8 +40,7 @@ TEST_P(Pooled, ChainsOfRandomShapes) {
                      [](std::int64_t value) { return static_cast<std::int32_t>(value); });
     }
     const TemporaryDirectory folder;
-    const Deployment deployment = deploy(program, target, seed % 3 == 0 ? Optimize::size : Optimize::speed, "net",
-                                         inputs, expected, folder.path());
+    const Deployment deployment = deploy(program, plan, target, "net", inputs, expected, folder.path());
     EXPECT_EQ(deployment.mismatches, 0);
   }
 }

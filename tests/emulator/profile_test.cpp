@@ -68,17 +68,17 @@ TEST(Profile, StepsAddUpToTheCountOfTheBoard) {
     std::vector<std::int32_t> expected(static_cast<std::size_t>(host.output_elements()));
     host.run(sample.bytes, 1, expected);
     const TemporaryDirectory folder;
-    const Deployment deployment =
-        deploy(program, target, Optimize::speed, "net", sample.bytes, expected, folder.path());
+    const Schedule plan = schedule(program, core_of(target));
+    const Deployment deployment = deploy(program, plan, target, "net", sample.bytes, expected, folder.path());
     EXPECT_EQ(deployment.mismatches, 0);
-    const auto steps = profile_steps(program, target, Optimize::speed, sample.bytes);
+    const auto steps = profile_steps(program, plan, target, sample.bytes);
     ASSERT_EQ(steps.size(), 3U);
-    const bool pooled = schedule(program, core_of(target)).kernels[0].pooled_rows > 0;
+    const bool pooled = plan.operations[0].pool.has_value();
     EXPECT_EQ(steps[1].empty(), pooled);
     std::int64_t sum = 0;
     for (const auto& blocks : steps) sum += count_instructions(blocks);
     // a few instructions more for every mark
-    EXPECT_NEAR(static_cast<double>(sum), static_cast<double>(deployment.instructions), 40) << name;
+    EXPECT_NEAR(static_cast<double>(sum), static_cast<double>(deployment.instructions()), 40) << name;
   }
 }
 

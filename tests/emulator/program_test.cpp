@@ -54,11 +54,12 @@ TEST_P(Deployed, GivesTheBitsOfThePortableKernels) {
   EXPECT_GT(*std::max_element(expected.begin(), expected.end()), *std::min_element(expected.begin(), expected.end()));
 
   const TemporaryDirectory folder;
-  const Deployment deployment =
-      deploy(program, load_target(parameters.target), parameters.optimize, "net", inputs, expected, folder.path());
+  const Target target = load_target(parameters.target);
+  const Deployment deployment = deploy(program, schedule(program, core_of(target), parameters.optimize), target, "net",
+                                       inputs, expected, folder.path());
   EXPECT_EQ(deployment.mismatches, 0);
   EXPECT_EQ(deployment.samples, data.size());
-  EXPECT_GT(deployment.instructions, 0);
+  EXPECT_GT(deployment.instructions(), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(

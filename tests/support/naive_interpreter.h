@@ -116,13 +116,20 @@ class NaiveInterpreter {
           const std::int64_t channel = c / outputs * inputs + k;
           const auto weight = static_cast<std::size_t>(((c * w.kernel_height + i) * w.kernel_width + j) * inputs + k);
           const std::int64_t padding = s.padding_value.empty() ? 0 : s.padding_value[static_cast<std::size_t>(channel)];
-          sum += s.weights[weight] * (pixel < 0 ? padding : at(step.inputs[0], pixel, channel));
+          sum += weight_of(s, weight) * (pixel < 0 ? padding : at(step.inputs[0], pixel, channel));
         }
       });
       sum = round_down(sum, s.convolution.sum_shift) + s.bias[static_cast<std::size_t>(c)];
       return clamp(requantize(sum, s.multiplier[static_cast<std::size_t>(c)], s.convolution.shift),
                    s.convolution.output_minimum, s.convolution.output_maximum);
     });
+  }
+
+  /// As docs/scale.md defines the nested grid: the middle of the interval that the highest bits tell, in half steps.
+  static std::int64_t weight_of(const ConvolutionStep& s, std::size_t index) {
+    if (s.weight_code == WeightCode::integer) return s.weights[index];
+    const double step = std::exp2(8 - s.convolution.weight_bits);
+    return static_cast<std::int64_t>(2 * std::floor(s.weights[index] / step) + 1);
   }
 
   void run_step(const Step& step, const MaxPoolStep& s) {

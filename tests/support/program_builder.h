@@ -48,9 +48,11 @@ inline ConvolutionShape pointwise_padded_behind() {
 /// over their grid, saturating some.
 class ProgramBuilder {
  public:
-  explicit ProgramBuilder(std::uint64_t seed) : random(seed) {}
+  /// With several operating points convolutions of at most 8 bits have nested weights and numbers for every point.
+  explicit ProgramBuilder(std::uint64_t seed, int operating_points = 1) : random(seed), points(operating_points) {}
 
   Random random;
+  int points;
   Program program;
 
   const Buffer& buffer(BufferId id) const { return program.buffers[static_cast<std::size_t>(id)]; }
@@ -94,7 +96,8 @@ class ProgramBuilder {
     c.groups = static_cast<std::int16_t>(shape.groups);
     c.weight_bits = static_cast<std::uint8_t>(weight_bits);
     const int filter_size = shape.kernel_height * shape.kernel_width * (from.channels / shape.groups);
-    int limit = 1 << (weight_bits - 1);
+    const bool nested = points > 1 && weight_bits <= 8;
+    int limit = nested ? 256 : 1 << (weight_bits - 1);  // nested digits make odd integers of 9 bits
     // sums of many 16-bit values have to stay within 32 bits: smaller weights, or, where they have 16 bits, fewer
     // digits
     const auto most = [&] {
@@ -102,8 +105,10 @@ class ProgramBuilder {
     };
     while (weight_bits == 16 && most() > INT32_MAX / 2) ++c.sum_shift;
     while (most() > INT32_MAX) limit /= 2;
+    if (nested) step.weight_code = WeightCode::nested;
+    const int stored = nested ? limit / 2 : limit;
     for (int i = 0; i < shape.outputs * filter_size; ++i) {
-      step.weights.push_back(static_cast<std::int16_t>(random.integer(-limit, limit - 1)));
+      step.weights.push_back(static_cast<std::int16_t>(random.integer(-stored, stored - 1)));
     }
     const double largest = std::ldexp(largest_magnitude(from.grid), -c.sum_shift);
     const double typical = largest * limit * std::sqrt(filter_size) / 2;
@@ -120,7 +125,18 @@ class ProgramBuilder {
       }
     }
     std::tie(c.output_minimum, c.output_maximum) = random_range(grid);
+    if (nested) c.weight_bits = 8;
     add_step(std::move(step), {input}, output);
+    if (!nested) return;
+    Step& added = program.steps.back();
+    for (int k = 0; k < points; ++k) {
+      PointNumbers& numbers = added.points.emplace_back(numbers_of(added.operation));
+      if (k == 0) continue;
+      numbers.weight_bits = static_cast<std::uint8_t>(random.integer(2, 8));
+      numbers.shift = static_cast<std::uint8_t>(random_shift(bound));
+      for (std::int32_t& bias : numbers.bias) bias = static_cast<std::int32_t>(random.uniform(-typical, typical));
+      std::tie(numbers.output_minimum, numbers.output_maximum) = random_range(grid);
+    }
   }
 
   BufferId max_pool(BufferId input, int kernel, int stride, int pad) {
@@ -210,6 +226,7 @@ class ProgramBuilder {
   /// The program, with the images in the descriptors filled in.
   Program finish(BufferId output) {
     program.output = output;
+    program.points.resize(static_cast<std::size_t>(points));
     for (Step& step : program.steps) fill_images(step);
     return program;
   }

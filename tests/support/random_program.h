@@ -7,13 +7,13 @@ namespace trimtab {
 /// Random valid programs: a few steps over small images, of every kind and format that the runtime knows.
 class RandomProgram {
  public:
-  static Program make(std::uint64_t seed) {
-    RandomProgram made(seed);
+  static Program make(std::uint64_t seed, int operating_points = 1) {
+    RandomProgram made(seed, operating_points);
     return made.build();
   }
 
  private:
-  explicit RandomProgram(std::uint64_t seed) : b_(seed) {}
+  RandomProgram(std::uint64_t seed, int operating_points) : b_(seed, operating_points) {}
 
   int pick(int low, int high) { return static_cast<int>(b_.random.integer(low, high)); }
   bool chance(int one_in) { return pick(1, one_in) == 1; }

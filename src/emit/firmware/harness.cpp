@@ -1,6 +1,8 @@
 // Runs an emitted program in the emulator: reads samples from the file inputs.bin in the emulator's working folder,
-// writes what the program makes of them to outputs.bin and what it took to report.bin. TRIMTAB_NAME is the program's
-// name: it exports NAME_input(), NAME_run() and NAME_output().
+// writes the program's outputs for them to outputs.bin and what the runs took to report.bin. TRIMTAB_NAME is the
+// program's name: it exports NAME_input(), NAME_run() and NAME_output(). TRIMTAB_POINTS is the number of its operating
+// points: where there are several, inputs.bin holds every sample once for each of them, and the runs of a sample go
+// through the points.
 
 #include <stdint.h>
 
@@ -17,6 +19,9 @@ void TRIMTAB_FUNCTION(_run)(void);
 const void* TRIMTAB_FUNCTION(_output)(void);
 extern uint32_t trimtab_bss_end[];
 int main();
+#if TRIMTAB_POINTS > 1
+int TRIMTAB_FUNCTION(_set_operating_point)(int);
+#endif
 }
 
 namespace {
@@ -56,11 +61,15 @@ extern "C" __attribute__((noinline)) void trimtab_after(int /*step*/) { asm vola
 
 int main() {
   struct {
-    uint32_t samples, input_bytes, output_bytes;
+    uint32_t samples, input_bytes, output_bytes, first_point;
   } header;
   struct {
     uint32_t samples, least_ticks, most_ticks, stack_bytes;
   } report = {0, UINT32_MAX, 0, 0};
+#if TRIMTAB_POINTS > 1
+  uint32_t most_ticks[TRIMTAB_POINTS] = {};
+  uint32_t point = 0;
+#endif
   const int32_t inputs = open_file("inputs.bin", FileMode::read);
   if (inputs < 0 || !read_bytes(inputs, &header, sizeof header)) return 2;
   const int32_t outputs = open_file("outputs.bin", FileMode::write);
@@ -68,14 +77,25 @@ int main() {
   // what lies below main's own frame belongs to the program; paint_stack itself needs none of it
   uint32_t* const end = stack_pointer() - 8;
   paint_stack(end);
+#if TRIMTAB_POINTS > 1
+  point = header.first_point;
+  if (TRIMTAB_FUNCTION(_set_operating_point)(TRIMTAB_POINTS) != -1) return 4;
+#endif
   for (; report.samples < header.samples; ++report.samples) {
     if (!read_bytes(inputs, TRIMTAB_FUNCTION(_input)(), header.input_bytes)) return 2;
+#if TRIMTAB_POINTS > 1
+    if (TRIMTAB_FUNCTION(_set_operating_point)(static_cast<int>(point)) != 0) return 4;
+#endif
     trimtab_after(-1);
     const uint32_t begin = ticks();
     TRIMTAB_FUNCTION(_run)();
     const uint32_t taken = ticks() - begin;
     if (taken < report.least_ticks) report.least_ticks = taken;
     if (taken > report.most_ticks) report.most_ticks = taken;
+#if TRIMTAB_POINTS > 1
+    if (taken > most_ticks[point]) most_ticks[point] = taken;
+    point = point + 1 < TRIMTAB_POINTS ? point + 1 : 0;
+#endif
     if (!write_bytes(outputs, TRIMTAB_FUNCTION(_output)(), header.output_bytes)) return 2;
   }
   if (*trimtab_bss_end != paint) return 3;  // the stack has run into the data
@@ -83,6 +103,9 @@ int main() {
   close_file(outputs);
   const int32_t file = open_file("report.bin", FileMode::write);
   if (file < 0 || !write_bytes(file, &report, sizeof report)) return 2;
+#if TRIMTAB_POINTS > 1
+  if (!write_bytes(file, most_ticks, sizeof most_ticks)) return 2;
+#endif
   close_file(file);
   return 0;
 }

@@ -31,7 +31,7 @@ std::string misses(Processor processor, const Deployment& deployment, double lat
 
 TEST(LatencyBound, IsHeldAgainstTheUpperEndOfTheEstimate) {
   Deployment deployment;
-  deployment.instructions = 1'000'000;              // 10 ms
+  deployment.point_instructions = {1'000'000};      // 10 ms
   deployment.cycles = CycleEstimate{1.5e6, 2.0e6};  // 15 to 20 ms
   EXPECT_EQ(misses(Processor::cortex_m4, deployment, 0), "");
   EXPECT_EQ(misses(Processor::cortex_m4, deployment, 20.01), "");
@@ -43,7 +43,7 @@ TEST(LatencyBound, IsHeldAgainstTheUpperEndOfTheEstimate) {
 
 TEST(LatencyBound, WithoutTimingsIsOneCyclePerInstruction) {
   Deployment deployment;
-  deployment.instructions = 1'000'000;
+  deployment.point_instructions = {1'000'000};
   EXPECT_EQ(misses(Processor::cortex_m55, deployment, 10), "");
   EXPECT_EQ(misses(Processor::cortex_m55, deployment, 9.99),
             "an inference takes at least 10.00 ms (a cycle per instruction: there are no timings of the cortex-m55), "

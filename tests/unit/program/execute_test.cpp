@@ -37,9 +37,11 @@ Schedule separate_schedule(const Program& program, Core core, std::int64_t scrat
     return offset;
   };
   for (const Buffer& buffer : program.buffers) result.offsets.push_back(place(buffer.bytes()));
-  for (const Step& step : program.steps) {
-    result.kernels.push_back(choose_kernel(step, core, Optimize::speed, scratch_limit));
-    result.scratch.push_back(place(result.kernels.back().scratch_bytes));
+  for (std::size_t s = 0; s < program.steps.size(); ++s) {
+    ScheduledOperation& operation = result.operations.emplace_back();
+    operation.step = s;
+    operation.kernel = choose_kernel(program.steps[s], core, Optimize::speed, scratch_limit);
+    operation.scratch = place(operation.kernel.scratch_bytes);
   }
   for (std::size_t id = 0; id < program.buffers.size(); ++id) {
     std::int64_t offset = 0;
@@ -63,6 +65,20 @@ TEST_P(RandomPrograms, KernelsMatchTheDefinition) {
     const Program program = RandomProgram::make(seed);
     for (const std::int64_t limit : scratch_limits) {
       expect_exact(program, ProgramRunner(program, separate_schedule(program, GetParam(), limit)), 2, seed);
+    }
+    if (HasFailure()) break;
+  }
+}
+
+TEST_P(RandomPrograms, NestedWeightsMatchTheDefinitionAtEveryPoint) {
+  for (std::uint64_t seed = 2000; seed < 2120; ++seed) {
+    SCOPED_TRACE(seed);
+    const Program program = RandomProgram::make(seed, 3);
+    const Schedule plan = seed % 2 == 0 ? separate_schedule(program, GetParam(), seed % 4 == 0 ? 0 : 1 << 20)
+                                        : schedule(program, GetParam());
+    for (std::size_t point = 0; point < program.points.size(); ++point) {
+      SCOPED_TRACE(point);
+      expect_exact(program_at(program, point), ProgramRunner(program, plan, point), 2, seed);
     }
     if (HasFailure()) break;
   }
@@ -139,7 +155,7 @@ TEST(Execute, WrongSizesAreRefused) {
 TEST(Execute, UnknownKernelsAreRefused) {
   const Program program = RandomProgram::make(9);
   Schedule schedule = separate_schedule(program, Core::generic);
-  schedule.kernels[0].name = "convolution_of_no_core";
+  schedule.operations[0].kernel.name = "convolution_of_no_core";
   EXPECT_THROW(ProgramRunner(program, schedule), Error);
 }
 

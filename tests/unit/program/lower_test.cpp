@@ -8,7 +8,7 @@
 #include "base/random.h"
 #include "program/describe.h"
 #include "program/execute.h"
-#include "program/fixed_point.h"
+#include "program/requantization.h"
 
 // Lowering against integers computed by hand from the definitions in plan/quantized_network.h and runtime/.
 namespace trimtab {
@@ -52,43 +52,61 @@ const ConvolutionStep& convolution(const Program& program, std::size_t index) {
   return std::get<ConvolutionStep>(program.steps.at(index).operation);
 }
 
-TEST(FixedPoint, NearestMultipliersWithTheSmallestShift) {
+/// One factor at one operating point.
+std::vector<std::vector<double>> one(double factor) { return {{factor}}; }
+
+TEST(Requantization, PointsShareMultipliers) {
+  const std::vector<std::vector<double>> factors{{0.003, -0.0007}, {0.024, -0.0056}, {0.00075, -0.000175}};
+  const Requantization shared = requantization_of(factors, "layer");
+  ASSERT_EQ(shared.shift.size(), 3U);
+  for (std::size_t k = 0; k < factors.size(); ++k) {
+    for (std::size_t c = 0; c < 2; ++c) {
+      const double got = std::ldexp(shared.multiplier[c], shared.shift[k] - 32);
+      EXPECT_NEAR(got / factors[k][c], 1, 1e-6);
+    }
+  }
+  EXPECT_EQ(shared.shift[1] - shared.shift[0], 3);
+  EXPECT_EQ(shared.shift[0] - shared.shift[2], 2);
+  EXPECT_THROW((void)requantization_of(std::vector<std::vector<double>>{{0.1, 0.2}, {0.2, 0.5}}, "layer"), Error);
+}
+
+TEST(Requantization, NearestMultipliersWithTheSmallestShift) {
   Random random(1);
   for (int round = 0; round < 1000; ++round) {
     std::vector<double> factors(3);
     for (double& factor : factors) factor = std::exp2(random.uniform(-20, 14)) * (random.integer(0, 1) == 0 ? 1 : -1);
-    const FixedPoint fixed = to_fixed_point(factors, "layer");
+    const Requantization fixed = requantization_of(std::vector<std::vector<double>>{factors}, "layer");
     long double largest = 0;
     for (std::size_t i = 0; i < factors.size(); ++i) {
-      const long double unit = std::exp2(static_cast<long double>(fixed.shift) - 32);
+      const long double unit = std::exp2(static_cast<long double>(fixed.shift[0]) - 32);
       EXPECT_LE(std::abs(unit * fixed.multiplier[i] - static_cast<long double>(factors[i])), unit / 2);
       largest = std::max(largest, std::abs(static_cast<long double>(factors[i])));
     }
     // With one less, the largest would not fit 32 bits.
-    if (fixed.shift > 0) {
-      EXPECT_GT(largest * std::exp2(static_cast<long double>(33 - fixed.shift)), 2147483647.0L);
+    if (fixed.shift[0] > 0) {
+      EXPECT_GT(largest * std::exp2(static_cast<long double>(33 - fixed.shift[0])), 2147483647.0L);
     }
   }
 }
 
-TEST(FixedPoint, RequantizeRoundsTheExactProduct) {
+TEST(Requantization, RequantizeRoundsTheExactProduct) {
   Random random(2);
   for (int round = 0; round < 10000; ++round) {
     const double factor = random.uniform(-0.3, 0.3);
-    const FixedPoint fixed = to_fixed_point(std::vector<double>{factor}, "layer");
+    const Requantization fixed = requantization_of(one(factor), "layer");
     const auto accumulator = static_cast<std::int32_t>(random.integer(-1000000, 1000000));
     const std::int32_t result =
-        runtime::requantize(accumulator, fixed.multiplier[0], fixed.shift, INT32_MIN, INT32_MAX);
+        runtime::requantize(accumulator, fixed.multiplier[0], fixed.shift[0], INT32_MIN, INT32_MAX);
     // Half of the result's rounding, and the multiplier's error of 2^-33 times the accumulator.
     EXPECT_LE(std::abs(static_cast<long double>(accumulator) * factor - result),
-              0.5L + std::abs(static_cast<long double>(accumulator)) * std::exp2(fixed.shift - 33.0L));
+              0.5L + std::abs(static_cast<long double>(accumulator)) * std::exp2(fixed.shift[0] - 33.0L));
   }
 }
 
-TEST(FixedPoint, RefusesWhatHasNoMultiplier) {
-  EXPECT_THROW(static_cast<void>(to_fixed_point(std::vector<double>{1e6}, "layer")), Error);
-  EXPECT_THROW(static_cast<void>(to_fixed_point(std::vector<double>{NAN}, "layer")), Error);
-  EXPECT_THROW(static_cast<void>(to_fixed_point(std::vector<double>{INFINITY}, "layer")), Error);
+TEST(Requantization, RefusesWhatHasNoMultiplier) {
+  EXPECT_THROW(static_cast<void>(requantization_of(one(1e6), "layer")), Error);
+  EXPECT_THROW(static_cast<void>(requantization_of(one(NAN), "layer")), Error);
+  EXPECT_THROW(static_cast<void>(requantization_of(one(INFINITY), "layer")), Error);
 }
 
 /// Input 2 channels of 2 x 2, real = integer / 2; a 1 x 2 convolution to 2 channels with one scale of each sign, ReLU6,
@@ -158,10 +176,11 @@ TEST_F(TwoLayers, Descriptions) {
   const Schedule plan = schedule(program_, Core::generic);
   const std::string text = describe_steps(program_, plan, true);
   // 2 outputs x 4 pixels x 4 weights, and 8
-  for (const std::string& words : {std::string("4 bit"), std::string("2x2x2"), std::string("40 MACs"),
-                                   std::string("linear"), plan.kernels[0].name, plan.kernels[0].reason})
+  for (const std::string& words :
+       {std::string("4 bit"), std::string("2x2x2"), std::string("40 MACs"), std::string("linear"),
+        plan.operations[0].kernel.name, plan.operations[0].kernel.reason})
     EXPECT_NE(text.find(words), std::string::npos) << words << " in\n" << text;
-  EXPECT_EQ(describe_steps(program_, plan, false).find(plan.kernels[0].reason + "\n"), std::string::npos);
+  EXPECT_EQ(describe_steps(program_, plan, false).find(plan.operations[0].kernel.reason + "\n"), std::string::npos);
 
   const std::string arena = draw_arena(program_, plan);
   EXPECT_NE(arena.find("8 bytes at"), std::string::npos) << arena;

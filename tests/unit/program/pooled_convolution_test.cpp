@@ -36,16 +36,21 @@ Schedule pooled_schedule(const Program& program, Core core, std::int32_t rows, s
                                      : std::get<AveragePoolStep>(operation).pool.window;
   Schedule result;
   result.core = core;
-  for (const Step& step : program.steps) result.kernels.push_back(choose_kernel(step, core, Optimize::speed));
-  Kernel& kernel = result.kernels[0];
-  kernel.pooled_rows = std::min<std::int32_t>(rows, pooled.height);
-  kernel.scratch_bytes += align(runtime::pooled_convolution_band_bytes(convolution.output, window, kernel.pooled_rows));
+  ScheduledOperation& both = result.operations.emplace_back();
+  both.kernel = choose_kernel(program.steps[0], core, Optimize::speed);
+  both.pool.emplace();
+  both.pool->step = 1;
+  both.pool->kernel = choose_kernel(program.steps[1], core, Optimize::speed);
+  both.pool->rows_at_a_time = std::min<std::int32_t>(rows, pooled.height);
+  both.pool->band_bytes =
+      align(runtime::pooled_convolution_band_bytes(convolution.output, window, both.pool->rows_at_a_time));
+  both.kernel.scratch_bytes += both.pool->band_bytes;
   const std::int64_t output_bytes = align(program.buffers[2].bytes());
   const std::int64_t input_begin = lead < 0 ? output_bytes : align(lead);
   const std::int64_t end = std::max(output_bytes, input_begin + align(program.buffers[0].bytes()));
   result.offsets = {input_begin, end, 0};
-  result.scratch = {end, 0};
-  result.arena_bytes = end + kernel.scratch_bytes + align(program.buffers[1].bytes());
+  both.scratch = end;
+  result.arena_bytes = end + both.kernel.scratch_bytes + align(program.buffers[1].bytes());
   return result;
 }
 
@@ -82,7 +87,7 @@ TEST_P(PooledConvolutions, AreChosenWhereTheArenaBecomesSmaller) {
     const Program program = pooled_program(seed, 3);
     const Schedule plan = schedule(program, GetParam());
     expect_exact(program, plan, seed);
-    for (const Kernel& kernel : plan.kernels) pooled += kernel.pooled_rows > 0 ? 1 : 0;
+    for (const ScheduledOperation& operation : plan.operations) pooled += operation.pool.has_value() ? 1 : 0;
     EXPECT_GE(plan.arena_bytes, plan.lower_bound_bytes);
     if (HasFailure()) break;
   }
@@ -103,9 +108,9 @@ TEST(PooledConvolution, TheLargestValueOfTheCifarNetworkIsNeverWhole) {
   const BufferId x = b.convolution(b.program.input, square(32, 5, 1, 32), {1, 8, false}, 8);
   const Program program = b.finish(b.max_pool(x, 3, 2, 1));
   const Schedule plan = schedule(program, Core::cortex_m4);
-  EXPECT_GT(plan.kernels[0].pooled_rows, 0);
+  EXPECT_TRUE(plan.operations[0].pool.has_value());
   EXPECT_LT(plan.arena_bytes, 3072 + 8192 + 3 * 1024 + 2048);
-  EXPECT_EQ(schedule(program, Core::host).kernels[0].pooled_rows, 0);
+  EXPECT_FALSE(schedule(program, Core::host).operations[0].pool.has_value());
   expect_exact(program, plan, 1);
 }
 

@@ -14,10 +14,10 @@ namespace trimtab {
 namespace {
 
 Program complete_program(std::uint64_t seed) {
-  Program program = RandomProgram::make(seed);
+  Program program = RandomProgram::make(seed, seed % 3 == 0 ? 3 : 1);
   program.name = "tree";
   program.classes = {"oak", "beech"};
-  program.plan.layers = {{"conv1", 16, 4, 8}, {"fc", 0, 2, 16}};
+  program.points.front().plan.layers = {{"conv1", 16, 4, 8}, {"fc", 0, 2, 16}};
   const auto channels = static_cast<std::size_t>(program.buffers[static_cast<std::size_t>(program.input)].channels);
   program.preprocessing.mean.assign(channels, 0.5F);
   program.preprocessing.deviation.assign(channels, 0.25F);
@@ -45,7 +45,7 @@ TEST(ProgramFile, RoundTripGivesTheSameProgram) {
     EXPECT_EQ(run_once(read), run_once(program));
     EXPECT_EQ(read.name, program.name);
     EXPECT_EQ(read.classes, program.classes);
-    EXPECT_EQ(read.plan, program.plan);
+    EXPECT_EQ(read.points.front().plan, program.points.front().plan);
     EXPECT_EQ(read.preprocessing.mean, program.preprocessing.mean);
     EXPECT_EQ(read.preprocessing.deviation, program.preprocessing.deviation);
     EXPECT_EQ(read.buffers.back().grid, program.buffers.back().grid);
@@ -152,8 +152,14 @@ TEST(Check, RefusesWhatKernelsCannotBear) {
       [](Program& p) { p.preprocessing.deviation.assign(4, 0.0F); },
       [](Program& p) { p.preprocessing.mean = {1}; },
       [](Program& p) {
-        p.plan.layers = {{"conv", 1, 99, 8}};
+        p.points[0].plan.layers = {{"conv", 1, 99, 8}};
       },
+      [](Program& p) { p.points.clear(); },
+      [](Program& p) { p.points[0].energy_nj = -1; },
+      [](Program& p) { p.points[0].accuracy = {50}; },
+      [](Program& p) { p.levels = {{"all", {"one"}, {0}}}; },
+      [&](Program& p) { p.steps[0].points.resize(1); },
+      [&](Program& p) { convolution(p).weight_code = static_cast<WeightCode>(2); },
   };
   for (std::size_t i = 0; i < faults.size(); ++i) {
     Program bad = good;

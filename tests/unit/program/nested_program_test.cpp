@@ -1,5 +1,3 @@
-#include "program/scalable_program.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -9,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "program/check.h"
 #include "program/execute.h"
 #include "program/lower.h"
 #include "trimtab/convolution_nested.h"
@@ -125,19 +124,18 @@ std::vector<std::int32_t> run(const ProgramRunner& runner, std::int64_t samples)
 
 const std::vector<std::pair<int, int>> bits{{8, 8}, {6, 8}, {7, 4}, {5, 8}, {4, 4}, {3, 8}, {2, 4}};
 
-ScalableProgram all_points(const Network& network) {
+Program all_points(const Network& network) {
   std::vector<OperatingPoint> points;
   for (const auto& [weights, activations] : bits) points.push_back(network.point(weights, activations));
-  return lower_scalable(network.network(), points, {}, {});
+  return lower(network.network(), points, {}, {});
 }
 
-TEST(ScalableProgram, ComputesWhatTheNetworkOfItsPrecisionComputes) {
+TEST(NestedProgram, ComputesWhatTheNetworkOfItsPrecisionComputes) {
   const Network network(1);
-  const ScalableProgram scalable = all_points(network);
+  const Program program = all_points(network);
   for (std::size_t k = 0; k < bits.size(); ++k) {
     if (bits[k].first == 8) continue;  // odd integers of 9 bits, which a plain program cannot hold
-    const Program program = program_at(scalable, k);
-    const std::vector<std::int32_t> got = run({program, schedule_point(program, Core::generic)}, 20);
+    const std::vector<std::int32_t> got = run({program, schedule(program, Core::generic), k}, 20);
     // The same integers by another way: plain weights, buffers as small as the bits, multipliers of their own.
     const Program plain = lower(at_point(network.network(), network.point(bits[k].first, bits[k].second)), {}, {});
     const std::vector<std::int32_t> wanted = run(ProgramRunner(plain, Core::generic), 20);
@@ -154,22 +152,23 @@ TEST(ScalableProgram, ComputesWhatTheNetworkOfItsPrecisionComputes) {
   }
 }
 
-TEST(ScalableProgram, HostAndPortableKernelsAgreeAtEveryPoint) {
-  const ScalableProgram scalable = all_points(Network(2));
+TEST(NestedProgram, HostAndPortableKernelsAgreeAtEveryPoint) {
+  const Program program = all_points(Network(2));
   std::vector<std::vector<std::int32_t>> outputs;
   for (std::size_t k = 0; k < bits.size(); ++k) {
-    const Program program = program_at(scalable, k);
-    outputs.push_back(run({program, schedule_point(program, Core::host)}, 20));
-    EXPECT_EQ(outputs.back(), run({program, schedule_point(program, Core::generic)}, 20)) << "point " << k;
+    outputs.push_back(run({program, schedule(program, Core::host), k}, 20));
+    for (const Core core : {Core::generic, Core::cortex_m3, Core::cortex_m4}) {
+      EXPECT_EQ(outputs.back(), run({program, schedule(program, core), k}, 20)) << "point " << k;
+    }
   }
   EXPECT_NE(outputs[0], outputs[4]);
 }
 
-TEST(ScalableProgram, PointsShareWeightsAndMultipliers) {
-  const ScalableProgram scalable = all_points(Network(3));
-  const Program first = program_at(scalable, 0);
+TEST(NestedProgram, PointsShareWeightsAndMultipliers) {
+  const Program program = all_points(Network(3));
+  const Program first = program_at(program, 0);
   for (std::size_t k = 1; k < bits.size(); ++k) {
-    const Program other = program_at(scalable, k);
+    const Program other = program_at(program, k);
     for (std::size_t s = 0; s < first.steps.size(); ++s) {
       const auto* a = std::get_if<ConvolutionStep>(&first.steps[s].operation);
       const auto* b = std::get_if<ConvolutionStep>(&other.steps[s].operation);
@@ -178,15 +177,20 @@ TEST(ScalableProgram, PointsShareWeightsAndMultipliers) {
       EXPECT_EQ(a->multiplier, b->multiplier);
     }
   }
+  EXPECT_NO_THROW(check_program(program, "the program"));
   // 8 + 8 + 4 + 4 + 6 + 5 biases of 4 bytes, and 16 bytes for each of 6 convolutions, an addition and a pool
-  EXPECT_EQ(point_bytes(scalable), 35 * 4 + 8 * 16);
+  std::int64_t more = 0;
+  for (std::size_t s = 0; s < program.steps.size(); ++s) {
+    more += program.steps[s].constant_bytes() - first.steps[s].constant_bytes();
+  }
+  EXPECT_LE(more, std::ssize(bits) * (35 * 4 + 8 * 16));
 }
 
-TEST(ScalableProgram, RefusesWhatCouldOverflow) {
+TEST(NestedProgram, RefusesWhatCouldOverflow) {
   Network network(4);
   NestedNetwork large = network.network();
   for (float& scale : large.weights.front()->scale) scale *= 1e-9F;  // biases beyond 32 bits
-  EXPECT_THROW((void)lower_scalable(large, {network.point(8, 8)}, {}, {}), Error);
+  EXPECT_THROW((void)lower(large, {network.point(8, 8)}, {}, {}), Error);
 }
 
 TEST(ConvolutionNested, IsTheSumOfItsDefinition) {
@@ -224,15 +228,17 @@ TEST(OperatingPoints, TheCheapestThatIsGoodEnoughIsChosen) {
   const runtime::PointSummary summaries[] = {
       {0, 0, 9000, 100}, {1, 0, 8900, 60}, {2, 0, 8000, 30}, {1, 1, 9900, 60}, {3, 1, 9800, 20}};
   const auto choose = [&](int level, int energy, int accuracy) {
-    return runtime::choose_operating_point(summaries, 5, level, energy, accuracy);
+    const runtime::PointChoice choice = runtime::choose_operating_point(summaries, 5, level, energy, accuracy);
+    return std::pair(choice.point, choice.meets_floor);
   };
-  EXPECT_EQ(choose(0, 1000, 8850), 1);
-  EXPECT_EQ(choose(0, 1000, 0), 2);
-  EXPECT_EQ(choose(0, 70, 8950), 1);  // none is so accurate for the energy: the most accurate that can be paid
-  EXPECT_EQ(choose(1, 1000, 9850), 1);
-  EXPECT_EQ(choose(1, 1000, 9700), 3);
-  EXPECT_EQ(choose(0, 10, 0), -1);
-  EXPECT_EQ(choose(2, 1000, 0), -1);
+  EXPECT_EQ(choose(0, 1000, 8850), std::pair(1, true));
+  EXPECT_EQ(choose(0, 1000, 0), std::pair(2, true));
+  EXPECT_EQ(choose(0, 70, 8950),
+            std::pair(1, false));  // none is so accurate for the energy: the most accurate that can be paid
+  EXPECT_EQ(choose(1, 1000, 9850), std::pair(1, true));
+  EXPECT_EQ(choose(1, 1000, 9700), std::pair(3, true));
+  EXPECT_EQ(choose(0, 10, 0), std::pair(-1, false));
+  EXPECT_EQ(choose(2, 1000, 0), std::pair(-1, false));
 }
 
 }  // namespace

@@ -1,0 +1,61 @@
+#pragma once
+
+// Saturation of eight results at once to the whole range of a signed or unsigned number of 2 to 8 bits, for assembly:
+// the width is part of the instruction, so there is a function for each.
+
+#include "trimtab/arithmetic.h"
+
+namespace trimtab::runtime::detail {
+
+#if defined(__arm__) && __ARM_ARCH >= 7
+
+/// Saturates r4 to r11; changes nothing else.
+template <bool Signed, int Bits>
+__attribute__((naked, noinline)) inline void saturate_eight() {
+  if constexpr (Signed) {
+    asm volatile(
+        "ssat r4, %[bits], r4\n ssat r5, %[bits], r5\n ssat r6, %[bits], r6\n ssat r7, %[bits], r7\n"
+        "ssat r8, %[bits], r8\n ssat r9, %[bits], r9\n ssat r10, %[bits], r10\n ssat r11, %[bits], r11\n bx lr\n"
+        :
+        : [bits] "i"(Bits));
+  } else {
+    asm volatile(
+        "usat r4, %[bits], r4\n usat r5, %[bits], r5\n usat r6, %[bits], r6\n usat r7, %[bits], r7\n"
+        "usat r8, %[bits], r8\n usat r9, %[bits], r9\n usat r10, %[bits], r10\n usat r11, %[bits], r11\n bx lr\n"
+        :
+        : [bits] "i"(Bits));
+  }
+}
+
+/// The address of the function for a range; 0 where the range is another.
+template <int Bits = 2>
+inline uintptr_t saturation_of(int32_t minimum, int32_t maximum) {
+  if constexpr (Bits > 8) {
+    return 0;
+  } else {
+    if (minimum == 0 && maximum == (1 << Bits) - 1) return reinterpret_cast<uintptr_t>(&saturate_eight<false, Bits>);
+    if (minimum == -(1 << (Bits - 1)) && maximum == (1 << (Bits - 1)) - 1)
+      return reinterpret_cast<uintptr_t>(&saturate_eight<true, Bits>);
+    return saturation_of<Bits + 1>(minimum, maximum);
+  }
+}
+
+#else
+
+/// Elsewhere a number stands for the function: the bits, and 16 where they are signed.
+inline uintptr_t saturation_of(int32_t minimum, int32_t maximum) {
+  for (int bits = 2; bits <= 8; ++bits) {
+    if (minimum == 0 && maximum == (1 << bits) - 1) return static_cast<uintptr_t>(bits);
+    if (minimum == -(1 << (bits - 1)) && maximum == (1 << (bits - 1)) - 1) return static_cast<uintptr_t>(bits | 16);
+  }
+  return 0;
+}
+inline int32_t saturate_as(uintptr_t saturation, int32_t value) {
+  const auto bits = static_cast<int>(saturation & 15U);
+  const int32_t minimum = (saturation & 16U) != 0 ? -(1 << (bits - 1)) : 0;
+  return saturate(value, minimum, minimum + (1 << bits) - 1);
+}
+
+#endif
+
+}  // namespace trimtab::runtime::detail

@@ -1,0 +1,140 @@
+#include "emit/source_points.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "emit/source.h"
+
+namespace trimtab {
+namespace {
+
+/// Any text as a C string literal.
+std::string string_literal(const std::string& text) {
+  std::string literal = "\"";
+  for (const unsigned char c : text) {
+    if (c == '"' || c == '\\' || c == '?') {
+      literal += fmt::format("\\{}", static_cast<char>(c));
+    } else if (c < 0x20 || c >= 0x7f) {
+      literal += fmt::format("\\{:03o}", c);  // three digits end it, whatever follows
+    } else {
+      literal += static_cast<char>(c);
+    }
+  }
+  return literal + "\"";
+}
+
+/// Whether every point says what it spends and how often it is right at every level.
+bool has_summaries(const Program& program) {
+  return program.points.size() > 1 && !program.levels.empty() &&
+         std::all_of(program.points.begin(), program.points.end(),
+                     [](const ProgramPoint& point) { return !point.accuracy.empty(); });
+}
+
+std::size_t most_classes(const Program& program) {
+  std::size_t most = 0;
+  for (const Level& level : program.levels) most = std::max(most, level.classes.size());
+  return most;
+}
+
+}  // namespace
+
+std::string point_declarations(const Program& program, const std::string& name) {
+  std::string text;
+  const std::string prefix = upper(name);
+  if (program.points.size() > 1) {
+    text += fmt::format(
+        "\n#define {0}_OPERATING_POINTS {1}\n"
+        "/* Takes effect at the next run and may be called at any time. Returns 0, or -1 where there is no such point. "
+        "*/\n"
+        "int {2}_set_operating_point(int point);\n",
+        prefix, program.points.size(), name);
+  }
+  if (has_summaries(program)) {
+    text += fmt::format(
+        "/* Chooses the cheapest point that answers at `level` (0: the finest) with at least `accuracy_floor` (in\n"
+        " * hundredths of a percent) for at most `energy_nj` nanojoules. Where no point does both, it chooses the "
+        "most\n"
+        " * accurate one within the energy, and *meets_floor becomes 0, else 1 (`meets_floor` may be null). Returns "
+        "-1\n"
+        " * where no point is within the energy. */\n"
+        "int {}_choose_operating_point(int level, int energy_nj, int accuracy_floor, int *meets_floor);\n",
+        name);
+  }
+  if (!program.levels.empty()) {
+    text += fmt::format(
+        "\n/* Levels of abstraction of the answer, from the finest. */\n#define {0}_LEVELS {1}\n#define {0}_CLASSES "
+        "{2}\n"
+        "extern const char *const {3}_level_name[{0}_LEVELS];\n"
+        "extern const uint16_t {3}_level_classes[{0}_LEVELS];\n"
+        "/* [level][output]: the class of the level that the output belongs to. The probability of a class is the sum\n"
+        " * of the probabilities of its outputs. */\n"
+        "extern const uint16_t {3}_class_of[{0}_LEVELS][{0}_CLASSES];\n"
+        "/* [level][class]; null beyond the level's classes. */\n"
+        "extern const char *const {3}_class_name[{0}_LEVELS][{4}];\n",
+        prefix, program.levels.size(), program.levels.front().class_of.size(), name, most_classes(program));
+  }
+  return text;
+}
+
+std::string point_state(const Program& program) {
+  std::string text = "\nvolatile int32_t wanted_point = 0;\n";
+  if (!has_summaries(program)) return text;
+  const std::size_t count = program.points.size() * program.levels.size();
+  text += fmt::format("constexpr rt::PointSummary summaries[{}] = {{\n", count);
+  for (std::size_t k = 0; k < program.points.size(); ++k) {
+    const ProgramPoint& point = program.points[k];
+    const double energy = std::min<double>(point.energy_nj, std::numeric_limits<std::int32_t>::max());
+    for (std::size_t level = 0; level < program.levels.size(); ++level) {
+      text += fmt::format("  {{{}, {}, {}, {}}},\n", k, level, std::lround(100 * point.accuracy[level]),
+                          std::llround(energy));
+    }
+  }
+  return text + "};\n";
+}
+
+std::string point_functions(const Program& program, const std::string& name) {
+  if (program.points.size() < 2) return {};
+  std::string text = fmt::format(
+      "int {}_set_operating_point(int point) {{\n  if (point < 0 || point >= {}) return -1;\n  wanted_point = point;\n"
+      "  return 0;\n}}\n\n",
+      name, program.points.size());
+  if (has_summaries(program)) {
+    text += fmt::format(
+        "int {}_choose_operating_point(int level, int energy_nj, int accuracy_floor, int *meets_floor) {{\n"
+        "  const rt::PointChoice choice = rt::choose_operating_point(summaries, {}, level, energy_nj, "
+        "accuracy_floor);\n"
+        "  if (meets_floor != nullptr) *meets_floor = choice.meets_floor ? 1 : 0;\n  return choice.point;\n}}\n\n",
+        name, program.points.size() * program.levels.size());
+  }
+  return text;
+}
+
+std::string level_tables(const Program& program, const std::string& name) {
+  if (program.levels.empty()) return {};
+  const std::string prefix = upper(name);
+  std::string names;
+  std::string counts;
+  std::string classes;
+  std::string class_names;
+  for (const Level& level : program.levels) {
+    names += fmt::format("\n  {},", string_literal(level.name));
+    counts += fmt::format("{},", level.classes.size());
+    classes += "\n  {";
+    for (const std::int64_t of : level.class_of) classes += fmt::format("{},", of);
+    classes += "},";
+    class_names += "\n  {";
+    for (const std::string& one : level.classes) class_names += fmt::format("\n   {},", string_literal(one));
+    class_names += "},";
+  }
+  return fmt::format(
+      "const char *const {0}_level_name[{1}_LEVELS] = {{{2}}};\nconst uint16_t {0}_level_classes[{1}_LEVELS] = "
+      "{{{3}}};\n"
+      "const uint16_t {0}_class_of[{1}_LEVELS][{1}_CLASSES] = {{{4}}};\n"
+      "const char *const {0}_class_name[{1}_LEVELS][{5}] = {{{6}}};\n\n",
+      name, prefix, names, counts, classes, most_classes(program), class_names);
+}
+
+}  // namespace trimtab

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "program/program.h"
+
+namespace trimtab {
+
+// How large the 32-bit sums of a program can become: what lowering chooses shifts by, and what the check of a program
+// from outside holds it to.
+
+/// By output channel of a convolution at `weight_bits` bits: the largest magnitude of its sum of products, bias apart,
+/// for inputs (and padding) of at most `largest_input`. O(weights).
+[[nodiscard]] std::vector<std::int64_t> largest_sums(const ConvolutionStep& step, int weight_bits,
+                                                     std::int64_t largest_input);
+
+/// The largest magnitude of an accumulator with that sum, from which `dropped` low bits are rounded off, and that bias.
+[[nodiscard]] std::int64_t largest_accumulator(std::int64_t largest_sum, int dropped, std::int32_t bias);
+
+/// The largest magnitude of the sum in runtime::Addition before its shift, with one unit of the output to spare for its
+/// rounding.
+[[nodiscard]] std::int64_t largest_addition(std::int64_t multiplier_a, std::int64_t multiplier_b, int shift,
+                                            std::int64_t largest_a, std::int64_t largest_b);
+
+/// Whether a value of that magnitude stays within 32 bits when it is shifted left.
+[[nodiscard]] bool fits_after_shift(std::int64_t largest, int shift);
+
+}  // namespace trimtab
