@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "emit/scalable_deploy.h"
+#include "scale/scale.h"
+
+namespace trimtab {
+
+/// The inputs and settings of a run that its result.json names.
+struct ScaleRun {
+  std::string model;
+  std::string data;
+  EnergyTable table;
+  std::int64_t epochs = 0;
+  std::string device;  ///< microcontroller of the deployments; empty: none
+  std::uint64_t seed = 1;
+};
+
+/// The content of result.json. `deployments` holds at most one.
+[[nodiscard]] nlohmann::ordered_json result_json(const ScaleRun& run, const ScaleResult& result,
+                                                 const std::vector<ScalableDeployment>& deployments, double seconds);
+
+/// A table of the operating points, for people.
+[[nodiscard]] std::string summary(const ScaleResult& result);
+
+/// Draws accuracy over energy, one curve for each level.
+void draw_levels(const ScaleResult& result, const std::filesystem::path& path);
+
+}  // namespace trimtab
