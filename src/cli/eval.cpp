@@ -1,3 +1,5 @@
+#include "cli/eval.h"
+
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -6,26 +8,12 @@
 #include <string>
 
 #include "cli/commands.h"
-#include "cli/common.h"
-#include "cli/model_data.h"
 #include "data/dataset.h"
-#include "import/onnx.h"
-#include "learn/evaluate.h"
 #include "program/evaluate.h"
 #include "program/program_file.h"
 
 namespace trimtab::cli {
 namespace {
-
-struct EvalOptions {
-  CommonOptions common;
-  std::string model;
-  std::string data;
-  std::string preprocessing;
-  std::string split = "test";
-  DataOptions source;
-  EvaluateOptions evaluation;
-};
 
 /// Measures the integer program of a finished folder of `trimtab fit`.
 void run_program(EvalOptions& options) {
@@ -50,28 +38,9 @@ void run_program(EvalOptions& options) {
 void run_eval(EvalOptions& options) {
   if (std::filesystem::is_directory(options.model) || std::filesystem::path(options.model).extension() == ".bin") {
     run_program(options);
-    return;
+  } else {
+    evaluate_network(options);
   }
-  const Graph graph = read_onnx(options.model);
-  options.source.shape = graph.input_shape();
-  options.source.seed = options.common.seed;
-  const Dataset data =
-      load_dataset(options.data, options.split == "train" ? Split::train : Split::test, options.source);
-  const Preprocessing preprocessing =
-      choose_preprocessing(options.preprocessing, options.model, graph.input_shape().at(0));
-  options.evaluation.threads = options.common.threads;
-  const Evaluation result = evaluate(graph, data, preprocessing, options.evaluation);
-  if (options.common.json) {
-    const nlohmann::json json = {{"model", options.model},     {"data", options.data},
-                                 {"mean", preprocessing.mean}, {"deviation", preprocessing.deviation},
-                                 {"samples", result.samples},  {"top1_float", result.top1},
-                                 {"top5_float", result.top5},  {"loss", result.loss},
-                                 {"version", TRIMTAB_VERSION}};
-    fmt::print("{}\n", json.dump(2));
-    return;
-  }
-  fmt::print("{}: top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f} on {} samples (float; preprocessing: {})\n",
-             options.model, result.top1, result.top5, result.loss, result.samples, describe(preprocessing));
 }
 
 }  // namespace
