@@ -10,13 +10,12 @@ namespace trimtab::runtime {
 
 namespace detail {
 
-/// Outputs from 0 to 255, from 0 to less (the maximum in each byte of AdditionTerms::most), or any.
+/// Outputs from 0 to 255, from 0 to less, or any.
 enum class AdditionRange : uint8_t { byte, up_to, any };
 
 struct AdditionTerms {
   uint32_t multiplier_a, multiplier_b, constant;
   int32_t shift, minimum, maximum;
-  uint32_t most;
 
   /// Fields of the words after the flip.
   template <int Bits, AdditionRange Range, int Index>
@@ -40,7 +39,8 @@ struct AdditionTerms {
   template <int Bits, AdditionRange Range>
   uint32_t add_word(uint32_t a, uint32_t b) const {
     const uint32_t sums = add_fields<Bits, Range>(a, b);
-    return Range == AdditionRange::up_to ? dsp::least_bytes(sums, most) : sums;
+    if constexpr (Range != AdditionRange::up_to) return sums;
+    return dsp::least_bytes(sums, static_cast<uint32_t>(maximum) * 0x01010101U);
   }
 };
 
@@ -73,7 +73,6 @@ inline void addition(const Addition& step, const uint8_t* a, const uint8_t* b, u
   terms.shift = step.shift;
   terms.minimum = step.output_minimum;
   terms.maximum = step.output_maximum;
-  terms.most = static_cast<uint32_t>(step.output_maximum) * 0x01010101U;
   const bool from_zero = Bits == 8 && step.output_minimum == 0 && !step.output.format.is_signed;
   int32_t pixels = step.output.height * step.output.width;
   int32_t bytes = (step.output.channels * Bits + 7) / 8;

@@ -1,12 +1,34 @@
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
 
-#include "study/dispatch.h"
+#include "assess/assess.h"
+#include "cli/common.h"
 
 namespace trimtab::cli {
 
-/// The function of the trials of `trimtab assess`: loads model and data as `context` says.
-[[nodiscard]] TrialFunction make_assess_trials(const nlohmann::json& context, int threads);
+/// The arguments of `trimtab assess`.
+struct AssessCommand {
+  CommonOptions common;
+  std::string model;
+  std::string data;
+  std::string preprocessing;
+  std::vector<std::string> budgets = {"33KB", "49KB", "66KB", "82KB", "98KB", "115KB", "245KB"};
+  std::string bits = "2-16";
+  std::vector<std::string> rules = {"uniform", "importance"};
+  std::vector<std::string> rounds = {"5000+5000", "20000+20000:6", "150000+150000:2"};
+  std::int64_t limit = 0;
+  int threads_per_trial = 1;
+  bool no_distillation = false;
+  bool retry_failed = false;
+  std::string target = "stm32f412";
+  std::string out;
+  AssessOptions options;
+};
+
+/// Needs libtorch: see learning.h.
+void run_assess(AssessCommand& command);
 
 }  // namespace trimtab::cli

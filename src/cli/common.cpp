@@ -1,11 +1,5 @@
 #include "cli/common.h"
 
-#include <fmt/format.h>
-
-#include <cstdio>
-
-#include "learn/train.h"
-
 namespace trimtab::cli {
 
 void add_common_options(CLI::App& command, CommonOptions& options, const std::string& example) {
@@ -18,15 +12,9 @@ void add_common_options(CLI::App& command, CommonOptions& options, const std::st
 }
 
 void add_bfloat16_flag(CLI::App& command, bool& bfloat16) {
-  command
-      .add_flag(
-          "--bfloat16", bfloat16,
-          "train in bfloat16: faster on GPUs and processors that multiply in it (AMX, AVX-512 BF16), slower elsewhere")
-      ->each([](const std::string& /*value*/) {
-        if (multiplies_bfloat16()) return;
-        fmt::print(stderr,
-                   "warning: this processor has no bfloat16 instructions; training is faster without --bfloat16\n");
-      });
+  command.add_flag(
+      "--bfloat16", bfloat16,
+      "train in bfloat16: faster on GPUs and processors that multiply in it (AMX, AVX-512 BF16), slower elsewhere");
 }
 
 }  // namespace trimtab::cli

@@ -1,3 +1,5 @@
+#include "cli/eval.h"
+
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -5,29 +7,23 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/error.h"
 #include "cli/commands.h"
-#include "cli/common.h"
-#include "cli/model_data.h"
 #include "data/dataset.h"
-#include "import/onnx.h"
-#include "learn/evaluate.h"
 #include "program/evaluate.h"
 #include "program/program_file.h"
 
 namespace trimtab::cli {
 namespace {
 
-struct EvalOptions {
-  CommonOptions common;
-  std::string model;
-  std::string data;
-  std::string preprocessing;
-  std::string split = "test";
-  DataOptions source;
-  EvaluateOptions evaluation;
-};
+void check_point(const Program& program, std::size_t point) {
+  if (point >= program.points.size()) {
+    throw bad_input("--point is {}; the program has {} operating points, numbered from 0", point,
+                    program.points.size());
+  }
+}
 
-/// Measures the integer program of a finished folder of `trimtab fit`.
+/// Measures the integer program of a finished folder.
 void run_program(EvalOptions& options) {
   const std::filesystem::path path = options.model;
   const Program program = load_program(std::filesystem::is_directory(path) ? path / "program.bin" : path);
@@ -36,42 +32,33 @@ void run_program(EvalOptions& options) {
   options.source.seed = options.common.seed;
   const Dataset data =
       load_dataset(options.data, options.split == "train" ? Split::train : Split::test, options.source);
-  const ProgramEvaluation result = evaluate_program(program, data, options.common.threads);
+  check_point(program, options.point);
+  const ProgramEvaluation result = evaluate_program(program, data, options.common.threads, options.point);
   if (options.common.json) {
-    const nlohmann::json json = {{"model", options.model}, {"data", options.data}, {"samples", result.samples},
-                                 {"top1", result.top1},    {"top5", result.top5},  {"version", TRIMTAB_VERSION}};
+    nlohmann::ordered_json json = {{"model", options.model}, {"data", options.data}, {"samples", result.samples},
+                                   {"top1", result.top1},    {"top5", result.top5},  {"point", options.point}};
+    for (std::size_t l = 0; l < result.levels.size(); ++l) {
+      json["levels"].push_back({{"level", program.levels[l].name}, {"top1", result.levels[l].top1}});
+    }
+    json["version"] = TRIMTAB_VERSION;
     fmt::print("{}\n", json.dump(2));
     return;
   }
   fmt::print("{}: top-1 {:.2f} %, top-5 {:.2f} % on {} samples (integer program)\n", options.model, result.top1,
              result.top5, result.samples);
+  if (program.points.size() > 1) fmt::print("operating point {} of {}\n", options.point, program.points.size());
+  for (std::size_t l = 0; l < result.levels.size(); ++l) {
+    fmt::print("{:<16} {:>3} classes  top-1 {:.2f} %\n", program.levels[l].name, program.levels[l].classes.size(),
+               result.levels[l].top1);
+  }
 }
 
 void run_eval(EvalOptions& options) {
   if (std::filesystem::is_directory(options.model) || std::filesystem::path(options.model).extension() == ".bin") {
     run_program(options);
-    return;
+  } else {
+    evaluate_network(options);
   }
-  const Graph graph = read_onnx(options.model);
-  options.source.shape = graph.input_shape();
-  options.source.seed = options.common.seed;
-  const Dataset data =
-      load_dataset(options.data, options.split == "train" ? Split::train : Split::test, options.source);
-  const Preprocessing preprocessing =
-      choose_preprocessing(options.preprocessing, options.model, graph.input_shape().at(0));
-  options.evaluation.threads = options.common.threads;
-  const Evaluation result = evaluate(graph, data, preprocessing, options.evaluation);
-  if (options.common.json) {
-    const nlohmann::json json = {{"model", options.model},     {"data", options.data},
-                                 {"mean", preprocessing.mean}, {"deviation", preprocessing.deviation},
-                                 {"samples", result.samples},  {"top1_float", result.top1},
-                                 {"top5_float", result.top5},  {"loss", result.loss},
-                                 {"version", TRIMTAB_VERSION}};
-    fmt::print("{}\n", json.dump(2));
-    return;
-  }
-  fmt::print("{}: top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f} on {} samples (float; preprocessing: {})\n",
-             options.model, result.top1, result.top5, result.loss, result.samples, describe(preprocessing));
 }
 
 }  // namespace
@@ -79,7 +66,7 @@ void run_eval(EvalOptions& options) {
 void add_eval(CLI::App& app) {
   auto options = std::make_shared<EvalOptions>();
   CLI::App* command = app.add_subcommand("eval", "measure a network's accuracy on labelled data");
-  command->add_option("MODEL", options->model, "the network, an ONNX file, or a folder made by trimtab fit")
+  command->add_option("MODEL", options->model, "the network, an ONNX file, or a folder made by trimtab fit or scale")
       ->required();
   command->add_option("--data", options->data, "cifar10:PATH, images:DIR, npy:X.npy,Y.npy or synthetic:shapes")
       ->required();
@@ -89,6 +76,7 @@ void add_eval(CLI::App& app) {
   command->add_option("--split", options->split, "which part of data that has two")
       ->check(CLI::IsMember({"train", "test"}))
       ->capture_default_str();
+  command->add_option("--point", options->point, "folders: the operating point to measure")->capture_default_str();
   command->add_option("--limit", options->source.limit, "at most so many samples; 0 means all")
       ->check(CLI::NonNegativeNumber);
   command->add_option("--resize", options->source.resize, "images: shorter side before the centre crop; 0: the crop's")

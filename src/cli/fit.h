@@ -1,12 +1,45 @@
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <cstdint>
+#include <string>
 
-#include "study/dispatch.h"
+#include "cli/common.h"
+#include "data/dataset.h"
+#include "fit/fit.h"
 
 namespace trimtab::cli {
 
-/// What runs the trials of `trimtab fit --search` in a child process, from what the search says of model and data.
-[[nodiscard]] TrialFunction make_fit_trials(const nlohmann::json& context, int threads);
+/// The arguments of `trimtab fit`.
+struct FitCommand {
+  CommonOptions common;
+  std::string model;
+  std::string data;
+  std::string train_data;
+  std::string preprocessing;
+  std::string target = "stm32f412";
+  std::string flash;
+  std::string ram;
+  std::string plan;
+  std::string calibration = "mse";
+  std::string optimize = "speed";
+  std::string out;
+  DataOptions source;
+  bool unlabelled = false;
+  std::int64_t epochs = 0;
+  std::string weight_bits;  ///< empty: 8, or auto in a search
+  std::string activation_bits;
+  std::string importance = "taylor";
+  std::string teacher;
+  std::string weights;
+  std::string memory;
+  std::string engine = "knapsack";
+  bool search = false;
+  int threads_per_trial = 1;
+  FitSearchOptions search_options;
+  FitOptions options;
+};
+
+/// Needs libtorch: see learning.h.
+void run_fit(FitCommand& command);
 
 }  // namespace trimtab::cli

@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/common.h"
@@ -24,6 +25,7 @@ struct InspectOptions {
   std::filesystem::path model;
   std::string target = "stm32f412";
   std::string optimize = "speed";
+  std::size_t point = 0;
   bool memory = false;
   bool explain = false;
 };
@@ -74,26 +76,32 @@ void print(const Graph& graph, const GraphSummary& summary) {
       format_count(summary.peak_ram_bytes), format_bytes(summary.peak_ram_bytes), summary.peak_node);
 }
 
-/// Describes the integer program of a folder made by `trimtab fit`, as it runs on a target.
+/// Describes the integer program of a finished folder, as it runs on a target at an operating point.
 void run_program(const InspectOptions& options, const std::filesystem::path& path) {
   const Program program = load_program(path);
   const bool device = options.target != "host";
   const Target target = device ? load_target(options.target) : Target{};
   const Optimize optimize = options.optimize == "size" ? Optimize::size : Optimize::speed;
   const Schedule plan = schedule(program, device ? core_of(target) : Core::host, optimize);
+  if (options.point >= program.points.size()) {
+    throw bad_input("--point is {}; the program has {} operating points, numbered from 0", options.point,
+                    program.points.size());
+  }
+  const Program shown = program_at(program, options.point);
   const bool measured = options.explain && device;
   const std::vector<StepCost> costs =
-      measured ? measure_steps(program, plan, with_memory_of_board(target)) : std::vector<StepCost>();
+      measured ? measure_steps(program, plan, with_memory_of_board(target), options.point) : std::vector<StepCost>();
   if (options.common.json) {
-    nlohmann::ordered_json json = to_json(program, plan);
-    if (measured) add_costs(json, program, target, costs);
+    nlohmann::ordered_json json = to_json(shown, plan);
+    if (measured) add_costs(json, shown, target, costs);
+    add_points(json, program, options.point);
     fmt::print("{}\n", json.dump(2));
     return;
   }
-  fmt::print("{} on {}\n\n{}", program.name, options.target,
-             describe_steps(program, plan, options.explain && !measured));
-  if (measured) fmt::print("\n{}", describe_costs(program, plan, target, costs));
-  if (options.memory) fmt::print("\n{}", draw_arena(program, plan));
+  fmt::print("{} on {}\n\n{}", program.name, options.target, describe_steps(shown, plan, options.explain && !measured));
+  if (measured) fmt::print("\n{}", describe_costs(shown, plan, target, costs));
+  if (options.memory) fmt::print("\n{}", draw_arena(shown, plan));
+  if (program.points.size() > 1) fmt::print("\n{}", describe_points(program, options.point));
 }
 
 void run(const InspectOptions& options) {
@@ -118,11 +126,12 @@ void add_inspect(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "inspect", "Print layers, parameters, MACs, weight and activation bytes and the peak RAM of a network");
   add_common_options(*command, options->common, "trimtab inspect resnet8.onnx --json");
-  command->add_option("MODEL", options->model, "an ONNX model, or a folder made by trimtab fit")->required();
+  command->add_option("MODEL", options->model, "an ONNX model, or a folder made by trimtab fit or scale")->required();
   command
       ->add_option("--target", options->target,
                    "folders: the microcontroller whose kernels and memory are shown, or host")
       ->capture_default_str();
+  command->add_option("--point", options->point, "folders: the operating point to show")->capture_default_str();
   command->add_flag("--memory", options->memory, "folders: draw the working memory over time");
   command->add_option("--optimize", options->optimize, "folders: kernels for speed or for size")
       ->check(CLI::IsMember({"speed", "size"}))

@@ -1,12 +1,11 @@
 #include "data/contact_sheet.h"
 
 #include <algorithm>
-#include <opencv2/core.hpp>
-#include <opencv2/imgcodecs.hpp>
 #include <vector>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "data/pictures.h"
 
 namespace trimtab {
 
@@ -14,7 +13,7 @@ namespace {
 
 constexpr std::size_t sheet_columns = 16;
 constexpr std::size_t most_rows = 40;
-constexpr int gap = 2;  ///< pixels between samples
+constexpr std::int64_t gap = 2;  ///< pixels between samples
 
 /// Indices of up to `sheet_columns` samples of each class that has any.
 std::vector<std::vector<std::int64_t>> choose_rows(const Dataset& data) {
@@ -28,7 +27,8 @@ std::vector<std::vector<std::int64_t>> choose_rows(const Dataset& data) {
   return rows;
 }
 
-void draw_sample(const Dataset& data, std::int64_t index, cv::Mat cell) {
+/// Draws the sample with its upper left corner at `top`, `left` of the sheet.
+void draw_sample(const Dataset& data, std::int64_t index, Picture& sheet, std::int64_t top, std::int64_t left) {
   std::vector<float> sample(static_cast<std::size_t>(element_count(data.shape)));
   data.read(index, {}, sample);
   float low = 0;
@@ -38,15 +38,16 @@ void draw_sample(const Dataset& data, std::int64_t index, cv::Mat cell) {
     low = *least;
     high = std::max(*greatest, low + 1e-6F);
   }
-  const auto plane = static_cast<std::size_t>(cell.rows) * static_cast<std::size_t>(cell.cols);
-  for (int y = 0; y < cell.rows; ++y) {
-    for (int x = 0; x < cell.cols; ++x) {
-      const std::size_t at =
-          static_cast<std::size_t>(y) * static_cast<std::size_t>(cell.cols) + static_cast<std::size_t>(x);
-      for (int c = 0; c < 3; ++c) {
-        const std::size_t channel = data.shape[0] == 3 ? static_cast<std::size_t>(2 - c) : 0;  // OpenCV: blue first
-        const float value = 255 * (sample[channel * plane + at] - low) / (high - low);
-        cell.at<cv::Vec3b>(y, x)[c] = static_cast<std::uint8_t>(std::clamp(value + 0.5F, 0.0F, 255.0F));
+  const std::int64_t height = data.shape[1];
+  const std::int64_t width = data.shape[2];
+  for (std::int64_t y = 0; y < height; ++y) {
+    for (std::int64_t x = 0; x < width; ++x) {
+      for (std::int64_t c = 0; c < 3; ++c) {
+        const std::int64_t channel = data.shape[0] == 3 ? c : 0;
+        const float value =
+            255 * (sample[static_cast<std::size_t>((channel * height + y) * width + x)] - low) / (high - low);
+        sheet.pixels[static_cast<std::size_t>(((top + y) * sheet.columns + left + x) * 3 + c)] =
+            static_cast<std::uint8_t>(std::clamp(value + 0.5F, 0.0F, 255.0F));
       }
     }
   }
@@ -62,19 +63,21 @@ bool is_drawable(const Dataset& data) {
 void write_contact_sheet(const Dataset& data, const std::filesystem::path& path) {
   if (!is_drawable(data)) throw failure("samples of shape {} cannot be drawn", to_string(data.shape));
   const auto rows = choose_rows(data);
-  const auto height = static_cast<int>(data.shape[1]);
-  const auto width = static_cast<int>(data.shape[2]);
-  cv::Mat sheet(static_cast<int>(rows.size()) * (height + gap) + gap,
-                static_cast<int>(sheet_columns) * (width + gap) + gap, CV_8UC3, cv::Scalar::all(255));
+  const std::int64_t height = data.shape[1];
+  const std::int64_t width = data.shape[2];
+  Picture sheet{static_cast<std::int64_t>(rows.size()) * (height + gap) + gap,
+                static_cast<std::int64_t>(sheet_columns) * (width + gap) + gap,
+                3,
+                {}};
+  sheet.pixels.assign(static_cast<std::size_t>(sheet.rows * sheet.columns * 3), 255);
   for (std::size_t r = 0; r < rows.size(); ++r) {
     for (std::size_t c = 0; c < rows[r].size(); ++c) {
-      const cv::Rect place(gap + static_cast<int>(c) * (width + gap), gap + static_cast<int>(r) * (height + gap), width,
-                           height);
-      draw_sample(data, rows[r][c], sheet(place));
+      draw_sample(data, rows[r][c], sheet, gap + static_cast<std::int64_t>(r) * (height + gap),
+                  gap + static_cast<std::int64_t>(c) * (width + gap));
     }
   }
-  std::vector<std::uint8_t> png;
-  if (!cv::imencode(".png", sheet, png)) throw failure("{} could not be encoded", path.string());
+  const std::vector<std::uint8_t> png = picture_codec().encode_png(sheet);
+  if (png.empty()) throw failure("{} could not be encoded", path.string());
   write_file(path, png);
 }
 

@@ -6,9 +6,6 @@
 #include <charconv>
 #include <cmath>
 #include <filesystem>
-#include <opencv2/core.hpp>
-#include <opencv2/imgcodecs.hpp>
-#include <opencv2/imgproc.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,6 +15,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "data/parallel.h"
+#include "data/pictures.h"
 #include "data/sources.h"
 
 namespace trimtab {
@@ -139,7 +137,7 @@ bool is_complete(std::span<const std::uint8_t> bytes) {
   return bytes[0] == 0xFF ? holds(jpeg_end) : holds(png_end);
 }
 
-cv::Mat decode(const fs::path& file, bool colour) {
+Picture decode(const fs::path& file, bool colour) {
   constexpr std::int64_t most_pixels = 64 << 20;
   const std::vector<std::uint8_t> bytes = read_file(file);
   if (bytes.empty()) throw bad_input("{} is empty; a JPEG or PNG picture is needed", file.string());
@@ -149,21 +147,15 @@ cv::Mat decode(const fs::path& file, bool colour) {
     throw bad_input("{} has {}x{} pixels; at most {} are read", file.string(), size->width, size->height, most_pixels);
   }
   if (!is_complete(bytes)) throw bad_input("{} is cut off: the end of the picture is missing", file.string());
-  cv::Mat picture;
-  try {
-    picture = cv::imdecode(bytes, (colour ? cv::IMREAD_COLOR : cv::IMREAD_GRAYSCALE) | cv::IMREAD_IGNORE_ORIENTATION);
-  } catch (const cv::Exception&) {
-    picture.release();
-  }
-  if (picture.empty()) throw bad_input("{} is a damaged picture", file.string());
-  return picture;
+  std::optional<Picture> picture = picture_codec().decode(bytes, colour);
+  if (!picture) throw bad_input("{} is a damaged picture", file.string());
+  return *std::move(picture);
 }
 
-/// Resizes so that the shorter side is `shorter_side` (0: so that the picture just covers the crop), and cuts the
-/// middle out.
-cv::Mat resize_and_crop(const cv::Mat& picture, Size crop, std::int64_t shorter_side, const fs::path& file) {
-  const double height = picture.rows;
-  const double width = picture.cols;
+/// Resizes so that the shorter side is `shorter_side` (0: so that the picture just covers the crop).
+Picture resize(Picture picture, Size crop, std::int64_t shorter_side, const fs::path& file) {
+  const auto height = static_cast<double>(picture.rows);
+  const auto width = static_cast<double>(picture.columns);
   const double scale =
       shorter_side > 0 ? static_cast<double>(shorter_side) / std::min(height, width)
                        : std::max(static_cast<double>(crop.height) / height, static_cast<double>(crop.width) / width);
@@ -175,27 +167,22 @@ cv::Mat resize_and_crop(const cv::Mat& picture, Size crop, std::int64_t shorter_
   }
   constexpr std::int64_t longest = 1 << 15;  // a picture of one column could grow beyond all memory
   if (rows > longest || columns > longest) throw bad_input("{} is too narrow to be resized", file.string());
-  cv::Mat resized = picture;
-  if (rows != picture.rows || columns != picture.cols) {
-    cv::resize(picture, resized, cv::Size(static_cast<int>(columns), static_cast<int>(rows)), 0, 0,
-               scale < 1 ? cv::INTER_AREA : cv::INTER_LINEAR);
-  }
-  const cv::Rect middle(static_cast<int>((columns - crop.width) / 2), static_cast<int>((rows - crop.height) / 2),
-                        static_cast<int>(crop.width), static_cast<int>(crop.height));
-  return resized(middle);
+  if (rows == picture.rows && columns == picture.columns) return picture;
+  return picture_codec().resize(picture, rows, columns, scale < 1);
 }
 
-/// Rows of blue, green, red triples (as OpenCV has them) to planes of red, green, blue.
-void store_planes(const cv::Mat& picture, std::span<std::uint8_t> out) {
-  const int channels = picture.channels();
-  const auto plane = static_cast<std::size_t>(picture.rows) * static_cast<std::size_t>(picture.cols);
+/// Cuts the middle out of a picture and stores it as planes of red, green, blue.
+void store_middle(const Picture& picture, Size crop, std::span<std::uint8_t> out) {
+  const std::int64_t top = (picture.rows - crop.height) / 2;
+  const std::int64_t left = (picture.columns - crop.width) / 2;
+  const auto plane = static_cast<std::size_t>(crop.height * crop.width);
+  const auto channels = static_cast<std::size_t>(picture.channels);
   std::size_t at = 0;
-  for (int row = 0; row < picture.rows; ++row) {
-    const std::uint8_t* pixel = picture.ptr<std::uint8_t>(row);
-    for (int column = 0; column < picture.cols; ++column, ++at) {
-      for (int channel = 0; channel < channels; ++channel) {
-        out[static_cast<std::size_t>(channels - 1 - channel) * plane + at] = *pixel++;
-      }
+  for (std::int64_t row = top; row < top + crop.height; ++row) {
+    const std::uint8_t* pixel =
+        picture.pixels.data() + static_cast<std::size_t>((row * picture.columns + left) * picture.channels);
+    for (std::int64_t column = 0; column < crop.width; ++column, ++at) {
+      for (std::size_t channel = 0; channel < channels; ++channel) out[channel * plane + at] = *pixel++;
     }
   }
 }
@@ -232,8 +219,8 @@ Dataset load_images(const fs::path& folder, Split split, const DataOptions& opti
   data.shape = options.shape;
   const bool as_stored = data.shape.empty();
   if (as_stored) {
-    const cv::Mat first = decode(listing.files[static_cast<std::size_t>(chosen[0])], true);
-    data.shape = {3, first.rows, first.cols};
+    const Picture first = decode(listing.files[static_cast<std::size_t>(chosen[0])], true);
+    data.shape = {3, first.rows, first.columns};
   }
   check_shape(data.shape);
   const auto sample_size = static_cast<std::size_t>(element_count(data.shape));
@@ -246,13 +233,14 @@ Dataset load_images(const fs::path& folder, Split split, const DataOptions& opti
   data.pixels.resize(chosen.size() * sample_size);
   parallel_for(static_cast<std::int64_t>(chosen.size()), [&](std::int64_t i) {
     const fs::path& file = listing.files[static_cast<std::size_t>(chosen[static_cast<std::size_t>(i)])];
-    cv::Mat picture = decode(file, data.shape[0] == 3);
-    if (as_stored && (picture.rows != data.shape[1] || picture.cols != data.shape[2])) {
+    Picture picture = decode(file, data.shape[0] == 3);
+    if (as_stored && (picture.rows != data.shape[1] || picture.columns != data.shape[2])) {
       throw bad_input("{} is {}x{}, the first picture {}x{}; say what shape all of them should get", file.string(),
-                      picture.cols, picture.rows, data.shape[2], data.shape[1]);
+                      picture.columns, picture.rows, data.shape[2], data.shape[1]);
     }
-    picture = resize_and_crop(picture, {data.shape[1], data.shape[2]}, as_stored ? 0 : options.resize, file);
-    store_planes(picture, std::span(data.pixels).subspan(static_cast<std::size_t>(i) * sample_size, sample_size));
+    const Size crop{data.shape[1], data.shape[2]};
+    picture = resize(std::move(picture), crop, as_stored ? 0 : options.resize, file);
+    store_middle(picture, crop, std::span(data.pixels).subspan(static_cast<std::size_t>(i) * sample_size, sample_size));
   });
   return data;
 }

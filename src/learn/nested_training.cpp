@@ -525,19 +525,6 @@ class NestedTraining {
 
 }  // namespace
 
-NestedTrainOptions::NestedTrainOptions() {
-  training.epochs = 10;
-  training.batch_size = 128;
-  training.learning_rate = 0.01;
-  training.warmup_epochs = 0.2;
-  training.weight_decay = 1e-4;
-  training.average_decay = 0.998;
-  training.distillation_weight = 0.7;
-  training.temperature = 2;
-  training.augmentation.crop_rows = training.augmentation.crop_columns = 4;
-  training.augmentation.flip = true;
-}
-
 NestedNetwork train_nested(const Graph& prepared, const Dataset& train_data, const Dataset& test_data,
                            const NestedTrainOptions& options) {
   NestedTrainOptions own = options;

@@ -15,7 +15,18 @@ namespace trimtab {
 
 /// How one set of weights learns to serve all precisions.
 struct NestedTrainOptions {
-  NestedTrainOptions();
+  NestedTrainOptions() {
+    training.epochs = 10;
+    training.batch_size = 128;
+    training.learning_rate = 0.01;
+    training.warmup_epochs = 0.2;
+    training.weight_decay = 1e-4;
+    training.average_decay = 0.998;
+    training.distillation_weight = 0.7;
+    training.temperature = 2;
+    training.augmentation.crop_rows = training.augmentation.crop_columns = 4;
+    training.augmentation.flip = true;
+  }
 
   TrainOptions training;  ///< its teacher, checkpoint and log are not used
   Precision least{4, 4};  ///< the lower end of the sandwich

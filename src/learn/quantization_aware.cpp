@@ -236,19 +236,6 @@ nlohmann::json settings_of(const Graph& prepared, const Plan& plan, const Datase
 
 }  // namespace
 
-QatOptions::QatOptions() {
-  training.epochs = 15;
-  training.batch_size = 128;
-  training.learning_rate = 0.01;
-  training.warmup_epochs = 0.5;
-  training.weight_decay = 1e-4;
-  training.average_decay = 0.999;
-  training.distillation_weight = 0.7;
-  training.temperature = 2;
-  training.augmentation.crop_rows = training.augmentation.crop_columns = 4;
-  training.augmentation.flip = true;
-}
-
 QuantizedNetwork train_quantized(const Graph& prepared, const Plan& plan, const Dataset& train_data,
                                  const Dataset& test_data, const QatOptions& options, Graph* latent) {
   const bool kept = !options.directory.empty();

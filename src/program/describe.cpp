@@ -113,4 +113,25 @@ nlohmann::ordered_json to_json(const Program& program, const Schedule& schedule)
           {"version", TRIMTAB_VERSION}};
 }
 
+std::string describe_points(const Program& program, std::size_t shown) {
+  std::string text = fmt::format("  {:>5}  {:>10}", "point", "energy nJ");
+  for (const Level& level : program.levels) text += fmt::format("  {:>16}", level.name);
+  text += "\n";
+  for (std::size_t k = 0; k < program.points.size(); ++k) {
+    const ProgramPoint& point = program.points[k];
+    text += fmt::format("{} {:>5}  {:>10.1f}", k == shown ? "*" : " ", k, point.energy_nj);
+    for (const double accuracy : point.accuracy) text += fmt::format("  {:>14.2f} %", accuracy);
+    text += "\n";
+  }
+  return text;
+}
+
+void add_points(nlohmann::ordered_json& json, const Program& program, std::size_t shown) {
+  json["point"] = shown;
+  for (const Level& level : program.levels) json["levels"].push_back(level.name);
+  for (const ProgramPoint& point : program.points) {
+    json["points"].push_back({{"energy_nj", point.energy_nj}, {"top1", point.accuracy}});
+  }
+}
+
 }  // namespace trimtab

@@ -19,4 +19,10 @@ namespace trimtab {
 /// The same facts for machines.
 [[nodiscard]] nlohmann::ordered_json to_json(const Program& program, const Schedule& schedule);
 
+/// A table of a program's operating points with what was measured of them; the one at `shown` is marked.
+[[nodiscard]] std::string describe_points(const Program& program, std::size_t shown);
+
+/// Adds the points to what to_json() gave.
+void add_points(nlohmann::ordered_json& json, const Program& program, std::size_t shown);
+
 }  // namespace trimtab

@@ -1,6 +1,7 @@
 #include "program/evaluate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <thread>
 
 #include "base/error.h"
@@ -62,6 +63,22 @@ std::vector<std::uint8_t> convert_samples(const Program& program, const Dataset&
   return converted;
 }
 
+std::vector<float> softmax_rows(std::vector<float> logits, std::size_t classes) {
+  for (std::size_t first = 0; first < logits.size(); first += classes) {
+    const auto row = std::span(logits).subspan(first, classes);
+    const float largest = *std::max_element(row.begin(), row.end());
+    float sum = 0;
+    for (float& x : row) sum += x = std::exp(x - largest);
+    for (float& x : row) x /= sum;
+  }
+  return logits;
+}
+
+std::vector<float> probabilities(const Program& program, std::span<const std::int32_t> outputs) {
+  const Buffer& output = program.buffers.at(static_cast<std::size_t>(program.output));
+  return softmax_rows(dequantize(program, outputs), static_cast<std::size_t>(output.elements()));
+}
+
 ProgramEvaluation evaluate_program(const Program& program, const Dataset& data, int threads, std::size_t point) {
   const ProgramRunner runner(program, schedule(program, Core::host), point);
   const std::int64_t outputs = runner.output_elements();
@@ -76,6 +93,7 @@ ProgramEvaluation evaluate_program(const Program& program, const Dataset& data, 
   std::int64_t among_five = 0;
   constexpr std::int64_t chunk = 512;
   std::vector<std::int32_t> results;
+  std::vector<float> all_probabilities;  // for the levels
   Progress progress("evaluating", data.size());
   for (std::int64_t first = 0; first < data.size(); first += chunk) {
     const Dataset part = data.slice(first, std::min(chunk, data.size() - first));
@@ -89,7 +107,14 @@ ProgramEvaluation evaluate_program(const Program& program, const Dataset& data, 
       among_five += rank < 5 ? 1 : 0;
       evaluation.predictions.push_back(std::max_element(row.begin(), row.end()) - row.begin());
     }
+    if (!program.levels.empty()) {
+      const std::vector<float> rows = probabilities(program, results);
+      all_probabilities.insert(all_probabilities.end(), rows.begin(), rows.end());
+    }
     progress.update(first + part.size());
+  }
+  for (const Level& level : program.levels) {
+    evaluation.levels.push_back(score(level, all_probabilities, data.labels));
   }
   if (data.size() > 0) {
     evaluation.top1 = 100.0 * static_cast<double>(first_places) / static_cast<double>(data.size());

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "data/taxonomy.h"
 #include "program/program.h"
 
 namespace trimtab {
@@ -20,7 +21,13 @@ struct ProgramEvaluation {
   double top1 = 0;  ///< percent of the samples whose label has the largest output (of equal ones the first counts)
   double top5 = 0;  ///< percent of the samples whose label is among the five largest
   std::vector<std::int64_t> predictions;  ///< number of the largest output, by sample
+  std::vector<LevelScore> levels;         ///< by the program's levels of abstraction
 };
+
+/// By sample: the probabilities of the outputs, as the softmax of the real numbers that they stand for.
+[[nodiscard]] std::vector<float> probabilities(const Program& program, std::span<const std::int32_t> outputs);
+/// The softmax of every `classes` numbers.
+[[nodiscard]] std::vector<float> softmax_rows(std::vector<float> logits, std::size_t classes);
 
 /// Runs the integer program at an operating point, with the host's kernels, on all samples.
 [[nodiscard]] ProgramEvaluation evaluate_program(const Program& program, const Dataset& data, int threads = 0,

@@ -18,17 +18,6 @@
 namespace trimtab {
 namespace {
 
-std::vector<float> softmax_rows(std::vector<float> logits, std::size_t classes) {
-  for (std::size_t first = 0; first < logits.size(); first += classes) {
-    const auto row = std::span(logits).subspan(first, classes);
-    const float largest = *std::max_element(row.begin(), row.end());
-    float sum = 0;
-    for (float& x : row) sum += x = std::exp(x - largest);
-    for (float& x : row) x /= sum;
-  }
-  return logits;
-}
-
 /// By sample: whether the most probable class of the level is the right one.
 std::vector<bool> hits(const Level& level, const std::vector<float>& probabilities,
                        const std::vector<std::int64_t>& labels) {
@@ -227,7 +216,7 @@ class Scaling {
     const int threads =
         options_.threads > 0 ? options_.threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     runner.run(convert_samples(program, data), data.size(), outputs, threads);
-    return softmax_rows(dequantize(program, outputs), leaves_);
+    return probabilities(program, outputs);
   }
 
   [[nodiscard]] Pricer pricer() const {

@@ -6,24 +6,10 @@
 
 #include <array>
 #include <climits>
-#include <cstdlib>
 
 #include "base/error.h"
 
 namespace trimtab {
-namespace {
-
-int number_of(const char* variable, int otherwise) {
-  const char* text = std::getenv(variable);
-  return text != nullptr ? std::atoi(text) : otherwise;
-}
-
-}  // namespace
-
-int rank_count() { return number_of("OMPI_COMM_WORLD_SIZE", 1); }
-
-int rank_index() { return rank_count() > 1 ? number_of("OMPI_COMM_WORLD_RANK", 0) : 0; }
-
 void join_ranks() {
   int given = 0;
   if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &given) != MPI_SUCCESS)

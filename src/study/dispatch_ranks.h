@@ -4,14 +4,11 @@
 #include <optional>
 #include <string>
 
+#include "study/ranks.h"
+
 namespace trimtab {
 
 // The messages between ranks, the only place that knows MPI. All of it is called from the main thread.
-
-/// Number of ranks, 1 where this program was not started by mpirun.
-[[nodiscard]] int rank_count();
-/// 0 where this program was not started by mpirun.
-[[nodiscard]] int rank_index();
 
 /// Between these two, ranks can talk. To be called where rank_count() > 1 only.
 void join_ranks();

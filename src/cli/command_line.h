@@ -1,0 +1,14 @@
+#pragma once
+
+#include <functional>
+
+namespace trimtab::cli {
+
+/// Parses the arguments of `trimtab` and runs the command that they name. Returns the exit code. Throws Error.
+int parse_and_run(int argc, char** argv);
+
+/// Runs `body` and returns its exit code. Where it throws, prints one line on standard error and returns the exit code
+/// of the error.
+int report_errors(const std::function<int()>& body);
+
+}  // namespace trimtab::cli

@@ -1,0 +1,146 @@
+#include "cli/scale.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/units.h"
+#include "cli/learn/bfloat16.h"
+#include "cli/model_data.h"
+#include "data/dataset.h"
+#include "data/taxonomy.h"
+#include "data/wordnet.h"
+#include "import/onnx.h"
+#include "program/program_file.h"
+#include "scale/result.h"
+#include "scale/scale.h"
+
+namespace trimtab::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Levels for the network's outputs, in their order; one output more than there are classes is a background class.
+Taxonomy read_levels(const ScaleCommand& command, std::int64_t outputs, const std::vector<std::string>& classes) {
+  if (command.taxonomy.empty()) {
+    Taxonomy leaves{{{"classes", {}, {}}}};
+    for (std::int64_t i = 0; i < outputs; ++i) {
+      leaves.levels[0].classes.push_back(std::to_string(i));
+      leaves.levels[0].class_of.push_back(i);
+    }
+    return leaves;
+  }
+  const std::string ending = fs::path(command.taxonomy).extension().string();
+  Taxonomy taxonomy = ending == ".toml" || ending == ".csv"
+                          ? read_taxonomy(command.taxonomy)
+                          : cut(read_wordnet(wordnet_nouns, read_wnids(command.taxonomy)), command.sizes);
+  if (outputs == taxonomy.leaves() + 1) {
+    std::vector<std::string> names{"background"};
+    names.insert(names.end(), taxonomy.levels[0].classes.begin(), taxonomy.levels[0].classes.end());
+    return arrange(taxonomy, names);
+  }
+  const bool named = static_cast<std::int64_t>(classes.size()) == outputs;
+  return named ? arrange(taxonomy, classes) : taxonomy;
+}
+
+/// Without data of their own to tune with, every other sample is held back.
+std::pair<Dataset, Dataset> tune_and_test(const ScaleCommand& command) {
+  Dataset test = load_dataset(command.data, Split::test, command.source);
+  if (!command.tune_data.empty()) {
+    DataOptions source = command.source;
+    if (command.tune_limit > 0) source.limit = command.tune_limit;
+    return {load_dataset(command.tune_data, Split::train, source), test};
+  }
+  std::vector<std::int64_t> even;
+  std::vector<std::int64_t> odd;
+  for (std::int64_t i = 0; i < test.size(); ++i) (i % 2 == 0 ? even : odd).push_back(i);
+  return {test.pick(even), test.pick(odd)};
+}
+
+/// "6x4": 6 bits of weights, 4 of activations.
+Precision parse_precision(const std::string& text) {
+  const auto is_width = [](char c) { return c >= '2' && c <= '8'; };
+  if (text.size() != 3 || text[1] != 'x' || !is_width(text[0]) || !is_width(text[2])) {
+    throw bad_input("'{}' is no precision; give bits of weights and of activations, 2 to 8 each, such as 6x4", text);
+  }
+  return {text[0] - '0', text[2] - '0'};
+}
+
+}  // namespace
+
+void run_scale(ScaleCommand& command) {
+  const auto start = std::chrono::steady_clock::now();
+  warn_of_slow_bfloat16(command.options.training.training.bfloat16);
+  ScaleOptions& options = command.options;
+  options.table = load_energy_table(command.target, command.weight_memory, command.activation_memory);
+  options.threads = options.calibration.threads = command.common.threads;
+  options.search.seed = command.common.seed;
+  if (!command.device.empty()) {
+    options.target = load_target(command.device);
+    options.bounds.flash_bytes =
+        command.flash.empty() ? options.target->flash_bytes.value : parse_bytes(command.flash, "--flash");
+    options.bounds.ram_bytes =
+        command.ram.empty() ? options.target->ram_bytes.value : parse_bytes(command.ram, "--ram");
+  } else if (!command.flash.empty() || !command.ram.empty()) {
+    throw bad_input("--flash and --ram bound a microcontroller; give one with --device");
+  }
+  for (const std::string& text : command.uniform) options.uniform.push_back(parse_precision(text));
+  if (!command.train_precision.empty()) options.training.only = parse_precision(command.train_precision);
+  const Graph graph = read_onnx(command.model);
+  command.source.shape = graph.input_shape();
+  command.source.seed = command.common.seed;
+  const Preprocessing preprocessing =
+      choose_preprocessing(command.preprocessing, command.model, graph.input_shape()[0]);
+  const auto [tune, test] = tune_and_test(command);
+  const Taxonomy taxonomy = read_levels(command, element_count(graph.output_shape()), test.classes);
+  Dataset train;
+  options.train = command.epochs > 0;
+  options.learned_rounding = command.rounding != "nearest";
+  if (options.train) {
+    if (!command.rounding.empty()) {
+      throw bad_input("--rounding is for networks as they are; with --epochs the digits are those that training finds");
+    }
+    if (command.train_data.empty()) throw bad_input("--epochs needs --train-data to train with");
+    DataOptions source = command.source;
+    source.limit = command.train_limit;
+    train = load_dataset(command.train_data, Split::train, source);
+    options.training.training.epochs = command.epochs;
+    options.training.training.seed = command.common.seed;
+    options.training.training.threads = options.training.calibration.threads = command.common.threads;
+    options.training.directory = fs::path(command.out) / "training";
+  }
+  if (!command.common.json) {
+    options.report = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+    if (isatty(STDERR_FILENO) != 0) {
+      options.search.progress = [](std::int64_t done, const std::string& what) {
+        fmt::print(stderr, "\r{} measurements, {}   ", done, what);
+      };
+    }
+  }
+  const fs::path out = command.out;
+  make_directory(out);
+  const ScaleResult result = scale(graph, taxonomy, train, tune, test, preprocessing, options, out / "device");
+  save_program(result.program, out / "program.bin");
+  draw_levels(result, out / "levels.svg");
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const ScaleRun run{command.model, command.data, command.epochs, options, command.common.seed};
+  const std::string json = result_json(run, result, seconds).dump(2);
+  write_file(out / "result.json", json);
+  if (command.common.json) {
+    fmt::print("{}\n", json);
+    return;
+  }
+  fmt::print("{}", summary(run, result));
+  fmt::print("written to {}\n", command.out);
+}
+
+}  // namespace trimtab::cli

@@ -1,0 +1,191 @@
+#include "cli/train.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/settings.h"
+#include "base/units.h"
+#include "cli/learn/bfloat16.h"
+#include "cli/model_data.h"
+#include "data/dataset.h"
+#include "graph/networks.h"
+#include "import/onnx.h"
+#include "learn/train.h"
+
+namespace trimtab::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::atomic<bool> interrupted{false};  // what a signal handler may touch
+
+/// Makes Ctrl-C end training at the next step, with a checkpoint.
+class InterruptGuard {
+ public:
+  InterruptGuard() : before_(std::signal(SIGINT, [](int) { interrupted = true; })) {}
+  ~InterruptGuard() { std::signal(SIGINT, before_); }
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+  InterruptGuard(InterruptGuard&&) = delete;
+  InterruptGuard& operator=(InterruptGuard&&) = delete;
+
+ private:
+  void (*before_)(int);
+};
+
+std::int64_t parse_number(std::string_view text, const char* option) {
+  if (text.empty() || text.size() > 6 || text.find_first_not_of("0123456789") != std::string_view::npos) {
+    throw bad_input("{} has '{}' where a whole number is needed", option, text);
+  }
+  return std::stoll(std::string(text));
+}
+
+/// "3x96x96" and the like.
+Shape parse_shape(const std::string& text, const char* option) {
+  Shape result;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find('x', begin), text.size());
+    result.push_back(parse_number(std::string_view(text).substr(begin, end - begin), option));
+    begin = end + 1;
+  }
+  return result;
+}
+
+/// Shifts and mirroring suit pictures; features are left as they are unless the user says otherwise.
+void choose_augmentation(TrainCommand& command, const Dataset& data) {
+  Augmentation& change = command.training.augmentation;
+  if (command.crop == "auto") {
+    change.crop_rows = change.crop_columns = data.is_pixels() && data.shape.size() == 3 ? data.shape[1] / 8 : 0;
+  } else {
+    const Shape crop = parse_shape(command.crop, "--crop");
+    if (crop.size() > 2) throw bad_input("--crop is '{}'; give N or ROWSxCOLUMNS", command.crop);
+    change.crop_rows = crop.front();
+    change.crop_columns = crop.back();
+  }
+  change.flip = command.flip == "auto" ? data.is_pixels() : command.flip == "on";
+  change.fill = command.fill == "mean" ? Augmentation::Fill::mean : Augmentation::Fill::zero;
+}
+
+/// The test set, or an empty one where the data knows no part of its own for tests.
+Dataset load_test_data(const TrainCommand& command, const Dataset& train_data) {
+  const bool own = command.test_data.empty();
+  Dataset test = load_dataset(own ? command.data : command.test_data, Split::test, command.source);
+  const bool same =
+      test.labels == train_data.labels && test.pixels == train_data.pixels && test.features == train_data.features;
+  return own && same ? Dataset{} : test;
+}
+
+nlohmann::json result_json(const TrainCommand& command, const nlohmann::json& settings, const TrainResult& result,
+                           const Preprocessing& preprocessing, std::int64_t train_samples) {
+  double seconds = 0;
+  for (const EpochRecord& record : result.history) seconds += record.seconds;
+  const EpochRecord& last = result.history.back();
+  std::int64_t parameters = 0;
+  std::int64_t operations = 0;
+  for (const Node& node : result.graph.nodes) {
+    parameters += parameter_count(node);
+    operations += multiply_accumulates(result.graph, node);
+  }
+  nlohmann::json json = {{"network", command.net.empty() ? command.model : command.net},
+                         {"data", command.data},
+                         {"parameters", parameters},
+                         {"multiply_accumulates", operations},
+                         {"preprocessing", {{"mean", preprocessing.mean}, {"deviation", preprocessing.deviation}}},
+                         {"train_samples", train_samples},
+                         {"train_loss", last.train_loss},
+                         {"samples", last.test.samples},
+                         {"training_s", seconds},
+                         {"samples_per_second", last.samples_per_second},
+                         {"settings", settings},
+                         {"seed", command.common.seed},
+                         {"version", TRIMTAB_VERSION}};
+  if (last.test.samples > 0) {
+    json["top1_float"] = last.test.top1;
+    json["top5_float"] = last.test.top5;
+    json["test_loss"] = last.test.loss;
+  }
+  return json;
+}
+
+void print_result(const TrainCommand& command, const nlohmann::json& result) {
+  if (command.common.json) {
+    fmt::print("{}\n", result.dump(2));
+    return;
+  }
+  const std::string accuracy =
+      result.contains("top1_float")
+          ? fmt::format("top-1 {:.2f} %, top-5 {:.2f} % on {} test samples", result.at("top1_float").get<double>(),
+                        result.at("top5_float").get<double>(), result.at("samples").get<std::int64_t>())
+          : std::string("no test samples; give --test-data to measure it");
+  fmt::print("{}: {}, {} parameters, trained in {}\n", (fs::path(command.out) / "model.onnx").string(), accuracy,
+             format_count(result.at("parameters").get<std::int64_t>()),
+             format_duration(result.at("training_s").get<double>()));
+}
+
+/// The result of the same run, where OUT/ holds it; null where OUT/ is new or holds a run to continue.
+nlohmann::json finished_result(const fs::path& out, const nlohmann::json& settings) {
+  const fs::path path = out / "result.json";
+  if (!fs::exists(path)) return nullptr;
+  nlohmann::json result = nlohmann::json::parse(read_text(path), nullptr, false);
+  if (!result.is_object() || !result.contains("settings")) {
+    throw bad_input("{} is not a result of 'trimtab train'; choose another OUT", path.string());
+  }
+  check_same_settings(result.at("settings"), settings, path.string());
+  return result;
+}
+
+}  // namespace
+
+void run_train(TrainCommand& command) {
+  if (command.net.empty() == command.model.empty()) throw bad_input("give either --net or --model");
+  warn_of_slow_bfloat16(command.training.bfloat16);
+  const fs::path out = command.out;
+  command.source.seed = command.training.seed = command.common.seed;
+  command.training.threads = command.common.threads;
+  Graph graph;
+  if (!command.model.empty()) {
+    graph = read_onnx(command.model);
+    command.source.shape = graph.input_shape();
+  } else if (!command.shape.empty()) {
+    command.source.shape = parse_shape(command.shape, "--shape");
+  }
+  const Dataset train_data = load_dataset(command.data, Split::train, command.source);
+  const Dataset test_data = load_test_data(command, train_data);
+  if (!command.net.empty()) {
+    graph = make_network(command.net, train_data.shape, static_cast<std::int64_t>(train_data.classes.size()),
+                         command.common.seed);
+  }
+  const Preprocessing preprocessing = command.preprocessing == "auto"
+                                          ? measure_preprocessing(train_data)
+                                          : parse_preprocessing(command.preprocessing, train_data.shape.at(0));
+  choose_augmentation(command, train_data);
+  if (!command.teacher.empty()) command.training.teacher = std::make_shared<Graph>(read_onnx(command.teacher));
+
+  const nlohmann::json settings = training_settings(graph, train_data, preprocessing, command.training);
+  make_directory(out);
+  nlohmann::json result = finished_result(out, settings);
+  if (result.is_null()) {
+    command.training.checkpoint = out / "checkpoint.pt";
+    command.training.log = out / "log.csv";
+    command.training.interrupted = &interrupted;
+    const InterruptGuard guard;
+    const TrainResult trained = train(graph, train_data, test_data, preprocessing, command.training);
+    write_onnx(trained.graph, out / "model.onnx");
+    write_file(out / "preprocessing.toml", to_toml(preprocessing));
+    result = result_json(command, settings, trained, preprocessing, train_data.size());
+    write_file(out / "result.json", result.dump(2) + "\n");
+    fs::remove(command.training.checkpoint);
+  }
+  print_result(command, result);
+}
+
+}  // namespace trimtab::cli

@@ -1,0 +1,46 @@
+#include "cli/learning.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "cli/assess.h"
+#include "cli/eval.h"
+#include "cli/fit.h"
+#include "cli/scale.h"
+#include "cli/train.h"
+#include "cli/trial.h"
+
+namespace trimtab::cli {
+
+void continue_in_learning_program() {
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);  // every argument ends with a zero byte
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::vector<char*> arguments;
+  for (std::size_t begin = 0; begin < text.size(); begin = text.find('\0', begin) + 1) {
+    arguments.push_back(text.data() + begin);
+  }
+  arguments.push_back(nullptr);
+  std::error_code unreadable;
+  const std::filesystem::path command = std::filesystem::read_symlink("/proc/self/exe", unreadable);
+  const std::filesystem::path program = command.parent_path() / "trimtab-learn";
+  ::execv(program.c_str(), arguments.data());
+  throw failure("this command needs the program {}, which cannot be started: {}", program.string(),
+                std::strerror(errno));
+}
+
+void run_train(TrainCommand& /*command*/) { continue_in_learning_program(); }
+void run_fit(FitCommand& /*command*/) { continue_in_learning_program(); }
+void run_scale(ScaleCommand& /*command*/) { continue_in_learning_program(); }
+void run_assess(AssessCommand& /*command*/) { continue_in_learning_program(); }
+void evaluate_network(EvalOptions& /*options*/) { continue_in_learning_program(); }
+void run_trials(int /*descriptor*/) { continue_in_learning_program(); }
+
+}  // namespace trimtab::cli

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cli/common.h"
+#include "data/dataset.h"
+#include "scale/scale.h"
+
+namespace trimtab::cli {
+
+/// The arguments of `trimtab scale`.
+struct ScaleCommand {
+  CommonOptions common;
+  std::string model;
+  std::string data;
+  std::string tune_data;
+  std::string train_data;
+  std::string taxonomy;
+  std::vector<std::int64_t> sizes{500, 120, 30, 15, 2};
+  std::string preprocessing;
+  std::string target = "bitblade";
+  std::string weight_memory;
+  std::string activation_memory;
+  std::string rounding;
+  std::string device;
+  std::string flash;
+  std::string ram;
+  std::int64_t epochs = 0;
+  std::int64_t train_limit = 0;
+  std::int64_t tune_limit = 0;
+  std::vector<std::string> uniform;
+  std::string train_precision;
+  std::string out;
+  DataOptions source;
+  ScaleOptions options;
+};
+
+/// Needs libtorch: see learning.h.
+void run_scale(ScaleCommand& command);
+
+}  // namespace trimtab::cli

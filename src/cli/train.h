@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+
+#include "cli/common.h"
+#include "data/dataset.h"
+#include "learn/train.h"
+
+namespace trimtab::cli {
+
+/// The arguments of `trimtab train`.
+struct TrainCommand {
+  CommonOptions common;
+  std::string net;
+  std::string model;
+  std::string data;
+  std::string test_data;
+  std::string preprocessing = "auto";
+  std::string crop = "auto";
+  std::string flip = "auto";
+  std::string fill = "mean";
+  std::string teacher;
+  std::string shape;
+  std::string out;
+  DataOptions source;
+  TrainOptions training;
+};
+
+/// Needs libtorch: see learning.h.
+void run_train(TrainCommand& command);
+
+}  // namespace trimtab::cli
