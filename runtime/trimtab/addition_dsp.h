@@ -29,18 +29,11 @@ struct AdditionTerms {
   }
 
   template <int Bits, AdditionRange Range, int Index = 0>
-  uint32_t add_fields(uint32_t a, uint32_t b) const {
+  uint32_t add_word(uint32_t a, uint32_t b) const {
     if constexpr (Index * Bits == 32)
       return 0;
     else
-      return add<Bits, Range, Index>(a, b) | add_fields<Bits, Range, Index + 1>(a, b);
-  }
-
-  template <int Bits, AdditionRange Range>
-  uint32_t add_word(uint32_t a, uint32_t b) const {
-    const uint32_t sums = add_fields<Bits, Range>(a, b);
-    if constexpr (Range != AdditionRange::up_to) return sums;
-    return dsp::least_bytes(sums, static_cast<uint32_t>(maximum) * 0x01010101U);
+      return add<Bits, Range, Index>(a, b) | add_word<Bits, Range, Index + 1>(a, b);
   }
 };
 
@@ -48,11 +41,15 @@ template <int Bits, AdditionRange Range>
 inline void add_bytes(const AdditionTerms& given, const uint8_t* a, uint32_t flip_a, const uint8_t* b, uint32_t flip_b,
                       uint8_t* output, int32_t bytes) {
   const AdditionTerms terms = given;
+  const auto limited = [&](uint32_t sums) {
+    if constexpr (Range != AdditionRange::up_to) return sums;
+    return dsp::least_bytes(sums, static_cast<uint32_t>(terms.maximum) * 0x01010101U);
+  };
   for (; bytes >= 4; bytes -= 4, a += 4, b += 4, output += 4) {
-    store_word(output, terms.add_word<Bits, Range>(load_word(a) ^ flip_a, load_word(b) ^ flip_b));
+    store_word(output, limited(terms.add_word<Bits, Range>(load_word(a) ^ flip_a, load_word(b) ^ flip_b)));
   }
   for (; bytes > 0; --bytes) {
-    *output++ = static_cast<uint8_t>(terms.add_word<Bits, Range>(*a++ ^ flip_a, *b++ ^ flip_b));
+    *output++ = static_cast<uint8_t>(limited(terms.add_word<Bits, Range>(*a++ ^ flip_a, *b++ ^ flip_b)));
   }
 }
 
@@ -73,7 +70,9 @@ inline void addition(const Addition& step, const uint8_t* a, const uint8_t* b, u
   terms.shift = step.shift;
   terms.minimum = step.output_minimum;
   terms.maximum = step.output_maximum;
-  const bool from_zero = Bits == 8 && step.output_minimum == 0 && !step.output.format.is_signed;
+  constexpr auto quick = AtPoints ? detail::AdditionRange::up_to : detail::AdditionRange::byte;
+  const bool whole =
+      Bits == 8 && step.output_minimum == 0 && (AtPoints ? !step.output.format.is_signed : step.output_maximum == 255);
   int32_t pixels = step.output.height * step.output.width;
   int32_t bytes = (step.output.channels * Bits + 7) / 8;
   if (step.a.pixel_stride == bytes && step.b.pixel_stride == bytes && step.output.pixel_stride == bytes) {
@@ -81,10 +80,8 @@ inline void addition(const Addition& step, const uint8_t* a, const uint8_t* b, u
     pixels = 1;
   }
   for (; pixels > 0; --pixels) {
-    if (AtPoints && from_zero) {
-      detail::add_bytes<Bits, detail::AdditionRange::up_to>(terms, a, flip(step.a), b, flip(step.b), output, bytes);
-    } else if (!AtPoints && from_zero && step.output_maximum == 255) {
-      detail::add_bytes<Bits, detail::AdditionRange::byte>(terms, a, flip(step.a), b, flip(step.b), output, bytes);
+    if (whole) {
+      detail::add_bytes<Bits, quick>(terms, a, flip(step.a), b, flip(step.b), output, bytes);
     } else {
       detail::add_bytes<Bits, detail::AdditionRange::any>(terms, a, flip(step.a), b, flip(step.b), output, bytes);
     }

@@ -20,6 +20,23 @@ namespace {
 /// Enough to run the network once: the grids need not be good.
 constexpr std::int64_t sketch_samples = 4;
 
+/// A number that tells networks apart by names, shapes and weights (FNV-1a).
+std::uint64_t fingerprint(const Graph& graph) {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  const auto add = [&hash](const void* data, std::size_t bytes) {
+    for (std::size_t i = 0; i < bytes; ++i) {
+      hash = (hash ^ static_cast<const unsigned char*>(data)[i]) * 0x100000001b3U;
+    }
+  };
+  for (const Node& node : graph.nodes) {
+    add(node.name.data(), node.name.size());
+    const Shape& shape = graph.shape_of(node.output);
+    add(shape.data(), shape.size() * sizeof(shape[0]));
+    if (const Tensor* weight = weight_of(node.op)) add(weight->data.data(), weight->data.size() * sizeof(float));
+  }
+  return hash;
+}
+
 }  // namespace
 
 double latency_ms(const Target& target, std::int64_t instructions) {
@@ -52,13 +69,11 @@ Pricer::Pricer(Target target, Optimize optimize, const Dataset& samples, const D
       with_cycles_(with_cycles) {}
 
 QuantizedNetwork Pricer::sketch(const Graph& prepared, const Plan& plan) const {
-  CalibrationOptions quick;
-  quick.activations = RangeMethod::min_max;
-  quick.weights = RangeMethod::min_max;
-  quick.bias_correction = false;
-  quick.samples = sketch_samples;
-  quick.threads = 1;  // so few samples are faster than threads are woken
-  return quantize_post_training(prepared, plan, samples_, quick);
+  const std::uint64_t network = fingerprint(prepared);
+  if (!quantizer_.has_value() || quantizer_->first != network) {
+    quantizer_.emplace(network, QuickQuantizer(prepared, samples_));
+  }
+  return quantizer_->second.quantize(plan);
 }
 
 ScheduledProgram Pricer::lower_network(const QuantizedNetwork& network) const {

@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "data/dataset.h"
 #include "emit/deploy.h"
 #include "graph/graph.h"
+#include "learn/quantize.h"
 #include "plan/plan.h"
 #include "plan/quantized_network.h"
 #include "program/program.h"
@@ -77,6 +79,8 @@ class Pricer {
   Preprocessing preprocessing_;
   std::string name_;
   bool with_cycles_;
+  /// Of the network that was sketched last, and its fingerprint: a search sketches one network for many plans.
+  mutable std::optional<std::pair<std::uint64_t, QuickQuantizer>> quantizer_;
 };
 
 }  // namespace trimtab

@@ -62,31 +62,49 @@ std::vector<bool> values_to_watch(const Graph& graph, const std::vector<Layer>& 
   return watch;
 }
 
-/// Finds the scales that plan_grids left open.
-void find_scales(Executor& executor, const std::vector<Layer>& layers, const Dataset& samples,
-                 const CalibrationOptions& options, std::vector<std::optional<ActivationGrid>>& grids) {
+/// Least and greatest number of every value whose grid is not fixed, sets of values that share a grid together. They do
+/// not depend on a plan.
+using Ranges = std::vector<std::array<float, 2>>;
+
+/// Whose numbers decide a scale: those that a layer computes, or the input, unless pixels fix its grid.
+std::vector<bool> open_values(const Graph& graph, const std::vector<Layer>& layers, bool pixels) {
+  std::vector<bool> open = values_to_watch(graph, layers);
+  const std::vector<ValueId> set = shared_grids(graph);
+  const ValueId input_set = set[static_cast<std::size_t>(graph.input)];
+  for (std::size_t value = 0; pixels && value < open.size(); ++value) {
+    if (set[value] == input_set) open[value] = false;
+  }
+  return open;
+}
+
+Ranges find_ranges(Executor& executor, const Dataset& samples, const std::vector<bool>& open) {
   const Graph& graph = executor.graph();
   const std::vector<ValueId> set = shared_grids(graph);
-  const std::vector<bool> watched = values_to_watch(graph, layers);
-  const auto is_open = [&](ValueId value) {
-    const auto& grid = grids[static_cast<std::size_t>(value)];
-    return watched[static_cast<std::size_t>(value)] && grid && grid->scale == 0;
-  };
-  const auto set_of = [&](ValueId value) { return static_cast<std::size_t>(set[static_cast<std::size_t>(value)]); };
-
-  std::vector<std::array<float, 2>> range(graph.values.size(), {0, 0});
+  Ranges range(graph.values.size(), {0, 0});
   run_float(executor, samples, "calibration, ranges", [&](ValueId value, const torch::Tensor& tensor) {
-    if (!is_open(value)) {
+    if (!open[static_cast<std::size_t>(value)]) {
       return;
     }
     const auto [low, high] = torch::aminmax(tensor);
-    auto& ends = range[set_of(value)];
+    auto& ends = range[static_cast<std::size_t>(set[static_cast<std::size_t>(value)])];
     ends = {std::min(ends[0], low.item<float>()), std::max(ends[1], high.item<float>())};
     if (!std::isfinite(ends[0]) || !std::isfinite(ends[1])) {
       throw bad_input("the value {} of the network becomes infinite on the calibration samples",
                       graph.values[static_cast<std::size_t>(value)].name);
     }
   });
+  return range;
+}
+
+/// Finds the scales that plan_grids left open.
+void find_scales(Executor& executor, const std::vector<Layer>& layers, const Dataset& samples,
+                 const CalibrationOptions& options, std::vector<std::optional<ActivationGrid>>& grids) {
+  const Graph& graph = executor.graph();
+  const std::vector<ValueId> set = shared_grids(graph);
+  const std::vector<bool> open = open_values(graph, layers, samples.is_pixels());
+  const auto is_open = [&](ValueId value) { return open[static_cast<std::size_t>(value)]; };
+  const auto set_of = [&](ValueId value) { return static_cast<std::size_t>(set[static_cast<std::size_t>(value)]); };
+  const Ranges range = find_ranges(executor, samples, open);
   std::vector<std::optional<Histogram>> histograms(graph.values.size());
   for (std::size_t i = 0; i < range.size(); ++i) {
     histograms[i].emplace(range[i][0], range[i][1]);
@@ -168,6 +186,27 @@ void correct_biases(QuantizedNetwork& network, Executor& executor, const Dataset
   (void)integers.forward(raw_batch(samples, 0, samples.size()));
 }
 
+/// Rounds all weights to grids of the plan's bits, and completes the network's plan.
+void quantize_weights(QuantizedNetwork& network, const std::vector<Layer>& layers, const Plan& plan,
+                      RangeMethod method) {
+  network.weights.resize(network.graph.nodes.size());
+  for (const Layer& layer : layers) {
+    LayerPlan of_layer = layer_plan(plan, layer.name);
+    of_layer.activation_bits = network.values[static_cast<std::size_t>(layer.output)]->bits;
+    network.plan.layers.push_back(of_layer);
+    const auto index = static_cast<std::size_t>(layer.node);
+    const float input_scale = network.values[static_cast<std::size_t>(layer.inputs.at(0))]->scale;
+    for_weighted(network.graph.nodes[index].op, [&](Tensor& weight, Tensor& bias) {
+      const WeightGrid grid = make_weight_grid(weight, bias, input_scale, of_layer.weight_bits, method);
+      round_to_grid(weight, grid);
+      if (bias.empty()) {
+        bias = {{weight.shape.at(0)}, std::vector<float>(grid.scale.size(), 0.0F)};
+      }
+      network.weights[index] = grid;
+    });
+  }
+}
+
 void check_samples(const Graph& graph, const Dataset& data) {
   if (data.size() == 0) {
     throw bad_input("there are no samples to calibrate {} with", graph.name);
@@ -198,25 +237,43 @@ QuantizedNetwork quantize_post_training(const Graph& prepared, const Plan& plan,
   Executor executor(network.graph);
   find_scales(executor, layers, samples, options, network.values);
 
-  network.weights.resize(network.graph.nodes.size());
-  for (const Layer& layer : layers) {
-    LayerPlan of_layer = layer_plan(plan, layer.name);
-    of_layer.activation_bits = network.values[static_cast<std::size_t>(layer.output)]->bits;
-    network.plan.layers.push_back(of_layer);
-    const auto index = static_cast<std::size_t>(layer.node);
-    const float input_scale = network.values[static_cast<std::size_t>(layer.inputs.at(0))]->scale;
-    for_weighted(network.graph.nodes[index].op, [&](Tensor& weight, Tensor& bias) {
-      const WeightGrid grid = make_weight_grid(weight, bias, input_scale, of_layer.weight_bits, options.weights);
-      round_to_grid(weight, grid);
-      if (bias.empty()) {
-        bias = {{weight.shape.at(0)}, std::vector<float>(grid.scale.size(), 0.0F)};
-      }
-      network.weights[index] = grid;
-    });
-  }
+  quantize_weights(network, layers, plan, options.weights);
   if (options.bias_correction) {
     correct_biases(network, executor, samples);
   }
+  return network;
+}
+
+struct QuickQuantizer::Known {
+  Graph graph;  ///< folded
+  std::vector<Layer> layers;
+  Ranges ranges;
+  bool pixels;
+};
+
+QuickQuantizer::QuickQuantizer(const Graph& prepared, const Dataset& samples) {
+  check_samples(prepared, samples);
+  configure_threads(1);  // so few samples are faster than threads are woken
+  Graph folded = fold_batch_normalization(prepared);
+  std::vector<Layer> layers = fuse_layers(folded);
+  Executor executor(folded);
+  Ranges ranges = find_ranges(executor, samples, open_values(folded, layers, samples.is_pixels()));
+  known_ = std::make_shared<const Known>(
+      Known{std::move(folded), std::move(layers), std::move(ranges), samples.is_pixels()});
+}
+
+QuantizedNetwork QuickQuantizer::quantize(const Plan& plan) const {
+  QuantizedNetwork network;
+  network.graph = known_->graph;
+  network.values = plan_grids(network.graph, known_->layers, plan, known_->pixels);
+  const std::vector<ValueId> set = shared_grids(network.graph);
+  for (std::size_t i = 0; i < network.values.size(); ++i) {
+    std::optional<ActivationGrid>& grid = network.values[i];
+    if (!grid || grid->scale != 0) continue;
+    const auto& [low, high] = known_->ranges[static_cast<std::size_t>(set[i])];
+    grid->scale = Histogram(low, high, 4).scale(grid->bits, grid->is_signed, RangeMethod::min_max, 1);
+  }
+  quantize_weights(network, known_->layers, plan, RangeMethod::min_max);
   return network;
 }
 

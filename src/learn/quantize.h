@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "data/dataset.h"
 #include "graph/graph.h"
@@ -29,5 +30,19 @@ struct CalibrationOptions {
 /// Throws Error (bad input) where the samples do not fit the network, there are none, or the plan lacks a layer.
 [[nodiscard]] QuantizedNetwork quantize_post_training(const Graph& prepared, const Plan& plan,
                                                       const Dataset& calibration, const CalibrationOptions& options);
+
+/// Quantizes a network for many plans of which only sizes matter: grids hold the whole range, and biases are not
+/// corrected. The samples go through the float network once.
+class QuickQuantizer {
+ public:
+  /// Throws Error as quantize_post_training().
+  QuickQuantizer(const Graph& prepared, const Dataset& samples);
+
+  [[nodiscard]] QuantizedNetwork quantize(const Plan& plan) const;
+
+ private:
+  struct Known;
+  std::shared_ptr<const Known> known_;
+};
 
 }  // namespace trimtab
