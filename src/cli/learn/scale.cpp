@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/staging.h"
 #include "cli/learn/bfloat16.h"
 #include "cli/model_data.h"
 #include "data/dataset.h"
@@ -122,8 +123,7 @@ void run_scale(ScaleCommand& command) {
 
   const ScaleResult result = scale(graph, taxonomy, train, tune, test, preprocessing, options);
 
-  const fs::path out = command.out;
-  make_directory(out);
+  const StagingFolder staging(command.out, {"device", "levels.svg"});
   std::vector<ScalableDeployment> deployments;
   for (const Target& device : devices) {
     std::vector<runtime::PointSummary> summaries;
@@ -135,18 +135,19 @@ void run_scale(ScaleCommand& command) {
                              static_cast<std::int32_t>(std::min(2e9, std::round(point.energy.total())))});
       }
     }
-    deployments.push_back(deploy_scalable(result.program, device, summaries,
-                                          to_identifier(fs::path(command.model).stem().string()),
-                                          test.slice(0, std::min(command.verify, test.size())), out / "device"));
+    deployments.push_back(
+        deploy_scalable(result.program, device, summaries, to_identifier(fs::path(command.model).stem().string()),
+                        test.slice(0, std::min(command.verify, test.size())), staging.path() / "device"));
     if (deployments.back().mismatches != 0) {
       throw failure("the device differs from this machine in {} numbers", deployments.back().mismatches);
     }
   }
-  draw_levels(result, out / "levels.svg");
+  draw_levels(result, staging.path() / "levels.svg");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const ScaleRun run{command.model, command.data, options.table, command.epochs, command.device, command.common.seed};
   const std::string json = result_json(run, result, deployments, seconds).dump(2);
-  write_file(out / "result.json", json);
+  write_file(staging.path() / "result.json", json);
+  staging.commit();
   if (command.common.json) {
     fmt::print("{}\n", json);
     return;
