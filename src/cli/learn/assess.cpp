@@ -96,17 +96,33 @@ struct Inputs {
   Dataset test;
 };
 
-Inputs load(const nlohmann::json& context) {
+/// The options that the trials depend on; the rest stands in the settings of each trial.
+template <typename Archive, typename Command>
+void assess_context(Archive& archive, Command& command) {
+  archive("model", command.model);
+  archive("data", command.data);
+  archive("preprocessing", command.preprocessing);
+  archive("limit", command.limit);
+  archive("seed", command.common.seed);
+}
+
+nlohmann::json assess_context_of(AssessCommand command) {
+  command.model = fs::absolute(command.model).string();
+  ContextWriter writer;
+  assess_context(writer, command);
+  return writer.json();
+}
+
+Inputs load(const AssessCommand& command) {
   Inputs inputs;
-  const std::string model = context.at("model");
-  inputs.graph = read_onnx(model);
-  inputs.preprocessing = choose_preprocessing(context.at("preprocessing"), model, inputs.graph.input_shape()[0]);
+  inputs.graph = read_onnx(command.model);
+  inputs.preprocessing = choose_preprocessing(command.preprocessing, command.model, inputs.graph.input_shape()[0]);
   DataOptions source;
   source.shape = inputs.graph.input_shape();
-  source.limit = context.at("limit");
-  source.seed = context.at("data_seed");
-  inputs.train = load_dataset(context.at("data"), Split::train, source);
-  inputs.test = load_dataset(context.at("data"), Split::test, source);
+  source.limit = command.limit;
+  source.seed = command.common.seed;
+  inputs.train = load_dataset(command.data, Split::train, source);
+  inputs.test = load_dataset(command.data, Split::test, source);
   return inputs;
 }
 
@@ -123,18 +139,13 @@ nlohmann::json study_settings(const Inputs& inputs, const Graph& prepared, int t
 void run_assess(AssessCommand& command) {
   const auto start = std::chrono::steady_clock::now();
   parse_options(command);
-  const nlohmann::json context = {{"model", fs::absolute(command.model).string()},
-                                  {"data", command.data},
-                                  {"preprocessing", command.preprocessing},
-                                  {"limit", command.limit},
-                                  {"data_seed", command.common.seed}};
-  const Inputs inputs = load(context);
+  const Inputs inputs = load(command);
   const Graph prepared = prepare_for_deployment(inputs.graph, inputs.preprocessing);
 
   Study study(command.out, study_settings(inputs, prepared, command.threads_per_trial));
   if (command.retry_failed) study.retry_failed();
   ProcessRunner runner({.kind = "assess",
-                        .context = context,
+                        .context = assess_context_of(command),
                         .threads_per_trial = command.threads_per_trial,
                         .threads = command.common.threads,
                         .logs = fs::absolute(command.out) / "logs"});
@@ -166,7 +177,10 @@ void run_assess(AssessCommand& command) {
 }
 
 TrialFunction make_assess_trials(const nlohmann::json& context, int threads) {
-  Inputs inputs = load(context);
+  AssessCommand command;
+  ContextReader reader(context);
+  assess_context(reader, command);
+  Inputs inputs = load(command);
   auto trials = std::make_shared<AssessTrials>(inputs.graph, inputs.preprocessing, std::move(inputs.train),
                                                std::move(inputs.test), threads);
   return [trials](const TrialSpec& spec, const fs::path& folder) { return trials->run(spec, folder); };

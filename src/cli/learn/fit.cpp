@@ -140,42 +140,37 @@ FitInputs load(FitCommand& command) {
   return inputs;
 }
 
-/// What a child that runs trials has to know; the rest is in their settings.
-nlohmann::json context_of(const FitCommand& command) {
-  return {{"model", fs::absolute(command.model).string()},
-          {"data", command.data},
-          {"train_data", command.train_data},
-          {"preprocessing", command.preprocessing},
-          {"resize", command.source.resize},
-          {"label_offset", command.source.label_offset},
-          {"limit", command.source.limit},
-          {"seed", command.common.seed},
-          {"calibration", command.calibration},
-          {"calibration_samples", command.options.calibration.samples},
-          {"learning_rate", command.options.training.training.learning_rate},
-          {"bfloat16", command.options.training.training.bfloat16},
-          {"importance", command.importance},
-          {"teacher", command.teacher},
-          {"validation_samples", command.search_options.validation_samples}};
+/// The options that the trials of a search depend on; the rest stands in the settings of each trial.
+template <typename Archive, typename Command>
+void fit_context(Archive& archive, Command& command) {
+  archive("model", command.model);
+  archive("data", command.data);
+  archive("train_data", command.train_data);
+  archive("preprocessing", command.preprocessing);
+  archive("resize", command.source.resize);
+  archive("label_offset", command.source.label_offset);
+  archive("limit", command.source.limit);
+  archive("seed", command.common.seed);
+  archive("calibration", command.calibration);
+  archive("calibration_samples", command.options.calibration.samples);
+  archive("learning_rate", command.options.training.training.learning_rate);
+  archive("bfloat16", command.options.training.training.bfloat16);
+  archive("importance", command.importance);
+  archive("teacher", command.teacher);
+  archive("validation_samples", command.search_options.validation_samples);
+}
+
+nlohmann::json fit_context_of(FitCommand command) {
+  command.model = fs::absolute(command.model).string();
+  ContextWriter writer;
+  fit_context(writer, command);
+  return writer.json();
 }
 
 FitCommand command_of(const nlohmann::json& context, int threads) {
   FitCommand command;
-  context.at("model").get_to(command.model);
-  context.at("data").get_to(command.data);
-  context.at("train_data").get_to(command.train_data);
-  context.at("preprocessing").get_to(command.preprocessing);
-  context.at("resize").get_to(command.source.resize);
-  context.at("label_offset").get_to(command.source.label_offset);
-  context.at("limit").get_to(command.source.limit);
-  context.at("seed").get_to(command.common.seed);
-  context.at("calibration").get_to(command.calibration);
-  context.at("calibration_samples").get_to(command.options.calibration.samples);
-  context.at("learning_rate").get_to(command.options.training.training.learning_rate);
-  context.at("bfloat16").get_to(command.options.training.training.bfloat16);
-  context.at("importance").get_to(command.importance);
-  context.at("teacher").get_to(command.teacher);
-  context.at("validation_samples").get_to(command.search_options.validation_samples);
+  ContextReader reader(context);
+  fit_context(reader, command);
   command.threads_per_trial = threads;
   command.search = true;
   command.epochs = 1;  // each trial has its own
@@ -194,7 +189,7 @@ void run_fit(FitCommand& command) {
   const auto [graph, preprocessing, train_data, test_data] = load(command);
   std::optional<ProcessRunner> runner;
   if (options.search.has_value()) {
-    runner.emplace(TrialWork{"fit", context_of(command), command.threads_per_trial, command.common.threads,
+    runner.emplace(TrialWork{"fit", fit_context_of(command), command.threads_per_trial, command.common.threads,
                              fs::absolute(command.out) / "logs"});
     options.search->runner = &*runner;
   }
