@@ -1,23 +1,22 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <chrono>
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/progress.h"
-#include "base/units.h"
+#include "base/staging.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "data/dataset.h"
 #include "program/operand_trace.h"
 #include "program/program_file.h"
 #include "target/characterize.h"
+#include "target/characterize_result.h"
 #include "target/share.h"
 #include "target/synthesis.h"
 
@@ -39,10 +38,6 @@ struct CharacterizeCommand {
   DataOptions source;
   CharacterizeOptions options;
 };
-
-/// Energy of 8 x 8 bits that the published array nearest to ours has (targets/accelerators/bitblade.toml, loom.toml),
-/// so that memory traffic weighs beside it as it does there.
-double published_fj(MacArchitecture architecture) { return architecture == MacArchitecture::serial ? 992 : 873; }
 
 std::vector<MacArchitecture> chosen(const std::string& word) {
   if (word == "serial") return {MacArchitecture::serial};
@@ -79,44 +74,6 @@ std::vector<OperandTrace> operands(const OperandTraces& traces) {
   return result;
 }
 
-nlohmann::ordered_json to_json(const Characterization& mac) {
-  auto pairs = nlohmann::ordered_json::array();
-  for (const MacEnergy& pair : mac.pairs) {
-    pairs.push_back({{"weight_bits", pair.weight_bits},
-                     {"activation_bits", pair.activation_bits},
-                     {"relative", pair.fj / mac.pairs.front().fj},
-                     {"library_fj", pair.fj},
-                     {"gates_fj", pair.gates_fj},
-                     {"glitches_fj", pair.glitches_fj},
-                     {"registers_fj", pair.registers_fj},
-                     {"clock_fj", pair.clock_fj},
-                     {"clocks_per_mac", pair.clocks},
-                     {"macs", pair.macs},
-                     {"zero_activations", pair.zeros}});
-  }
-  return {{"mac", name_of(mac.architecture)},
-          {"gates", mac.gates},
-          {"flip_flops", mac.flip_flops},
-          {"area", mac.area},
-          {"longest_path_inverters", mac.longest_path},
-          {"sums_compared", mac.sums},
-          {"sums_differing", 0},  // the first that differed would have ended the command
-          {"pairs", pairs}};
-}
-
-std::string summary(const Characterization& mac) {
-  std::string text = fmt::format(
-      "{}: {} gates, {} flip-flops, area {:.0f}; energy per multiply-accumulate, 8 x 8 bits = 1 (relative, not "
-      "calibrated)\n                 activation bits\n  weight bits ",
-      name_of(mac.architecture), format_count(mac.gates), format_count(mac.flip_flops), mac.area);
-  for (std::size_t i = 0; i < 4; ++i) text += fmt::format("{:8}", mac.pairs[i].activation_bits);
-  for (std::size_t i = 0; i < mac.pairs.size(); ++i) {
-    if (i % 4 == 0) text += fmt::format("\n  {:11} ", mac.pairs[i].weight_bits);
-    text += fmt::format("{:8.3f}", mac.pairs[i].fj / mac.pairs.front().fj);
-  }
-  return text + "\n";
-}
-
 std::string describe_operands(const CharacterizeCommand& command, const OperandTraces& traces) {
   if (command.program.empty()) return "uniformly random operands";
   const fs::path path = command.program;
@@ -131,56 +88,32 @@ void run_characterize(CharacterizeCommand& command) {
   const GateLibrary library = parse_liberty(read_text(liberty), liberty.string());
   const OperandTraces traces = read_traces(command);
   const std::vector<OperandTrace> trace_operands = operands(traces);
-  const std::string what = describe_operands(command, traces);
   const SynthesisOptions synthesis{hardware_directory() / "rtl", liberty,
                                    std::chrono::milliseconds(static_cast<std::int64_t>(command.time_limit_s * 1000))};
   command.options.seed = command.common.seed;
 
-  auto macs = nlohmann::ordered_json::array();
-  std::string text;
-  std::vector<std::pair<std::string, std::string>> tables;
+  CharacterizeRun run;
+  run.library = library.name;
+  run.operands = describe_operands(command, traces);
+  run.layers = traces.layers;
+  run.skipped = traces.skipped;
+  run.fj_at_8x8 = command.fj_at_8x8;
+  run.seed = command.common.seed;
+  std::vector<Characterization> macs;
   for (const MacArchitecture architecture : chosen(command.mac)) {
     const std::string top = module_of(architecture);
     const Netlist netlist = parse_netlist(synthesize(top, synthesis), top, "clock", library);
     Progress progress("simulating the gates of " + top, 24);
     command.options.progress = [&progress](std::int64_t done, std::int64_t) { progress.update(done); };
-    const Characterization mac = characterize(architecture, netlist, library, trace_operands, command.options);
-    macs.push_back(to_json(mac));
-    text += summary(mac) + "\n";
-    const std::string method = fmt::format(
-        "trimtab characterize: toggles of the netlist (yosys, library {}) times the energies of its cells, {}, {} "
-        "multiply-accumulates per pair; scaled so that 8 x 8 bits take what the published {} array takes",
-        library.name, what, mac.pairs.front().macs, architecture == MacArchitecture::serial ? "Loom-like" : "BitBlade");
-    const double anchor = command.fj_at_8x8 > 0 ? command.fj_at_8x8 : published_fj(architecture);
-    tables.emplace_back(
-        "trimtab-" + name_of(architecture) + ".toml",
-        to_energy_table(
-            mac, anchor,
-            command.fj_at_8x8 > 0 ? method.substr(0, method.find("; scaled")) + "; scaled to --fj-at-8x8" : method));
+    macs.push_back(characterize(architecture, netlist, library, trace_operands, command.options));
   }
-  const nlohmann::ordered_json json = {
-      {"relative", true},
-      {"library", library.name},
-      {"operands", what},
-      {"layers", traces.layers},
-      {"layers_skipped", traces.skipped},
-      {"macs", macs},
-      {"seed", command.common.seed},
-      {"wall_s", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()},
-      {"version", TRIMTAB_VERSION}};
-  text += what + "\n";
-  if (!traces.skipped.empty()) {
-    text += fmt::format("without {}: their inputs are not unsigned 8 bits\n", fmt::join(traces.skipped, ", "));
-  }
-  make_directory(command.out);
-  for (const auto& [name, content] : tables) write_file(fs::path(command.out) / name, content);
-  write_file(fs::path(command.out) / "summary.txt", text);
-  write_file(fs::path(command.out) / "result.json", json.dump(2) + "\n");
-  if (command.common.json) {
-    fmt::print("{}\n", json.dump(2));
-  } else {
-    fmt::print("{}", text);
-  }
+  run.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const Result described = describe(run, macs);
+  const StagingFolder staging(command.out);
+  write_energy_tables(run, macs, staging.path());
+  write_result(described, staging.path());
+  staging.commit();
+  print(described, command.common.json);
 }
 
 }  // namespace

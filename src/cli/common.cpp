@@ -1,5 +1,7 @@
 #include "cli/common.h"
 
+#include <fmt/format.h>
+
 namespace trimtab::cli {
 
 void add_common_options(CLI::App& command, CommonOptions& options, const std::string& example) {
@@ -10,6 +12,8 @@ void add_common_options(CLI::App& command, CommonOptions& options, const std::st
       ->capture_default_str();
   command.footer("Example:\n  " + example);
 }
+
+void print(const Result& result, bool json) { fmt::print("{}", json ? result.json.dump(2) + "\n" : result.text); }
 
 void add_bfloat16_flag(CLI::App& command, bool& bfloat16) {
   command.add_flag(

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "base/result.h"
+
 namespace trimtab::cli {
 
 /// Options that every command has.
@@ -15,6 +17,9 @@ struct CommonOptions {
 
 /// Adds --json, --seed and --threads, and `example` (a whole command line) to the command's --help.
 void add_common_options(CLI::App& command, CommonOptions& options, const std::string& example);
+
+/// Prints the result as JSON or as text for people.
+void print(const Result& result, bool json);
 
 /// Adds --bfloat16 to a command that trains.
 void add_bfloat16_flag(CLI::App& command, bool& bfloat16);

@@ -1,25 +1,19 @@
 #include "cli/sustain.h"
 
-#include <fmt/format.h>
-
-#include <cstdio>
-#include <filesystem>
-
-#include "base/file.h"
+#include "base/staging.h"
 #include "cli/commands.h"
 
 namespace trimtab::cli {
 
-void print_result(const nlohmann::ordered_json& result, const std::string& text, bool json, const std::string& out) {
+void publish(const Result& result, bool json, const std::string& out,
+             const std::function<void(const std::filesystem::path& folder)>& write) {
   if (!out.empty()) {
-    make_directory(out);
-    write_file(std::filesystem::path(out) / "result.json", result.dump(2) + "\n");
+    const StagingFolder staging(out);
+    if (write) write(staging.path());
+    write_result(result, staging.path());
+    staging.commit();
   }
-  if (json) {
-    fmt::print("{}\n", result.dump(2));
-  } else {
-    fmt::print("{}", text);
-  }
+  print(result, json);
 }
 
 void add_sustain(CLI::App& app) {

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
+#include <filesystem>
+#include <functional>
 #include <string>
-#include <vector>
 
 #include "cli/common.h"
 
@@ -17,8 +17,9 @@ void add_sustain_simulate(CLI::App& sustain);
 void add_sustain_plan(CLI::App& sustain);
 void add_sustain_govern(CLI::App& sustain);
 
-/// Prints `result` as JSON, or `text` for people; writes result.json to `out` where that is not empty.
-void print_result(const nlohmann::ordered_json& result, const std::string& text, bool json,
-                  const std::string& out = "");
+/// Prints the result, and writes summary.txt and result.json to the folder `out` where that is not empty. `write` adds
+/// other files.
+void publish(const Result& result, bool json, const std::string& out,
+             const std::function<void(const std::filesystem::path& folder)>& write = {});
 
 }  // namespace trimtab::cli

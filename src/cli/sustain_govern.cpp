@@ -148,10 +148,10 @@ void run(const SustainGovernOptions& options) {
     }
   });
   const double mean = steps > 0 ? rate / static_cast<double>(steps) : 0;
-  print_result({{"steps", steps}, {"ambient_c", controller.ambient_c()}, {"planned_rate_per_s", mean}},
-               fmt::format("{} steps, ambient estimated at {:.1f} degrees, {:.2f} inferences/s planned; restored\n",
-                           steps, controller.ambient_c(), mean),
-               options.common.json);
+  print({{{"steps", steps}, {"ambient_c", controller.ambient_c()}, {"planned_rate_per_s", mean}},
+         fmt::format("{} steps, ambient estimated at {:.1f} degrees, {:.2f} inferences/s planned; restored\n", steps,
+                     controller.ambient_c(), mean)},
+        options.common.json);
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ void add_sustain_profile(CLI::App& sustain) {
       json["files"].push_back(file.string());
       text += "  " + file.string() + "\n";
     }
-    print_result(json, text, options->common.json);
+    print({json, text}, options->common.json);
   });
 }
 

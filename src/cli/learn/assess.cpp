@@ -15,8 +15,10 @@
 #include <vector>
 
 #include "assess/assess.h"
+#include "assess/result.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/staging.h"
 #include "base/units.h"
 #include "cli/learn/trials.h"
 #include "cli/model_data.h"
@@ -94,17 +96,33 @@ struct Inputs {
   Dataset test;
 };
 
-Inputs load(const nlohmann::json& context) {
+/// The options that the trials depend on; the rest stands in the settings of each trial.
+template <typename Archive, typename Command>
+void assess_context(Archive& archive, Command& command) {
+  archive("model", command.model);
+  archive("data", command.data);
+  archive("preprocessing", command.preprocessing);
+  archive("limit", command.limit);
+  archive("seed", command.common.seed);
+}
+
+nlohmann::json assess_context_of(AssessCommand command) {
+  command.model = fs::absolute(command.model).string();
+  ContextWriter writer;
+  assess_context(writer, command);
+  return writer.json();
+}
+
+Inputs load(const AssessCommand& command) {
   Inputs inputs;
-  const std::string model = context.at("model");
-  inputs.graph = read_onnx(model);
-  inputs.preprocessing = choose_preprocessing(context.at("preprocessing"), model, inputs.graph.input_shape()[0]);
+  inputs.graph = read_onnx(command.model);
+  inputs.preprocessing = choose_preprocessing(command.preprocessing, command.model, inputs.graph.input_shape()[0]);
   DataOptions source;
   source.shape = inputs.graph.input_shape();
-  source.limit = context.at("limit");
-  source.seed = context.at("data_seed");
-  inputs.train = load_dataset(context.at("data"), Split::train, source);
-  inputs.test = load_dataset(context.at("data"), Split::test, source);
+  source.limit = command.limit;
+  source.seed = command.common.seed;
+  inputs.train = load_dataset(command.data, Split::train, source);
+  inputs.test = load_dataset(command.data, Split::test, source);
   return inputs;
 }
 
@@ -116,171 +134,18 @@ nlohmann::json study_settings(const Inputs& inputs, const Graph& prepared, int t
           {"test_data", test.at("data")}, {"threads_per_trial", threads_per_trial}, {"trials_version", 1}};
 }
 
-std::string describe_filters(const KeptFilters& filters) {
-  if (filters.empty()) return "all filters";
-  std::string text;
-  for (const auto& [name, count] : filters) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, count);
-  return text;
-}
-
-ordered_json json_of(const AssessPoint& point) {
-  ordered_json json = {{"bits", point.bits},
-                       {"filters", point.filters},
-                       {"memory_bytes", point.memory_bytes},
-                       {"weights", point.numbers.weights},
-                       {"activations", point.numbers.activations},
-                       {"top1", point.top1},
-                       {"round", point.round + 1},
-                       {"trial", point.trial},
-                       {"folder", point.folder}};
-  if (point.repeated.size() > 1) {
-    const auto count = static_cast<double>(point.repeated.size());
-    const double mean = std::accumulate(point.repeated.begin(), point.repeated.end(), 0.0) / count;
-    double squares = 0;
-    for (const double top1 : point.repeated) squares += (top1 - mean) * (top1 - mean);
-    json["top1_seeds"] = point.repeated;
-    json["top1_mean"] = mean;
-    json["top1_deviation"] = std::sqrt(squares / (count - 1));
-  }
-  return json;
-}
-
-ordered_json json_of(const AssessBudget& budget) {
-  ordered_json json = {{"budget_bytes", budget.budget_bytes}};
-  if (budget.optimum) json["optimum"] = json_of(*budget.optimum);
-  if (budget.restricted) {
-    json["restricted"] = json_of(*budget.restricted);
-    json["restricted"]["loss"] = budget.optimum->top1 - budget.restricted->top1;
-  }
-  json["by_bits"] = ordered_json::array();
-  for (const AssessPoint& point : budget.by_bits)
-    json["by_bits"].push_back({{"bits", point.bits}, {"top1", point.top1}, {"filters", point.filters}});
-  return json;
-}
-
-ordered_json result_json(const AssessCommand& command, const AssessResult& result, const Study& study,
-                         std::int64_t test_samples, double seconds) {
-  ordered_json json = {{"model", command.model},
-                       {"data", command.data},
-                       {"samples", test_samples},
-                       {"top1_float", result.top1_float},
-                       {"weights", result.numbers.weights},
-                       {"activations", result.numbers.activations},
-                       {"rounds", command.rounds},
-                       {"restricted_bits", command.options.restricted_bits}};
-  json["budgets"] = ordered_json::array();
-  for (const AssessBudget& budget : result.budgets) json["budgets"].push_back(json_of(budget));
-  double trial_seconds = 0;
-  std::int64_t done = 0;
-  for (const Trial& trial : study.trials()) {
-    trial_seconds += trial.wall_s;
-    done += trial.state == TrialState::done ? 1 : 0;
-  }
-  json["trials"] = {{"done", done}, {"failed", result.failed}};
-  json["trial_s"] = trial_seconds;
-  json["seed"] = command.common.seed;
-  json["wall_s"] = seconds;
-  json["version"] = TRIMTAB_VERSION;
-  return json;
-}
-
-/// `plans`: by budget.
-std::string summary(const AssessCommand& command, const AssessResult& result,
-                    const std::vector<DeployablePlan>& plans) {
-  std::string text = fmt::format(
-      "{}: {} weights and biases, {} activations counted; float top-1 {:.2f} %\n\n"
-      "{:>9}  {:>4} {:>7}  {:>10} {:>7} {:>6}  filters of the optimum\n",
-      fs::path(command.model).filename().string(), format_count(result.numbers.weights),
-      format_count(result.numbers.activations), result.top1_float, "budget", "bits", "top-1", "restricted", "top-1",
-      "loss");
-  for (const AssessBudget& budget : result.budgets) {
-    const AssessPoint& optimum = *budget.optimum;
-    const std::string other = budget.restricted
-                                  ? fmt::format("{:>10} {:>7.2f} {:>6.2f}", budget.restricted->bits,
-                                                budget.restricted->top1, optimum.top1 - budget.restricted->top1)
-                                  : fmt::format("{:>10} {:>7} {:>6}", "none", "", "");
-    text += fmt::format("{:>9}  {:>4} {:>7.2f}  {}  {}\n", format_bytes(budget.budget_bytes), optimum.bits,
-                        optimum.top1, other, describe_filters(optimum.filters));
-  }
-  for (std::size_t i = 0; i < plans.size(); ++i) {
-    const std::int64_t bytes = plans[i].memory_bytes();
-    if (bytes > result.budgets[i].budget_bytes)
-      text += fmt::format("\n{} is too little for the optimum's filters once deployed: {} with 2-bit activations\n",
-                          format_bytes(result.budgets[i].budget_bytes), format_bytes(bytes));
-  }
-  if (result.failed > 0) text += fmt::format("\n{} trials failed; 'trimtab study' tells why\n", result.failed);
-  return text +
-         "\nmap.svg, map.png, map.csv, map.json   the map and the distance to the optimum\n"
-         "plans.svg, ...                        the optima layer by layer\n"
-         "plan-BYTES.toml                       the optimum of a budget, for 'trimtab fit --plan'\n";
-}
-
-std::string plan_name(const AssessBudget& budget) { return fmt::format("plan-{}.toml", budget.budget_bytes); }
-
-/// Bits that share a colour: few enough to be told apart.
-std::string family_of(int bits) {
-  if (bits == 8) return "8 bits";
-  if (bits == 16) return "16 bits";
-  return bits < 5 ? "2 to 4 bits" : bits < 8 ? "5 to 7 bits" : "9 to 15 bits";
-}
-
-/// The optimum of every budget, layer by layer.
-std::vector<PlanPicture> plans_of(const AssessResult& result, const Graph& prepared,
-                                  const std::vector<double>& importance) {
-  const ChannelGroups groups = find_channel_groups(prepared);
-  std::vector<PlanPicture> plans;
-  for (const AssessBudget& budget : result.budgets) {
-    const AssessPoint& point = *budget.optimum;
-    PlanPicture plan;
-    plan.title = fmt::format("{}: {} bits, top-1 {:.2f} %", format_bytes(budget.budget_bytes), point.bits, point.top1);
-    const Graph pruned = prune_to(prepared, groups, importance, point.filters);
-    for (const Node& node : pruned.nodes) {
-      if (!std::holds_alternative<Conv>(node.op) && !std::holds_alternative<Linear>(node.op)) continue;
-      plan.layers.push_back(
-          {node.name, pruned.shape_of(node.output)[0], prepared.shape_of(node.output)[0], point.bits, point.bits});
-    }
-    plans.push_back(plan);
-  }
-  return plans;
-}
-
-void draw_points(const AssessCommand& command, const AssessResult& result) {
-  std::vector<MapPoint> points;
-  for (const AssessPoint& point : result.map)
-    points.push_back({family_of(point.bits), fmt::format("{} bits, {}", point.bits, describe_filters(point.filters)),
-                      static_cast<double>(point.memory_bytes), point.top1});
-  std::stable_sort(points.begin(), points.end(),
-                   [](const MapPoint& a, const MapPoint& b) { return a.series < b.series; });
-  MapLine optimum{"optimum", {}, {}};
-  MapLine restricted{"8 or 16 bits only", {}, {}};
-  for (const AssessBudget& budget : result.budgets) {
-    optimum.memory_bytes.push_back(static_cast<double>(budget.budget_bytes));
-    optimum.top1.push_back(budget.optimum->top1);
-    restricted.memory_bytes.push_back(static_cast<double>(budget.budget_bytes));
-    restricted.top1.push_back(budget.restricted ? budget.restricted->top1 : std::nan(""));
-  }
-  draw_memory_accuracy(command.out, "map",
-                       fmt::format("{}: accuracy over memory", fs::path(command.model).stem().string()), points,
-                       {optimum, restricted}, 0);
-}
-
 }  // namespace
 
 void run_assess(AssessCommand& command) {
   const auto start = std::chrono::steady_clock::now();
   parse_options(command);
-  const nlohmann::json context = {{"model", fs::absolute(command.model).string()},
-                                  {"data", command.data},
-                                  {"preprocessing", command.preprocessing},
-                                  {"limit", command.limit},
-                                  {"data_seed", command.common.seed}};
-  const Inputs inputs = load(context);
+  const Inputs inputs = load(command);
   const Graph prepared = prepare_for_deployment(inputs.graph, inputs.preprocessing);
 
   Study study(command.out, study_settings(inputs, prepared, command.threads_per_trial));
   if (command.retry_failed) study.retry_failed();
   ProcessRunner runner({.kind = "assess",
-                        .context = context,
+                        .context = assess_context_of(command),
                         .threads_per_trial = command.threads_per_trial,
                         .threads = command.common.threads,
                         .logs = fs::absolute(command.out) / "logs"});
@@ -299,31 +164,23 @@ void run_assess(AssessCommand& command) {
   const Pricer pricer(load_target(command.target), Optimize::speed, inputs.train, inputs.test, {}, inputs.graph.name,
                       false);
   std::vector<DeployablePlan> plans;
-  for (const AssessBudget& budget : result.budgets) {
+  for (const AssessBudget& budget : result.budgets)
     plans.push_back(deployable_plan(prepared, importance, *budget.optimum, budget.budget_bytes, pricer));
-    write_file(fs::path(command.out) / plan_name(budget), to_toml(plans.back().plan));
-  }
 
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  ordered_json json = result_json(command, result, study, inputs.test.size(), seconds);
-  for (std::size_t i = 0; i < plans.size(); ++i)
-    json["budgets"][i]["deployable"] = {{"plan", plan_name(result.budgets[i])},
-                                        {"weights_bytes", plans[i].weights_bytes},
-                                        {"arena_bytes", plans[i].arena_bytes},
-                                        {"fits", plans[i].memory_bytes() <= result.budgets[i].budget_bytes}};
-  draw_points(command, result);
-  draw_plans(command.out, "plans", plans_of(result, prepared, importance));
-  write_file(fs::path(command.out) / "summary.txt", summary(command, result, plans));
-  write_file(fs::path(command.out) / "result.json", json.dump(2) + "\n");
-  if (command.common.json) {
-    fmt::print("{}\n", json.dump(2));
-  } else {
-    fmt::print("{}", summary(command, result, plans));
-  }
+  const AssessRun run{command.model, command.data, inputs.test.size(), seconds};
+  const Result described = describe(run, command.options, result, plans, study);
+  const StagingFolder staging(command.out);
+  write_result(described, run, result, plans, prepared, importance, staging.path());
+  staging.commit();
+  print(described, command.common.json);
 }
 
 TrialFunction make_assess_trials(const nlohmann::json& context, int threads) {
-  Inputs inputs = load(context);
+  AssessCommand command;
+  ContextReader reader(context);
+  assess_context(reader, command);
+  Inputs inputs = load(command);
   auto trials = std::make_shared<AssessTrials>(inputs.graph, inputs.preprocessing, std::move(inputs.train),
                                                std::move(inputs.test), threads);
   return [trials](const TrialSpec& spec, const fs::path& folder) { return trials->run(spec, folder); };

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/staging.h"
 #include "base/units.h"
 #include "cli/fit.h"
 #include "cli/learn/bfloat16.h"
@@ -20,6 +21,7 @@
 #include "cli/model_data.h"
 #include "data/dataset.h"
 #include "fit/fit.h"
+#include "fit/result.h"
 #include "import/onnx.h"
 #include "program/program_file.h"
 #include "study/dispatch.h"
@@ -29,150 +31,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder beside what will be there in the end: it takes its place only when all is done, and is gone otherwise.
-class StagingFolder {
- public:
-  explicit StagingFolder(const fs::path& out) : out_(out), was_there_(fs::exists(out)), path_(out / ".partial") {
-    make_directory(out_);
-    fs::remove_all(path_);
-    make_directory(path_);
-  }
-  StagingFolder(const StagingFolder&) = delete;
-  StagingFolder& operator=(const StagingFolder&) = delete;
-  StagingFolder(StagingFolder&&) = delete;
-  StagingFolder& operator=(StagingFolder&&) = delete;
-  ~StagingFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-    if (!was_there_ && fs::is_empty(out_, ignored)) fs::remove(out_, ignored);
-  }
-
-  [[nodiscard]] const fs::path& path() const { return path_; }
-
-  /// Moves everything to its place, result.json last: where it is, the rest is there.
-  void commit() const {
-    for (const fs::directory_entry& entry : fs::directory_iterator(path_)) {
-      if (entry.path().filename() == "result.json") continue;
-      fs::remove_all(out_ / entry.path().filename());
-      fs::rename(entry.path(), out_ / entry.path().filename());
-    }
-    fs::rename(path_ / "result.json", out_ / "result.json");
-  }
-
- private:
-  fs::path out_;
-  bool was_there_;
-  fs::path path_;
-};
-
 RangeMethod parse_range_method(const std::string& word) {
   if (word == "min-max") return RangeMethod::min_max;
   if (word == "percentile") return RangeMethod::percentile;
   return RangeMethod::mse;
-}
-
-nlohmann::ordered_json plan_json(const Plan& plan) {
-  auto layers = nlohmann::ordered_json::array();
-  for (const LayerPlan& layer : plan.layers) {
-    layers.push_back({{"layer", layer.layer},
-                      {"filters", layer.filters},
-                      {"weight_bits", layer.weight_bits},
-                      {"activation_bits", layer.activation_bits}});
-  }
-  return layers;
-}
-
-nlohmann::ordered_json search_json(const PlanSearchResult& search) {
-  auto finalists = nlohmann::ordered_json::array();
-  for (const FoundPlan& found : search.finalists) {
-    finalists.push_back({{"validation_top1", found.top1}, {"weights_kept", found.share}, {"made_by", found.made_by}});
-  }
-  return {{"trials", search.trials}, {"epochs", search.epochs}, {"finalists", finalists}};
-}
-
-/// What was measured on the device and the bounds it was held against.
-void add_deployment(nlohmann::ordered_json& json, const FitCommand& command, const Deployment& deployment) {
-  const Target& target = *command.options.target;
-  json["target"] = target.name;
-  json["flash_bytes"] = deployment.flash_bytes();
-  json["ram_bytes"] = deployment.ram_bytes();
-  json["stack_bytes"] = deployment.stack_bytes;
-  json["arena_bytes"] = deployment.arena_bytes;
-  json["text_bytes"] = deployment.image.text;
-  json["rodata_bytes"] = deployment.image.rodata;
-  json["instructions"] = deployment.instructions();
-  json["device"] = {
-      {"machine", target.emulated_board}, {"samples", deployment.samples}, {"mismatches", deployment.mismatches}};
-  json["latency_ms"] = latency_ms(target, deployment.instructions());
-  if (deployment.cycles.has_value()) {
-    json["estimated_cycles_without_waits"] = std::llround(deployment.cycles->without_waits);
-    json["estimated_cycles_with_waits"] = std::llround(deployment.cycles->with_waits);
-    json["longest_latency_ms"] = longest_latency_ms(target, deployment);
-  }
-  const Bounds& bounds = command.options.bounds;
-  json["bounds"] = {{"flash_bytes", bounds.flash_bytes}, {"ram_bytes", bounds.ram_bytes}};
-  if (bounds.instructions > 0) json["bounds"]["instructions"] = bounds.instructions;
-  if (bounds.latency_ms > 0) json["bounds"]["latency_ms"] = bounds.latency_ms;
-  if (command.search_options.plan.bounds.weights_bytes > 0)
-    json["bounds"]["weights_bytes"] = command.search_options.plan.bounds.weights_bytes;
-  if (command.search_options.plan.bounds.memory_bytes > 0)
-    json["bounds"]["memory_bytes"] = command.search_options.plan.bounds.memory_bytes;
-}
-
-nlohmann::ordered_json result_json(const FitCommand& command, const FitResult& result, double seconds) {
-  nlohmann::ordered_json json = {{"model", command.model}, {"data", command.data}};
-  if (command.options.labelled) {
-    json["top1"] = result.top1;
-    json["top5"] = result.top5;
-    json["top1_float"] = result.top1_float;
-  }
-  json["agreement"] = result.agreement;
-  json["samples"] = result.samples;
-  json["weights_bytes"] = weights_bytes(result.program);
-  if (result.deployment.has_value()) add_deployment(json, command, *result.deployment);
-  json["plan"] = plan_json(result.program.points.front().plan);
-  if (result.search.has_value()) json["search"] = search_json(*result.search);
-  json["epochs"] = command.epochs;
-  json["seed"] = command.common.seed;
-  json["wall_s"] = seconds;
-  json["version"] = TRIMTAB_VERSION;
-  return json;
-}
-
-std::string summary(const FitCommand& command, const FitResult& result) {
-  std::string text =
-      command.options.labelled
-          ? fmt::format("top-1         {:.2f} % of {} samples as integers, {:.2f} % in float; both agree on {:.2f} %\n",
-                        result.top1, result.samples, result.top1_float, result.agreement)
-          : fmt::format("agreement     {:.2f} % of {} samples get the float network's answer\n", result.agreement,
-                        result.samples);
-  const std::string model = fs::path(command.model).filename().string();
-  const std::string files =
-      "plan.toml             filters and bits of every layer\nprogram.bin           the integer network, for 'trimtab "
-      "eval' and "
-      "'trimtab inspect'\n";
-  if (!result.deployment.has_value()) {
-    return fmt::format("{} as integers on this machine\n\n{}weights       {}\n\n{}", model, text,
-                       format_bytes(weights_bytes(result.program)), files);
-  }
-  const Deployment& deployment = *result.deployment;
-  const Target& target = *command.options.target;
-  const Bounds& bounds = command.options.bounds;
-  text += fmt::format("flash         {} of {}: weights {}, code {}\n", format_bytes(deployment.flash_bytes()),
-                      format_bytes(bounds.flash_bytes), format_bytes(weights_bytes(result.program)),
-                      format_bytes(deployment.image.text));
-  text += fmt::format("RAM           {} of {}: arena {}, stack {}\n", format_bytes(deployment.ram_bytes()),
-                      format_bytes(bounds.ram_bytes), format_bytes(deployment.arena_bytes),
-                      format_bytes(deployment.stack_bytes));
-  text += fmt::format("instructions  {} per inference\n", format_count(deployment.instructions()));
-  if (bounds.latency_ms > 0)
-    text += fmt::format("latency       {} of {:.2f} ms\n", describe_latency(target, deployment), bounds.latency_ms);
-  text += fmt::format("verified      {} samples on the emulated {}: {} numbers differ from the host's\n",
-                      deployment.samples, target.emulated_board, deployment.mismatches);
-  return fmt::format(
-      "{} on {} ({})\n\n{}\ndevice/               C++ sources with a C header for your firmware\ndevice/firmware.elf   "
-      "the image that was measured and run\n{}",
-      model, target.name, target.description, text, files);
 }
 
 /// Samples without meaningful labels: those of the network take their place, so that whatever looks at labels sees
@@ -278,42 +140,37 @@ FitInputs load(FitCommand& command) {
   return inputs;
 }
 
-/// What a child that runs trials has to know; the rest is in their settings.
-nlohmann::json context_of(const FitCommand& command) {
-  return {{"model", fs::absolute(command.model).string()},
-          {"data", command.data},
-          {"train_data", command.train_data},
-          {"preprocessing", command.preprocessing},
-          {"resize", command.source.resize},
-          {"label_offset", command.source.label_offset},
-          {"limit", command.source.limit},
-          {"seed", command.common.seed},
-          {"calibration", command.calibration},
-          {"calibration_samples", command.options.calibration.samples},
-          {"learning_rate", command.options.training.training.learning_rate},
-          {"bfloat16", command.options.training.training.bfloat16},
-          {"importance", command.importance},
-          {"teacher", command.teacher},
-          {"validation_samples", command.search_options.validation_samples}};
+/// The options that the trials of a search depend on; the rest stands in the settings of each trial.
+template <typename Archive, typename Command>
+void fit_context(Archive& archive, Command& command) {
+  archive("model", command.model);
+  archive("data", command.data);
+  archive("train_data", command.train_data);
+  archive("preprocessing", command.preprocessing);
+  archive("resize", command.source.resize);
+  archive("label_offset", command.source.label_offset);
+  archive("limit", command.source.limit);
+  archive("seed", command.common.seed);
+  archive("calibration", command.calibration);
+  archive("calibration_samples", command.options.calibration.samples);
+  archive("learning_rate", command.options.training.training.learning_rate);
+  archive("bfloat16", command.options.training.training.bfloat16);
+  archive("importance", command.importance);
+  archive("teacher", command.teacher);
+  archive("validation_samples", command.search_options.validation_samples);
+}
+
+nlohmann::json fit_context_of(FitCommand command) {
+  command.model = fs::absolute(command.model).string();
+  ContextWriter writer;
+  fit_context(writer, command);
+  return writer.json();
 }
 
 FitCommand command_of(const nlohmann::json& context, int threads) {
   FitCommand command;
-  context.at("model").get_to(command.model);
-  context.at("data").get_to(command.data);
-  context.at("train_data").get_to(command.train_data);
-  context.at("preprocessing").get_to(command.preprocessing);
-  context.at("resize").get_to(command.source.resize);
-  context.at("label_offset").get_to(command.source.label_offset);
-  context.at("limit").get_to(command.source.limit);
-  context.at("seed").get_to(command.common.seed);
-  context.at("calibration").get_to(command.calibration);
-  context.at("calibration_samples").get_to(command.options.calibration.samples);
-  context.at("learning_rate").get_to(command.options.training.training.learning_rate);
-  context.at("bfloat16").get_to(command.options.training.training.bfloat16);
-  context.at("importance").get_to(command.importance);
-  context.at("teacher").get_to(command.teacher);
-  context.at("validation_samples").get_to(command.search_options.validation_samples);
+  ContextReader reader(context);
+  fit_context(reader, command);
   command.threads_per_trial = threads;
   command.search = true;
   command.epochs = 1;  // each trial has its own
@@ -332,26 +189,18 @@ void run_fit(FitCommand& command) {
   const auto [graph, preprocessing, train_data, test_data] = load(command);
   std::optional<ProcessRunner> runner;
   if (options.search.has_value()) {
-    runner.emplace(TrialWork{"fit", context_of(command), command.threads_per_trial, command.common.threads,
+    runner.emplace(TrialWork{"fit", fit_context_of(command), command.threads_per_trial, command.common.threads,
                              fs::absolute(command.out) / "logs"});
     options.search->runner = &*runner;
   }
 
-  const StagingFolder staging(command.out);
+  const StagingFolder staging(command.out, {"device"});
   const FitResult result = fit(graph, train_data, test_data, preprocessing, options, staging.path() / "device");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const nlohmann::ordered_json json = result_json(command, result, seconds);
-  save_program(result.program, staging.path() / "program.bin");
-  write_file(staging.path() / "plan.toml", to_toml(result.program.points.front().plan));
-  write_onnx(result.pruned, staging.path() / "float.onnx");
-  write_file(staging.path() / "summary.txt", summary(command, result));
-  write_file(staging.path() / "result.json", json.dump(2) + "\n");
+  const Result described = describe({command.model, command.data, seconds}, options, result);
+  write_result(described, result, staging.path());
   staging.commit();
-  if (command.common.json) {
-    fmt::print("{}\n", json.dump(2));
-  } else {
-    fmt::print("{}", summary(command, result));
-  }
+  print(described, command.common.json);
 }
 
 TrialFunction make_fit_trials(const nlohmann::json& context, int threads) {

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/staging.h"
 #include "base/units.h"
 #include "cli/learn/bfloat16.h"
 #include "cli/model_data.h"
@@ -126,15 +127,16 @@ void run_scale(ScaleCommand& command) {
       };
     }
   }
-  const fs::path out = command.out;
-  make_directory(out);
-  const ScaleResult result = scale(graph, taxonomy, train, tune, test, preprocessing, options, out / "device");
-  save_program(result.program, out / "program.bin");
-  draw_levels(result, out / "levels.svg");
+  const StagingFolder staging(command.out, {"device", "levels.svg", "program.bin"});
+  const ScaleResult result =
+      scale(graph, taxonomy, train, tune, test, preprocessing, options, staging.path() / "device");
+  save_program(result.program, staging.path() / "program.bin");
+  draw_levels(result, staging.path() / "levels.svg");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const ScaleRun run{command.model, command.data, command.epochs, options, command.common.seed};
   const std::string json = result_json(run, result, seconds).dump(2);
-  write_file(out / "result.json", json);
+  write_file(staging.path() / "result.json", json);
+  staging.commit();
   if (command.common.json) {
     fmt::print("{}\n", json);
     return;

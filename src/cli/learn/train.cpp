@@ -13,13 +13,14 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/settings.h"
-#include "base/units.h"
+#include "base/staging.h"
 #include "cli/learn/bfloat16.h"
 #include "cli/model_data.h"
 #include "data/dataset.h"
 #include "graph/networks.h"
 #include "import/onnx.h"
 #include "learn/train.h"
+#include "learn/train_result.h"
 
 namespace trimtab::cli {
 namespace {
@@ -84,62 +85,15 @@ Dataset load_test_data(const TrainCommand& command, const Dataset& train_data) {
   return own && same ? Dataset{} : test;
 }
 
-nlohmann::json result_json(const TrainCommand& command, const nlohmann::json& settings, const TrainResult& result,
-                           const Preprocessing& preprocessing, std::int64_t train_samples) {
-  double seconds = 0;
-  for (const EpochRecord& record : result.history) seconds += record.seconds;
-  const EpochRecord& last = result.history.back();
-  std::int64_t parameters = 0;
-  std::int64_t operations = 0;
-  for (const Node& node : result.graph.nodes) {
-    parameters += parameter_count(node);
-    operations += multiply_accumulates(result.graph, node);
-  }
-  nlohmann::json json = {{"network", command.net.empty() ? command.model : command.net},
-                         {"data", command.data},
-                         {"parameters", parameters},
-                         {"multiply_accumulates", operations},
-                         {"preprocessing", {{"mean", preprocessing.mean}, {"deviation", preprocessing.deviation}}},
-                         {"train_samples", train_samples},
-                         {"train_loss", last.train_loss},
-                         {"samples", last.test.samples},
-                         {"training_s", seconds},
-                         {"samples_per_second", last.samples_per_second},
-                         {"settings", settings},
-                         {"seed", command.common.seed},
-                         {"version", TRIMTAB_VERSION}};
-  if (last.test.samples > 0) {
-    json["top1_float"] = last.test.top1;
-    json["top5_float"] = last.test.top5;
-    json["test_loss"] = last.test.loss;
-  }
-  return json;
-}
-
-void print_result(const TrainCommand& command, const nlohmann::json& result) {
-  if (command.common.json) {
-    fmt::print("{}\n", result.dump(2));
-    return;
-  }
-  const std::string accuracy =
-      result.contains("top1_float")
-          ? fmt::format("top-1 {:.2f} %, top-5 {:.2f} % on {} test samples", result.at("top1_float").get<double>(),
-                        result.at("top5_float").get<double>(), result.at("samples").get<std::int64_t>())
-          : std::string("no test samples; give --test-data to measure it");
-  fmt::print("{}: {}, {} parameters, trained in {}\n", (fs::path(command.out) / "model.onnx").string(), accuracy,
-             format_count(result.at("parameters").get<std::int64_t>()),
-             format_duration(result.at("training_s").get<double>()));
-}
-
 /// The result of the same run, where OUT/ holds it; null where OUT/ is new or holds a run to continue.
-nlohmann::json finished_result(const fs::path& out, const nlohmann::json& settings) {
+nlohmann::ordered_json finished_result(const fs::path& out, const nlohmann::json& settings) {
   const fs::path path = out / "result.json";
   if (!fs::exists(path)) return nullptr;
-  nlohmann::json result = nlohmann::json::parse(read_text(path), nullptr, false);
+  nlohmann::ordered_json result = nlohmann::ordered_json::parse(read_text(path), nullptr, false);
   if (!result.is_object() || !result.contains("settings")) {
     throw bad_input("{} is not a result of 'trimtab train'; choose another OUT", path.string());
   }
-  check_same_settings(result.at("settings"), settings, path.string());
+  check_same_settings(nlohmann::json(result.at("settings")), settings, path.string());
   return result;
 }
 
@@ -172,20 +126,24 @@ void run_train(TrainCommand& command) {
 
   const nlohmann::json settings = training_settings(graph, train_data, preprocessing, command.training);
   make_directory(out);
-  nlohmann::json result = finished_result(out, settings);
+  nlohmann::ordered_json result = finished_result(out, settings);
   if (result.is_null()) {
     command.training.checkpoint = out / "checkpoint.pt";
     command.training.log = out / "log.csv";
     command.training.interrupted = &interrupted;
     const InterruptGuard guard;
     const TrainResult trained = train(graph, train_data, test_data, preprocessing, command.training);
-    write_onnx(trained.graph, out / "model.onnx");
-    write_file(out / "preprocessing.toml", to_toml(preprocessing));
-    result = result_json(command, settings, trained, preprocessing, train_data.size());
-    write_file(out / "result.json", result.dump(2) + "\n");
+    const TrainRun run{command.net.empty() ? command.model : command.net, command.data, train_data.size(),
+                       command.common.seed};
+    result = to_json(run, settings, preprocessing, trained);
+    const StagingFolder staging(out);
+    write_onnx(trained.graph, staging.path() / "model.onnx");
+    write_file(staging.path() / "preprocessing.toml", to_toml(preprocessing));
+    write_file(staging.path() / "result.json", result.dump(2) + "\n");
+    staging.commit();
     fs::remove(command.training.checkpoint);
   }
-  print_result(command, result);
+  print({result, summarize_training(result, (out / "model.onnx").string())}, command.common.json);
 }
 
 }  // namespace trimtab::cli

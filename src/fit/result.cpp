@@ -1,0 +1,132 @@
+#include "fit/result.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "base/file.h"
+#include "base/units.h"
+#include "import/onnx.h"
+#include "program/program_file.h"
+
+namespace trimtab {
+namespace {
+
+nlohmann::ordered_json layers_of(const Plan& plan) {
+  auto layers = nlohmann::ordered_json::array();
+  for (const LayerPlan& layer : plan.layers) {
+    layers.push_back({{"layer", layer.layer},
+                      {"filters", layer.filters},
+                      {"weight_bits", layer.weight_bits},
+                      {"activation_bits", layer.activation_bits}});
+  }
+  return layers;
+}
+
+nlohmann::ordered_json search_json(const PlanSearchResult& search) {
+  auto finalists = nlohmann::ordered_json::array();
+  for (const FoundPlan& found : search.finalists) {
+    finalists.push_back({{"validation_top1", found.top1}, {"weights_kept", found.share}, {"made_by", found.made_by}});
+  }
+  return {{"trials", search.trials}, {"epochs", search.epochs}, {"finalists", finalists}};
+}
+
+/// What was measured on the device and the bounds it was held against.
+void add_deployment(nlohmann::ordered_json& json, const FitOptions& options, const Deployment& deployment) {
+  const Target& target = *options.target;
+  json["target"] = target.name;
+  json["flash_bytes"] = deployment.flash_bytes();
+  json["ram_bytes"] = deployment.ram_bytes();
+  json["stack_bytes"] = deployment.stack_bytes;
+  json["arena_bytes"] = deployment.arena_bytes;
+  json["text_bytes"] = deployment.image.text;
+  json["rodata_bytes"] = deployment.image.rodata;
+  json["instructions"] = deployment.instructions();
+  json["device"] = {
+      {"machine", target.emulated_board}, {"samples", deployment.samples}, {"mismatches", deployment.mismatches}};
+  json["latency_ms"] = latency_ms(target, deployment.instructions());
+  if (deployment.cycles.has_value()) {
+    json["estimated_cycles_without_waits"] = std::llround(deployment.cycles->without_waits);
+    json["estimated_cycles_with_waits"] = std::llround(deployment.cycles->with_waits);
+    json["longest_latency_ms"] = longest_latency_ms(target, deployment);
+  }
+  const Bounds& bounds = options.bounds;
+  json["bounds"] = {{"flash_bytes", bounds.flash_bytes}, {"ram_bytes", bounds.ram_bytes}};
+  if (bounds.instructions > 0) json["bounds"]["instructions"] = bounds.instructions;
+  if (bounds.latency_ms > 0) json["bounds"]["latency_ms"] = bounds.latency_ms;
+  if (!options.search.has_value()) return;
+  const PlanBounds& searched = options.search->plan.bounds;
+  if (searched.weights_bytes > 0) json["bounds"]["weights_bytes"] = searched.weights_bytes;
+  if (searched.memory_bytes > 0) json["bounds"]["memory_bytes"] = searched.memory_bytes;
+}
+
+nlohmann::ordered_json to_json(const FitRun& run, const FitOptions& options, const FitResult& result) {
+  nlohmann::ordered_json json = {{"model", run.model}, {"data", run.data}};
+  if (options.labelled) {
+    json["top1"] = result.top1;
+    json["top5"] = result.top5;
+    json["top1_float"] = result.top1_float;
+  }
+  json["agreement"] = result.agreement;
+  json["samples"] = result.samples;
+  json["weights_bytes"] = weights_bytes(result.program);
+  if (result.deployment.has_value()) add_deployment(json, options, *result.deployment);
+  json["plan"] = layers_of(result.program.points.front().plan);
+  if (result.search.has_value()) json["search"] = search_json(*result.search);
+  json["epochs"] = options.train ? options.training.training.epochs : 0;
+  json["seed"] = options.training.training.seed;
+  json["wall_s"] = run.wall_s;
+  json["version"] = TRIMTAB_VERSION;
+  return json;
+}
+
+std::string summarize(const FitRun& run, const FitOptions& options, const FitResult& result) {
+  std::string text =
+      options.labelled
+          ? fmt::format("top-1         {:.2f} % of {} samples as integers, {:.2f} % in float; both agree on {:.2f} %\n",
+                        result.top1, result.samples, result.top1_float, result.agreement)
+          : fmt::format("agreement     {:.2f} % of {} samples get the float network's answer\n", result.agreement,
+                        result.samples);
+  const std::string model = std::filesystem::path(run.model).filename().string();
+  const std::string files =
+      "plan.toml             filters and bits of every layer\nprogram.bin           the integer network, for 'trimtab "
+      "eval' and "
+      "'trimtab inspect'\n";
+  if (!result.deployment.has_value()) {
+    return fmt::format("{} as integers on this machine\n\n{}weights       {}\n\n{}", model, text,
+                       format_bytes(weights_bytes(result.program)), files);
+  }
+  const Deployment& deployment = *result.deployment;
+  const Target& target = *options.target;
+  const Bounds& bounds = options.bounds;
+  text += fmt::format("flash         {} of {}: weights {}, code {}\n", format_bytes(deployment.flash_bytes()),
+                      format_bytes(bounds.flash_bytes), format_bytes(weights_bytes(result.program)),
+                      format_bytes(deployment.image.text));
+  text += fmt::format("RAM           {} of {}: arena {}, stack {}\n", format_bytes(deployment.ram_bytes()),
+                      format_bytes(bounds.ram_bytes), format_bytes(deployment.arena_bytes),
+                      format_bytes(deployment.stack_bytes));
+  text += fmt::format("instructions  {} per inference\n", format_count(deployment.instructions()));
+  if (bounds.latency_ms > 0)
+    text += fmt::format("latency       {} of {:.2f} ms\n", describe_latency(target, deployment), bounds.latency_ms);
+  text += fmt::format("verified      {} samples on the emulated {}: {} numbers differ from the host's\n",
+                      deployment.samples, target.emulated_board, deployment.mismatches);
+  return fmt::format(
+      "{} on {} ({})\n\n{}\ndevice/               C++ sources with a C header for your firmware\ndevice/firmware.elf   "
+      "the image that was measured and run\n{}",
+      model, target.name, target.description, text, files);
+}
+
+}  // namespace
+
+Result describe(const FitRun& run, const FitOptions& options, const FitResult& result) {
+  return {to_json(run, options, result), summarize(run, options, result)};
+}
+
+void write_result(const Result& described, const FitResult& result, const std::filesystem::path& folder) {
+  save_program(result.program, folder / "program.bin");
+  write_file(folder / "plan.toml", to_toml(result.program.points.front().plan));
+  write_onnx(result.pruned, folder / "float.onnx");
+  write_result(described, folder);
+}
+
+}  // namespace trimtab

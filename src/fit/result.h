@@ -1,0 +1,25 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/result.h"
+#include "fit/fit.h"
+
+namespace trimtab {
+
+/// The inputs of a run that its result.json names, and how long it took.
+struct FitRun {
+  std::string model;
+  std::string data;
+  double wall_s = 0;
+};
+
+/// result.json as docs/fit.md documents it, and a summary for people.
+[[nodiscard]] Result describe(const FitRun& run, const FitOptions& options, const FitResult& result);
+
+/// Writes plan.toml, program.bin, float.onnx, summary.txt and result.json to the folder; `device` is there where fit()
+/// was given folder/device.
+void write_result(const Result& described, const FitResult& result, const std::filesystem::path& folder);
+
+}  // namespace trimtab
