@@ -82,7 +82,7 @@ void run_scale(ScaleCommand& command) {
   const auto start = std::chrono::steady_clock::now();
   warn_of_slow_bfloat16(command.options.training.training.bfloat16);
   ScaleOptions& options = command.options;
-  options.table = load_energy_table(command.target, command.weight_memory, command.activation_memory);
+  options.table = load_energy_table(command.accelerator, command.weight_memory, command.activation_memory);
   options.threads = options.calibration.threads = command.common.threads;
   options.search.seed = command.common.seed;
   for (const std::string& text : command.uniform) options.uniform.push_back(parse_precision(text));
@@ -110,16 +110,14 @@ void run_scale(ScaleCommand& command) {
     options.training.training.threads = options.training.calibration.threads = command.common.threads;
     options.training.directory = fs::path(command.out) / "training";
   }
-  if (!command.common.json) {
+  if (isatty(STDERR_FILENO) != 0) {
     options.report = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
-    if (isatty(STDERR_FILENO) != 0) {
-      options.search.progress = [](std::int64_t done, const std::string& what) {
-        fmt::print(stderr, "\r{} measurements, {}   ", done, what);
-      };
-    }
+    options.search.progress = [](std::int64_t done, const std::string& what) {
+      fmt::print(stderr, "\r{} measurements, {}   ", done, what);
+    };
   }
   std::vector<Target> devices;
-  if (!command.device.empty()) devices.push_back(load_target(command.device));
+  if (!command.target.empty()) devices.push_back(load_target(command.target));
 
   const ScaleResult result = scale(graph, taxonomy, train, tune, test, preprocessing, options);
 
@@ -144,7 +142,7 @@ void run_scale(ScaleCommand& command) {
   }
   draw_levels(result, staging.path() / "levels.svg");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const ScaleRun run{command.model, command.data, options.table, command.epochs, command.device, command.common.seed};
+  const ScaleRun run{command.model, command.data, options.table, command.epochs, command.target, command.common.seed};
   const std::string json = result_json(run, result, deployments, seconds).dump(2);
   write_file(staging.path() / "result.json", json);
   staging.commit();
@@ -157,7 +155,7 @@ void run_scale(ScaleCommand& command) {
     fmt::print(
         "{} in the emulator: {} samples at {} points, {} differing numbers; a point takes {} bytes, a switch {} "
         "instructions\n",
-        command.device, d.samples, d.instructions.size(), d.mismatches, d.point_bytes, d.switch_instructions);
+        command.target, d.samples, d.instructions.size(), d.mismatches, d.point_bytes, d.switch_instructions);
   }
   fmt::print("written to {}\n", command.out);
 }
