@@ -26,14 +26,14 @@ std::string describe_filters(const KeptFilters& filters) {
 
 ordered_json json_of(const AssessPoint& point) {
   ordered_json object = {{"bits", point.bits},
-                       {"filters", point.filters},
-                       {"memory_bytes", point.memory_bytes},
-                       {"weights", point.numbers.weights},
-                       {"activations", point.numbers.activations},
-                       {"top1", point.top1},
-                       {"round", point.round + 1},
-                       {"trial", point.trial},
-                       {"folder", point.folder}};
+                         {"filters", point.filters},
+                         {"memory_bytes", point.memory_bytes},
+                         {"weights", point.numbers.weights},
+                         {"activations", point.numbers.activations},
+                         {"top1", point.top1},
+                         {"round", point.round + 1},
+                         {"trial", point.trial},
+                         {"folder", point.folder}};
   if (point.repeated.size() > 1) {
     const auto count = static_cast<double>(point.repeated.size());
     const double mean = std::accumulate(point.repeated.begin(), point.repeated.end(), 0.0) / count;
@@ -64,20 +64,20 @@ ordered_json to_json(const AssessRun& run, const AssessOptions& options, const A
   std::vector<std::string> rounds;
   for (const AssessRound& round : options.rounds) rounds.push_back(to_string(round));
   ordered_json object = {{"model", run.model},
-                       {"data", run.data},
-                       {"samples", run.test_samples},
-                       {"top1_float", result.top1_float},
-                       {"weights", result.numbers.weights},
-                       {"activations", result.numbers.activations},
-                       {"rounds", rounds},
-                       {"restricted_bits", options.restricted_bits}};
+                         {"data", run.data},
+                         {"samples", run.test_samples},
+                         {"top1_float", result.top1_float},
+                         {"weights", result.numbers.weights},
+                         {"activations", result.numbers.activations},
+                         {"rounds", rounds},
+                         {"restricted_bits", options.restricted_bits}};
   object["budgets"] = ordered_json::array();
   for (const AssessBudget& budget : result.budgets) object["budgets"].push_back(json_of(budget));
   for (std::size_t i = 0; i < plans.size(); ++i)
     object["budgets"][i]["deployable"] = {{"plan", plan_name(result.budgets[i])},
-                                        {"weights_bytes", plans[i].weights_bytes},
-                                        {"arena_bytes", plans[i].arena_bytes},
-                                        {"fits", plans[i].memory_bytes() <= result.budgets[i].budget_bytes}};
+                                          {"weights_bytes", plans[i].weights_bytes},
+                                          {"arena_bytes", plans[i].arena_bytes},
+                                          {"fits", plans[i].memory_bytes() <= result.budgets[i].budget_bytes}};
   double trial_seconds = 0;
   std::int64_t done = 0;
   for (const Trial& trial : study.trials()) {

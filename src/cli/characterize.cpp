@@ -120,33 +120,32 @@ void run_characterize(CharacterizeCommand& command) {
 
 void add_characterize(CLI::App& app) {
   auto command = std::make_shared<CharacterizeCommand>();
-  CLI::App* sub =
-      app.add_subcommand("characterize", "energy per multiply-accumulate of trimtab's own MACs, from their gates");
-  sub->add_option("program", command->program,
-                  "finished folder of 'trimtab fit' (or its program.bin) whose layers' operands the gates are "
-                  "simulated on; without it, uniformly random ones");
-  sub->add_option("--data", command->data,
-                  "samples that the program runs on: cifar10:DIR, images:DIR, npy:X.npy,Y.npy");
-  sub->add_option("--limit", command->source.limit, "use at most so many samples, spread evenly")
-      ->default_val(16)
-      ->check(CLI::Range(1, 1000));
-  sub->add_option("--resize", command->source.resize, "pictures: shorter side before the centre crop");
-  sub->add_option("--mac", command->mac, "which MAC: serial, sum-together or all")
+  command->source.limit = 16;
+  CLI::App* sub = app.add_subcommand(
+      "characterize", "simulate the gates of trimtab's own MACs for the energy of a multiply-accumulate");
+  sub->add_option("PROGRAM", command->program,
+                  "folder that fit made, or its program.bin; the gates work on the operands of its layers")
+      ->default_str("uniformly random operands");
+  add_data_option(*sub, command->data);
+  add_limit_option(*sub, command->source.limit)->check(CLI::Range(1, 1000));
+  add_resize_option(*sub, command->source.resize);
+  sub->add_option("--mac", command->mac, "the MAC: serial, sum-together or all")
       ->check(CLI::IsMember({"serial", "sum-together", "all"}))
       ->capture_default_str();
-  sub->add_option("--liberty", command->liberty, "gate library (default: trimtab's own, relative)");
+  sub->add_option("--liberty", command->liberty, "gate library in the Liberty format")
+      ->default_str("trimtab's own, with relative energies");
   sub->add_option("--macs", command->options.macs_per_stream,
                   "multiply-accumulates at every precision in each of the 64 simulated streams")
       ->check(CLI::Range(64, 1000000))
       ->capture_default_str();
   sub->add_option("--fj-at-8x8", command->fj_at_8x8,
-                  "scale the tables to this energy at 8 x 8 bits, such as a measured one (default: that of the nearest "
-                  "published array)")
-      ->check(CLI::PositiveNumber);
+                  "scale the tables to this energy in femtojoules at 8 x 8 bits, for instance a measured one")
+      ->check(CLI::PositiveNumber)
+      ->default_str("the energy of the nearest published array");
   sub->add_option("--time-limit", command->time_limit_s, "seconds that one synthesis may take")
       ->check(CLI::Range(0.001, 86400.0))
       ->capture_default_str();
-  sub->add_option("-o,--out", command->out, "folder for the tables and result.json")->required();
+  add_out_option(*sub, command->out)->required();
   add_common_options(*sub, command->common, "trimtab characterize fitted/ --data cifar10:cifar-10-batches-bin -o mac/");
   sub->callback([command] { run_characterize(*command); });
 }

@@ -29,6 +29,7 @@ int parse_and_run(int argc, char** argv) {
   add_assess(app);
   add_study(app);
   add_trial(app);
+  add_option_table(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& request) {  // --help, --version

@@ -20,11 +20,11 @@ namespace {
 
 struct DescribeOptions {
   CommonOptions common;
-  std::string description;
+  std::string data;
   std::string split = "test";
-  Shape shape;
+  std::string shape;
   DataOptions source;
-  std::string output;
+  std::string out;
 };
 
 struct ChannelStatistics {
@@ -78,24 +78,24 @@ void write_dataset(const Dataset& data, const std::filesystem::path& folder) {
 }
 
 void run_data(DescribeOptions& options) {
-  options.source.shape = options.shape;
+  if (!options.shape.empty()) options.source.shape = parse_shape(options.shape, "--shape");
   options.source.seed = options.common.seed;
   const Dataset data =
-      load_dataset(options.description, options.split == "train" ? Split::train : Split::test, options.source);
+      load_dataset(options.data, options.split == "train" ? Split::train : Split::test, options.source);
   const std::vector<std::int64_t> counts = count_labels(data);
   const ChannelStatistics statistics = measure(data);
-  if (!options.output.empty()) write_dataset(data, options.output);
+  if (!options.out.empty()) write_dataset(data, options.out);
 
   if (options.common.json) {
-    const nlohmann::json json = {{"data", options.description}, {"samples", data.size()},
-                                 {"shape", data.shape},         {"kind", data.is_pixels() ? "pixels" : "features"},
-                                 {"classes", data.classes},     {"samples_per_class", counts},
-                                 {"mean", statistics.mean},     {"deviation", statistics.deviation},
+    const nlohmann::json json = {{"data", options.data},      {"samples", data.size()},
+                                 {"shape", data.shape},       {"kind", data.is_pixels() ? "pixels" : "features"},
+                                 {"classes", data.classes},   {"samples_per_class", counts},
+                                 {"mean", statistics.mean},   {"deviation", statistics.deviation},
                                  {"version", TRIMTAB_VERSION}};
     fmt::print("{}\n", json.dump(2));
     return;
   }
-  fmt::print("{}: {} samples of {} {}, {} classes\n", options.description, data.size(), to_string(data.shape),
+  fmt::print("{}: {} samples of {} {}, {} classes\n", options.data, data.size(), to_string(data.shape),
              data.is_pixels() ? "pixels" : "features", data.classes.size());
   const std::size_t shown_channels = std::min<std::size_t>(statistics.mean.size(), 16);
   for (std::size_t c = 0; c < shown_channels; ++c) {
@@ -105,7 +105,7 @@ void run_data(DescribeOptions& options) {
   const std::size_t shown_classes = std::min<std::size_t>(counts.size(), 40);
   for (std::size_t c = 0; c < shown_classes; ++c) fmt::print("{:>6} x {}\n", counts[c], data.classes[c]);
   if (shown_classes < counts.size()) fmt::print("... ({} classes)\n", counts.size());
-  if (!options.output.empty()) fmt::print("written to {}\n", options.output);
+  if (!options.out.empty()) fmt::print("written to {}\n", options.out);
 }
 
 }  // namespace
@@ -114,21 +114,14 @@ void add_data(CLI::App& app) {
   auto options = std::make_shared<DescribeOptions>();
   CLI::App* command = app.add_subcommand("data", "describe a data set, or export it as NumPy arrays");
   command
-      ->add_option("DESCRIPTION", options->description,
-                   "cifar10:PATH, images:DIR, npy:X.npy,Y.npy or synthetic:shapes[:COUNT]")
+      ->add_option("DATA", options->data,
+                   "the data set: cifar10:PATH, images:FOLDER, npy:X.npy,Y.npy or synthetic:shapes[:COUNT]")
       ->required();
-  command->add_option("--split", options->split, "which part of data that has two")
-      ->check(CLI::IsMember({"train", "test"}))
-      ->capture_default_str();
-  command->add_option("--shape", options->shape, "what pictures become: channels,height,width; without it, as stored")
-      ->delimiter(',')
-      ->expected(3);
-  command->add_option("--resize", options->source.resize, "images: shorter side before the centre crop; 0: the crop's")
-      ->check(CLI::NonNegativeNumber);
-  command->add_option("--limit", options->source.limit, "at most so many samples; 0 means all")
-      ->check(CLI::NonNegativeNumber);
-  command->add_option("-o,--output", options->output,
-                      "write x.npy, y.npy, classes.txt and, of pictures, samples.png to this folder");
+  add_split_option(*command, options->split);
+  add_shape_option(*command, options->shape);
+  add_resize_option(*command, options->source.resize);
+  add_limit_option(*command, options->source.limit);
+  add_out_option(*command, options->out);
   add_common_options(*command, options->common, "trimtab data synthetic:shapes --split train -o shapes/");
   command->callback([options] { run_data(*options); });
 }

@@ -66,27 +66,17 @@ void run_eval(EvalOptions& options) {
 void add_eval(CLI::App& app) {
   auto options = std::make_shared<EvalOptions>();
   CLI::App* command = app.add_subcommand("eval", "measure a network's accuracy on labelled data");
-  command->add_option("MODEL", options->model, "the network, an ONNX file, or a folder made by trimtab fit or scale")
-      ->required();
-  command->add_option("--data", options->data, "cifar10:PATH, images:DIR, npy:X.npy,Y.npy or synthetic:shapes")
-      ->required();
-  command->add_option("--preprocessing", options->preprocessing,
-                      "none, unit, imagenet, mobilenet, cifar10 or a TOML file; without it, the preprocessing.toml "
-                      "beside the model if there is one");
-  command->add_option("--split", options->split, "which part of data that has two")
-      ->check(CLI::IsMember({"train", "test"}))
-      ->capture_default_str();
-  command->add_option("--point", options->point, "folders: the operating point to measure")->capture_default_str();
-  command->add_option("--limit", options->source.limit, "at most so many samples; 0 means all")
-      ->check(CLI::NonNegativeNumber);
-  command->add_option("--resize", options->source.resize, "images: shorter side before the centre crop; 0: the crop's")
-      ->check(CLI::NonNegativeNumber);
-  command->add_option("--label-offset", options->source.label_offset,
-                      "added to every label: 1 for networks whose output 0 is a background class");
-  command->add_option("--batch-size", options->evaluation.batch_size, "samples at a time")
-      ->check(CLI::Range(1, 65536))
-      ->capture_default_str();
-  command->add_option("--device", options->evaluation.device, "auto, cpu or cuda[:N]")->capture_default_str();
+  add_model(*command, options->model)->required();
+  add_data_option(*command, options->data)->required();
+  add_preprocessing_option(*command, options->preprocessing)
+      ->default_str("preprocessing.toml beside the model, or none");
+  add_split_option(*command, options->split);
+  add_limit_option(*command, options->source.limit);
+  add_resize_option(*command, options->source.resize);
+  add_label_offset_option(*command, options->source.label_offset);
+  add_point_option(*command, options->point);
+  add_batch_size_option(*command, options->evaluation.batch_size);
+  add_device_option(*command, options->evaluation.device);
   add_common_options(*command, options->common,
                      "trimtab eval resnet8.onnx --data cifar10:cifar-10-batches-bin --preprocessing none");
   command->callback([options] { run_eval(*options); });

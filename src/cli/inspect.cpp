@@ -22,11 +22,11 @@ namespace {
 
 struct InspectOptions {
   CommonOptions common;
-  std::filesystem::path model;
+  std::string model;
   std::string target = "stm32f412";
   std::string optimize = "speed";
   std::size_t point = 0;
-  bool memory = false;
+  bool draw_memory = false;
   bool explain = false;
 };
 
@@ -72,7 +72,8 @@ void print(const Graph& graph, const GraphSummary& summary) {
   fmt::print("\nweights: bytes as float32; activations: bytes of the output at 8 bits\n");
   fmt::print(
       "most activations alive at once at 8 bits: {} bytes ({}), at '{}'; a program may need less, where results are "
-      "written over what has been read, or more for scratch memory (see inspect --memory of a folder made by fit)\n",
+      "written over what has been read, or more for scratch memory (see inspect --draw-memory of a folder made by "
+      "fit)\n",
       format_count(summary.peak_ram_bytes), format_bytes(summary.peak_ram_bytes), summary.peak_node);
 }
 
@@ -100,17 +101,18 @@ void run_program(const InspectOptions& options, const std::filesystem::path& pat
   }
   fmt::print("{} on {}\n\n{}", program.name, options.target, describe_steps(shown, plan, options.explain && !measured));
   if (measured) fmt::print("\n{}", describe_costs(shown, plan, target, costs));
-  if (options.memory) fmt::print("\n{}", draw_arena(shown, plan));
+  if (options.draw_memory) fmt::print("\n{}", draw_arena(shown, plan));
   if (program.points.size() > 1) fmt::print("\n{}", describe_points(program, options.point));
 }
 
 void run(const InspectOptions& options) {
-  const bool folder = std::filesystem::is_directory(options.model);
-  if (folder || options.model.extension() == ".bin") {
-    run_program(options, folder ? options.model / "program.bin" : options.model);
+  const std::filesystem::path path = options.model;
+  const bool folder = std::filesystem::is_directory(path);
+  if (folder || path.extension() == ".bin") {
+    run_program(options, folder ? path / "program.bin" : path);
     return;
   }
-  const Graph graph = read_onnx(options.model);
+  const Graph graph = read_onnx(path);
   const GraphSummary summary = summarize(graph);
   if (options.common.json) {
     fmt::print("{}\n", to_json(graph, summary).dump(2));
@@ -123,22 +125,16 @@ void run(const InspectOptions& options) {
 
 void add_inspect(CLI::App& app) {
   auto options = std::make_shared<InspectOptions>();
-  CLI::App* command = app.add_subcommand(
-      "inspect", "Print layers, parameters, MACs, weight and activation bytes and the peak RAM of a network");
-  add_common_options(*command, options->common, "trimtab inspect resnet8.onnx --json");
-  command->add_option("MODEL", options->model, "an ONNX model, or a folder made by trimtab fit or scale")->required();
-  command
-      ->add_option("--target", options->target,
-                   "folders: the microcontroller whose kernels and memory are shown, or host")
-      ->capture_default_str();
-  command->add_option("--point", options->point, "folders: the operating point to show")->capture_default_str();
-  command->add_flag("--memory", options->memory, "folders: draw the working memory over time");
-  command->add_option("--optimize", options->optimize, "folders: kernels for speed or for size")
-      ->check(CLI::IsMember({"speed", "size"}))
-      ->capture_default_str();
+  CLI::App* command = app.add_subcommand("inspect", "describe a network, or a program that fit made");
+  add_model(*command, options->model)->required();
+  add_target_option(*command, options->target);
+  add_optimize_option(*command, options->optimize);
+  add_point_option(*command, options->point);
+  command->add_flag("--draw-memory", options->draw_memory, "draw the working memory of a program over time");
   command->add_flag("--explain", options->explain,
-                    "folders: say why each kernel was chosen, count its instructions per MAC in the emulator, and "
-                    "estimate the cycles of the real core");
+                    "say for every layer of a program why its kernel was chosen, how many instructions it takes per "
+                    "MAC in the emulator, and how many cycles the real core would need");
+  add_common_options(*command, options->common, "trimtab inspect resnet8.onnx --json");
   command->callback([options] { run(*options); });
 }
 

@@ -5,82 +5,116 @@
 #include "cli/commands.h"
 
 namespace trimtab::cli {
+namespace {
+
+void add_sample_options(CLI::App& scale, ScaleCommand& command) {
+  add_data_option(scale, command.data)->required();
+  scale.add_option("--tune-data", command.tune_data, "samples to calibrate and to search with")
+      ->default_str("every other sample of --data");
+  scale.add_option("--tune-limit", command.tune_limit, "use at most this many samples of --tune-data; 0 uses --limit")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  add_train_data_option(scale, command.train_data);
+  scale.add_option("--train-limit", command.train_limit, "use at most this many samples of --train-data; 0 uses all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  add_preprocessing_option(scale, command.preprocessing)->default_str("preprocessing.toml beside the model, or none");
+  add_resize_option(scale, command.source.resize);
+  add_label_offset_option(scale, command.source.label_offset);
+  add_limit_option(scale, command.source.limit);
+}
+
+void add_level_options(CLI::App& scale, ScaleCommand& command) {
+  scale
+      .add_option("--taxonomy", command.taxonomy,
+                  "levels of abstraction: a .toml or .csv file, or a list of ImageNet's wnids")
+      ->default_str("the classes alone");
+  add_level_sizes_option(scale, command.sizes);
+  scale.add_option("--levels", command.options.levels, "levels to search, by name or number of classes")
+      ->delimiter(',')
+      ->default_str("all");
+}
+
+void add_energy_options(CLI::App& scale, ScaleCommand& command) {
+  scale.add_option("--accelerator", command.accelerator, "energy table: a name of targets/accelerators or a TOML file")
+      ->capture_default_str();
+  scale.add_option("--weight-memory", command.weight_memory, "memory of the table that holds the weights")
+      ->default_str("the table's own");
+  scale.add_option("--activation-memory", command.activation_memory, "memory of the table that holds the activations")
+      ->default_str("the table's own");
+  scale.add_flag("--count-activations", command.options.count_activations,
+                 "count the energy of reading and writing activations, too");
+}
+
+void add_search_options_of_scale(CLI::App& scale, ScaleCommand& command) {
+  ScaleSearchOptions& search = command.options.search;
+  scale.add_option("--weight-precisions", search.weight_bits, "bits of the weights that are searched")
+      ->delimiter(',')
+      ->check(CLI::Range(2, 8))
+      ->capture_default_str();
+  scale.add_option("--activation-precisions", search.activation_bits, "bits of the activations that are searched")
+      ->delimiter(',')
+      ->check(CLI::Range(2, 8))
+      ->capture_default_str();
+  scale
+      .add_option("--search-samples", command.options.search_samples,
+                  "tuning samples that the search measures on; 0 uses all")
+      ->capture_default_str();
+  scale.add_option("--points", command.options.points_per_level, "operating points of every level")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  scale.add_option("--uniform", command.uniform, "also measure these precisions in all layers, such as 8x8,6x6,4x4")
+      ->delimiter(',');
+  scale.add_option("--polish", search.polish, "measurements that NSGA-II adds for every level; 0 adds none")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  scale
+      .add_option("--most-lost", search.most_lost_percent,
+                  "end the search of a level where it has lost this many points of accuracy")
+      ->capture_default_str();
+  scale
+      .add_option("--truncation", command.options.truncation_bits,
+                  "also compare the nested grid with the two's complement grid, both cut to these bits")
+      ->delimiter(',')
+      ->check(CLI::Range(2, 8));
+}
+
+void add_training_options_of_scale(CLI::App& scale, ScaleCommand& command) {
+  add_epochs_option(scale, command.epochs);
+  add_learning_rate_option(scale, command.options.training.training.learning_rate);
+  add_bfloat16_flag(scale, command.options.training.training.bfloat16);
+  scale.add_option("--train-precision", command.train_precision,
+                   "train at one precision alone, such as 4x4, to see how good a network of its own becomes");
+  add_calibration_samples_option(scale, command.options.calibration.samples);
+  scale
+      .add_option("--rounding", command.rounding,
+                  "rounding of the weights without training: learned minimises the output error over all "
+                  "precisions, nearest rounds each weight to the nearest level")
+      ->check(CLI::IsMember({"learned", "nearest"}))
+      ->default_str("learned");
+}
+
+}  // namespace
 
 void add_scale(CLI::App& app) {
   auto command = std::make_shared<ScaleCommand>();
   CLI::App* sub =
       app.add_subcommand("scale", "find operating points of one weight set, by level of abstraction and energy");
-  sub->add_option("MODEL", command->model, "ONNX file of the trained network")->required()->check(CLI::ExistingFile);
-  sub->add_option("--data", command->data, "samples to measure with; without --tune-data every other one tunes")
-      ->required();
-  sub->add_option("--tune-data", command->tune_data, "samples to calibrate and to search with");
-  sub->add_option("--tune-limit", command->tune_limit, "at most so many samples to tune with; 0: --limit");
-  sub->add_option("--taxonomy", command->taxonomy,
-                  "levels of abstraction: .toml, .csv, or a list of ImageNet's wnids; default: the classes only");
-  sub->add_option("--level-sizes", command->sizes, "most classes of the levels made from wnids")
-      ->delimiter(',')
-      ->capture_default_str();
-  sub->add_option("--levels", command->options.levels, "search these levels only, by name or number of classes")
-      ->delimiter(',');
-  sub->add_option("--target", command->target, "energy table: a name of targets/accelerators or a .toml file")
-      ->capture_default_str();
-  sub->add_option("--weight-memory", command->weight_memory, "the table's memory that weights come from");
-  sub->add_option("--activation-memory", command->activation_memory, "the table's memory that activations use");
-  sub->add_flag("--count-activations", command->options.count_activations, "activations' traffic counts, too");
-  sub->add_option("--weight-bits", command->options.search.weight_bits, "precisions of weights to search")
-      ->delimiter(',')
-      ->check(CLI::Range(2, 8));
-  sub->add_option("--activation-bits", command->options.search.activation_bits, "precisions of activations to search")
-      ->delimiter(',')
-      ->check(CLI::Range(2, 8));
-  sub->add_option("--search-samples", command->options.search_samples, "tuning samples the search measures on; 0: all")
-      ->capture_default_str();
-  sub->add_option("--points", command->options.points_per_level, "operating points of every level")
-      ->check(CLI::Range(1, 100))
-      ->capture_default_str();
-  sub->add_option("--uniform", command->uniform, "also measure these precisions, the same in all layers: 8x8,6x6,4x4")
-      ->delimiter(',');
-  sub->add_option("--polish", command->options.search.polish,
-                  "at most so many more measurements for every level, by NSGA-II; 0: none")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  sub->add_option("--most-lost", command->options.search.most_lost_percent,
-                  "end the search of a level where it has lost so many points")
-      ->capture_default_str();
-  sub->add_option("--epochs", command->epochs, "fine-tune for all precisions; 0: without training")
-      ->capture_default_str();
-  sub->add_option("--train-data", command->train_data, "samples to fine-tune with");
-  sub->add_option("--train-limit", command->train_limit, "fine-tune with at most so many samples; 0: all");
-  sub->add_option("--learning-rate", command->options.training.training.learning_rate, "highest, of fine-tuning")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  add_bfloat16_flag(*sub, command->options.training.training.bfloat16);
-  sub->add_option("--train-precision", command->train_precision,
-                  "fine-tune at one precision alone, such as 4x4: what a network of its own reaches");
-  sub->add_option("--calibrate", command->options.calibration.samples, "samples that find the activations' grids")
-      ->capture_default_str();
-  sub->add_option("--rounding", command->rounding,
-                  "without --epochs: stored digits of the least output error over all precisions, or the nearest "
-                  "[learned]")
-      ->check(CLI::IsMember({"learned", "nearest"}));
-  sub->add_option("--truncation", command->options.truncation_bits,
-                  "also compare dropping to these bits on the nested and the two's complement grid")
-      ->delimiter(',')
-      ->check(CLI::Range(2, 8));
-  sub->add_option("--device", command->device,
-                  "microcontroller to emit the program for, and to verify every point on in the emulator");
-  sub->add_option("--flash", command->flash, "most flash that the image may take, such as 128KB (the device's own)");
-  sub->add_option("--ram", command->ram, "most RAM, stack included, that the image may take (the device's own)");
-  sub->add_option("--verify", command->options.verify_samples, "samples to verify on the device")
-      ->capture_default_str();
-  sub->add_option("--preprocessing", command->preprocessing, "see docs/data.md");
-  sub->add_option("--resize", command->source.resize, "pictures: shorter side before the crop");
-  sub->add_option("--label-offset", command->source.label_offset, "added to every label");
-  sub->add_option("--limit", command->source.limit, "at most so many samples of the data");
-  sub->add_option("-o,--output", command->out, "folder of the result")->required();
+  add_model(*sub, command->model)->required();
+  add_sample_options(*sub, *command);
+  add_level_options(*sub, *command);
+  add_energy_options(*sub, *command);
+  add_search_options_of_scale(*sub, *command);
+  add_training_options_of_scale(*sub, *command);
+  add_target_option(*sub, command->target)->default_str("none");
+  add_optimize_option(*sub, command->optimize);
+  add_flash_option(*sub, command->flash);
+  add_ram_option(*sub, command->ram);
+  add_verify_option(*sub, command->options.verify_samples);
+  add_out_option(*sub, command->out)->required();
   add_common_options(*sub, command->common,
-                     "trimtab scale squeezenet1.1.onnx --data images:imagenet --taxonomy synset_words.txt --target "
-                     "bitblade --preprocessing imagenet --resize 256 -o squeezenet-scale/");
+                     "trimtab scale squeezenet1.1.onnx --data images:imagenet --taxonomy synset_words.txt "
+                     "--accelerator bitblade --preprocessing imagenet --resize 256 -o squeezenet-scale/");
   sub->callback([command] { run_scale(*command); });
 }
 

@@ -20,11 +20,12 @@ struct ScaleCommand {
   std::string taxonomy;
   std::vector<std::int64_t> sizes{500, 120, 30, 15, 2};
   std::string preprocessing;
-  std::string target = "bitblade";
+  std::string accelerator = "bitblade";
   std::string weight_memory;
   std::string activation_memory;
   std::string rounding;
-  std::string device;
+  std::string target;  ///< microcontroller; empty: none
+  std::string optimize = "speed";
   std::string flash;
   std::string ram;
   std::int64_t epochs = 0;

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "cli/commands.h"
+#include "cli/common.h"
 #include "report/memory_accuracy.h"
 #include "study/study.h"
 #include "study/summary.h"
@@ -19,10 +20,10 @@ namespace {
 using nlohmann::ordered_json;
 
 struct StudyCommand {
-  std::string out;
+  std::string study;
   bool json = false;
   bool trials = false;
-  std::string plot;
+  std::string out;
 };
 
 ordered_json json_of(const Trial& trial) {
@@ -42,7 +43,7 @@ ordered_json json_of(const std::vector<Trial>& trials) {
 }
 
 void print_json(const StudyCommand& command, const StudyView& view, const StudySummary& summary) {
-  ordered_json json = {{"study", command.out},
+  ordered_json json = {{"study", command.study},
                        {"working", view.owned},
                        {"trials",
                         {{"waiting", summary.waiting},
@@ -74,7 +75,7 @@ std::string describe(const nlohmann::json& settings) {
 
 void print_text(const StudyCommand& command, const StudyView& view, const StudySummary& summary) {
   const std::int64_t left = summary.waiting + summary.running;
-  fmt::print("{}: {} trials done, {} running, {} waiting, {} failed{}; {}\n", command.out, summary.done,
+  fmt::print("{}: {} trials done, {} running, {} waiting, {} failed{}; {}\n", command.study, summary.done,
              summary.running, summary.waiting, summary.failed,
              summary.planned > 0 ? fmt::format(" (about {} planned)", summary.planned) : std::string{},
              view.owned ? "a process is working on it"
@@ -102,7 +103,7 @@ void print_text(const StudyCommand& command, const StudyView& view, const StudyS
 /// All finished trials and their front as a picture.
 void draw_trials(const StudyCommand& command, const StudyView& view, const StudySummary& summary) {
   if (summary.front.empty())
-    throw bad_input("{} has no finished trial with {} and {} to draw", command.out, summary.value, summary.cost);
+    throw bad_input("{} has no finished trial with {} and {} to draw", command.study, summary.value, summary.cost);
   std::vector<MapPoint> points;
   for (const Trial& trial : view.trials) {
     if (trial.state == TrialState::done && trial.metrics.contains(summary.cost) &&
@@ -115,7 +116,7 @@ void draw_trials(const StudyCommand& command, const StudyView& view, const Study
     front.memory_bytes.push_back(trial.metrics.at(summary.cost).get<double>());
     front.top1.push_back(trial.metrics.at(summary.value).get<double>());
   }
-  draw_memory_accuracy(command.plot, "study", command.out + ": accuracy over memory", points, {front}, -1);
+  draw_memory_accuracy(command.out, "study", command.study + ": accuracy over memory", points, {front}, -1);
 }
 
 }  // namespace
@@ -123,15 +124,15 @@ void draw_trials(const StudyCommand& command, const StudyView& view, const Study
 void add_study(CLI::App& app) {
   auto command = std::make_shared<StudyCommand>();
   CLI::App* study = app.add_subcommand("study", "show how far a search is, its best trial and its Pareto front");
-  study->add_option("OUT", command->out, "folder of a search (fit --search, assess), running or not")->required();
-  study->add_flag("--json", command->json, "print it as JSON on standard output");
-  study->add_flag("--trials", command->trials, "with --json: all trials, too");
-  study->add_option("--plot", command->plot, "folder for study.svg, .png, .csv and .json: all trials and their front");
-  study->footer("Example:\n  trimtab study out/ --json");
+  study->add_option("STUDY", command->study, "folder of a search (fit --search, assess), running or not")->required();
+  add_json_flag(*study, command->json);
+  study->add_flag("--trials", command->trials, "with --json: list all trials, too");
+  add_out_option(*study, command->out);
+  study->footer("Example:\n  trimtab study out/ -o plots/");
   study->callback([command] {
-    const StudyView view = read_study(command->out);
+    const StudyView view = read_study(command->study);
     const StudySummary summary = summarize(view);
-    if (!command->plot.empty()) draw_trials(*command, view, summary);
+    if (!command->out.empty()) draw_trials(*command, view, summary);
     if (command->json) {
       print_json(*command, view, summary);
     } else {

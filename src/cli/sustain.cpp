@@ -16,14 +16,65 @@ void publish(const Result& result, bool json, const std::string& out,
   print(result, json);
 }
 
+CLI::Option* add_soc(CLI::App& command, std::string& soc) {
+  return command.add_option("SOC", soc, "TOML file that describes the SoC, such as those in targets/socs");
+}
+
+CLI::Option* add_cluster_option(CLI::App& command, std::string& cluster) {
+  return command.add_option("--cluster", cluster, "cluster of the SoC that runs the network")->default_str("the first");
+}
+
+CLI::Option* add_variants_option(CLI::App& command, std::string& variants) {
+  return command.add_option("--variants", variants, "CSV file with the network's variants");
+}
+
+CLI::Option* add_ambient_option(CLI::App& command, double& ambient_c) {
+  return command.add_option("--ambient", ambient_c, "ambient temperature in degrees Celsius")->capture_default_str();
+}
+
+CLI::Option* add_temperature_limit_option(CLI::App& command, double& limit_c) {
+  return command.add_option("--temperature-limit", limit_c, "temperature limit in degrees Celsius")
+      ->capture_default_str();
+}
+
+CLI::Option* add_min_accuracy_option(CLI::App& command, double& percent) {
+  return command.add_option("--min-accuracy", percent, "least mean accuracy over inferences in percent")
+      ->capture_default_str();
+}
+
+CLI::Option* add_duration_option(CLI::App& command, double& seconds) {
+  return command.add_option("--duration", seconds, "seconds to simulate or to govern; govern never ends at 0")
+      ->capture_default_str();
+}
+
+CLI::Option* add_fan_flag(CLI::App& command, bool& fan) { return command.add_flag("--fan", fan, "turn the fan on"); }
+
+CLI::Option* add_sysfs_root_option(CLI::App& command, std::string& root) {
+  return command.add_option("--sysfs-root", root, "folder of the board's sysfs")->capture_default_str();
+}
+
+CLI::Option* add_policy_option(CLI::App& command, std::string& policy) {
+  return command.add_option("--policy", policy, "cpufreq policy of the cluster")->capture_default_str();
+}
+
+CLI::Option* add_prefix_option(CLI::App& command, std::string& prefix) {
+  return command.add_option("--prefix", prefix, "name of the cluster in the columns of the tables")
+      ->capture_default_str();
+}
+
+CLI::Option* add_plot_option(CLI::App& command, std::string& plot) {
+  return command.add_option("--plot", plot, "SVG or PNG file for a plot of temperatures over time");
+}
+
 void add_sustain(CLI::App& app) {
   CLI::App* sustain = app.add_subcommand(
-      "sustain", "how fast a network runs for ever on a Cortex-A board without crossing its temperature limit");
+      "sustain", "find and keep the speed that a Cortex-A board sustains below its temperature limit");
   sustain->require_subcommand(1);
   sustain->footer(
       "Example:\n"
       "  trimtab sustain simulate targets/socs/exynos5422.toml --cluster a15 \\\n"
-      "    --variants targets/socs/mobilenet_v1-exynos5422.csv --ambient 25 --limit 85 --policy all -o OUT/");
+      "    --variants targets/socs/mobilenet_v1-exynos5422.csv --ambient 25 --temperature-limit 85 --governors all -o "
+      "OUT/");
   add_sustain_doctor(*sustain);
   add_sustain_profile(*sustain);
   add_sustain_identify(*sustain);

@@ -159,24 +159,24 @@ void run(const SustainGovernOptions& options) {
 void add_sustain_govern(CLI::App& sustain) {
   const auto options = std::make_shared<SustainGovernOptions>();
   CLI::App* command =
-      sustain.add_subcommand("govern", "the daemon that keeps a board below its limit, as fast as it can be");
-  command->add_option("soc", options->soc, "SoC file")->required();
-  command->add_option("--variants", options->variants, "CSV of the network's variants")->required();
-  command->add_option("--cluster", options->cluster, "cluster; the first one by default");
-  command->add_option("--policy", options->policy, "cpufreq policy of the cluster")->capture_default_str();
+      sustain.add_subcommand("govern", "run the daemon that keeps a board below its limit, as fast as it can be");
+  add_soc(*command, options->soc)->required();
+  add_variants_option(*command, options->variants)->required();
+  add_cluster_option(*command, options->cluster);
+  add_policy_option(*command, options->policy);
   command->add_option("--zone", options->zone, "thermal zone of the cluster")->capture_default_str();
-  command->add_option("--sysfs-root", options->root, "sysfs of the board")->capture_default_str();
+  add_sysfs_root_option(*command, options->root);
   command->add_option("--operating-point", options->operating_point,
-                      "file for the application with the variant to run; without it only the first variant is used");
-  command->add_option("--limit", options->govern.limit_c, "limit, degrees Celsius")->capture_default_str();
-  command->add_option("--margin", options->govern.margin_k, "K that peaks stay below the limit")
+                      "file that tells the application which variant to run; without it only the first variant runs");
+  add_temperature_limit_option(*command, options->govern.limit_c);
+  command->add_option("--margin", options->govern.margin_k, "kelvins that peaks stay below the limit")
       ->check(CLI::Range(0.0, 30.0))
       ->capture_default_str();
-  command->add_option("--min-accuracy", options->govern.accuracy_floor, "mean accuracy over inferences, percent");
+  add_min_accuracy_option(*command, options->govern.accuracy_floor);
   command->add_option("--period", options->govern.period_s, "seconds between decisions")
       ->check(CLI::Range(0.02, 10.0))
       ->capture_default_str();
-  command->add_option("--seconds", options->seconds, "end after this long; 0: never");
+  add_duration_option(*command, options->seconds)->check(CLI::NonNegativeNumber);
   command
       ->add_option("--watchdog", options->watchdog_s,
                    "seconds without a step after which the watchdog ends the daemon and restores")
@@ -191,7 +191,7 @@ void add_sustain_govern(CLI::App& sustain) {
   add_common_options(
       *command, options->common,
       "trimtab sustain govern targets/socs/exynos5422.toml --variants mobilenet.csv --policy policy4 --zone "
-      "thermal_zone0 --limit 85");
+      "thermal_zone0 --temperature-limit 85");
   command->callback([options] { run(*options); });
 }
 

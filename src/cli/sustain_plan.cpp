@@ -13,7 +13,7 @@ struct SustainPlanOptions {
   std::string variants;
   thermal::PlanRequest request;
   double rate = 0;
-  std::string output;
+  std::string out;
 };
 
 void run(SustainPlanOptions& options) {
@@ -31,7 +31,7 @@ void run(SustainPlanOptions& options) {
     for (const thermal::Opp& opp : cluster.opps) points.push_back(idle_point(cluster, opp));
   }
   const thermal::SustainedPlan plan = make_plan(soc, cluster, points, request);
-  publish(describe(plan, soc, cluster, points, request), options.common.json, options.output);
+  publish(describe(plan, soc, cluster, points, request), options.common.json, options.out);
 }
 
 }  // namespace
@@ -39,20 +39,23 @@ void run(SustainPlanOptions& options) {
 void add_sustain_plan(CLI::App& sustain) {
   const auto options = std::make_shared<SustainPlanOptions>();
   CLI::App* command = sustain.add_subcommand(
-      "plan", "shares of time over variants and OPPs: most inferences, or least energy, below the limit");
-  command->add_option("soc", options->soc, "SoC file")->required();
-  command->add_option("--variants", options->variants, "CSV of the network's variants")->required();
-  command->add_option("--cluster", options->cluster, "cluster; the first one by default");
-  command->add_option("--ambient", options->request.ambient_c, "ambient, degrees Celsius")->capture_default_str();
-  command->add_option("--limit", options->request.limit_c, "limit, degrees Celsius")->capture_default_str();
-  command->add_option("--min-accuracy", options->request.accuracy_floor, "mean accuracy over inferences, percent");
-  command->add_option("--rate", options->rate,
-                      "inferences per second to reach with least energy; 0: as many as possible");
-  command->add_flag("--fan", options->request.fan, "with the fan on");
-  command->add_option("-o,--output", options->output, "folder for result.json");
-  add_common_options(*command, options->common,
-                     "trimtab sustain plan targets/socs/exynos5422.toml --variants "
-                     "targets/socs/mobilenet_v1-exynos5422.csv --ambient 35 --limit 85 --min-accuracy 69.9");
+      "plan", "plan shares of time of variants and OPPs for most inferences, or least energy, below the limit");
+  add_soc(*command, options->soc)->required();
+  add_variants_option(*command, options->variants)->required();
+  add_cluster_option(*command, options->cluster);
+  add_ambient_option(*command, options->request.ambient_c);
+  add_temperature_limit_option(*command, options->request.limit_c);
+  add_min_accuracy_option(*command, options->request.accuracy_floor);
+  command
+      ->add_option("--rate", options->rate,
+                   "inferences per second to reach with least energy; 0 runs as many as possible")
+      ->capture_default_str();
+  add_fan_flag(*command, options->request.fan);
+  add_out_option(*command, options->out);
+  add_common_options(
+      *command, options->common,
+      "trimtab sustain plan targets/socs/exynos5422.toml --variants "
+      "targets/socs/mobilenet_v1-exynos5422.csv --ambient 35 --temperature-limit 85 --min-accuracy 69.9");
   command->callback([options] { run(*options); });
 }
 

@@ -19,10 +19,10 @@ struct SustainSimulateOptions {
   std::string cluster;
   std::string variants;
   std::string variant;
-  std::vector<std::string> policies{"all"};
+  std::vector<std::string> governors{"all"};
   std::vector<double> accuracy_loss;
   thermal::CompareOptions compare;
-  std::string output;
+  std::string out;
   std::string replay;
   int load_percent = 99;
   bool reactive_grid = false;
@@ -32,7 +32,7 @@ struct SustainSimulateOptions {
 void run(const SustainSimulateOptions& options) {
   if (!options.replay.empty()) {
     const thermal::Replay replay = thermal::replay_kernel_trace(options.replay, options.load_percent);
-    publish(describe(replay), options.common.json, options.output);
+    publish(describe(replay), options.common.json, options.out);
     return;
   }
   if (options.soc.empty() || options.variants.empty()) {
@@ -44,7 +44,7 @@ void run(const SustainSimulateOptions& options) {
   const thermal::Variant& variant =
       options.variant.empty() ? variants.front() : find_variant(variants, options.variant);
   const std::vector<thermal::ThermalPoint> points = operating_points(cluster, variant);
-  std::vector<std::string> policies = options.policies;
+  std::vector<std::string> policies = options.governors;
   if (policies.size() == 1 && policies[0] == "all") policies = thermal::policy_names();
 
   std::vector<thermal::PolicyResult> results;
@@ -69,12 +69,12 @@ void run(const SustainSimulateOptions& options) {
 
   Result result = describe(results, soc, cluster, variant, options.compare);
   if (options.reactive_grid) add_reactive_grid(result, soc, cluster, points, results, options.compare);
-  if (!options.output.empty()) result.text += fmt::format("  traces and plot in {}\n", options.output);
+  if (!options.out.empty()) result.text += fmt::format("  traces and plot in {}\n", options.out);
   if (!options.plot.empty()) {
     draw_policies(options.plot, results, options.compare.simulation);
     result.text += fmt::format("  plot in {}\n", options.plot);
   }
-  publish(result, options.common.json, options.output, [&](const std::filesystem::path& folder) {
+  publish(result, options.common.json, options.out, [&](const std::filesystem::path& folder) {
     write_file(folder / "trace.csv", trace_csv(results));
     draw_policies(folder / "policies.svg", results, options.compare.simulation);
   });
@@ -84,44 +84,49 @@ void run(const SustainSimulateOptions& options) {
 
 void add_sustain_simulate(CLI::App& sustain) {
   const auto options = std::make_shared<SustainSimulateOptions>();
-  CLI::App* command =
-      sustain.add_subcommand("simulate", "governors on the model of a board, or against a kernel's trace");
-  command->add_option("soc", options->soc, "SoC file, targets/socs/NAME.toml");
-  command->add_option("--cluster", options->cluster, "cluster that runs the network; the first one by default");
-  command->add_option("--variants", options->variants, "CSV of the network's variants");
-  command->add_option("--variant", options->variant, "variant to run; the first one by default");
+  CLI::App* command = sustain.add_subcommand(
+      "simulate", "simulate governors on the model of a board, or compare one with a kernel's trace");
+  add_soc(*command, options->soc);
+  add_cluster_option(*command, options->cluster);
+  add_variants_option(*command, options->variants);
+  command->add_option("--variant", options->variant, "variant to run")->default_str("the first");
   command
-      ->add_option("--policy", options->policies,
-                   "all, or some of hysteresis, hysteresis-dt, bang_bang, step_wise, step_wise-dt, "
-                   "power_allocator, power_allocator-tuned, fixed, dither, pi")
+      ->add_option("--governors", options->governors,
+                   "governors to simulate: all, or some of hysteresis, hysteresis-dt, bang_bang, step_wise, "
+                   "step_wise-dt, power_allocator, power_allocator-tuned, fixed, dither, pi")
       ->capture_default_str();
   command->add_option("--joint", options->accuracy_loss,
-                      "also the joint policy with this many points of accuracy given up");
+                      "also simulate the joint plan that gives up these points of accuracy");
   thermal::SimulationOptions& s = options->compare.simulation;
-  command->add_option("--ambient", s.ambient_c, "ambient, degrees Celsius")->capture_default_str();
-  command->add_option("--limit", s.limit_c, "temperature limit, degrees Celsius")->capture_default_str();
-  command->add_option("--duration", s.duration_s, "simulated seconds; steady figures are from the second half")
-      ->check(CLI::Range(10.0, 1e6))
-      ->capture_default_str();
-  command->add_option("--sensor-step", s.sensor_step_k, "the sensor reports multiples of this, K; 0: exact")
+  add_ambient_option(*command, s.ambient_c);
+  add_temperature_limit_option(*command, s.limit_c);
+  add_duration_option(*command, s.duration_s)->check(CLI::Range(10.0, 1e6));
+  command
+      ->add_option("--sensor-step", s.sensor_step_k,
+                   "kelvins between the temperatures that the sensor can report; 0 reports exactly")
       ->check(CLI::Range(0.0, 10.0))
       ->capture_default_str();
-  command->add_flag("--fan", s.fan, "with the fan on");
-  command->add_option("--drop", options->compare.drop_mhz, "hysteresis: MHz to drop to")->capture_default_str();
-  command->add_option("--hysteresis", options->compare.hysteresis_k, "hysteresis: K below the trip to return at")
+  add_fan_flag(*command, s.fan);
+  command->add_option("--drop", options->compare.drop_mhz, "megahertz that the hysteresis governor drops to")
+      ->capture_default_str();
+  command
+      ->add_option("--hysteresis", options->compare.hysteresis_k,
+                   "kelvins below its trip at which the hysteresis governor returns")
       ->check(CLI::Range(0.1, 60.0))
       ->capture_default_str();
-  command->add_flag("--reactive-grid", options->reactive_grid, "also the reactive policy over drops and hystereses");
-  command->add_option("--replay", options->replay, "recorded trace of a kernel's governor to compare decisions with");
-  command->add_option("--load", options->load_percent, "replay: load that the scheduler reports, percent")
+  command->add_flag("--reactive-grid", options->reactive_grid,
+                    "also compare with hysteresis governors of every --drop and --hysteresis");
+  command->add_option("--replay", options->replay,
+                      "recorded trace of a kernel's governor whose decisions are compared with the model's");
+  command->add_option("--load", options->load_percent, "replay: load in percent that the scheduler reports")
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
-  command->add_option("--plot", options->plot,
-                      "SVG or PNG with temperature and frequency over time of up to 5 policies");
-  command->add_option("-o,--output", options->output, "folder for result.json, trace.csv and the plot");
-  add_common_options(*command, options->common,
-                     "trimtab sustain simulate targets/socs/exynos5422.toml --variants "
-                     "targets/socs/mobilenet_v1-exynos5422.csv --ambient 25 --limit 85 --joint 0 1 2 -o OUT/");
+  add_plot_option(*command, options->plot);
+  add_out_option(*command, options->out);
+  add_common_options(
+      *command, options->common,
+      "trimtab sustain simulate targets/socs/exynos5422.toml --variants "
+      "targets/socs/mobilenet_v1-exynos5422.csv --ambient 25 --temperature-limit 85 --joint 0 1 2 -o OUT/");
   command->callback([options] {
     options->compare.simulation.measure_from_s = options->compare.simulation.duration_s / 2;
     run(*options);

@@ -22,8 +22,8 @@ struct TaxonomyOptions {
   std::string source;
   std::string wordnet = wordnet_nouns;
   std::vector<std::int64_t> sizes{500, 120, 30, 15, 2};
-  std::string data;
-  std::string output;
+  std::string match;
+  std::string out;
 };
 
 struct LevelSummary {
@@ -66,14 +66,14 @@ void run_taxonomy(const TaxonomyOptions& options) {
   const bool is_written = ending == ".toml" || ending == ".csv";
   Taxonomy taxonomy = is_written ? read_taxonomy(options.source)
                                  : cut(read_wordnet(options.wordnet, read_wnids(options.source)), options.sizes);
-  if (!options.data.empty()) taxonomy = arrange(taxonomy, load_dataset(options.data, Split::test, {}).classes);
-  if (!options.output.empty()) write_file(options.output, to_toml(taxonomy));
+  if (!options.match.empty()) taxonomy = arrange(taxonomy, load_dataset(options.match, Split::test, {}).classes);
+  if (!options.out.empty()) write_file(options.out, to_toml(taxonomy));
   if (options.common.json) {
     fmt::print("{}\n", to_json(taxonomy).dump(2));
     return;
   }
   print(taxonomy);
-  if (!options.output.empty()) fmt::print("written to {}\n", options.output);
+  if (!options.out.empty()) fmt::print("written to {}\n", options.out);
 }
 
 }  // namespace
@@ -83,17 +83,15 @@ void add_taxonomy(CLI::App& app) {
   CLI::App* command = app.add_subcommand("taxonomy", "make, check and describe levels of abstraction of classes");
   command
       ->add_option("SOURCE", options->source,
-                   "a taxonomy (.toml or .csv), or a list of ImageNet's wnids, one at the beginning of every line")
+                   "a taxonomy (.toml or .csv), or a list with one of ImageNet's wnids at the beginning of every line")
       ->required();
-  command->add_option("--levels", options->sizes, "most classes of the levels made from WordNet")
-      ->delimiter(',')
-      ->capture_default_str();
+  add_level_sizes_option(*command, options->sizes);
   command->add_option("--wordnet", options->wordnet, "WordNet 3.0's file of nouns")->capture_default_str();
-  command->add_option("--data", options->data,
-                      "a data set whose classes the taxonomy must match, and whose order it gets");
-  command->add_option("-o,--output", options->output, "write the taxonomy to this TOML file");
+  command->add_option("--match", options->match,
+                      "data set whose classes the taxonomy must match; it takes their order");
+  add_out_option(*command, options->out, "FILE");
   add_common_options(*command, options->common,
-                     "trimtab taxonomy synset_words.txt --levels 500,120,30,15,2 -o imagenet.toml");
+                     "trimtab taxonomy synset_words.txt --level-sizes 500,120,30,15,2 -o imagenet.toml");
   command->callback([options] { run_taxonomy(*options); });
 }
 

@@ -310,7 +310,7 @@ Identification identify(const IdentifyRequest& request) {
   if (!request.power.empty() && !request.thermal.empty()) add_hot_spot(request, soc, result, text);
   if (!request.ambients.empty()) {
     if (request.base.empty() || request.variants.empty()) {
-      throw bad_input("--ambient needs --base with a SoC and --variants with the network's latency and energy");
+      throw bad_input("--fixed-points needs --base with a SoC and --variants with the network's latency and energy");
     }
     fixed_points(request, soc, result, text);
   }

@@ -59,7 +59,7 @@ TEST_F(DataErrors, TaxonomyThatIsNone) {
   expect_refused({"taxonomy", write("a.csv", "class,kind\ncat,pet\ncat,pet\n")}, "'cat' is listed twice");
   expect_refused({"taxonomy", write("b.csv", "class,a,b\nx,1,1\ny,1,2\n")}, "levels must be nested");
   expect_refused({"taxonomy", write("c.toml", "levels = [2]\n[parents]\na = 'b'\nb = 'a'\n")}, "its own ancestor");
-  expect_refused({"taxonomy", write("d.csv", "class,kind\ndisc,round\n"), "--data", "synthetic:shapes:10"},
+  expect_refused({"taxonomy", write("d.csv", "class,kind\ndisc,round\n"), "--match", "synthetic:shapes:10"},
                  "misses the class 'ring'");
 }
 

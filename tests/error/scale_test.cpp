@@ -73,7 +73,7 @@ class ScaleRefuses : public testing::Test {
 };
 
 TEST_F(ScaleRefuses, TablesThatItDoesNotHave) {
-  refused({"--target", "abacus"}, "there is no energy table 'abacus'; known are bitblade");
+  refused({"--accelerator", "abacus"}, "there is no energy table 'abacus'; known are bitblade");
   refused({"--weight-memory", "tape"}, "has no memory 'tape'");
 }
 
@@ -97,7 +97,7 @@ TEST_F(ScaleRefuses, OtherThings) {
 }
 
 TEST_F(ScaleRefuses, PairsThatTheTableLacks) {
-  refused({"--target", "horowitz", "--taxonomy", folder_ / "good.toml"},
+  refused({"--accelerator", "horowitz", "--taxonomy", folder_ / "good.toml"},
           "has no multiply-accumulate of 8 x 6 bits (weight x activation), and does not allow to interpolate");
 }
 

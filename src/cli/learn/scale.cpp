@@ -82,17 +82,18 @@ void run_scale(ScaleCommand& command) {
   const auto start = std::chrono::steady_clock::now();
   warn_of_slow_bfloat16(command.options.training.training.bfloat16);
   ScaleOptions& options = command.options;
-  options.table = load_energy_table(command.target, command.weight_memory, command.activation_memory);
+  options.table = load_energy_table(command.accelerator, command.weight_memory, command.activation_memory);
   options.threads = options.calibration.threads = command.common.threads;
   options.search.seed = command.common.seed;
-  if (!command.device.empty()) {
-    options.target = load_target(command.device);
+  options.optimize = command.optimize == "size" ? Optimize::size : Optimize::speed;
+  if (!command.target.empty()) {
+    options.target = load_target(command.target);
     options.bounds.flash_bytes =
         command.flash.empty() ? options.target->flash_bytes.value : parse_bytes(command.flash, "--flash");
     options.bounds.ram_bytes =
         command.ram.empty() ? options.target->ram_bytes.value : parse_bytes(command.ram, "--ram");
   } else if (!command.flash.empty() || !command.ram.empty()) {
-    throw bad_input("--flash and --ram bound a microcontroller; give one with --device");
+    throw bad_input("--flash and --ram bound a microcontroller; give one with --target");
   }
   for (const std::string& text : command.uniform) options.uniform.push_back(parse_precision(text));
   if (!command.train_precision.empty()) options.training.only = parse_precision(command.train_precision);
@@ -119,13 +120,11 @@ void run_scale(ScaleCommand& command) {
     options.training.training.threads = options.training.calibration.threads = command.common.threads;
     options.training.directory = fs::path(command.out) / "training";
   }
-  if (!command.common.json) {
+  if (isatty(STDERR_FILENO) != 0) {
     options.report = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
-    if (isatty(STDERR_FILENO) != 0) {
-      options.search.progress = [](std::int64_t done, const std::string& what) {
-        fmt::print(stderr, "\r{} measurements, {}   ", done, what);
-      };
-    }
+    options.search.progress = [](std::int64_t done, const std::string& what) {
+      fmt::print(stderr, "\r{} measurements, {}   ", done, what);
+    };
   }
   const StagingFolder staging(command.out, {"device", "levels.svg", "program.bin"});
   const ScaleResult result =

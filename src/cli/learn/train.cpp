@@ -43,24 +43,6 @@ class InterruptGuard {
   void (*before_)(int);
 };
 
-std::int64_t parse_number(std::string_view text, const char* option) {
-  if (text.empty() || text.size() > 6 || text.find_first_not_of("0123456789") != std::string_view::npos) {
-    throw bad_input("{} has '{}' where a whole number is needed", option, text);
-  }
-  return std::stoll(std::string(text));
-}
-
-/// "3x96x96" and the like.
-Shape parse_shape(const std::string& text, const char* option) {
-  Shape result;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find('x', begin), text.size());
-    result.push_back(parse_number(std::string_view(text).substr(begin, end - begin), option));
-    begin = end + 1;
-  }
-  return result;
-}
-
 /// Shifts and mirroring suit pictures; features are left as they are unless the user says otherwise.
 void choose_augmentation(TrainCommand& command, const Dataset& data) {
   Augmentation& change = command.training.augmentation;
@@ -100,7 +82,7 @@ nlohmann::ordered_json finished_result(const fs::path& out, const nlohmann::json
 }  // namespace
 
 void run_train(TrainCommand& command) {
-  if (command.net.empty() == command.model.empty()) throw bad_input("give either --net or --model");
+  if (command.net.empty() == command.model.empty()) throw bad_input("give either --net or a MODEL");
   warn_of_slow_bfloat16(command.training.bfloat16);
   const fs::path out = command.out;
   command.source.seed = command.training.seed = command.common.seed;

@@ -153,7 +153,7 @@ TEST_F(Command, IdentifyWritesTheFileThatTheOthersRead) {
 }
 
 TEST_F(Command, SimulateComparesAndDraws) {
-  const json result = json_of({"simulate", soc, "--variants", net, "--policy", "hysteresis", "fixed", "dither",
+  const json result = json_of({"simulate", soc, "--variants", net, "--governors", "hysteresis", "fixed", "dither",
                                "--duration", "200", "--joint", "1", "-o", out});
   EXPECT_EQ(result["simulated"], true);
   ASSERT_EQ(result["policies"].size(), 4U);
@@ -163,7 +163,7 @@ TEST_F(Command, SimulateComparesAndDraws) {
     EXPECT_GT(std::filesystem::file_size(std::filesystem::path(out) / name), 1000U) << name;
   }
   expect_refused({"simulate", soc, "--variants", net, "--ambient", "90"}, "not above the ambient");
-  expect_refused({"simulate", soc, "--variants", net, "--policy", "magic"}, "there is no policy 'magic'");
+  expect_refused({"simulate", soc, "--variants", net, "--governors", "magic"}, "there is no policy 'magic'");
   expect_refused({"simulate", source("targets/socs/bcm2711.toml"), "--variants", net}, "no voltages");
 }
 
@@ -181,15 +181,16 @@ TEST_F(Command, PlanSharesTheTime) {
 TEST_F(Command, GovernRestores) {
   const std::string variant = folder.path() / "variant";
   const json result = json_of({"govern", soc, "--variants", net, "--sysfs-root", root, "--policy", "policy4", "--zone",
-                               "thermal_zone0", "--operating-point", variant, "--period", "0.02", "--seconds", "0.2"});
+                               "thermal_zone0", "--operating-point", variant, "--period", "0.02", "--duration", "0.2"});
   EXPECT_GE(result["steps"], 2);
   EXPECT_EQ(attribute("devices/system/cpu/cpufreq/policy4/scaling_max_freq"), "1800000");
   EXPECT_FALSE(std::filesystem::exists(variant));
   expect_refused({"govern", soc, "--variants", net, "--sysfs-root", root, "--policy", "policy0"}, "--policy must name");
   expect_refused({"govern", soc, "--variants", net, "--sysfs-root", root, "--policy", "policy4", "--zone", "zone9"},
                  "--zone must name");
-  expect_refused({"govern", soc, "--variants", net, "--sysfs-root", root, "--policy", "policy4", "--limit", "-20"},
-                 "not above any ambient");
+  expect_refused(
+      {"govern", soc, "--variants", net, "--sysfs-root", root, "--policy", "policy4", "--temperature-limit", "-20"},
+      "not above any ambient");
 }
 
 }  // namespace

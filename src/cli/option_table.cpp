@@ -1,0 +1,93 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+
+namespace trimtab::cli {
+namespace {
+
+struct OptionUse {
+  std::string command;
+  std::string default_value;
+};
+
+/// An option as one line of the table: its spelling and its meaning.
+using OptionMeaning = std::pair<std::string, std::string>;
+
+std::string default_of(const CLI::Option& option) {
+  if (option.get_required()) return "required";
+  std::string text = option.get_default_str();
+  const bool is_list = text.starts_with('[') && text.ends_with(']');
+  return is_list ? text.substr(1, text.size() - 2) : text;
+}
+
+std::string spelling(const CLI::Option& option) {
+  if (option.get_positional()) return option.get_name(true);
+  std::vector<std::string> names;
+  for (const std::string& name : option.get_snames()) names.push_back("-" + name);
+  for (const std::string& name : option.get_lnames()) names.push_back("--" + name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+/// Collects the options of a command, or of its subcommands where it has any.
+void collect(const CLI::App& command, const std::string& name, std::map<OptionMeaning, std::vector<OptionUse>>& table) {
+  const auto is_visible = [](const CLI::App* subcommand) { return !subcommand->get_group().empty(); };
+  for (const CLI::App* subcommand : command.get_subcommands(is_visible)) {
+    collect(*subcommand, name.empty() ? subcommand->get_name() : name + " " + subcommand->get_name(), table);
+  }
+  for (const CLI::Option* option : command.get_options()) {
+    if (option == command.get_help_ptr() || option == command.get_version_ptr()) continue;
+    table[{spelling(*option), option->get_description()}].push_back({name, default_of(*option)});
+  }
+}
+
+std::string list(const std::vector<OptionUse>& uses) {
+  std::string text;
+  for (const OptionUse& use : uses) text += (text.empty() ? "" : ", ") + use.command;
+  return text;
+}
+
+/// The default, or each default with its commands where they differ.
+std::string defaults_of(std::vector<OptionUse> uses) {
+  std::string text;
+  const std::size_t all = uses.size();
+  while (!uses.empty()) {
+    const std::string value = uses.front().default_value;
+    const auto others = std::stable_partition(uses.begin(), uses.end(),
+                                              [&](const OptionUse& use) { return use.default_value == value; });
+    const std::vector<OptionUse> equal(uses.begin(), others);
+    uses.erase(uses.begin(), others);
+    if (value.empty()) continue;
+    text += (text.empty() ? "" : "; ") + value;
+    if (equal.size() < all) text += fmt::format(" ({})", list(equal));
+  }
+  return text;
+}
+
+}  // namespace
+
+// Prints docs/options.md. Not for people.
+void add_option_table(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("option-table", "print all options of all commands as a Markdown table");
+  command->group("");  // hidden
+  command->callback([&app] {
+    std::map<OptionMeaning, std::vector<OptionUse>> table;
+    collect(app, "", table);
+    fmt::print(
+        "# All options\n\nOne spelling and one meaning for each option over all commands. Made by `trimtab "
+        "option-table "
+        "> docs/options.md`; a test compares the two.\n\n"
+        "| option | commands | meaning | default |\n|---|---|---|---|\n");
+    for (const auto& [option, uses] : table) {
+      fmt::print("| `{}` | {} | {} | {} |\n", option.first, list(uses), option.second, defaults_of(uses));
+    }
+  });
+}
+
+}  // namespace trimtab::cli
