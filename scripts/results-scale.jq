@@ -60,9 +60,11 @@ def chosen_line($row; $choice):
     | [$all[] | select(base == (($base | sub("-tuned$"; "")) + "-only-" + $precision)) | {epochs} + uniform_points] as $own
     | "| \($base) | \($precision) | \($tops | of_runs) | \($epochs) | \(if $own == [] then "– | – | –" else "\($own | map(.top1) | of_runs) | \($own[0].epochs) | \(($tops | mean) - ($own | map(.top1) | mean) | two)" end) |") end),
 "",
-"## Switching on the device",
+"## On the device",
 "",
-"| row | machine | points | samples | differing numbers | bytes of a point | instructions of a switch |",
-"|---|---|---|---|---|---|---|",
-(.[] | select(is_search) | if .device then "| \(.row) | \(.device.machine) | \(.device.points) | \(.device.samples) | \(.device.mismatches) | \(.device.point_bytes) | \(.device.switch_instructions) |"
-  else "| \(.row) | not run | | | | \(.point_bytes) | |" end)
+"A change of point costs nothing. Instructions are those of one inference at the dearest and at the cheapest point.",
+"",
+"| row | machine | points | samples | differing numbers | flash | RAM | instructions, most | least |",
+"|---|---|---|---|---|---|---|---|---|",
+(.[] | select(is_search) | if .device then "| \(.row) | \(.device.machine) | \(.device.points) | \(.device.samples) | \(.device.mismatches) | \(.flash_bytes) | \(.ram_bytes) | \(.device.instructions | max) | \(.device.instructions | min) |"
+  else "| \(.row) | not run | | | | | | | |" end)

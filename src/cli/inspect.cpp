@@ -131,6 +131,8 @@ void add_inspect(CLI::App& app) {
   add_optimize_option(*command, options->optimize);
   add_point_option(*command, options->point);
   command->add_flag("--draw-memory", options->draw_memory, "draw the working memory of a program over time");
+  // The former spelling; --memory of fit is a bound.
+  command->add_flag("--memory", options->draw_memory)->group("");
   command->add_flag("--explain", options->explain,
                     "say for every layer of a program why its kernel was chosen, how many instructions it takes per "
                     "MAC in the emulator, and how many cycles the real core would need");

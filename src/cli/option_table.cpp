@@ -42,7 +42,8 @@ void collect(const CLI::App& command, const std::string& name, std::map<OptionMe
     collect(*subcommand, name.empty() ? subcommand->get_name() : name + " " + subcommand->get_name(), table);
   }
   for (const CLI::Option* option : command.get_options()) {
-    if (option == command.get_help_ptr() || option == command.get_version_ptr()) continue;
+    if (option == command.get_help_ptr() || option == command.get_version_ptr() || option->get_group().empty())
+      continue;
     table[{spelling(*option), option->get_description()}].push_back({name, default_of(*option)});
   }
 }

@@ -15,11 +15,11 @@ namespace trimtab {
 [[nodiscard]] std::string upper(std::string text);
 
 /// Writes the scheduled program as C++17 for the device into `folder`:
-///   NAME.h          what a C or C++ firmware includes: sizes, scales and three functions
+///   NAME.h          for a C or C++ firmware: sizes, scales, functions, and tables of the levels of abstraction
 ///   NAME.cpp        constants and the sequence of kernel calls
 ///   trimtab/        the kernels it uses and what they include
 ///   CMakeLists.txt  a library target, and NAME.mk, the same for make
-/// `version` is this program's; `share` is the folder that holds the runtime's headers as trimtab/*.h.
+/// `share` is the folder that holds the runtime's headers as trimtab/*.h.
 void write_sources(const Program& program, const Schedule& schedule, const std::string& name,
                    const std::filesystem::path& share, const std::filesystem::path& folder);
 

@@ -15,9 +15,10 @@ struct Layer {
   std::string name;                 ///< that of the main node
   std::int64_t node = -1;           ///< the main node: index into Graph::nodes
   std::int64_t normalization = -1;  ///< BatchNormalization or Affine after it (Conv and Linear only), or -1
-  std::int64_t activation = -1;     ///< Relu or Clip from 0 after it (Conv, Linear, Add, average pools), or -1
-  std::vector<ValueId> inputs;      ///< those of the main node
-  ValueId output = -1;              ///< of the last node of the three
+  std::int64_t activation =
+      -1;  ///< Relu or Clip from 0 after it (Conv, Linear, Affine, BatchNormalization, Add, Mul, average pools), or -1
+  std::vector<ValueId> inputs;  ///< those of the main node
+  ValueId output = -1;          ///< of the last node of the three
 };
 
 /// The layers in the order of execution; every node belongs to exactly one. Activation functions with no integer form

@@ -14,7 +14,7 @@ struct LayerPlan {
   std::string layer;
   std::int64_t filters = 0;  ///< output channels that stay; 0: all
   int weight_bits = 8;       ///< 2..8, or 16; meaningless where the layer has no weights
-  int activation_bits = 8;   ///< of its output: 2, 4, 8 (16 on request)
+  int activation_bits = 8;   ///< of its output: 2, 4, 8 (16 on request); 2 to 8 at an operating point
   bool operator==(const LayerPlan&) const = default;
 };
 

@@ -15,7 +15,7 @@ const Buffer& output_of(const Program& program, const Step& step) {
 
 int weight_bits(const Step& step) {
   const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
-  return convolution != nullptr ? convolution->convolution.weight_bits : 0;  // of the first operating point
+  return convolution != nullptr ? convolution->convolution.weight_bits : 0;
 }
 
 std::string shape(const Buffer& buffer) {

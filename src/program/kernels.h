@@ -46,7 +46,7 @@ struct WeightLayout {
 struct Kernel {
   std::string name;
   std::string header;
-  std::int64_t scratch_bytes = 0;  ///< the least it can run with, aligned to 8 bytes
+  std::int64_t scratch_bytes = 0;  ///< that it was chosen for, aligned to 8 bytes
   WeightLayout layout;             ///< how it wants its weights (convolutions)
   bool in_place = false;           ///< its output may lie where its first input lies
   /// Its output may overlap its first input (where that is not needed any more) if the output begins at least so many

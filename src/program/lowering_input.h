@@ -27,8 +27,7 @@ struct NumbersAtPoint {
 /// A network as lowering takes it: one structure and one set of stored weights, numbers for every operating point.
 struct LoweringInput {
   const Graph* graph = nullptr;
-  std::vector<std::optional<ActivationGrid>>
-      formats;  ///< by ValueId: bits and sign in memory, scale of the first point
+  std::vector<std::optional<ActivationGrid>> formats;  ///< by ValueId: bits and sign in memory, scale with all bits
   std::vector<std::optional<IntegerWeights>> weights;  ///< by index into graph->nodes
   std::vector<NumbersAtPoint> points;                  ///< at least one
 };

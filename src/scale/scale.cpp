@@ -234,8 +234,8 @@ class Scaling {
     if (!missed.empty()) throw bound_not_met("{}; the program needs fewer points or filters", missed);
   }
 
-  /// Sizes and stack do not depend on the weights' values nor on the bits of the points: a quickly made network with as
-  /// many points as may be found is linked and run once.
+  /// Sizes and stack do not depend on the weights' values: a quickly made network is linked and run once, with as many
+  /// points as may be found and with all bits that they may have, since kernels have a loop for every bit-width.
   void check_bounds() const {
     tell("linking the image and measuring flash and RAM");
     CalibrationOptions quick = options_.calibration;
@@ -255,6 +255,10 @@ class Scaling {
           point.bias[n][c] = static_cast<float>(k) * network.weights[n]->scale[c];
         }
       }
+      const auto& weights = options_.search.weight_bits;
+      const auto& activations = options_.search.activation_bits;
+      const std::vector<int> groups = activation_groups(network.graph, fuse_layers(network.graph));
+      point.precision = uniform_precision(groups, {weights[k % weights.size()], activations[k % activations.size()]});
       points.push_back(point);
     }
     Program program = lower(network, points, program_preprocessing(), test_.classes);
