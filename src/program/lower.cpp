@@ -389,7 +389,9 @@ class Lowering {
   /// The multipliers serve all points: at a point whose operands are larger by 2^growth than at the first, the sum is
   /// shifted right by so much less.
   void lower_add(const Layer& layer) {
-    const auto [a, b] = operands(layer);
+    const std::pair<ValueId, ValueId> values = operands(layer);
+    const ValueId a = values.first;
+    const ValueId b = values.second;
     const auto factors_of = [&](ValueId value) {
       return for_points([&, value](std::size_t k) {
         return static_cast<double>(grid_of(value, k).scale) / grid_of(layer.output, k).scale;

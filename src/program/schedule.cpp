@@ -226,7 +226,7 @@ ScheduledOperation operation_for(const Program& program, std::size_t s, const Ch
   operation.rows = program.buffers[static_cast<std::size_t>(program.steps[s].output)].height;
   operation.scratch = scratch;
   if (choice.pooled_rows > 0) {
-    ScheduledOperation::Pool& pool = operation.pool.emplace();
+    ScheduledPool& pool = operation.pool.emplace();
     pool.step = s + 1;
     pool.rows_at_a_time = choice.pooled_rows;
     pool.band_bytes = band_bytes_of(*pool_of(program.steps[s + 1]), choice.pooled_rows);

@@ -18,6 +18,15 @@ struct Lifetime {
   std::int64_t last = -1;
 };
 
+/// The pool of the next step that a convolution runs together with (runtime/trimtab/pooled_convolution.h). The
+/// convolution's own output is then a band of rows, which begins the scratch memory.
+struct ScheduledPool {
+  std::size_t step = 0;
+  Kernel kernel;
+  std::int32_t rows_at_a_time = 0;
+  std::int64_t band_bytes = 0;  ///< a multiple of 8
+};
+
 /// One call: some rows of a step's output by one algorithm. Today every operation makes all rows of its step.
 struct ScheduledOperation {
   std::size_t step = 0;  ///< index into Program::steps
@@ -26,15 +35,7 @@ struct ScheduledOperation {
   std::int32_t rows = 0;
   std::int64_t scratch = 0;  ///< offset in the arena
 
-  /// The pool of the next step that a convolution runs together with (runtime/trimtab/pooled_convolution.h). The
-  /// convolution's own output is then a band of rows, which begins the scratch memory.
-  struct Pool {
-    std::size_t step = 0;
-    Kernel kernel;
-    std::int32_t rows_at_a_time = 0;
-    std::int64_t band_bytes = 0;  ///< a multiple of 8
-  };
-  std::optional<Pool> pool;
+  std::optional<ScheduledPool> pool;  ///< not empty: the convolution runs together with it
 };
 
 /// A program bound to a core: the operations in their order, and places in one static arena. The same for all operating
