@@ -52,11 +52,13 @@ double median(std::vector<double> values) {
 
 trimtab::Dataset random_images(std::int64_t count) {
   trimtab::Dataset data;
+  std::vector<std::uint8_t> values;
   data.shape = {3, 32, 32};
   trimtab::Random random(1);
-  for (std::int64_t i = 0; i < count * 3072; ++i) data.pixels.push_back(static_cast<std::uint8_t>(random.bits()));
+  for (std::int64_t i = 0; i < count * 3072; ++i) values.push_back(static_cast<std::uint8_t>(random.bits()));
   for (std::int64_t i = 0; i < count; ++i) data.labels.push_back(random.integer(0, 9));
   data.classes.resize(10);
+  data.pixels = {std::move(values), trimtab::element_count(data.shape)};
   return data;
 }
 

@@ -30,11 +30,15 @@ struct NestedMultiplyState {
   int32_t stride;             // 28: bytes from pixel to pixel
   const uint8_t* end;         // 32: of the first pixel's outputs
   uintptr_t saturation;       // 36: see saturate_eight.h; 0 where only two filters' sums of masked products are wanted
-  int32_t product_shift;      // 40: of the masked products, to the left; negative: to the right
+  int32_t product_shift;      // 40: of the masked products; see encode_shift()
   int32_t shift;              // 44: of the bias
   int32_t activations[4];     // 48: sums of each pixel's, shifted like the bias
   int32_t sums[8];            // 64: filter 0, pixels 0 to 3, filter 1
 };
+
+/// A shift to the left, or where it is negative to the right, as a register shift takes it: the lowest byte is the number
+/// of bits, the sign the direction.
+inline int32_t encode_shift(int32_t shift) { return shift >= 0 ? shift : INT32_MIN | -shift; }
 
 #if TRIMTAB_HAS_DSP && defined(__arm__)
 
@@ -67,8 +71,9 @@ __attribute__((naked, noinline)) inline void multiply_nested_loop() {
       : [mask] "i"(nested_mask(Bits)));
 }
 
-/// Runs filters two by two until `output` meets `end`, or once where only the sums are wanted. 93 instructions beside
-/// the 14 per pair of inputs and the saturation.
+/// Runs filters two by two until `output` meets `end`, or once where only the sums are wanted. 94 instructions beside
+/// the 14 per pair of inputs and the saturation; 93 where the products are shifted to the right, so that few bits never
+/// take longer than many.
 __attribute__((naked, noinline)) inline void multiply_nested_pairs(NestedMultiplyState* /*state*/) {
   asm volatile(
       "push {r4-r11, lr}\n\t"
@@ -98,15 +103,15 @@ __attribute__((naked, noinline)) inline void multiply_nested_pairs(NestedMultipl
       "beq 6f\n\t"
       "ldr r3, [r0, #40]\n\t"
       "cmp r3, #0\n\t"
-      "blt 4f\n\t"
-      "lsl.w r4, r4, r3\n\t"
-      "lsl.w r5, r5, r3\n\t"
-      "lsl.w r6, r6, r3\n\t"
-      "lsl.w r7, r7, r3\n\t"
-      "lsl.w r8, r8, r3\n\t"
-      "lsl.w r9, r9, r3\n\t"
-      "lsl.w r10, r10, r3\n\t"
-      "lsl.w r11, r11, r3\n"
+      "bge 4f\n\t"
+      "asr.w r4, r4, r3\n\t"
+      "asr.w r5, r5, r3\n\t"
+      "asr.w r6, r6, r3\n\t"
+      "asr.w r7, r7, r3\n\t"
+      "asr.w r8, r8, r3\n\t"
+      "asr.w r9, r9, r3\n\t"
+      "asr.w r10, r10, r3\n\t"
+      "asr.w r11, r11, r3\n"
       "3:\n\t"
       "ldr.w lr, [r0, #12]\n\t"
       "ldrd r1, r2, [lr], #8\n\t"
@@ -168,15 +173,14 @@ __attribute__((naked, noinline)) inline void multiply_nested_pairs(NestedMultipl
       "stm r0, {r4-r11}\n\t"
       "b 7b\n"
       "4:\n\t"
-      "rsb.w r3, r3, #0\n\t"
-      "asr.w r4, r4, r3\n\t"
-      "asr.w r5, r5, r3\n\t"
-      "asr.w r6, r6, r3\n\t"
-      "asr.w r7, r7, r3\n\t"
-      "asr.w r8, r8, r3\n\t"
-      "asr.w r9, r9, r3\n\t"
-      "asr.w r10, r10, r3\n\t"
-      "asr.w r11, r11, r3\n\t"
+      "lsl.w r4, r4, r3\n\t"
+      "lsl.w r5, r5, r3\n\t"
+      "lsl.w r6, r6, r3\n\t"
+      "lsl.w r7, r7, r3\n\t"
+      "lsl.w r8, r8, r3\n\t"
+      "lsl.w r9, r9, r3\n\t"
+      "lsl.w r10, r10, r3\n\t"
+      "lsl.w r11, r11, r3\n\t"
       "b 3b\n\t"
       ".ltorg\n");
 }
@@ -237,9 +241,9 @@ inline void multiply_nested_pairs(NestedMultiplyState* state) {
       return;
     }
     for (int32_t i = 0; i < 8; ++i) {
-      const int shift = state->product_shift;
+      const int shift = state->product_shift & 255;
       const uint32_t products =
-          shift >= 0 ? static_cast<uint32_t>(sums[i]) << shift : static_cast<uint32_t>(sums[i] >> -shift);
+          state->product_shift >= 0 ? static_cast<uint32_t>(sums[i]) << shift : static_cast<uint32_t>(sums[i] >> shift);
       const uint32_t sum = products + (static_cast<uint32_t>(state->bias[i / 4]) << state->shift) +
                            static_cast<uint32_t>(state->activations[i % 4]);
       const int32_t value = dsp::smmulr(static_cast<int32_t>(sum), state->multiplier[i / 4]);
@@ -316,7 +320,7 @@ inline void multiply_nested_4x2(const NestedMultiplyBlock& block, const uint32_t
     state.end = output + channel;
     state.saturation = block.saturation;
     state.shift = step.shift;
-    state.product_shift = step.shift + 1 - (8 - step.weight_bits);
+    state.product_shift = detail::encode_shift(step.shift + 1 - (8 - step.weight_bits));
     for (int32_t p = 0; p < 4; ++p) {
       state.activations[p] = static_cast<int32_t>(static_cast<uint32_t>(activations[p]) << step.shift);
     }

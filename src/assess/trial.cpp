@@ -63,8 +63,10 @@ QatOptions training_options(const TrialSpec& spec, std::int64_t epochs, int thre
 Dataset with_pixel_bits(Dataset data, int bits) {
   if (bits >= 8) return data;
   const int shift = 8 - bits;
-  for (std::uint8_t& pixel : data.pixels)
+  std::vector<std::uint8_t> pixels = data.pixels.values();
+  for (std::uint8_t& pixel : pixels)
     pixel = static_cast<std::uint8_t>(((pixel >> shift) << shift) + (1 << (shift - 1)));
+  data.pixels = {std::move(pixels), data.pixels.sample_size()};
   return data;
 }
 

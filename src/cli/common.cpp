@@ -167,6 +167,12 @@ CLI::Option* add_verify_option(CLI::App& command, std::int64_t& samples) {
       ->capture_default_str();
 }
 
+CLI::Option* add_dump_passes_option(CLI::App& command, std::filesystem::path& folder) {
+  return command
+      .add_option("--dump-passes", folder, "folder for the network as every pass leaves it, as numbered text files")
+      ->type_name("DIR");
+}
+
 std::int64_t parse_number(std::string_view text, const char* option) {
   if (text.empty() || text.size() > 6 || text.find_first_not_of("0123456789") != std::string_view::npos) {
     throw bad_input("{} has '{}' where a whole number is needed", option, text);

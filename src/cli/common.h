@@ -54,6 +54,7 @@ CLI::Option* add_flash_option(CLI::App& command, std::string& flash);
 CLI::Option* add_ram_option(CLI::App& command, std::string& ram);
 CLI::Option* add_point_option(CLI::App& command, std::size_t& point);
 CLI::Option* add_verify_option(CLI::App& command, std::int64_t& samples);
+CLI::Option* add_dump_passes_option(CLI::App& command, std::filesystem::path& folder);
 
 /// The whole number in `text`. Throws Error (bad input) that names the option.
 [[nodiscard]] std::int64_t parse_number(std::string_view text, const char* option);

@@ -68,9 +68,9 @@ void write_dataset(const Dataset& data, const std::filesystem::path& folder) {
   Shape shape = data.shape;
   shape.insert(shape.begin(), data.size());
   if (data.is_pixels()) {
-    write_npy(folder / "x.npy", shape, std::span(data.pixels));
+    write_npy(folder / "x.npy", shape, data.pixels.values());
   } else {
-    write_npy(folder / "x.npy", shape, std::span(data.features));
+    write_npy(folder / "x.npy", shape, data.features.values());
   }
   write_npy(folder / "y.npy", {data.size()}, std::span(data.labels));
   write_file(folder / "classes.txt", fmt::format("{}\n", fmt::join(data.classes, "\n")));

@@ -22,6 +22,7 @@ void add_bound_options(CLI::App& fit, FitCommand& command) {
       ->capture_default_str();
   add_optimize_option(fit, command.optimize);
   add_verify_option(fit, command.options.verify_samples);
+  add_dump_passes_option(fit, command.options.dump_passes);
 }
 
 void add_plan_options(CLI::App& fit, FitCommand& command) {

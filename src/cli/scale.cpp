@@ -111,6 +111,7 @@ void add_scale(CLI::App& app) {
   add_flash_option(*sub, command->flash);
   add_ram_option(*sub, command->ram);
   add_verify_option(*sub, command->options.verify_samples);
+  add_dump_passes_option(*sub, command->options.dump_passes);
   add_out_option(*sub, command->out)->required();
   add_common_options(*sub, command->common,
                      "trimtab scale squeezenet1.1.onnx --data images:imagenet --taxonomy synset_words.txt "

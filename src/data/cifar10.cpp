@@ -30,7 +30,8 @@ std::vector<fs::path> batch_files(const fs::path& folder, Split split) {
   return files;
 }
 
-void append_batch(Dataset& data, const fs::path& file) {
+/// Appends the labels to `data` and the values to `pixels`.
+void append_batch(Dataset& data, std::vector<std::uint8_t>& pixels, const fs::path& file) {
   const std::vector<std::uint8_t> bytes = read_file(file);
   const auto size = static_cast<std::int64_t>(bytes.size());
   if (size == 0) throw bad_input("{} is empty; records of {} bytes are needed", file.string(), record_bytes);
@@ -38,7 +39,6 @@ void append_batch(Dataset& data, const fs::path& file) {
     throw bad_input("{} has {} bytes, which is no multiple of {}, the size of a CIFAR-10 record", file.string(), size,
                     record_bytes);
   }
-  data.pixels.reserve(data.pixels.size() + bytes.size());
   for (std::int64_t record = 0; record < size / record_bytes; ++record) {
     const auto begin = bytes.begin() + record * record_bytes;
     if (*begin >= class_count) {
@@ -46,7 +46,7 @@ void append_batch(Dataset& data, const fs::path& file) {
                       class_count - 1);
     }
     data.labels.push_back(*begin);
-    data.pixels.insert(data.pixels.end(), begin + 1, begin + record_bytes);
+    pixels.insert(pixels.end(), begin + 1, begin + record_bytes);
   }
 }
 
@@ -57,7 +57,12 @@ Dataset load_cifar10(const fs::path& path, Split split) {
   data.shape = {3, 32, 32};
   const bool is_folder = fs::is_directory(path);
   const std::vector<fs::path> files = is_folder ? batch_files(path, split) : std::vector<fs::path>{path};
-  for (const fs::path& file : files) append_batch(data, file);
+  std::uintmax_t bytes = 0;
+  for (const fs::path& file : files) bytes += fs::file_size(file);
+  std::vector<std::uint8_t> pixels;
+  pixels.reserve(bytes);
+  for (const fs::path& file : files) append_batch(data, pixels, file);
+  data.pixels = {std::move(pixels), image_bytes};
   data.classes = {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
   return data;
 }

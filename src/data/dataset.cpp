@@ -17,19 +17,6 @@ namespace trimtab {
 
 namespace {
 
-template <typename T>
-std::vector<T> pick_values(const std::vector<T>& values, std::int64_t sample_size,
-                           std::span<const std::int64_t> indices) {
-  std::vector<T> picked;
-  if (values.empty()) return picked;
-  picked.reserve(indices.size() * static_cast<std::size_t>(sample_size));
-  for (const std::int64_t index : indices) {
-    const auto first = values.begin() + index * sample_size;
-    picked.insert(picked.end(), first, first + sample_size);
-  }
-  return picked;
-}
-
 Shape without_ones(Shape shape) {
   std::erase(shape, 1);
   return shape;
@@ -85,7 +72,11 @@ Dataset load(const std::string& description, Split split, const DataOptions& opt
 }  // namespace
 
 void Dataset::read(std::int64_t index, const Preprocessing& preprocessing, std::span<float> out) const {
-  const auto first = static_cast<std::size_t>(index) * out.size();
+  if (is_pixels()) {
+    std::ranges::copy(pixels[index], out.begin());
+  } else {
+    std::ranges::copy(features[index], out.begin());
+  }
   const auto channels = shape.empty() ? std::int64_t{1} : shape[0];
   const auto channel_size = out.size() / static_cast<std::size_t>(channels);
   for (std::int64_t channel = 0; channel < channels; ++channel) {
@@ -93,8 +84,7 @@ void Dataset::read(std::int64_t index, const Preprocessing& preprocessing, std::
     const float deviation = preprocessing.deviation_of(channel);
     const std::size_t begin = static_cast<std::size_t>(channel) * channel_size;
     for (std::size_t i = begin; i < begin + channel_size; ++i) {
-      const float raw = is_pixels() ? static_cast<float>(pixels[first + i]) : features[first + i];
-      out[i] = (raw - mean) / deviation;
+      out[i] = (out[i] - mean) / deviation;
     }
   }
 }
@@ -103,9 +93,10 @@ Dataset Dataset::pick(std::span<const std::int64_t> indices) const {
   Dataset picked;
   picked.shape = shape;
   picked.classes = classes;
-  picked.pixels = pick_values(pixels, element_count(shape), indices);
-  picked.features = pick_values(features, element_count(shape), indices);
-  picked.labels = pick_values(labels, 1, indices);
+  picked.pixels = pixels.pick(indices);
+  picked.features = features.pick(indices);
+  picked.labels.reserve(indices.size());
+  for (const std::int64_t index : indices) picked.labels.push_back(labels[static_cast<std::size_t>(index)]);
   return picked;
 }
 
@@ -155,7 +146,11 @@ void check_fits(const Dataset& data, const Shape& input, std::int64_t outputs) {
 Dataset load_dataset(const std::string& description, Split split, const DataOptions& options) {
   if (options.limit < 0) throw bad_input("the limit of {} samples is negative", options.limit);
   Dataset data = load(description, split, options);
-  if (options.limit > 0 && options.limit < data.size()) data = data.pick(spread(data.size(), options.limit));
+  if (options.limit > 0 && options.limit < data.size()) {
+    data = data.pick(spread(data.size(), options.limit));
+    data.pixels = data.pixels.separate();
+    data.features = data.features.separate();
+  }
   if (!options.shape.empty() && data.shape != options.shape) {
     if (without_ones(data.shape) != without_ones(options.shape)) {
       throw bad_input("the data set '{}' has samples of shape {}; the network takes {}", description,
@@ -214,12 +209,12 @@ void name_classes(Dataset& data, std::vector<std::string> names, const std::stri
 Dataset preprocess_features(Dataset data, const Preprocessing& preprocessing) {
   if (data.is_pixels()) return data;
   const std::int64_t size = element_count(data.shape);
-  std::vector<float> processed(data.features.size());
+  std::vector<float> processed(static_cast<std::size_t>(data.size() * size));
   for (std::int64_t i = 0; i < data.size(); ++i) {
     data.read(i, preprocessing,
               std::span(processed).subspan(static_cast<std::size_t>(i * size), static_cast<std::size_t>(size)));
   }
-  data.features = std::move(processed);
+  data.features = {std::move(processed), size};
   return data;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "data/samples.h"
 #include "graph/graph.h"
 
 namespace trimtab {
@@ -25,12 +26,12 @@ struct Preprocessing {
   }
 };
 
-/// Labelled samples held in memory, raw as the sensor gives them: 8-bit pixels or float features, C order {samples, C,
-/// H, W}. Exactly one of `pixels` and `features` is filled.
+/// Labelled samples held in memory, raw as the sensor gives them: 8-bit pixels or float features, each sample in C
+/// order {C, H, W}. Exactly one of `pixels` and `features` is filled. Copies and parts of a data set share its samples.
 struct Dataset {
   Shape shape;                       ///< of one sample, channels first
-  std::vector<std::uint8_t> pixels;  ///< images, 0..255
-  std::vector<float> features;       ///< anything else
+  Samples<std::uint8_t> pixels;      ///< images, 0..255
+  Samples<float> features;           ///< anything else
   std::vector<std::int64_t> labels;  ///< one per sample, 0 .. classes-1
   std::vector<std::string> classes;  ///< names; as many as there are classes
 
@@ -38,7 +39,7 @@ struct Dataset {
   [[nodiscard]] bool is_pixels() const { return !pixels.empty(); }
   /// Writes sample `index`, preprocessed, into `out` (element_count(shape) floats, channels first).
   void read(std::int64_t index, const Preprocessing& preprocessing, std::span<float> out) const;
-  /// The samples with these indices, in their order.
+  /// The samples with these indices, in their order; they share the values.
   [[nodiscard]] Dataset pick(std::span<const std::int64_t> indices) const;
   /// The samples in [first, first + count).
   [[nodiscard]] Dataset slice(std::int64_t first, std::int64_t count) const;

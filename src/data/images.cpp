@@ -230,7 +230,7 @@ Dataset load_images(const fs::path& folder, Split split, const DataOptions& opti
   }
   name_classes(data, listing.classes, fs::exists(list) ? list.string() : source.string());
 
-  data.pixels.resize(chosen.size() * sample_size);
+  std::vector<std::uint8_t> pixels(chosen.size() * sample_size);
   parallel_for(static_cast<std::int64_t>(chosen.size()), [&](std::int64_t i) {
     const fs::path& file = listing.files[static_cast<std::size_t>(chosen[static_cast<std::size_t>(i)])];
     Picture picture = decode(file, data.shape[0] == 3);
@@ -240,8 +240,9 @@ Dataset load_images(const fs::path& folder, Split split, const DataOptions& opti
     }
     const Size crop{data.shape[1], data.shape[2]};
     picture = resize(std::move(picture), crop, as_stored ? 0 : options.resize, file);
-    store_middle(picture, crop, std::span(data.pixels).subspan(static_cast<std::size_t>(i) * sample_size, sample_size));
+    store_middle(picture, crop, std::span(pixels).subspan(static_cast<std::size_t>(i) * sample_size, sample_size));
   });
+  data.pixels = {std::move(pixels), element_count(data.shape)};
   return data;
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <type_traits>
@@ -27,23 +28,24 @@ void take_samples(Dataset& data, NpyArray array, const std::string& path) {
   if (array.shape[0] == 0 || element_count(data.shape) == 0) {
     throw bad_input("{} holds no samples: its shape is {}", path, to_string(array.shape));
   }
+  const std::int64_t size = element_count(data.shape);
   std::visit(
       [&](auto& elements) {
         using T = typename std::decay_t<decltype(elements)>::value_type;
         if constexpr (std::is_same_v<T, std::uint8_t>) {
-          data.pixels = std::move(elements);
+          data.pixels = {std::move(elements), size};
         } else if constexpr (std::is_same_v<T, float>) {
-          data.features = std::move(elements);
+          data.features = {std::move(elements), size};
         } else {
-          data.features.reserve(elements.size());
-          for (const T x : elements) data.features.push_back(static_cast<float>(x));
+          std::vector<float> features(elements.size());
+          std::ranges::transform(elements, features.begin(), [](T x) { return static_cast<float>(x); });
+          data.features = {std::move(features), size};
         }
       },
       array.data);
-  const std::int64_t size = element_count(data.shape);
-  for (std::size_t i = 0; i < data.features.size(); ++i) {
-    if (!std::isfinite(data.features[i])) {
-      throw bad_input("{}: sample {} holds a number that is not finite", path, static_cast<std::int64_t>(i) / size);
+  for (std::int64_t i = 0; i < data.features.size(); ++i) {
+    if (!std::ranges::all_of(data.features[i], [](float x) { return std::isfinite(x); })) {
+      throw bad_input("{}: sample {} holds a number that is not finite", path, i);
     }
   }
 }

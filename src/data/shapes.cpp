@@ -232,7 +232,7 @@ Dataset generate_shapes(std::int64_t count, Split split, std::uint64_t seed) {
   data.shape = {3, side, side};
   data.classes.assign(shape_names.begin(), shape_names.end());
   const auto picture_size = static_cast<std::size_t>(element_count(data.shape));
-  data.pixels.resize(static_cast<std::size_t>(count) * picture_size);
+  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(count) * picture_size);
   data.labels.resize(static_cast<std::size_t>(count));
   // Every picture has random numbers of its own: the first n are the same whatever `count` is.
   const std::uint64_t base = Random(seed * 2 + (split == Split::test ? 1 : 0)).bits();
@@ -241,8 +241,9 @@ Dataset generate_shapes(std::int64_t count, Split split, std::uint64_t seed) {
     const std::size_t label = index % shape_names.size();
     data.labels[index] = static_cast<std::int64_t>(label);
     generate_picture(Random(Random(base + index).bits()), static_cast<Kind>(label),
-                     std::span(data.pixels).subspan(index * picture_size, picture_size));
+                     std::span(pixels).subspan(index * picture_size, picture_size));
   });
+  data.pixels = {std::move(pixels), element_count(data.shape)};
   return data;
 }
 

@@ -15,6 +15,7 @@
 #include "plan/prune.h"
 #include "program/evaluate.h"
 #include "program/lower.h"
+#include "program/pass_dump.h"
 
 namespace trimtab {
 namespace {
@@ -42,7 +43,9 @@ class Fitting {
     if (train_.is_pixels() != pixels_)
       throw bad_input("the data to calibrate with are {}, those to test with are not",
                       train_.is_pixels() ? "pixels" : "features");
-    prepared_ = prepare_for_deployment(graph, pixels_ ? preprocessing : Preprocessing{});
+    if (!options.dump_passes.empty()) dump_ = PassDump(options.dump_passes);
+    dump_.add("imported", graph);
+    prepared_ = prepare_for_deployment(graph, pixels_ ? preprocessing : Preprocessing{}, dump_.observer());
     samples_ = preprocess_features(train_, preprocessing);
     const std::vector<std::string> left = undeployable_layers(prepared_);
     if (!left.empty())
@@ -57,7 +60,11 @@ class Fitting {
     } else {
       follow_plan(result);
     }
+    dump_.add("filters-removed", result.pruned);
+    dump_.add("layers-planned", result.pruned, result.network.plan);
+    dump_.add("quantized", result.network);
     result.program = lower_network(result.network);
+    dump_.add("lowered", result.program);
     if (options_.target.has_value()) verify(result);
     evaluate_all(result);
     return result;
@@ -262,13 +269,14 @@ class Fitting {
     return classes;
   }
 
-  void verify(FitResult& result) const {
+  void verify(FitResult& result) {
     const std::int64_t count = std::min(options_.verify_samples, test_.size());
     tell(fmt::format("running {} samples on the emulated {}", count, name_of(options_.target->processor)));
     const Dataset samples = test_.sample(count, 1);
     const std::vector<std::uint8_t> inputs = convert_samples(result.program, samples);
     const Pricer own = pricer();
     const Schedule schedule = own.schedule_of(result.program);
+    dump_.add("scheduled", result.program, schedule);
     try {
       result.deployment = deploy(result.program, schedule, *options_.target, name(), inputs,
                                  host_outputs(result.program, inputs, samples.size()), folder_);
@@ -294,6 +302,7 @@ class Fitting {
   Graph prepared_;
   Dataset samples_;  ///< to calibrate and train with, preprocessed where they are features
   bool pixels_ = true;
+  PassDump dump_;
 };
 
 }  // namespace

@@ -42,8 +42,9 @@ struct FitOptions {
   bool train = false;  ///< quantization-aware training, as `training` says; otherwise post-training quantization only
   QatOptions training;
   Optimize optimize = Optimize::speed;
-  bool labelled = true;              ///< false: the test data's labels mean nothing, and only agreement is measured
-  std::int64_t verify_samples = 32;  ///< run in the emulator and compared bit for bit
+  bool labelled = true;               ///< false: the test data's labels mean nothing, and only agreement is measured
+  std::int64_t verify_samples = 32;   ///< run in the emulator and compared bit for bit
+  std::filesystem::path dump_passes;  ///< folder for what every pass leaves, as text (program/pass_dump.h); empty: none
   int threads = 0;
   std::function<void(const std::string&)> report;  ///< told what is being done, one line each; may be empty
 };

@@ -173,14 +173,14 @@ void BatchLoader::write_image(std::int64_t sample, std::uint64_t key, std::span<
   };
   const std::int64_t plane = height * width;
   for (std::int64_t c = 0; c < channels; ++c) {
-    const auto offset = static_cast<std::size_t>((sample * channels + c) * plane);
+    const auto offset = static_cast<std::size_t>(c * plane);
     const float mean = preprocessing_.mean_of(c);
     const float deviation = preprocessing_.deviation_of(c);
     if (data_.is_pixels()) {
-      write_channel(&data_.pixels[offset], height, width, place, mean, deviation, fill_of(c),
+      write_channel(&data_.pixels[sample][offset], height, width, place, mean, deviation, fill_of(c),
                     &out[static_cast<std::size_t>(c)], channels);
     } else {
-      write_channel(&data_.features[offset], height, width, place, mean, deviation, fill_of(c),
+      write_channel(&data_.features[sample][offset], height, width, place, mean, deviation, fill_of(c),
                     &out[static_cast<std::size_t>(c)], channels);
     }
   }

@@ -29,12 +29,13 @@ float input_divisor(const Graph& prepared, const Dataset& data) {
     return 1;
   }
   double squares = 0;
-  const std::int64_t count = std::min<std::int64_t>(data.size(), 256) * element_count(data.shape);
-  for (std::int64_t i = 0; i < count; ++i) {
-    const auto index = static_cast<std::size_t>(i);
-    const double raw = data.is_pixels() ? data.pixels[index] : static_cast<double>(data.features[index]);
-    squares += raw * raw;
+  std::vector<float> sample(static_cast<std::size_t>(element_count(data.shape)));
+  const std::int64_t samples = std::min<std::int64_t>(data.size(), 256);
+  for (std::int64_t i = 0; i < samples; ++i) {
+    data.read(i, {}, sample);
+    for (const double raw : sample) squares += raw * raw;
   }
+  const std::int64_t count = samples * std::ssize(sample);
   const double size = std::sqrt(squares / static_cast<double>(std::max<std::int64_t>(count, 1)));
   return size > 0 ? static_cast<float>(std::exp2(std::round(std::log2(size)))) : 1.0F;
 }

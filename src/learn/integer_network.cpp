@@ -218,12 +218,13 @@ torch::Tensor IntegerNetwork::forward(const torch::Tensor& raw) {
 torch::Tensor raw_batch(const Dataset& data, std::int64_t first, std::int64_t count) {
   std::vector<std::int64_t> sizes{count};
   sizes.insert(sizes.end(), data.shape.begin(), data.shape.end());
-  const std::int64_t offset = first * element_count(data.shape);
-  if (data.is_pixels()) {
-    return torch::from_blob(const_cast<std::uint8_t*>(data.pixels.data() + offset), sizes, torch::kUInt8)
-        .to(torch::kFloat32);
+  torch::Tensor batch = torch::empty(sizes, torch::kFloat32);
+  const auto sample_size = static_cast<std::size_t>(element_count(data.shape));
+  const std::span values(batch.data_ptr<float>(), static_cast<std::size_t>(count) * sample_size);
+  for (std::int64_t i = 0; i < count; ++i) {
+    data.read(first + i, {}, values.subspan(static_cast<std::size_t>(i) * sample_size, sample_size));
   }
-  return torch::from_blob(const_cast<float*>(data.features.data() + offset), sizes, torch::kFloat32).clone();
+  return batch;
 }
 
 }  // namespace trimtab

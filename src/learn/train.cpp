@@ -19,15 +19,24 @@ namespace {
 class Fingerprint {
  public:
   template <typename T>
-  void add(const std::vector<T>& items) {
+  void add(std::span<const T> items) {
     add(static_cast<std::int64_t>(items.size()));
     const auto* bytes = reinterpret_cast<const char*>(items.data());
-    const std::size_t size = items.size() * sizeof(T);
+    const std::size_t size = items.size_bytes();
     for (std::size_t i = 0; i < size; i += 8) {
       std::uint64_t word = 0;
       std::memcpy(&word, bytes + i, std::min<std::size_t>(8, size - i));
       mix(word);
     }
+  }
+  template <typename T>
+  void add(const std::vector<T>& items) {
+    add(std::span<const T>(items));
+  }
+  template <typename T>
+  void add(const Samples<T>& samples) {
+    add(samples.size());
+    for (std::int64_t i = 0; i < samples.size(); ++i) add(samples[i]);
   }
   void add(const std::string& text) { add(std::vector<char>(text.begin(), text.end())); }
   void add(const Tensor& tensor) {
@@ -128,16 +137,18 @@ Preprocessing measure_preprocessing(const Dataset& data) {
   if (data.size() == 0) throw bad_input("the data set has no samples");
   const std::int64_t channels = data.shape.at(0);
   const std::int64_t plane = element_count(data.shape) / channels;
+  std::vector<float> sample(static_cast<std::size_t>(channels * plane));
   Preprocessing result;
   for (std::int64_t c = 0; c < channels; ++c) {
     double sum = 0;
     double squares = 0;
     double shift = 0;  // the first element: keeps squares of a large mean from cancelling
     for (std::int64_t i = 0; i < data.size(); ++i) {
-      const auto offset = static_cast<std::size_t>((i * channels + c) * plane);
-      for (std::size_t k = offset; k < offset + static_cast<std::size_t>(plane); ++k) {
-        const double value = data.is_pixels() ? data.pixels[k] : static_cast<double>(data.features[k]);
-        if (i == 0 && k == offset) shift = value;
+      data.read(i, {}, sample);
+      const auto values =
+          std::span(sample).subspan(static_cast<std::size_t>(c * plane), static_cast<std::size_t>(plane));
+      if (i == 0) shift = values.front();
+      for (const double value : values) {
         sum += value - shift;
         squares += (value - shift) * (value - shift);
       }

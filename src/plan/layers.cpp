@@ -96,10 +96,10 @@ std::vector<Layer> fuse_layers(const Graph& graph) {
   return layers;
 }
 
-Graph prepare_for_deployment(const Graph& graph, const Preprocessing& preprocessing) {
-  Graph prepared = graph;
-  insert_preprocessing(prepared, preprocessing);
-  drop_final_softmax(prepared);
+namespace {
+
+/// BatchNormalizations that no layer keeps become Affines.
+void replace_lone_normalizations(Graph& prepared) {
   std::set<std::int64_t> late;
   for (const Layer& layer : fuse_layers(prepared)) late.insert(layer.normalization);
   for (std::size_t index = 0; index < prepared.nodes.size(); ++index) {
@@ -107,7 +107,28 @@ Graph prepare_for_deployment(const Graph& graph, const Preprocessing& preprocess
     const auto* norm = std::get_if<BatchNormalization>(&op);
     if (norm != nullptr && !late.contains(static_cast<std::int64_t>(index))) op = to_affine(*norm);
   }
-  return remove_unused(merge_padding(fold_affine_forward(std::move(prepared))));
+}
+
+}  // namespace
+
+Graph prepare_for_deployment(const Graph& graph, const Preprocessing& preprocessing, const PassObserver& observe) {
+  Graph prepared = graph;
+  const auto after = [&](std::string_view pass) {
+    if (observe) observe(pass, prepared);
+  };
+  insert_preprocessing(prepared, preprocessing);
+  after("preprocessing-inserted");
+  drop_final_softmax(prepared);
+  after("final-softmax-dropped");
+  replace_lone_normalizations(prepared);
+  after("lone-normalizations-replaced");
+  prepared = fold_affine_forward(std::move(prepared));
+  after("affines-folded");
+  prepared = merge_padding(std::move(prepared));
+  after("padding-merged");
+  prepared = remove_unused(std::move(prepared));
+  after("unused-removed");
+  return prepared;
 }
 
 }  // namespace trimtab

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/dataset.h"
@@ -25,10 +27,15 @@ struct Layer {
 /// of their own in a layer (LeakyRelu, HardSwish, ...), and those that cannot be fused, are layers themselves.
 [[nodiscard]] std::vector<Layer> fuse_layers(const Graph& graph);
 
+/// Told the name of a pass that has just run and the graph that it left.
+using PassObserver = std::function<void(std::string_view pass, const Graph& graph)>;
+
 /// The graph that is deployed: a Softmax at the end dropped, Pads merged, Affines folded forward (padding included),
 /// the BatchNormalizations after Conv and Linear kept for late folding. With 8-bit pixels as samples, `preprocessing`
 /// becomes part of the first layer and the graph takes raw pixels; for float features pass an empty Preprocessing here:
 /// they are preprocessed before they are quantized to the input's grid.
-[[nodiscard]] Graph prepare_for_deployment(const Graph& graph, const Preprocessing& preprocessing);
+/// `observe`, where given, sees the graph after every pass.
+[[nodiscard]] Graph prepare_for_deployment(const Graph& graph, const Preprocessing& preprocessing,
+                                           const PassObserver& observe = {});
 
 }  // namespace trimtab

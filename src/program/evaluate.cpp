@@ -41,7 +41,7 @@ std::vector<std::uint8_t> convert_samples(const Program& program, const Dataset&
   std::vector<std::uint8_t> converted(static_cast<std::size_t>(data.size() * bytes));
   if (data.is_pixels() && program.preprocessing.mean.empty() && program.preprocessing.deviation.empty()) {
     for (std::int64_t i = 0; i < data.size(); ++i) {  // only channels last instead of first
-      const std::uint8_t* sample = data.pixels.data() + i * bytes;
+      const std::uint8_t* sample = data.pixels[i].data();
       std::uint8_t* pixel = converted.data() + i * bytes;
       for (std::int64_t p = 0; p < pixels; ++p) {
         for (std::int32_t c = 0; c < input.channels; ++c) *pixel++ = sample[c * pixels + p];

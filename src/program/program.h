@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -74,6 +75,11 @@ struct RescaleStep {
 
 using Operation = std::variant<ConvolutionStep, MaxPoolStep, AveragePoolStep, AdditionStep, MultiplicationStep,
                                LookupStep, RescaleStep>;
+
+/// What the alternatives of Operation are called, in files and in descriptions.
+inline constexpr std::array<const char*, std::variant_size_v<Operation>> operation_kinds = {
+    "convolution", "max pool", "average pool", "addition", "multiplication", "lookup", "rescale"};
+[[nodiscard]] inline std::string kind_of(const Operation& operation) { return operation_kinds.at(operation.index()); }
 
 /// The runtime's descriptor in a step of any kind.
 template <typename AnyStep>

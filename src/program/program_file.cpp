@@ -178,12 +178,8 @@ void describe(Archive& archive, RescaleStep& step) {
   describe_all(archive, r.multiplier, r.shift, r.output_minimum, r.output_maximum);
 }
 
-/// Names of the operations in the file, in the order of the variant.
-constexpr std::array<const char*, std::variant_size_v<Operation>> kinds = {
-    "convolution", "max pool", "average pool", "addition", "multiplication", "lookup", "rescale"};
-
 void describe(Encoder& archive, Operation& operation) {
-  std::string kind = kinds.at(operation.index());
+  std::string kind = kind_of(operation);
   describe(archive, kind);
   std::visit([&](auto& step) { describe(archive, step); }, operation);
 }
@@ -191,7 +187,7 @@ void describe(Encoder& archive, Operation& operation) {
 template <std::size_t Index = 0>
 void describe_alternative(Decoder& archive, Operation& operation, const std::string& kind) {
   if constexpr (Index < std::variant_size_v<Operation>) {
-    if (kind == kinds[Index]) {
+    if (kind == operation_kinds[Index]) {
       describe(archive, operation.emplace<Index>());
     } else {
       describe_alternative<Index + 1>(archive, operation, kind);

@@ -14,6 +14,7 @@
 #include "program/evaluate.h"
 #include "program/execute.h"
 #include "program/lower.h"
+#include "program/pass_dump.h"
 
 namespace trimtab {
 namespace {
@@ -85,7 +86,9 @@ class Scaling {
     // Preprocessing of pixels is part of the first layer, that of features part of the program's input.
     name_ = graph.name;
     const bool pixels = test.is_pixels();
-    prepared_ = prepare_for_deployment(graph, pixels ? preprocessing : Preprocessing{});
+    if (!options.dump_passes.empty()) dump_ = PassDump(options.dump_passes);
+    dump_.add("imported", graph);
+    prepared_ = prepare_for_deployment(graph, pixels ? preprocessing : Preprocessing{}, dump_.observer());
     train_ = preprocess_features(train_data, preprocessing);
     tune_features_ = preprocess_features(tune, preprocessing);
     test_features_ = preprocess_features(test, preprocessing);
@@ -118,8 +121,10 @@ class Scaling {
     make_network();
     result_.layers = fuse_layers(result_.network.graph);
     find_points();
+    dump_.add("quantized", result_.network, operating_points_);
     measure(tune_float, test_float);
     describe_points();
+    dump_.add("lowered", result_.program);
     if (options_.target.has_value()) deploy_program();
     return std::move(result_);
   }
@@ -290,6 +295,7 @@ class Scaling {
                      result_.points.size(), name_of(options_.target->processor)));
     const Pricer price = pricer();
     const Schedule schedule = price.schedule_of(result_.program);
+    dump_.add("scheduled", result_.program, schedule);
     const std::vector<std::uint8_t> inputs = convert_samples(result_.program, samples);
     Deployment deployment = deploy(result_.program, schedule, *options_.target, to_identifier(name_), inputs,
                                    host_outputs(result_.program, inputs, samples.size()), folder_);
@@ -347,6 +353,7 @@ class Scaling {
   ScaleResult result_;
   std::vector<OperatingPoint> operating_points_;
   Schedule host_;  ///< of the program
+  PassDump dump_;
 };
 
 }  // namespace

@@ -21,6 +21,7 @@ namespace {
 Dataset random_pictures(const Shape& shape, std::int64_t count) {
   Random random(3);
   Dataset data;
+  std::vector<std::uint8_t> values;
   data.shape = shape;
   data.classes.assign(10, "class");
   for (std::int64_t i = 0; i < count; ++i) {
@@ -32,11 +33,12 @@ Dataset random_pictures(const Shape& shape, std::int64_t count) {
         for (std::int64_t x = 0; x < shape[2]; ++x) {
           const double value = 128 + row_slope * static_cast<double>(y - shape[1] / 2) +
                                column_slope * static_cast<double>(x - shape[2] / 2) + 20 * random.normal();
-          data.pixels.push_back(static_cast<std::uint8_t>(std::clamp(value, 0.0, 255.0)));
+          values.push_back(static_cast<std::uint8_t>(std::clamp(value, 0.0, 255.0)));
         }
       }
     }
   }
+  data.pixels = {std::move(values), element_count(data.shape)};
   return data;
 }
 

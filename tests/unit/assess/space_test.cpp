@@ -99,11 +99,11 @@ TEST(prune_to, refuses_what_is_not_there) {
 TEST(pixels, of_fewer_bits_lie_in_the_middle_of_their_steps) {
   Dataset data;
   data.shape = {1, 1, 4};
-  data.pixels = {0, 63, 64, 255};
+  data.pixels = {{0, 63, 64, 255}, 4};
   data.labels = {0};
   EXPECT_EQ(with_pixel_bits(data, 8).pixels, data.pixels);
   EXPECT_EQ(with_pixel_bits(data, 16).pixels, data.pixels);
-  EXPECT_EQ(with_pixel_bits(data, 2).pixels, (std::vector<std::uint8_t>{32, 32, 96, 224}));
+  EXPECT_EQ(with_pixel_bits(data, 2).pixels.values(), (std::vector<std::uint8_t>{32, 32, 96, 224}));
 }
 
 TEST(pareto_front, holds_what_nothing_beats) {

@@ -26,19 +26,21 @@ std::string message(const std::string& description, const DataOptions& options =
 /// Two classes, four to one; pixel value = index.
 Dataset uneven() {
   Dataset data;
+  std::vector<std::uint8_t> values;
   data.shape = {1, 1, 1};
   data.classes = {"many", "few", "none"};
   for (std::uint8_t i = 0; i < 50; ++i) {
-    data.pixels.push_back(i);
+    values.push_back(i);
     data.labels.push_back(i % 5 == 0 ? 1 : 0);
   }
+  data.pixels = {std::move(values), element_count(data.shape)};
   return data;
 }
 
 TEST(Dataset, ReadAppliesPreprocessingPerChannel) {
   Dataset data;
   data.shape = {2, 1, 2};
-  data.features = {0, 0, 0, 0, 1, 2, 3, 4};
+  data.features = {{0, 0, 0, 0, 1, 2, 3, 4}, 4};
   data.labels = {0, 0};
   data.classes = {"x"};
   std::vector<float> sample(4);
@@ -51,13 +53,25 @@ TEST(Dataset, ReadAppliesPreprocessingPerChannel) {
 TEST(Dataset, SliceAndItsBounds) {
   const Dataset data = uneven();
   const Dataset part = data.slice(10, 3);
-  EXPECT_EQ(part.pixels, (std::vector<std::uint8_t>{10, 11, 12}));
+  EXPECT_EQ(part.pixels.values(), (std::vector<std::uint8_t>{10, 11, 12}));
   EXPECT_EQ(part.labels, (std::vector<std::int64_t>{1, 0, 0}));
   EXPECT_EQ(part.classes, data.classes);
   EXPECT_EQ(data.slice(50, 0).size(), 0);
   EXPECT_THROW((void)data.slice(0, 51), Error);
   EXPECT_THROW((void)data.slice(-1, 2), Error);
   EXPECT_THROW((void)data.slice(1, std::numeric_limits<std::int64_t>::max()), Error);
+}
+
+TEST(Dataset, PartsShareTheSamplesTheyHold) {
+  const Dataset data = uneven();
+  const std::vector<std::int64_t> indices{7, 3, 3};
+  const Dataset part = data.slice(10, 20).pick(indices);
+  EXPECT_EQ(part.pixels.values(), (std::vector<std::uint8_t>{17, 13, 13}));
+  EXPECT_EQ(part.pixels[0].data(), data.pixels[17].data());
+  EXPECT_EQ(part.pixels[1].data(), part.pixels[2].data());
+  EXPECT_EQ(part.pixels.separate(), part.pixels);
+  EXPECT_NE(part.pixels.separate()[0].data(), data.pixels[17].data());
+  EXPECT_EQ(data.slice(0, 2).features, data.features) << "none of none";
 }
 
 TEST(Dataset, SampleIsEvenOverTheClasses) {
@@ -67,7 +81,7 @@ TEST(Dataset, SampleIsEvenOverTheClasses) {
     ASSERT_EQ(part.size(), std::min<std::int64_t>(count, 50));
     const auto few = std::count(part.labels.begin(), part.labels.end(), 1);
     EXPECT_LE(std::abs(few - std::min<std::int64_t>(count / 2, 10)), 1) << count;
-    std::vector<std::uint8_t> pixels = part.pixels;
+    std::vector<std::uint8_t> pixels = part.pixels.values();
     std::sort(pixels.begin(), pixels.end());
     EXPECT_EQ(std::adjacent_find(pixels.begin(), pixels.end()), pixels.end()) << "a sample was chosen twice";
   }
@@ -138,7 +152,7 @@ TEST_F(Cifar10, ReadsAFileAndBothSplitsOfAFolder) {
   EXPECT_EQ(train.labels, (std::vector<std::int64_t>{0, 1, 2, 3, 3, 4, 5, 6, 7}));
   EXPECT_EQ(train.shape, (Shape{3, 32, 32}));
   EXPECT_EQ(train.classes.at(3), "cat");
-  EXPECT_EQ(train.pixels[3072 + 1024], 4) << "second record, green";
+  EXPECT_EQ(train.pixels[1][1024], 4) << "second record, green";
   EXPECT_EQ(load_dataset(description(), Split::test, {}).size(), 2);
   EXPECT_EQ(load_dataset(description("data_batch_2.bin"), Split::test, {}).size(), 5);
   EXPECT_EQ(load_dataset(description(), Split::train, {.limit = 3}).labels, (std::vector<std::int64_t>{0, 3, 5}));

@@ -55,8 +55,8 @@ TEST_F(Images, OneFolderPerClassInTheOrderOfNames) {
   EXPECT_EQ(data.classes, (std::vector<std::string>{"cat", "dog"}));
   EXPECT_EQ(data.labels, (std::vector<std::int64_t>{0, 1, 1}));
   std::vector<std::uint8_t> first{70, 70, 70, 70, 70, 70, 80, 80, 80, 80, 80, 80, 90, 90, 90, 90, 90, 90};
-  EXPECT_EQ(std::vector<std::uint8_t>(data.pixels.begin(), data.pixels.begin() + 18), first) << "red, green, blue";
-  EXPECT_EQ(data.pixels[18], 40) << "a before b";
+  EXPECT_EQ(data.slice(0, 1).pixels.values(), first) << "red, green, blue";
+  EXPECT_EQ(data.pixels[1][0], 40) << "a before b";
 }
 
 TEST_F(Images, LabelsFile) {
@@ -66,21 +66,21 @@ TEST_F(Images, LabelsFile) {
   const Dataset data = load();
   EXPECT_EQ(data.labels, (std::vector<std::int64_t>{5, 2}));
   EXPECT_EQ(data.classes.size(), 6U);
-  EXPECT_NEAR(data.pixels[48], 200, 2);
+  EXPECT_NEAR(data.pixels[1][0], 200, 2);
   EXPECT_EQ(load({}, 0, Split::test, 1).size(), 1);
 }
 
 TEST_F(Images, TrainAndTestFolders) {
   write("train/a/1.png", 4, 4, 1, 1, 1);
   write("val/a/1.png", 4, 4, 2, 2, 2);
-  EXPECT_EQ(load({}, 0, Split::train).pixels[0], 1);
-  EXPECT_EQ(load({}, 0, Split::test).pixels[0], 2);
+  EXPECT_EQ(load({}, 0, Split::train).pixels[0][0], 1);
+  EXPECT_EQ(load({}, 0, Split::test).pixels[0][0], 2);
 }
 
 TEST_F(Images, GreyForOneChannel) {
   write("a/1.png", 4, 4, 255, 0, 0);
   // ITU-R BT.601: 0.299 of red
-  EXPECT_NEAR(load({1, 4, 4}).pixels[0], 0.299 * 255, 1);
+  EXPECT_NEAR(load({1, 4, 4}).pixels[0][0], 0.299 * 255, 1);
 }
 
 // 8x4, its columns 0 10 20 ... 70; halved to 4x2 by means of 2x2, whose middle 2x2 is columns 1 and 2.
@@ -90,9 +90,9 @@ TEST_F(Images, ResizesTheShorterSideAndCropsTheMiddle) {
     for (int x = 0; x < 8; ++x) picture.at<cv::Vec3b>(y, x) = cv::Vec3b::all(static_cast<std::uint8_t>(10 * x));
   }
   cv::imwrite(path("a/1.png").string(), picture);
-  EXPECT_EQ(load({1, 2, 2}).pixels, (std::vector<std::uint8_t>{25, 45, 25, 45}));
+  EXPECT_EQ(load({1, 2, 2}).pixels.values(), (std::vector<std::uint8_t>{25, 45, 25, 45}));
   // No smaller than it is: the crop alone.
-  EXPECT_EQ(load({1, 2, 2}, 4).pixels, (std::vector<std::uint8_t>{30, 40, 30, 40}));
+  EXPECT_EQ(load({1, 2, 2}, 4).pixels.values(), (std::vector<std::uint8_t>{30, 40, 30, 40}));
   EXPECT_NE(message({1, 4, 4}, 2).find("larger shorter side"), std::string::npos);
 }
 

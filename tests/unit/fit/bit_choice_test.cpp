@@ -24,12 +24,14 @@ const std::vector<std::int64_t> counts{576, 1152, 80};               // their we
 Dataset few_pixels() {
   Random random(1);
   Dataset data;
+  std::vector<std::uint8_t> values;
   data.shape = {8, 16, 16};
   for (std::int64_t i = 0; i < 4; ++i) {
-    for (int p = 0; p < 2048; ++p) data.pixels.push_back(static_cast<std::uint8_t>(random.integer(0, 255)));
+    for (int p = 0; p < 2048; ++p) values.push_back(static_cast<std::uint8_t>(random.integer(0, 255)));
     data.labels.push_back(i % outputs);
   }
   for (std::int64_t c = 0; c < outputs; ++c) data.classes.push_back(std::to_string(c));
+  data.pixels = {std::move(values), element_count(data.shape)};
   return data;
 }
 

@@ -14,13 +14,15 @@ namespace {
 /// Pictures in which every pixel of every sample is different from 0.
 Dataset pictures(std::int64_t count, const Shape& shape) {
   Dataset data;
+  std::vector<std::uint8_t> values;
   data.shape = shape;
   Random random(7);
   for (std::int64_t i = 0; i < count * element_count(shape); ++i) {
-    data.pixels.push_back(static_cast<std::uint8_t>(random.integer(1, 255)));
+    values.push_back(static_cast<std::uint8_t>(random.integer(1, 255)));
   }
   for (std::int64_t i = 0; i < count; ++i) data.labels.push_back(i);
   data.classes.resize(static_cast<std::size_t>(count));
+  data.pixels = {std::move(values), element_count(data.shape)};
   return data;
 }
 
@@ -104,9 +106,9 @@ bool is_moved(const Batch& batch, std::int64_t i, const Dataset& data, std::int6
         const bool inside = from_y >= 0 && from_y < s[1] && from_x >= 0 && from_x < s[2];
         const std::int64_t sample = batch.labels[static_cast<std::size_t>(i)];
         const float expected =
-            inside ? static_cast<float>(
-                         data.pixels[static_cast<std::size_t>(((sample * s[0] + c) * s[1] + from_y) * s[2] + from_x)])
-                   : fill;
+            inside
+                ? static_cast<float>(data.pixels[sample][static_cast<std::size_t>((c * s[1] + from_y) * s[2] + from_x)])
+                : fill;
         if (element(batch, s, i, c, y, x) != expected) return false;
       }
     }
@@ -156,7 +158,7 @@ TEST(BatchLoader, FillsWithTheMeanOrWithZero) {
 TEST(BatchLoader, ReadsVectorsAndFeatures) {
   Dataset data;
   data.shape = {2};
-  data.features = {1, 2, 3, 4, 5, 6};
+  data.features = {{1, 2, 3, 4, 5, 6}, 2};
   data.labels = {0, 1, 0};
   data.classes = {"a", "b"};
   const std::vector<Batch> batches = all_batches(data, {{1, 2}, {2, 1}}, {});

@@ -25,7 +25,7 @@ Graph identity(bool softmax) {
 Dataset logits(std::vector<float> values, std::vector<std::int64_t> labels) {
   Dataset data;
   data.shape = {7};
-  data.features = std::move(values);
+  data.features = {std::move(values), 7};
   data.labels = std::move(labels);
   data.classes.resize(7);
   return data;
@@ -51,8 +51,7 @@ TEST(Evaluate, CountsRanksAndMeasuresLoss) {
 }
 
 TEST(Evaluate, NeverCountsWhatIsNotANumber) {
-  Dataset data = logits({0, 0, 0, 0, 0, 0, 0}, {0});
-  data.features[3] = std::nanf("");
+  const Dataset data = logits({0, 0, 0, std::nanf(""), 0, 0, 0}, {0});
   const Evaluation result = evaluate(identity(false), data, {}, {2, 1, "cpu"});
   EXPECT_EQ(result.top1, 0);
   EXPECT_EQ(result.top5, 0);

@@ -102,16 +102,18 @@ TEST(NestedRounding, WithInputsThatDoNotCorrelateTheNearestAtOnePrecisionIsBest)
 Dataset smooth_pixels(const Shape& shape, std::int64_t count, std::uint64_t seed) {
   Random random(seed);
   Dataset data;
+  std::vector<std::uint8_t> values;
   data.shape = shape;
   data.classes = {"a", "b"};
   for (std::int64_t i = 0; i < count; ++i) {
     double value = 128;
     for (std::int64_t p = 0; p < element_count(shape); ++p) {
       value = std::clamp(value + random.uniform(-25, 25), 0.0, 255.0);
-      data.pixels.push_back(static_cast<std::uint8_t>(value));
+      values.push_back(static_cast<std::uint8_t>(value));
     }
     data.labels.push_back(i % 2);
   }
+  data.pixels = {std::move(values), element_count(data.shape)};
   return data;
 }
 
@@ -141,7 +143,7 @@ TEST(InputMoments, AreTheCovariancesOfThePatches) {
             const std::int64_t row = y + i % 9 / 3;
             const std::int64_t column = x + i % 3;
             const bool inside = row >= 0 && row < 7 && column < 6;
-            patch.push_back(inside ? data.pixels[static_cast<std::size_t>(((sample * 4 + c) * 7 + row) * 6 + column)]
+            patch.push_back(inside ? data.pixels[sample][static_cast<std::size_t>((c * 7 + row) * 6 + column)]
                                    : 10.0 * static_cast<double>(c + 1));
           }
         }

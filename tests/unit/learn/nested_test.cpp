@@ -24,15 +24,17 @@ using test::GraphMaker;
 Dataset pixels(std::int64_t count, std::uint64_t seed) {
   Random random(seed);
   Dataset data;
+  std::vector<std::uint8_t> values;
   data.shape = {1, 8, 8};
   data.classes = {"a", "b"};
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t label = i % 2;
     for (int p = 0; p < 64; ++p) {
-      data.pixels.push_back(static_cast<std::uint8_t>(random.integer(label == 1 ? 90 : 0, label == 1 ? 255 : 160)));
+      values.push_back(static_cast<std::uint8_t>(random.integer(label == 1 ? 90 : 0, label == 1 ? 255 : 160)));
     }
     data.labels.push_back(label);
   }
+  data.pixels = {std::move(values), element_count(data.shape)};
   return data;
 }
 

@@ -51,20 +51,23 @@ Graph small_network(std::uint64_t seed) {
 Dataset random_pixels(std::int64_t count, std::uint64_t seed) {
   Random random(seed);
   Dataset data;
+  std::vector<std::uint8_t> values;
   data.shape = {3, 8, 8};
   data.classes = {"a", "b", "c", "d", "e"};
   for (std::int64_t i = 0; i < count; ++i) {
     data.labels.push_back(i % 5);
     const std::int64_t tone = 30 + 40 * (i % 5);  // something to learn
     for (int k = 0; k < 3 * 64; ++k) {
-      data.pixels.push_back(static_cast<std::uint8_t>(random.integer(tone - 30, tone + 60) + (k < 64 ? i % 2 : 0)));
+      values.push_back(static_cast<std::uint8_t>(random.integer(tone - 30, tone + 60) + (k < 64 ? i % 2 : 0)));
     }
   }
+  data.pixels = {std::move(values), element_count(data.shape)};
   return data;
 }
 
 std::vector<float> float_outputs(const Graph& graph, const Dataset& data) {
-  return FloatNetwork(graph, "cpu", 1).run(std::vector<float>(data.pixels.begin(), data.pixels.end()), data.size());
+  const std::vector<std::uint8_t> pixels = data.pixels.values();
+  return FloatNetwork(graph, "cpu", 1).run(std::vector<float>(pixels.begin(), pixels.end()), data.size());
 }
 
 /// Signal to noise of the quantized network's outputs, in dB.
@@ -166,7 +169,7 @@ TEST(QuantizePostTraining, SaysWhatIsWrong) {
   Dataset none = random_pixels(5, 1);
   Dataset other = none;
   none.labels.clear();
-  none.pixels.clear();
+  none.pixels = {};
   EXPECT_THROW((void)quantize_post_training(graph, uniform_plan(graph, 8, 8), none, one_thread()), Error);
   other.shape = {3, 4, 16};
   other.shape[0] = 1;
@@ -187,7 +190,7 @@ TEST(QuantizedSimulation, ComputesOneLayerAsArithmeticSays) {
   network.weights = {WeightGrid{3, {-0.25F}}, std::nullopt};
   Dataset data;
   data.shape = {1, 1, 1};
-  data.pixels = {0, 73, 74, 75, 80, 255};
+  data.pixels = {{0, 73, 74, 75, 80, 255}, 1};
   data.labels.assign(6, 0);
   data.classes = {"one"};
   // (20 - x / 4) / 0.5, halves upward, in 0..15

@@ -41,15 +41,17 @@ Graph plain_network(std::uint64_t seed) {
 Dataset pictures(std::int64_t count, std::uint64_t seed) {
   Random random(seed);
   Dataset data;
+  std::vector<std::uint8_t> values;
   data.shape = {2, 6, 6};
   data.classes = {"a", "b", "c"};
   for (std::int64_t i = 0; i < count; ++i) {
     data.labels.push_back(i % 3);
     for (int k = 0; k < 72; ++k) {
       const std::int64_t tone = k < 36 ? 40 + 60 * (i % 3) : 200 - 60 * (i % 3);
-      data.pixels.push_back(static_cast<std::uint8_t>(random.integer(tone - 40, tone + 40)));
+      values.push_back(static_cast<std::uint8_t>(random.integer(tone - 40, tone + 40)));
     }
   }
+  data.pixels = {std::move(values), element_count(data.shape)};
   return data;
 }
 
@@ -232,7 +234,7 @@ TEST(Sensitivity, FisherOfASoftmaxRegression) {
   std::vector<double> logits;
   for (std::size_t o = 0; o < 3; ++o) {
     double sum = linear.bias.data[o];
-    for (std::size_t i = 0; i < 72; ++i) sum += static_cast<double>(weight.data[o * 72 + i]) * data.pixels[i];
+    for (std::size_t i = 0; i < 72; ++i) sum += static_cast<double>(weight.data[o * 72 + i]) * data.pixels[0][i];
     logits.push_back(sum);
   }
   double total = 0;
@@ -244,7 +246,7 @@ TEST(Sensitivity, FisherOfASoftmaxRegression) {
     const double residual = std::exp(logits[o]) / total - (static_cast<std::int64_t>(o) == data.labels[0] ? 1 : 0);
     for (std::size_t i = 0; i < 72; ++i) {
       const double error = static_cast<double>(rounded.data[o * 72 + i]) - static_cast<double>(weight.data[o * 72 + i]);
-      expected += 0.5 * std::pow(residual * data.pixels[i] * error, 2);
+      expected += 0.5 * std::pow(residual * data.pixels[0][i] * error, 2);
     }
   }
   EXPECT_NEAR(measured.back().weights.at(3), expected, 1e-3 * expected);

@@ -26,6 +26,7 @@ using ::testing::HasSubstr;
 /// Small pictures: class 0 is brighter on the left, class 1 on the right, class 2 in the middle.
 Dataset stripes(std::int64_t count, std::uint64_t seed) {
   Dataset data;
+  std::vector<std::uint8_t> values;
   data.shape = {2, 6, 6};
   data.classes = {"left", "right", "middle"};
   Random random(seed);
@@ -35,9 +36,10 @@ Dataset stripes(std::int64_t count, std::uint64_t seed) {
     for (std::int64_t k = 0; k < 72; ++k) {
       const std::int64_t column = k % 6;
       const bool bright = label == 0 ? column < 2 : label == 1 ? column > 3 : column == 2 || column == 3;
-      data.pixels.push_back(static_cast<std::uint8_t>(random.integer(0, 120) + (bright ? 100 : 0)));
+      values.push_back(static_cast<std::uint8_t>(random.integer(0, 120) + (bright ? 100 : 0)));
     }
   }
+  data.pixels = {std::move(values), element_count(data.shape)};
   return data;
 }
 
@@ -140,7 +142,7 @@ TEST(Train, TakesNearlyTheSameStepsInBfloat16) {
 TEST(Train, TakesTheStepsThatTheBooksDescribe) {
   Dataset data;
   data.shape = {2};
-  data.features = {0.5F, -1, 2, 0.25F, -0.75F, 1.5F};
+  data.features = {{0.5F, -1, 2, 0.25F, -0.75F, 1.5F}, 2};
   data.labels = {0, 1, 1};
   data.classes = {"a", "b"};
   GraphMaker maker({2});
@@ -162,8 +164,8 @@ TEST(Train, TakesTheStepsThatTheBooksDescribe) {
   for (int step = 0; step < 5; ++step) {
     std::vector<double> gradient(6, 0.0);
     for (std::size_t i = 0; i < 3; ++i) {
-      const double x = static_cast<double>(data.features[2 * i]);
-      const double y = static_cast<double>(data.features[2 * i + 1]);
+      const double x = static_cast<double>(data.features[i][0]);
+      const double y = static_cast<double>(data.features[i][1]);
       const double difference = p[2] * x + p[3] * y + p[5] - (p[0] * x + p[1] * y + p[4]);
       const double probability = 1 / (1 + std::exp(-difference));  // of class 1
       const double target = data.labels[i] == 1 ? 0.9 : 0.1;
@@ -361,7 +363,7 @@ TEST(Train, SaysWhenItDiverges) {
 TEST(MeasurePreprocessing, IsMeanAndDeviationOfEveryChannel) {
   Dataset data;
   data.shape = {2, 1, 2};
-  data.features = {1, 3, 5, 5, 5, 7, 5, 5};
+  data.features = {{1, 3, 5, 5, 5, 7, 5, 5}, 4};
   data.labels = {0, 0};
   data.classes = {"a"};
   const Preprocessing measured = measure_preprocessing(data);

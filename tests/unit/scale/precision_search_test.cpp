@@ -19,12 +19,14 @@ const std::vector<int> activation_choices{8, 6, 4};
 Dataset pixels(std::int64_t count) {
   Random random(1);
   Dataset data;
+  std::vector<std::uint8_t> values;
   data.shape = {3, 8, 8};
   for (std::int64_t i = 0; i < count; ++i) {
-    for (int p = 0; p < 192; ++p) data.pixels.push_back(static_cast<std::uint8_t>(random.integer(0, 255)));
+    for (int p = 0; p < 192; ++p) values.push_back(static_cast<std::uint8_t>(random.integer(0, 255)));
     data.labels.push_back(i % classes);
   }
   for (std::int64_t c = 0; c < classes; ++c) data.classes.push_back(std::to_string(c));
+  data.pixels = {std::move(values), element_count(data.shape)};
   return data;
 }
 
