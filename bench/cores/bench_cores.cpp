@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "emit/explain.h"
-#include "emit/firmware.h"
+#include "emit/recipe.h"
 #include "networks.h"
 
 namespace trimtab {

@@ -22,7 +22,7 @@
 #include "base/file.h"
 #include "base/units.h"
 #include "emit/explain.h"
-#include "emit/firmware.h"
+#include "emit/recipe.h"
 #include "networks.h"
 #include "program/pack.h"
 #include "program/schedule.h"

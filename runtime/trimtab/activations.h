@@ -6,7 +6,7 @@
 
 #include "trimtab/arithmetic.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 struct ActivationFormat {
   uint8_t bits;  // 2, 4, 8 or 16
@@ -45,4 +45,4 @@ inline void store_activation(uint8_t* pixel, int32_t channel, int32_t value, Act
   }
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 /// Whether the kernels here can hold the format in 16 signed bits.
 constexpr bool fits_s16(ActivationFormat format) { return format.bits < 16 || format.is_signed; }
@@ -103,6 +103,6 @@ TRIMTAB_AVX2 inline void widen_activations_avx2(const uint8_t* source, int32_t c
   for (; i < count; ++i) target[i] = static_cast<int16_t>(load_activation(source, i, format));
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME
 
 #endif

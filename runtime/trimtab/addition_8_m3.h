@@ -4,7 +4,7 @@
 
 #include "trimtab/operators.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 namespace detail {
 
@@ -86,4 +86,4 @@ inline void addition_s8_s8_points_m3(const Addition& step, const uint8_t* a, con
   detail::addition_8<int8_t, int8_t, true>(step, a, b, output);
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

@@ -6,7 +6,7 @@
 #include "trimtab/dsp.h"
 #include "trimtab/operators.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 namespace detail {
 
@@ -101,4 +101,4 @@ inline void addition_4_dsp(const Addition& step, const uint8_t* a, const uint8_t
   addition<4>(step, a, b, output);
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

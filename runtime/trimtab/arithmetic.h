@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-namespace trimtab::runtime {
+#include "trimtab/variant.h"
+
+namespace trimtab::TRIMTAB_RUNTIME {
 
 /// High word of a 64-bit product, rounded to nearest with halves upward: the Cortex-M4's SMMULR (Armv7-M ARM,
 /// A7.7.150).
@@ -26,4 +28,4 @@ inline int32_t requantize(int32_t accumulator, int32_t multiplier, int shift, in
   return saturate(multiply_high_rounded(scaled, multiplier), minimum, maximum);
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

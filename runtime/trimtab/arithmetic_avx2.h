@@ -14,7 +14,7 @@
 #define TRIMTAB_AVX2 __attribute__((target("avx2")))
 #define TRIMTAB_AVX2_INLINE __attribute__((target("avx2"), always_inline)) inline
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 /// What requantization needs beside the accumulators, in registers.
 struct RequantizationAvx2 {
@@ -39,6 +39,6 @@ TRIMTAB_AVX2_INLINE __m256i requantize_avx2(__m256i accumulators, __m256i multip
   return _mm256_min_epi32(_mm256_max_epi32(high, parameters.minimum), parameters.maximum);
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME
 
 #endif

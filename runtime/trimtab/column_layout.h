@@ -9,7 +9,7 @@
 
 #include "trimtab/operators.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 /// Pairs that a run of `length` activations takes, `per_word` = 32 / bits of which fill a word.
 constexpr int32_t run_pairs(int32_t length, int32_t per_word) {
@@ -48,4 +48,4 @@ constexpr ColumnLayout column_layout(const Convolution& step) {
   return {step.window.kernel_height, dense ? 1 : step.window.kernel_width, length, run_pairs(length, per_word)};
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

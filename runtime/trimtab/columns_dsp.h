@@ -7,7 +7,7 @@
 #include "trimtab/column_layout.h"
 #include "trimtab/dsp.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 /// Activations of 8, 4 or 2 bits: how a word of them becomes pairs.
 template <int Bits, bool Signed>
@@ -257,8 +257,8 @@ class Columns {
 
   /// The same where kernel rows are short: those that reach over the edge are put together as bytes.
   void gather_edge_bytes(int32_t row, int32_t left, uint32_t* column) const {
-    uint8_t bytes[Pixels][most_edge_bytes];
-    const uint8_t* from[Pixels];
+    uint8_t bytes[static_cast<size_t>(Pixels)][most_edge_bytes];
+    const uint8_t* from[static_cast<size_t>(Pixels)];
     for (int32_t p = 0; p < Pixels; ++p, left += step_.window.stride_columns) {
       if (left >= 0 && left + reach_ < input_width_) {
         from[p] = pixel(row, left);
@@ -398,4 +398,4 @@ class Columns {
   bool flat_, tap_aligned_, edge_bytes_;
 };
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

@@ -6,11 +6,11 @@
 
 #include "trimtab/convolution_columns_dsp.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 TRIMTAB_CONVOLUTION_COLUMNS(u4, 4, false, 2)
 TRIMTAB_CONVOLUTION_COLUMNS(s4, 4, true, 2)
 TRIMTAB_CONVOLUTION_COLUMNS(u2, 2, false, 2)
 TRIMTAB_CONVOLUTION_COLUMNS(s2, 2, true, 2)
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

@@ -4,7 +4,7 @@
 
 #include "trimtab/convolution_columns_dsp.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 TRIMTAB_CONVOLUTION_COLUMNS(u8, 8, false, 4)
 TRIMTAB_CONVOLUTION_COLUMNS(s8, 8, true, 4)
@@ -13,4 +13,4 @@ TRIMTAB_CONVOLUTION_COLUMNS(s4, 4, true, 4)
 TRIMTAB_CONVOLUTION_COLUMNS(u2, 2, false, 4)
 TRIMTAB_CONVOLUTION_COLUMNS(s2, 2, true, 4)
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

@@ -16,7 +16,7 @@
 #include "trimtab/filters_4x2_mve.h"
 #endif
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 /// Numbers of a window or filter, and chunks of 16 that they take.
 constexpr int32_t convolution_8_4x2_mve_size(const Convolution& step) {
@@ -209,4 +209,4 @@ inline void convolution_8_nested_4x2_mve(const Convolution& step, const uint8_t*
 
 #endif
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

@@ -16,7 +16,7 @@
 #include "trimtab/multiply_4x2_dsp.h"
 #include "trimtab/weight_planes.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 constexpr int32_t convolution_columns_header_bytes = 4;
 
@@ -105,4 +105,4 @@ inline void convolution_columns(const Convolution& step, const uint8_t* input, u
   TRIMTAB_CONVOLUTION_COLUMNS_(FORMAT, BITS, SIGNED, 7, PIXELS)   \
   TRIMTAB_CONVOLUTION_COLUMNS_(FORMAT, BITS, SIGNED, 8, PIXELS)
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

@@ -7,7 +7,7 @@
 #include "trimtab/weights.h"
 #include "trimtab/window_products.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 constexpr int32_t convolution_generic_scratch_bytes(const Convolution& step) { return convolution_filter_size(step); }
 
@@ -31,4 +31,4 @@ inline void convolution_generic(const Convolution& step, const uint8_t* input, u
   }
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

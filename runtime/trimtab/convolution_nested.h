@@ -6,7 +6,7 @@
 #include "trimtab/nested_weights.h"
 #include "trimtab/window_products.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 /// One filter at the present precision.
 constexpr int32_t convolution_nested_scratch_bytes(const Convolution& step) { return convolution_filter_size(step); }
@@ -34,4 +34,4 @@ inline void convolution_nested(const Convolution& step, const uint8_t* input, ui
   }
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

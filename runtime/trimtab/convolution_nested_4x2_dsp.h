@@ -10,7 +10,7 @@
 #include "trimtab/convolution_columns_dsp.h"
 #include "trimtab/multiply_nested_4x2_dsp.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 template <class A, unsigned Widths>
 inline void convolution_nested_columns(const Convolution& step, const uint8_t* input, uint8_t* output,
@@ -52,4 +52,4 @@ inline void convolution_s8_nested_4x2_dsp(const Convolution& step, const uint8_t
   convolution_nested_columns<Activations<8, true>, Widths>(step, input, output, scratch);
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

@@ -6,7 +6,7 @@
 
 #include "trimtab/convolution_s32_4x2_m3.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 namespace detail {
 
@@ -38,4 +38,4 @@ inline void convolution_nested_4x2_m3(const Convolution& step, const uint8_t* in
   detail::convolution_nested_4x2<Widths>(step, input, output, scratch);
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

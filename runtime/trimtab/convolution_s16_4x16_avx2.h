@@ -11,7 +11,7 @@
 
 #if defined(TRIMTAB_HAS_AVX2_KERNELS)
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 /// The inputs of a filter as runs that are contiguous in the padded rows: a whole row of the kernel where there are
 /// neither groups nor dilated columns, else one pixel's channels. Every run is padded to pairs with a zero weight.
@@ -161,6 +161,6 @@ TRIMTAB_AVX2 inline void convolution_s16_4x16_avx2(const Convolution& step, cons
   }
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME
 
 #endif

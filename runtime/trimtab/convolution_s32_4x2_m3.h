@@ -12,7 +12,7 @@
 #include "trimtab/sum_4x2_m3.h"
 #include "trimtab/widen_windows.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 constexpr int32_t convolution_s32_4x2_m3_padded_size(const Convolution& step) {
   return (step.window.kernel_height * step.window.kernel_width * (step.input.channels / step.groups) + 3) / 4 * 4;
@@ -116,4 +116,4 @@ TRIMTAB_CONVOLUTION(7)
 TRIMTAB_CONVOLUTION(8)
 #undef TRIMTAB_CONVOLUTION
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

@@ -8,7 +8,7 @@
 
 #include "trimtab/window_products.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 /// As it lies in memory, at any address.
 struct WideWeight {
@@ -37,4 +37,4 @@ inline void convolution_wide(const Convolution& step, const uint8_t* input, uint
   }
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

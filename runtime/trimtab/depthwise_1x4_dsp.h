@@ -19,7 +19,7 @@
 #include "trimtab/nested_weights.h"
 #include "trimtab/weights.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 constexpr int32_t depthwise_1x4_header_bytes = 4;
 
@@ -432,4 +432,4 @@ TRIMTAB_DEPTHWISE_NESTED(s8, true)
 
 #undef TRIMTAB_DEPTHWISE_NESTED
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

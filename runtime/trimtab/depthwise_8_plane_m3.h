@@ -12,7 +12,7 @@
 #include "trimtab/store_outputs.h"
 #include "trimtab/weights.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 constexpr int32_t depthwise_8_plane_m3_rows(const Convolution& step) {
   return (step.output.height - 1) * step.window.stride_rows +
@@ -264,4 +264,4 @@ inline void depthwise_s8_nested_plane_m3(const Convolution& step, const uint8_t*
   detail::depthwise_8_plane<int8_t, true>(step, input, output, scratch);
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

@@ -8,7 +8,7 @@
 #include "trimtab/requantize_mve.h"
 #endif
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 /// Vectors are read whole beyond the end of the plane.
 constexpr int32_t depthwise_8_plane_mve_scratch_bytes(const Convolution& step) {
@@ -140,4 +140,4 @@ inline void depthwise_s8_nested_plane_mve(const Convolution& step, const uint8_t
 
 #endif
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

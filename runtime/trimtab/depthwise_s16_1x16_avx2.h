@@ -10,7 +10,7 @@
 
 #if defined(TRIMTAB_HAS_AVX2_KERNELS)
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 /// More taps than this are left to the kernel for all groups.
 constexpr int32_t depthwise_s16_1x16_avx2_most_taps = 64;
@@ -78,6 +78,6 @@ TRIMTAB_AVX2 inline void depthwise_s16_1x16_avx2(const Convolution& step, const 
   }
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME
 
 #endif

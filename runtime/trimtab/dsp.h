@@ -15,7 +15,7 @@
 #define TRIMTAB_HAS_DSP 0
 #endif
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 inline uint32_t load_word(const void* from) {
   uint32_t word;
@@ -167,4 +167,4 @@ inline int32_t ssat(int32_t value) {
 inline uint32_t least_bytes(uint32_t a, uint32_t b) { return usub8(a, uqsub8(a, b)); }
 
 }  // namespace dsp
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

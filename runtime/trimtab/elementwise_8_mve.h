@@ -8,7 +8,7 @@
 #if defined(__ARM_FEATURE_MVE)
 #include "trimtab/requantize_mve.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 namespace detail {
 
@@ -123,6 +123,6 @@ inline void max_pool_8_mve(const MaxPool& step, const uint8_t* input, uint8_t* o
                           });
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME
 
 #endif

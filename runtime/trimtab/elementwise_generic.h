@@ -5,7 +5,7 @@
 
 #include "trimtab/operators.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 namespace detail {
 
@@ -64,4 +64,4 @@ inline void rescale_generic(const Rescale& step, const uint8_t* input, uint8_t* 
   });
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

@@ -8,7 +8,7 @@
 
 #if defined(TRIMTAB_HAS_AVX2_KERNELS)
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 namespace detail {
 
@@ -126,6 +126,6 @@ TRIMTAB_AVX2 inline void rescale_s16_1x16_avx2(const Rescale& step, const uint8_
   }
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME
 
 #endif

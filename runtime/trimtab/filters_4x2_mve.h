@@ -7,7 +7,7 @@
 
 #include "trimtab/nested_weights.h"
 
-namespace trimtab::runtime::detail {
+namespace trimtab::TRIMTAB_RUNTIME::detail {
 
 /// What a run over `pairs` pairs of filters reads and writes; it moves weights, bias, multiplier and output on.
 struct MveRun {
@@ -222,4 +222,4 @@ inline const uint8_t* unpack_filters_mve(const uint8_t* packed, int32_t size, in
   return packed + vectors * size;
 }
 
-}  // namespace trimtab::runtime::detail
+}  // namespace trimtab::TRIMTAB_RUNTIME::detail

@@ -4,7 +4,7 @@
 
 #include "trimtab/arithmetic.h"
 
-namespace trimtab::runtime::detail {
+namespace trimtab::TRIMTAB_RUNTIME::detail {
 
 /// Returns the end of the words.
 template <bool is_signed>
@@ -45,4 +45,4 @@ inline int32_t* interleave_four(const uint8_t* const (&places)[4], int32_t count
   return words;
 }
 
-}  // namespace trimtab::runtime::detail
+}  // namespace trimtab::TRIMTAB_RUNTIME::detail

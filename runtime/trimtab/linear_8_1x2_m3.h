@@ -6,7 +6,7 @@
 
 #include "trimtab/convolution_s32_4x2_m3.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 namespace detail {
 
@@ -81,4 +81,4 @@ TRIMTAB_LINEAR(7)
 TRIMTAB_LINEAR(8)
 #undef TRIMTAB_LINEAR
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

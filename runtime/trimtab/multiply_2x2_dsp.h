@@ -6,7 +6,7 @@
 
 #include "trimtab/multiply_4x2_dsp.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 namespace detail {
 
@@ -94,4 +94,4 @@ inline void multiply_2x2(const MultiplyBlock& block, const uint32_t* column, con
   }
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

@@ -7,7 +7,7 @@
 #include "trimtab/activations.h"
 #include "trimtab/dsp.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 namespace detail {
 
@@ -334,4 +334,4 @@ inline void multiply_1x2(const MultiplyBlock& block, const uint32_t* column, con
   }
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

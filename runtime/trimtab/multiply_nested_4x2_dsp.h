@@ -12,7 +12,7 @@
 #include "trimtab/nested_weights.h"
 #include "trimtab/saturate_eight.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 namespace detail {
 
@@ -360,4 +360,4 @@ inline void multiply_nested_1x2(const NestedMultiplyBlock& block, const uint32_t
   }
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

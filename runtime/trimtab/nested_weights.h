@@ -7,7 +7,7 @@
 
 #include "trimtab/arithmetic.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 /// The stored weight at `bits` bits, less its half step.
 constexpr int32_t nested_digits(int8_t stored, int bits) { return stored >> (8 - bits); }
@@ -26,4 +26,4 @@ constexpr int32_t nested_most_inputs = INT32_MAX / (128 * 255);
 constexpr unsigned all_bit_widths = 0x1fc;
 constexpr bool has_bit_width(unsigned widths, int bits) { return (widths >> bits & 1U) != 0; }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

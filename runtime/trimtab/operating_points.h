@@ -4,7 +4,7 @@
 
 #include "trimtab/operators.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 /// The numbers of one step at one operating point; the rest of its descriptor is the same at all.
 struct PointNumbers {
@@ -73,4 +73,4 @@ inline PointChoice choose_operating_point(const PointSummary* summaries, int32_t
   return {best >= 0 ? summaries[best].point : -1, false};
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

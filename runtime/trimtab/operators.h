@@ -4,7 +4,7 @@
 
 #include "trimtab/activations.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 /// A value in the arena: its pixels lie `pixel_stride` bytes apart, which is more than its own channels take where it
 /// is a part of a concatenation.
@@ -98,4 +98,4 @@ struct Rescale {
   int32_t output_minimum, output_maximum;
 };
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

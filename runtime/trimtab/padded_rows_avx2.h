@@ -9,7 +9,7 @@
 
 #if defined(TRIMTAB_HAS_AVX2_KERNELS)
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 /// Columns of a padded row: those that the output's columns read.
 constexpr int32_t padded_columns(const Convolution& step) {
@@ -84,6 +84,6 @@ TRIMTAB_AVX2 inline void widen_band_avx2(const Convolution& step, const uint8_t*
   }
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME
 
 #endif

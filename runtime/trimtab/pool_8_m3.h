@@ -5,7 +5,7 @@
 
 #include "trimtab/window_clip.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 namespace detail {
 
@@ -125,4 +125,4 @@ inline void average_pool_s8_m3(const AveragePool& step, const uint8_t* input, ui
   detail::average_pool_8<int8_t>(step, input, output);
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

@@ -6,7 +6,7 @@
 #include "trimtab/columns_dsp.h"
 #include "trimtab/pool_generic.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 namespace detail {
 
@@ -178,4 +178,4 @@ TRIMTAB_POOLS(s4, 4, true)
 
 #undef TRIMTAB_POOLS
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

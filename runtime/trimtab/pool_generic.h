@@ -4,7 +4,7 @@
 
 #include "trimtab/operators.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 namespace detail {
 
@@ -61,4 +61,4 @@ inline void average_pool_generic(const AveragePool& step, const uint8_t* input, 
   }
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

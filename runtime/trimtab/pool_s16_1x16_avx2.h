@@ -7,7 +7,7 @@
 
 #if defined(TRIMTAB_HAS_AVX2_KERNELS)
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 namespace detail {
 
@@ -104,6 +104,6 @@ TRIMTAB_AVX2 inline void average_pool_s16_1x16_avx2(const AveragePool& step, con
   }
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "trimtab/operators.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 using ConvolutionKernel = void(const Convolution&, const uint8_t* input, uint8_t* output, uint8_t* scratch);
 
@@ -69,4 +69,4 @@ inline void pooled_convolution(const Convolution& step, ConvolutionKernel* convo
   }
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

@@ -7,7 +7,7 @@
 
 #include "trimtab/arithmetic.h"
 
-namespace trimtab::runtime::detail {
+namespace trimtab::TRIMTAB_RUNTIME::detail {
 
 struct RequantizeMve {
   int32x4_t multiplier;
@@ -26,4 +26,4 @@ struct RequantizeMve {
   }
 };
 
-}  // namespace trimtab::runtime::detail
+}  // namespace trimtab::TRIMTAB_RUNTIME::detail

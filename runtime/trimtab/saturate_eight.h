@@ -5,7 +5,7 @@
 
 #include "trimtab/arithmetic.h"
 
-namespace trimtab::runtime::detail {
+namespace trimtab::TRIMTAB_RUNTIME::detail {
 
 #if defined(__arm__) && __ARM_ARCH >= 7
 
@@ -58,4 +58,4 @@ inline int32_t saturate_as(uintptr_t saturation, int32_t value) {
 
 #endif
 
-}  // namespace trimtab::runtime::detail
+}  // namespace trimtab::TRIMTAB_RUNTIME::detail

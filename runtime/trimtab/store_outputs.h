@@ -4,7 +4,7 @@
 
 #include "trimtab/operators.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 /// requantize(), written so that compilers for 32-bit Arm make it a shift and an SMLAL.
 inline int32_t scale_sum(int32_t sum, int32_t multiplier, int shift) {
@@ -43,4 +43,4 @@ inline void store_channel(const Convolution& step, const int32_t* sums, int32_t 
   }
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

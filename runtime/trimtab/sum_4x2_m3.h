@@ -5,7 +5,7 @@
 #include "trimtab/nested_weights.h"
 #include "trimtab/saturate_eight.h"
 
-namespace trimtab::runtime::detail {
+namespace trimtab::TRIMTAB_RUNTIME::detail {
 
 /// What a run over `pairs` pairs of filters reads and writes; it moves weights, bias, multiplier, output and pairs on.
 struct FilterRun {
@@ -244,7 +244,8 @@ inline void add_quad(const int32_t* words, int32_t weight, int32_t& sum0, int32_
 #if defined(__ARM_ARCH_6M__)
   // Keeps GCC from computing a sum at a time with all weights at hand, more than there are registers.
   int32_t product;
-  asm("ldr %[product], [%[words], %[at0]]\n muls %[product], %[weight]\n adds %[sum0], %[product]\n"
+  asm(".syntax unified\n"  // the compiler takes the older syntax on Armv6-M
+      "ldr %[product], [%[words], %[at0]]\n muls %[product], %[weight]\n adds %[sum0], %[product]\n"
       "ldr %[product], [%[words], %[at1]]\n muls %[product], %[weight]\n adds %[sum1], %[product]\n"
       "ldr %[product], [%[words], %[at2]]\n muls %[product], %[weight]\n adds %[sum2], %[product]\n"
       "ldr %[product], [%[words], %[at3]]\n muls %[product], %[weight]\n adds %[sum3], %[product]\n"
@@ -330,4 +331,4 @@ inline void sum_activations_4(NestedFilterRun& run) {
 
 #endif
 
-}  // namespace trimtab::runtime::detail
+}  // namespace trimtab::TRIMTAB_RUNTIME::detail

@@ -6,7 +6,7 @@
 
 #include "trimtab/dsp.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 constexpr int32_t plane_group_words = 8;
 
@@ -49,4 +49,4 @@ inline void unpack_weight_planes(const uint8_t* packed, int32_t words, uint8_t* 
   }
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

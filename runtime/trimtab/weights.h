@@ -5,7 +5,7 @@
 
 #include "trimtab/arithmetic.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 /// Bytes of one packed filter.
 constexpr int32_t packed_filter_bytes(int32_t count, int bits) { return (count * bits + 7) / 8; }
@@ -33,4 +33,4 @@ inline void unpack_weights(const uint8_t* packed, int32_t count, int bits, int8_
   }
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

@@ -7,7 +7,7 @@
 #include "trimtab/interleave_m3.h"
 #include "trimtab/operators.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 /// Walks over the windows of all output pixels, row by row, four at a time.
 class WindowWidener {
@@ -134,4 +134,4 @@ class WindowWidener {
   int32_t x_ = 0;
 };
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

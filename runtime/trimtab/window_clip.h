@@ -4,7 +4,7 @@
 
 #include "trimtab/operators.h"
 
-namespace trimtab::runtime::detail {
+namespace trimtab::TRIMTAB_RUNTIME::detail {
 
 /// The taps [first, end) of a kernel whose places lie inside the image along one axis.
 inline void clip(int32_t start, int32_t kernel, int32_t dilation, int32_t size, int32_t& first, int32_t& end) {
@@ -48,4 +48,4 @@ inline void for_each_window(const Image& image, const Image& output, const Windo
   }
 }
 
-}  // namespace trimtab::runtime::detail
+}  // namespace trimtab::TRIMTAB_RUNTIME::detail

@@ -4,7 +4,7 @@
 
 #include "trimtab/operators.h"
 
-namespace trimtab::runtime {
+namespace trimtab::TRIMTAB_RUNTIME {
 
 constexpr int32_t convolution_filter_size(const Convolution& step) {
   return step.window.kernel_height * step.window.kernel_width * (step.input.channels / step.groups);
@@ -44,4 +44,4 @@ inline void store_output(const Convolution& step, uint8_t* output, int32_t y, in
       step.output.format);
 }
 
-}  // namespace trimtab::runtime
+}  // namespace trimtab::TRIMTAB_RUNTIME

@@ -11,6 +11,7 @@
 #include "cli/common.h"
 #include "emit/explain.h"
 #include "emit/firmware.h"
+#include "emit/recipe.h"
 #include "graph/summary.h"
 #include "import/onnx.h"
 #include "program/describe.h"

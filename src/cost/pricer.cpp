@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "emit/explain.h"
 #include "emit/firmware.h"
+#include "emit/recipe.h"
 #include "emit/source.h"
 #include "learn/quantize.h"
 #include "program/evaluate.h"

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "emit/emulator.h"
 #include "emit/firmware.h"
+#include "emit/recipe.h"
 #include "emit/source.h"
 #include "program/execute.h"
 #include "target/share.h"
@@ -17,7 +18,7 @@ namespace {
 BuildResult build(const Program& program, const Schedule& schedule, const Target& target, const std::string& name,
                   const std::filesystem::path& folder, bool profile) {
   if (schedule.core != core_of(target)) throw failure("the schedule is for another core than the {}'s", target.name);
-  write_sources(program, schedule, name, runtime_directory(), folder);
+  write_sources(program, schedule, recipe_of(target, schedule.optimize), name, runtime_directory(), folder);
   FirmwareSources sources;
   sources.sources = {folder / (name + ".cpp")};
   sources.include_directories = {folder};

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/process.h"
 #include "base/units.h"
+#include "emit/recipe.h"
 #include "target/share.h"
 
 namespace trimtab {
@@ -50,44 +51,6 @@ std::string first_complaint(const std::string& errors) {
 
 }  // namespace
 
-Core core_of(const Target& target) {
-  switch (target.processor) {
-    case Processor::cortex_m0plus:
-      return Core::cortex_m0;
-    case Processor::cortex_m3:
-      return Core::cortex_m3;
-    case Processor::cortex_m4:
-    case Processor::cortex_m7:
-    case Processor::cortex_m33:
-      return Core::cortex_m4;
-    case Processor::cortex_m55:
-      return Core::cortex_m55;
-  }
-  return Core::generic;
-}
-
-std::vector<std::string> core_flags(const Target& target) {
-  std::vector<std::string> flags{"-mcpu=" + std::string(name_of(target.processor)), "-mthumb"};
-  if (!target.fpu.empty()) flags.push_back("-mfpu=" + target.fpu);
-  const bool hard = !target.fpu.empty() || target.processor == Processor::cortex_m55;
-  flags.emplace_back(hard ? "-mfloat-abi=hard" : "-mfloat-abi=soft");
-  return flags;
-}
-
-std::vector<std::string> compile_flags(Optimize optimize) {
-  return {"-std=c++17",
-          optimize == Optimize::speed ? "-O2" : "-Os",
-          "-fno-exceptions",
-          "-fno-rtti",
-          "-fno-threadsafe-statics",
-          "-fno-unwind-tables",
-          "-fno-asynchronous-unwind-tables",
-          "-fno-schedule-insns",  // GCC 12 spills accumulators where it schedules before register allocation
-          "-masm-syntax-unified",
-          "-ffunction-sections",
-          "-fdata-sections"};
-}
-
 Target with_memory_of_board(Target target) {
   // The MPS2 boards have 4 MB of code memory and 4 MB of SRAM; AN547 has tightly coupled memories of 512 KB (see the
   // .ld files).
@@ -109,8 +72,9 @@ BuildResult build_firmware(const FirmwareSources& sources, const Target& target,
   const auto add = [&](const std::vector<std::string>& more) {
     command.insert(command.end(), more.begin(), more.end());
   };
-  add(core_flags(target));
-  add(compile_flags(optimize));
+  const BuildRecipe recipe = recipe_of(target, optimize);
+  add(recipe.core_flags);
+  add(recipe.flags);
   // first the sources' own copies of the runtime's headers: #pragma once does not see that they are the same
   for (const fs::path& directory : sources.include_directories) command.push_back("-I" + directory.string());
   add({"-I" + runtime_directory().string(), "-I" + firmware.string(),

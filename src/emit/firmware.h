@@ -10,15 +10,6 @@
 
 namespace trimtab {
 
-/// Which kernels a target's core runs.
-[[nodiscard]] Core core_of(const Target& target);
-
-/// Compiler options that a target's core needs: -mcpu, -mthumb and the floating-point ones.
-[[nodiscard]] std::vector<std::string> core_flags(const Target& target);
-
-/// Options that firmware is compiled with beside core_flags(): language, optimization, sections.
-[[nodiscard]] std::vector<std::string> compile_flags(Optimize optimize);
-
 /// The target with as much flash and RAM as its emulated board has, if that is more: to measure an image that misses
 /// the target's.
 [[nodiscard]] Target with_memory_of_board(Target target);

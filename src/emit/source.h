@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <string>
 
+#include "emit/recipe.h"
 #include "program/program.h"
 #include "program/schedule.h"
 
@@ -18,9 +19,9 @@ namespace trimtab {
 ///   NAME.h          for a C or C++ firmware: sizes, scales, functions, and tables of the levels of abstraction
 ///   NAME.cpp        constants and the sequence of kernel calls
 ///   trimtab/        the kernels it uses and what they include
-///   CMakeLists.txt  a library target, and NAME.mk, the same for make
+///   CMakeLists.txt  a library target, and NAME.mk, the same for make; both compile as the recipe says
 /// `share` is the folder that holds the runtime's headers as trimtab/*.h.
-void write_sources(const Program& program, const Schedule& schedule, const std::string& name,
+void write_sources(const Program& program, const Schedule& schedule, const BuildRecipe& recipe, const std::string& name,
                    const std::filesystem::path& share, const std::filesystem::path& folder);
 
 }  // namespace trimtab

@@ -30,7 +30,7 @@ extern "C" void small_run(void) {
   memset((void*)frame, 1, sizeof frame);
   for (unsigned i = 0; i < sizeof input; ++i) output[i] = (uint8_t)(input[i] + table[i % 3] + frame[i % STACK]);
   uint32_t count = LOOPS;
-  asm volatile("1: subs %0, #1\n bne 1b" : "+l"(count) : : "cc");
+  asm volatile(".syntax unified\n 1: subs %0, #1\n bne 1b" : "+l"(count) : : "cc");
 }
 )";
 

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "emit/emulator.h"
 #include "emit/firmware.h"
+#include "emit/recipe.h"
 #include "emit/source.h"
 #include "program/pack.h"
 #include "target/share.h"
@@ -139,7 +140,7 @@ CasesResult run_cases(const Program& cases, const Target& target, Optimize optim
   for (std::uint8_t& byte : memory) byte = static_cast<std::uint8_t>(random.bits());
 
   const TemporaryDirectory directory;
-  write_sources(program, plan, "cases", runtime_directory(), directory.path());
+  write_sources(program, plan, recipe_of(target, optimize), "cases", runtime_directory(), directory.path());
   FirmwareSources sources;
   sources.sources = {directory.path() / "cases.cpp"};
   sources.include_directories = {directory.path()};

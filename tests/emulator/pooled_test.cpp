@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "emit/deploy.h"
 #include "emit/firmware.h"
+#include "emit/recipe.h"
 #include "support/naive_interpreter.h"
 #include "support/pooled_program.h"
 #include "support/random_program.h"

@@ -9,6 +9,7 @@
 #include "emit/deploy.h"
 #include "emit/emulator.h"
 #include "emit/firmware.h"
+#include "emit/recipe.h"
 #include "program/execute.h"
 #include "support/random_program.h"
 

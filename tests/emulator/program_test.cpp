@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "emit/deploy.h"
+#include "emit/recipe.h"
 #include "graph/networks.h"
 #include "learn/quantize.h"
 #include "plan/layers.h"

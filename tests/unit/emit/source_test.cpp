@@ -36,7 +36,8 @@ int main(int count, char **names) {
 void expect_same_outputs(const Program& program, Core core, std::uint64_t seed) {
   const TemporaryDirectory folder;
   const auto path = [&](const std::string& name) { return (folder.path() / name).string(); };
-  write_sources(program, schedule(program, core), "net", runtime_directory(), folder.path());
+  const BuildRecipe recipe{"this machine", core, {}, {}};
+  write_sources(program, schedule(program, core), recipe, "net", runtime_directory(), folder.path());
   write_file(path("main.c"), main_program);
   // the header and its user are C, the network C++
   compile({"gcc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-c", path("main.c"), "-o", path("main.o")});
