@@ -112,7 +112,7 @@ void run(const SustainGovernOptions& options) {
     // Without a way to tell the application which variant to run there is only the first.
     if (options.operating_point.empty() && !points.empty()) break;
     best = std::max(best, variant.accuracy);
-    const std::vector<thermal::ThermalPoint> more = operating_points(cluster, variant);
+    const std::vector<thermal::ThermalPoint> more = thermal_points(cluster, variant);
     points.insert(points.end(), more.begin(), more.end());
   }
   if (options.govern.accuracy_floor > best) {

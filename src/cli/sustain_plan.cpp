@@ -21,7 +21,7 @@ void run(SustainPlanOptions& options) {
   const thermal::Cluster& cluster = options.cluster.empty() ? soc.clusters.front() : find_cluster(soc, options.cluster);
   std::vector<thermal::ThermalPoint> points;
   for (const thermal::Variant& variant : thermal::read_variants(options.variants)) {
-    const std::vector<thermal::ThermalPoint> more = operating_points(cluster, variant);
+    const std::vector<thermal::ThermalPoint> more = thermal_points(cluster, variant);
     points.insert(points.end(), more.begin(), more.end());
   }
   thermal::PlanRequest& request = options.request;
