@@ -31,7 +31,7 @@ std::vector<ThermalPoint> thermal_points(const Cluster& cluster, const Variant& 
   for (const Opp& opp : cluster.opps) {
     if (opp.volts <= 0) {
       throw bad_input(
-          "the cluster '{}' has no voltages, as boards have that hide them (BCM2711); identify a power per OPP, or "
+          "the cluster '{}' has no voltages, which some boards (BCM2711) hide; identify a power per OPP, or "
           "give "
           "opps_v in its file",
           cluster.name);
