@@ -22,7 +22,7 @@ namespace trimtab {
                                                                     const std::vector<Layer>& layers, const Plan& plan,
                                                                     bool pixels);
 
-/// The bounds at which a layer's own activation function saturates its output, in real numbers.
+/// Where a layer's own activation function saturates its output, in real numbers.
 struct Saturation {
   float low = -std::numeric_limits<float>::infinity();
   float high = std::numeric_limits<float>::infinity();
@@ -36,7 +36,7 @@ struct IntegerRange {
 };
 [[nodiscard]] IntegerRange integer_range(const Saturation& saturation, const ActivationGrid& grid);
 
-/// Whether the layer computes new numbers, rather than passing on its inputs on the same grid.
+/// Whether the layer computes new numbers, rather than passing on those of its inputs on the same grid.
 [[nodiscard]] bool computes(const Graph& graph, const Layer& layer);
 
 /// The graph without the activation functions that are part of a layer: the quantization of the layer's output
