@@ -139,7 +139,7 @@ class Assessment {
     });
     if (known == result_.map.end()) {
       result_.map.push_back(point);
-    } else if (point.round > known->round) {  // what was trained longer says more, be it worse
+    } else if (point.round > known->round) {  // a longer training says more, be it worse
       *known = point;
     }
   }

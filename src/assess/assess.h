@@ -18,16 +18,16 @@
 
 namespace trimtab {
 
-// How far a solution that hardware restricts to 8 or 16 bits is from the best there is: the published experiment. Every
-// number of the network (weights, biases, counted activations, the input's pixels) has the same b bits; for every
-// budget and b the network is pruned until it fits, recovers in float, learns to live with its grids, and is measured.
+// The published experiment: it measures how far a solution that hardware restricts to 8 or 16 bits is from the best.
+// Every number of the network (weights, biases, counted activations, the input's pixels) has the same b bits. For every
+// budget and b the network is pruned until it fits. It then recovers in float, learns at its bits, and is measured.
 
-/// What a candidate is given before it is measured, in samples seen; more than the data holds are several epochs, fewer
-/// a part of it, spread evenly over the classes.
+/// The training of a candidate before it is measured, in samples seen. More samples than the data holds are several
+/// epochs. Fewer are a part of the data, spread evenly over the classes.
 struct AssessRound {
-  std::int64_t recovery_samples = 0;  ///< of the pruned network in float; unpruned ones need none
-  std::int64_t training_samples = 0;  ///< at its bits; 0: quantized without training
-  std::int64_t keep = 0;              ///< candidates of every budget that were best in the round before; 0: all
+  std::int64_t recovery_samples = 0;  ///< of the pruned network in float; an unpruned network needs none
+  std::int64_t training_samples = 0;  ///< at its bits; 0: it is quantized without training
+  std::int64_t keep = 0;              ///< candidates of every budget, the best of the round before; 0: all
 };
 
 struct AssessOptions {
@@ -36,14 +36,14 @@ struct AssessOptions {
   std::vector<int> restricted_bits = {8, 16};
   std::vector<PruningRule> rules = {PruningRule::uniform, PruningRule::importance};
   std::vector<AssessRound> rounds;
-  std::int64_t repeats = 1;  ///< seeds with which the best of every budget are measured at last
+  std::int64_t repeats = 1;  ///< number of seeds that measure the best of every budget again
   double recovery_learning_rate = 0.03;
   double learning_rate = 0.01;
   bool distill = true;  ///< from the network before it was pruned
   std::uint64_t seed = 1;
 };
 
-/// One point of the map: the trial of a candidate that was trained most, its other seeds beside it.
+/// One point of the map: the longest trial of a candidate, with its other seeds beside it.
 struct AssessPoint {
   int bits = 0;
   KeptFilters filters;
@@ -59,7 +59,7 @@ struct AssessPoint {
 struct AssessBudget {
   std::int64_t budget_bytes = 0;
   std::optional<AssessPoint> optimum;     ///< of all points that fit; none where all trials failed
-  std::optional<AssessPoint> restricted;  ///< of those with restricted bits
+  std::optional<AssessPoint> restricted;  ///< of the points with restricted bits
   std::vector<AssessPoint> by_bits;       ///< the best that fits at each bit-width that was tried
 };
 
@@ -72,9 +72,10 @@ struct AssessResult {
 };
 
 /// The candidates of every budget go through the rounds, fewer in each (successive halving, Jamieson and Talwalkar
-/// 2016), the best with restricted bits always among them. `importance` is by unit of find_channel_groups(prepared),
-/// the same as the trials find. Throws Error: (bound not met) where no candidate fits a budget, with the least that can
-/// be reached; (failure) where all trials of a budget failed, with the reason of one.
+/// 2016). The best candidate with restricted bits is always among them. `importance` is by unit of
+/// find_channel_groups(prepared), the same as the trials find. Throws Error (bound not met) where no candidate fits a
+/// budget, with the least memory that can be reached. Throws Error (failure) where all trials of a budget failed, with
+/// the reason of one.
 [[nodiscard]] AssessResult assess(const Graph& prepared, const std::vector<double>& importance, double top1_float,
                                   const AssessOptions& options, Study& study, TrialRunner& runner,
                                   const std::function<void(const std::string&)>& report);
@@ -82,7 +83,7 @@ struct AssessResult {
 /// Importance of the units as `assess` and its trials need it.
 [[nodiscard]] std::vector<double> assess_importance(const Graph& prepared, const Dataset& train_data);
 
-/// What of a point a microcontroller runs.
+/// The plan with which a microcontroller runs a point of the map.
 struct DeployablePlan {
   Plan plan;
   std::int64_t weights_bytes = 0;  ///< packed
@@ -91,14 +92,13 @@ struct DeployablePlan {
   [[nodiscard]] std::int64_t memory_bytes() const { return weights_bytes + arena_bytes; }
 };
 
-/// The point's filters with as many bits as weights and arena together leave within the budget: activations start with
-/// 8 bits everywhere and lose them where that frees most memory, weights start with the point's bits (at most 8) and
-/// get more if there is room, all together and then layer by layer. Where even 2 bits everywhere take too much, that is
-/// what it returns.
+/// The point's filters with as many bits as fit the budget, weights and arena together. Activations start with 8 bits
+/// everywhere and lose bits where that frees most memory. Weights start with the point's bits (at most 8) and get more
+/// if there is room, all together and then layer by layer. Returns 2 bits everywhere where even these take too much.
 [[nodiscard]] DeployablePlan deployable_plan(const Graph& prepared, const std::vector<double>& importance,
                                              const AssessPoint& point, std::int64_t budget_bytes, const Pricer& pricer);
 
-/// The samples with pixels of so many bits, each at the middle of its step; 8 and more change nothing.
+/// The samples with pixels of so many bits. Each pixel is at the middle of its step. 8 and more bits change nothing.
 [[nodiscard]] Dataset with_pixel_bits(Dataset data, int bits);
 
 /// The trials of `assess`: settings "bits", "filters", "recovery_samples", "training_samples",
@@ -106,10 +106,11 @@ struct DeployablePlan {
 /// "samples", "memory_bytes", "weights", "activations", "bits", "multiply_accumulates", "training_s".
 class AssessTrials {
  public:
-  /// `graph` as it was read; pixels as data. Throws Error (bad input) for other data, or where they do not fit.
+  /// Takes `graph` as it was read, and pixels as data. Throws Error (bad input) for other data, or where they do not
+  /// fit.
   AssessTrials(const Graph& graph, const Preprocessing& preprocessing, Dataset train_data, Dataset test_data,
                int threads);
-  /// Continues what lies in `folder`.
+  /// Continues the trial whose files lie in `folder`.
   [[nodiscard]] nlohmann::json run(const TrialSpec& spec, const std::filesystem::path& folder);
 
  private:

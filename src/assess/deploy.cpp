@@ -41,8 +41,8 @@ std::optional<Plan> with_activations(Plan plan, const std::vector<std::string>& 
   return plan;
 }
 
-/// Narrows activations until the plan fits, those first that free most memory. Where no set of layers frees any alone,
-/// all are narrowed together; what that took in vain is given back.
+/// Narrows activations until the plan fits. The activations that free most memory go first. Where no set of layers
+/// frees any memory alone, all are narrowed together. Bits that this took in vain are given back.
 DeployablePlan fitted(const Deploying& deploying, DeployablePlan now, std::int64_t budget_bytes) {
   const std::vector<std::vector<std::string>> sets = activation_sets(deploying.pruned(), {deploying.pruned().output});
   std::vector<std::string> all;

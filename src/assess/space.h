@@ -19,15 +19,15 @@ struct CountedNumbers {
   [[nodiscard]] std::int64_t bytes(int bits) const { return (total() * bits + 7) / 8; }
 };
 
-/// Counts a prepared graph. Activations are the most that are alive at once, where a layer's output lives together with
-/// its inputs, with whatever is read later, and with the output of the pool that alone follows it. For Caffe's
-/// cifar10_quick: 89,578 weights and biases; input 3,072 + first convolution's output 32,768 + its pooled output 8,192.
+/// Counts a prepared graph. `activations` is the most that are alive at once. A layer's output lives together with its
+/// inputs, with whatever is read later, and with the output of the pool that alone follows it. Caffe's cifar10_quick
+/// has 89,578 weights and biases; input 3,072 + first convolution's output 32,768 + its pooled output 8,192.
 [[nodiscard]] CountedNumbers count_numbers(const Graph& prepared);
 
 /// How filters are chosen.
 enum class PruningRule {
   uniform,    ///< the same share of every group; the most important of each stay
-  importance  ///< those go first whose importance is least for the numbers they take, wherever they are
+  importance  ///< the filters with the least importance for the numbers they take go first, wherever they are
 };
 [[nodiscard]] std::string name_of(PruningRule rule);
 /// "uniform" or "importance". Throws Error (bad input) for another word.
@@ -36,13 +36,13 @@ enum class PruningRule {
 /// Filters that stay, by the name of the node that makes a group first. Groups that keep all are not named.
 using KeptFilters = std::map<std::string, std::int64_t>;
 
-/// The most filters such that the pruned graph has at most `numbers`, by the rule. `importance` is by UnitId and
+/// The most filters, by the rule, with which the pruned graph has at most `numbers`. `importance` is by UnitId and
 /// comparable between groups (taylor). Throws Error (bound not met), with the least that can be reached, where even one
 /// filter per group is too many.
 [[nodiscard]] KeptFilters choose_filters(const Graph& prepared, const ChannelGroups& groups,
                                          const std::vector<double>& importance, PruningRule rule, std::int64_t numbers);
 
-/// The graph with the most important filters of every group, so many as `kept` says. Throws Error (bad input) for a
+/// The graph with the most important filters of every group, as many as `kept` says. Throws Error (bad input) for a
 /// node that leads no group.
 [[nodiscard]] Graph prune_to(const Graph& prepared, const ChannelGroups& groups, const std::vector<double>& importance,
                              const KeptFilters& kept);

@@ -6,7 +6,7 @@
 
 namespace trimtab {
 
-/// What a command has found out: `json` for machines, with units in the names of its keys, and `text` for people.
+/// The result of a command: `json` for machines, with units in the names of its keys, and `text` for people.
 struct Result {
   nlohmann::ordered_json json;
   std::string text;

@@ -10,7 +10,7 @@ namespace trimtab {
 /// only when all of them are written; without commit() nothing of them stays, nor a folder that was not there before.
 class StagingFolder {
  public:
-  /// `owned` names what a result may consist of: commit() removes those of them that an earlier result left and this
+  /// `owned` names the files that a result may consist of: commit() removes those that an earlier result left and this
   /// one lacks. Throws Error (bad input) where the folder cannot be made.
   explicit StagingFolder(std::filesystem::path out, std::vector<std::string> owned = {});
   ~StagingFolder();

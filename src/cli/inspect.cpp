@@ -126,7 +126,7 @@ void run(const InspectOptions& options) {
 
 void add_inspect(CLI::App& app) {
   auto options = std::make_shared<InspectOptions>();
-  CLI::App* command = app.add_subcommand("inspect", "describe a network, or a program that fit made");
+  CLI::App* command = app.add_subcommand("inspect", "describe a network, or a program that fit or scale made");
   add_model(*command, options->model)->required();
   add_target_option(*command, options->target);
   add_optimize_option(*command, options->optimize);

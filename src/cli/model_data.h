@@ -8,8 +8,8 @@
 
 namespace trimtab::cli {
 
-/// Preprocessing for a network: what `description` says (see parse_preprocessing); where it is empty, the file
-/// preprocessing.toml beside `model`, as `trimtab train` leaves it there, or else none.
+/// Preprocessing for a network, by `description` (see parse_preprocessing). Where the description is empty, it is read
+/// from the file preprocessing.toml beside `model`, as `trimtab train` leaves it there, or else there is none.
 [[nodiscard]] Preprocessing choose_preprocessing(const std::string& description, const std::filesystem::path& model,
                                                  std::int64_t channels);
 

@@ -81,9 +81,8 @@ void add_option_table(CLI::App& app) {
     std::map<OptionMeaning, std::vector<OptionUse>> table;
     collect(app, "", table);
     fmt::print(
-        "# All options\n\nOne spelling and one meaning for each option over all commands. Made by `trimtab "
-        "option-table "
-        "> docs/options.md`; a test compares the two.\n\n"
+        "# All options\n\nEvery option has one spelling and one meaning over all commands.\n`trimtab option-table > "
+        "docs/options.md` makes this page. A test compares the page with the commands.\n\n"
         "| option | commands | meaning | default |\n|---|---|---|---|\n");
     for (const auto& [option, uses] : table) {
       fmt::print("| `{}` | {} | {} | {} |\n", option.first, list(uses), option.second, defaults_of(uses));

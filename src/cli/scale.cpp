@@ -84,7 +84,7 @@ void add_training_options_of_scale(CLI::App& scale, ScaleCommand& command) {
   add_learning_rate_option(scale, command.options.training.training.learning_rate);
   add_bfloat16_flag(scale, command.options.training.training.bfloat16);
   scale.add_option("--train-precision", command.train_precision,
-                   "train at one precision alone, such as 4x4, to see how good a network of its own becomes");
+                   "train at one precision alone, such as 4x4, to measure how good a network of one precision becomes");
   add_calibration_samples_option(scale, command.options.calibration.samples);
   scale
       .add_option("--rounding", command.rounding,

@@ -62,7 +62,7 @@ void print_json(const StudyCommand& command, const StudyView& view, const StudyS
   fmt::print("{}\n", json.dump(2));
 }
 
-/// "bits 4, filters 16 32 32": what tells one trial from another.
+/// "bits 4, filters 16 32 32": the settings that tell one trial from another.
 std::string describe(const nlohmann::json& settings) {
   std::string text;
   for (const auto& [name, value] : settings.items()) {

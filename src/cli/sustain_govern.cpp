@@ -112,7 +112,7 @@ void run(const SustainGovernOptions& options) {
     // Without a way to tell the application which variant to run there is only the first.
     if (options.operating_point.empty() && !points.empty()) break;
     best = std::max(best, variant.accuracy);
-    const std::vector<thermal::ThermalPoint> more = operating_points(cluster, variant);
+    const std::vector<thermal::ThermalPoint> more = thermal_points(cluster, variant);
     points.insert(points.end(), more.begin(), more.end());
   }
   if (options.govern.accuracy_floor > best) {
@@ -158,8 +158,8 @@ void run(const SustainGovernOptions& options) {
 
 void add_sustain_govern(CLI::App& sustain) {
   const auto options = std::make_shared<SustainGovernOptions>();
-  CLI::App* command =
-      sustain.add_subcommand("govern", "run the daemon that keeps a board below its limit, as fast as it can be");
+  CLI::App* command = sustain.add_subcommand(
+      "govern", "run the daemon that keeps a board as fast as possible below its temperature limit");
   add_soc(*command, options->soc)->required();
   add_variants_option(*command, options->variants)->required();
   add_cluster_option(*command, options->cluster);
@@ -179,7 +179,7 @@ void add_sustain_govern(CLI::App& sustain) {
   add_duration_option(*command, options->seconds)->check(CLI::NonNegativeNumber);
   command
       ->add_option("--watchdog", options->watchdog_s,
-                   "seconds without a step after which the watchdog ends the daemon and restores")
+                   "seconds without a step after which the watchdog ends the daemon and restores the board")
       ->check(CLI::Range(0.1, 3600.0))
       ->capture_default_str();
   command

@@ -21,7 +21,7 @@ void run(SustainPlanOptions& options) {
   const thermal::Cluster& cluster = options.cluster.empty() ? soc.clusters.front() : find_cluster(soc, options.cluster);
   std::vector<thermal::ThermalPoint> points;
   for (const thermal::Variant& variant : thermal::read_variants(options.variants)) {
-    const std::vector<thermal::ThermalPoint> more = operating_points(cluster, variant);
+    const std::vector<thermal::ThermalPoint> more = thermal_points(cluster, variant);
     points.insert(points.end(), more.begin(), more.end());
   }
   thermal::PlanRequest& request = options.request;
@@ -39,7 +39,7 @@ void run(SustainPlanOptions& options) {
 void add_sustain_plan(CLI::App& sustain) {
   const auto options = std::make_shared<SustainPlanOptions>();
   CLI::App* command = sustain.add_subcommand(
-      "plan", "plan shares of time of variants and OPPs for most inferences, or least energy, below the limit");
+      "plan", "plan the time of each variant and OPP, for most inferences or least energy below the temperature limit");
   add_soc(*command, options->soc)->required();
   add_variants_option(*command, options->variants)->required();
   add_cluster_option(*command, options->cluster);

@@ -43,7 +43,7 @@ void run(const SustainSimulateOptions& options) {
   const std::vector<thermal::Variant> variants = thermal::read_variants(options.variants);
   const thermal::Variant& variant =
       options.variant.empty() ? variants.front() : find_variant(variants, options.variant);
-  const std::vector<thermal::ThermalPoint> points = operating_points(cluster, variant);
+  const std::vector<thermal::ThermalPoint> points = thermal_points(cluster, variant);
   std::vector<std::string> policies = options.governors;
   if (policies.size() == 1 && policies[0] == "all") policies = thermal::policy_names();
 
@@ -57,7 +57,7 @@ void run(const SustainSimulateOptions& options) {
     std::vector<thermal::ThermalPoint> all;
     double best = 0;
     for (const thermal::Variant& v : variants) {
-      const std::vector<thermal::ThermalPoint> more = operating_points(cluster, v);
+      const std::vector<thermal::ThermalPoint> more = thermal_points(cluster, v);
       all.insert(all.end(), more.begin(), more.end());
       best = std::max(best, v.accuracy);
     }

@@ -17,7 +17,7 @@
 
 namespace trimtab {
 
-/// What a deployed image may take. 0: no bound.
+/// Bounds on a deployed image. 0: no bound.
 struct Bounds {
   std::int64_t flash_bytes = 0;
   std::int64_t ram_bytes = 0;
@@ -29,9 +29,9 @@ struct Bounds {
 /// waits for its flash; no core is faster that does not issue two at a time.
 [[nodiscard]] double latency_ms(const Target& target, std::int64_t instructions);
 
-/// What a bound on latency is held against: the upper end of the estimate of cycles at the target's highest clock,
-/// where every line of the flash that is not the one just read takes its wait states; latency_ms() where there is no
-/// estimate.
+/// The time that a bound on latency is held against: the upper end of the estimate of cycles, at the target's highest
+/// clock. There every read of another line of the flash takes its wait states. Where there is no estimate, it is
+/// latency_ms().
 [[nodiscard]] double longest_latency_ms(const Target& target, const Deployment& deployment);
 
 /// "an estimated 17.35 to 26.67 ms", or "at least 4.90 ms (...)" with the reason why there is no estimate.

@@ -11,9 +11,9 @@
 
 namespace trimtab {
 
-/// How stored samples become what the network was trained on: x = (raw - mean[c]) / deviation[c] per channel. Identity
-/// by default. The same numbers are folded into the first layer of a deployed program, which therefore takes raw
-/// samples.
+/// The function that turns stored samples into the network's inputs: x = (raw - mean[c]) / deviation[c] per channel
+/// (identity). For pixels it is folded into the first layer of a deployed program, which therefore takes raw pixels.
+/// Features are preprocessed before they are quantized to the grid of the program's input.
 struct Preprocessing {
   std::vector<float> mean;       ///< per channel, or empty (0)
   std::vector<float> deviation;  ///< per channel, or empty (1)
@@ -47,12 +47,12 @@ struct Dataset {
   [[nodiscard]] Dataset sample(std::int64_t count, std::uint64_t seed) const;
 };
 
-/// What a data set is for; sources that know both parts (cifar10, synthetic) give the one asked for.
+/// The part of a data set. Sources that have both parts (cifar10, images, synthetic) give the requested one.
 enum class Split { train, test };
 
 /// Options that turn files into samples.
 struct DataOptions {
-  /// What the network wants: pictures are resized (shorter side) and centre-cropped to it; empty: as stored.
+  /// Shape of the network's input. Pictures are resized (shorter side) and centre-cropped to it. Empty: as stored.
   Shape shape{};
   std::int64_t resize = 0;  ///< images: shorter side before the crop; 0: the crop's own size
   std::int64_t limit = 0;   ///< at most so many samples, spread evenly over the source; 0: all
@@ -74,7 +74,7 @@ void check_fits(const Dataset& data, const Shape& input, std::int64_t outputs);
 /// TOML file with mean and deviation.
 [[nodiscard]] Preprocessing parse_preprocessing(const std::string& description, std::int64_t channels);
 
-/// Float features after their preprocessing; pixels as they are, since a network takes over that of pixels.
+/// Float features after their preprocessing. Pixels stay as they are, since the network absorbs their preprocessing.
 [[nodiscard]] Dataset preprocess_features(Dataset data, const Preprocessing& preprocessing);
 
 }  // namespace trimtab

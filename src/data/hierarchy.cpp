@@ -80,7 +80,7 @@ class Cutter {
     return group.is_rest ? "other " + name : name;
   }
 
-  /// What the group falls into; itself alone where nothing is left to split.
+  /// The groups that this group falls into; itself alone where nothing is left to split.
   [[nodiscard]] std::vector<Group> split(const Group& group) const {
     if (group.leaves.size() == 1) return {group};
     std::vector<Group> parts;

@@ -235,7 +235,7 @@ Dataset load_images(const fs::path& folder, Split split, const DataOptions& opti
     const fs::path& file = listing.files[static_cast<std::size_t>(chosen[static_cast<std::size_t>(i)])];
     Picture picture = decode(file, data.shape[0] == 3);
     if (as_stored && (picture.rows != data.shape[1] || picture.columns != data.shape[2])) {
-      throw bad_input("{} is {}x{}, the first picture {}x{}; say what shape all of them should get", file.string(),
+      throw bad_input("{} is {}x{}, the first picture {}x{}; give --shape to make them equal", file.string(),
                       picture.columns, picture.rows, data.shape[2], data.shape[1]);
     }
     const Size crop{data.shape[1], data.shape[2]};

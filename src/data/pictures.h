@@ -15,7 +15,8 @@ struct Picture {
   std::vector<std::uint8_t> pixels;
 };
 
-/// What OpenCV does for us. It lives in a module (opencv/), since imgcodecs loads more than a hundred libraries.
+/// The work that OpenCV does for us. It lives in a module (opencv/), since imgcodecs loads more than a hundred
+/// libraries.
 struct PictureCodec {
   /// Decodes a JPEG or PNG file, ignoring its orientation; nothing where it is damaged.
   std::optional<Picture> (*decode)(std::span<const std::uint8_t> file, bool colour);

@@ -18,8 +18,8 @@ namespace trimtab {
 /// "X.npy,Y.npy": samples N x F, N x H x W or N x C x H x W (uint8: pixels; others: features), integer labels N.
 [[nodiscard]] Dataset load_npy_pair(const std::string& paths);
 
-/// JPEG and PNG pictures in one folder per class, or listed in labels.txt as "file index"; decodes only
-/// those that `limit` leaves.
+/// JPEG and PNG pictures in one folder per class, or listed in labels.txt as "file index". Decodes only the pictures
+/// that `limit` leaves.
 [[nodiscard]] Dataset load_images(const std::filesystem::path& folder, Split split, const DataOptions& options);
 
 /// `count` pictures of ten shapes; see docs/data.md. The same on every machine.
@@ -31,8 +31,8 @@ namespace trimtab {
 /// Class names, one per line; empty where there is no such file.
 [[nodiscard]] std::vector<std::string> read_class_names(const std::filesystem::path& path);
 
-/// Makes as many names as the labels and `names` need, at most 100,000: those of `names`, then numbers. `where` is for
-/// the message when a label is negative or too large.
+/// Makes as many names as the labels and `names` need, at most 100,000. `names` come first, then numbers. `where` is
+/// for the message when a label is negative or too large.
 void name_classes(Dataset& data, std::vector<std::string> names, const std::string& where);
 
 }  // namespace trimtab

@@ -28,8 +28,8 @@ struct Taxonomy {
   bool operator==(const Taxonomy&) const = default;
 };
 
-/// Throws Error (bad input), with `where` in front, unless the above holds, names within a level are unique and not
-/// empty, and no class is without leaves.
+/// Throws Error (bad input), with `where` in front, unless the levels are as said above, names within a level are
+/// unique and not empty, and no class is without leaves.
 void validate(const Taxonomy& taxonomy, const std::string& where);
 
 /// Reads a taxonomy from TOML (`levels` and `classes`, or `parents`) or CSV (a header with the levels' names, a row per
@@ -44,11 +44,11 @@ void validate(const Taxonomy& taxonomy, const std::string& where);
 
 /// The taxonomy with its leaves in the order of a data set's classes. Classes named by numbers ("0", "1", ...) are
 /// taken in the order of the taxonomy. A first class "background" that the taxonomy lacks becomes a class of its own on
-/// every level. Throws Error (bad input) that names the class which one of both has and the other has not.
+/// every level. Throws Error (bad input) where one has a class that the other lacks, and names the class.
 [[nodiscard]] Taxonomy arrange(const Taxonomy& taxonomy, const std::vector<std::string>& classes);
 
-/// Probabilities of a level's classes: the sums of those of their leaves. `probabilities` is samples x leaves, the
-/// result samples x classes of the level.
+/// Probabilities of a level's classes: the sums of the probabilities of their leaves. `probabilities` is samples x
+/// leaves, the result is samples x classes of the level.
 [[nodiscard]] std::vector<float> aggregate(const Level& level, std::span<const float> probabilities);
 
 /// By sample: the most probable class of the level, the first of equals.
@@ -58,8 +58,8 @@ void validate(const Taxonomy& taxonomy, const std::string& where);
 struct LevelScore {
   std::int64_t samples = 0;
   double top1 = 0;      ///< percent
-  double balanced = 0;  ///< percent: mean over the classes, that have samples, of the share of theirs that is right
-  double majority = 0;  ///< percent that always naming the most frequent class would get right
+  double balanced = 0;  ///< percent: mean, over the classes with samples, of the share of right answers in the class
+  double majority = 0;  ///< percent right if the most frequent class were always named
 };
 
 /// `probabilities` is samples x leaves, `labels` one leaf per sample. Throws Error (bad input) where their sizes do not

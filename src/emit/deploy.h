@@ -15,7 +15,7 @@
 
 namespace trimtab {
 
-/// What a program takes on a target, measured on its linked image.
+/// The cost of a program on a target, measured on its linked image.
 struct Deployment {
   ImageSize image;
   std::int64_t arena_bytes = 0;

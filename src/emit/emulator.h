@@ -12,7 +12,7 @@
 
 namespace trimtab {
 
-/// What became of an image in the emulator.
+/// The result of an image in the emulator.
 struct ImageRun {
   int exit_code = 0;   ///< of its main(); 125: a fault of the core
   std::string output;  ///< what it printed

@@ -11,7 +11,7 @@
 
 namespace trimtab {
 
-/// What a step takes on a core, measured in the emulator.
+/// The cost of a step on a core, measured in the emulator.
 struct StepCost {
   std::int64_t instructions = 0;        ///< 0: it runs with the step before it
   std::optional<CycleEstimate> cycles;  ///< on the real core; nothing where there is no model of it

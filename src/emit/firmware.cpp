@@ -35,7 +35,7 @@ std::string first_complaint(const std::string& errors) {
   return errors.substr(begin, std::min<std::size_t>(errors.find('\n', error) - begin, 300));
 }
 
-/// What the linker says about a region that is too small, as an Error; the linker's own words otherwise.
+/// Throws the linker's complaint about a region that is too small as an Error, or else the linker's own words.
 [[noreturn]] void explain(const std::string& errors, const Target& target) {
   static const std::regex overflow(R"(region [`'](FLASH|RAM)' overflowed by ([0-9]+) bytes)");
   std::string missing;

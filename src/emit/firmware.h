@@ -14,7 +14,7 @@ namespace trimtab {
 /// the target's.
 [[nodiscard]] Target with_memory_of_board(Target target);
 
-/// What goes into a firmware image.
+/// The parts of a firmware image.
 struct FirmwareSources {
   std::vector<std::filesystem::path> sources;              ///< C++ or assembly; one brings main() unless `program_name`
   std::vector<std::filesystem::path> include_directories;  ///< beside the runtime's and the firmware's own

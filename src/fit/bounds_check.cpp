@@ -21,7 +21,7 @@ std::int64_t weights_bytes(const Graph& network, const Plan& plan) {
   return bytes;
 }
 
-/// What is known of a plan, made where nothing is.
+/// The value that is known of a plan. It is made where none is known.
 template <typename Value, typename Make>
 const Value& once(std::map<std::string, Value>& known, const Plan& plan, const Make& make) {
   std::string key = to_toml(plan);

@@ -12,7 +12,7 @@
 
 namespace trimtab {
 
-/// What a searched plan must keep within. 0: no bound.
+/// Bounds on a searched plan. 0: no bound.
 struct PlanBounds {
   Bounds image;
   std::int64_t weights_bytes = 0;  ///< packed weights alone, each layer without gaps
@@ -43,7 +43,7 @@ class BoundsCheck {
   /// The largest arena for which the bound on RAM leaves room beside the rest that this plan's image needs.
   [[nodiscard]] std::int64_t largest_arena(const Graph& network, const Plan& plan);
 
-  /// What to say where nothing has met the bounds: the bound in the way, and the smallest reachable.
+  /// The error where nothing has met the bounds: the bound in the way, and the smallest reachable.
   [[nodiscard]] Error nothing_fits() const;
 
   [[nodiscard]] const PlanBounds& bounds() const { return bounds_; }

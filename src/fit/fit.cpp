@@ -41,8 +41,7 @@ class Fitting {
     check_fits(test_, graph.input_shape(), graph.output_shape()[0]);
     pixels_ = test_.is_pixels();
     if (train_.is_pixels() != pixels_)
-      throw bad_input("the data to calibrate with are {}, those to test with are not",
-                      train_.is_pixels() ? "pixels" : "features");
+      throw bad_input("the training data are {}, the test data are not", train_.is_pixels() ? "pixels" : "features");
     if (!options.dump_passes.empty()) dump_ = PassDump(options.dump_passes);
     dump_.add("imported", graph);
     prepared_ = prepare_for_deployment(graph, pixels_ ? preprocessing : Preprocessing{}, dump_.observer());

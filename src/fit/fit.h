@@ -72,7 +72,7 @@ struct FitResult {
                             const Preprocessing& preprocessing, const FitOptions& options,
                             const std::filesystem::path& folder);
 
-/// What the trials of such a search work on; needs options.search. The same in every process that is given the same.
+/// The data of the trials of such a search. Needs options.search. Equal arguments give equal data in every process.
 [[nodiscard]] FitTrialData fit_trial_data(const Graph& graph, const Dataset& train_data,
                                           const Preprocessing& preprocessing, const FitOptions& options);
 

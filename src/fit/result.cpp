@@ -31,7 +31,7 @@ nlohmann::ordered_json search_json(const PlanSearchResult& search) {
   return {{"trials", search.trials}, {"epochs", search.epochs}, {"finalists", finalists}};
 }
 
-/// What was measured on the device and the bounds it was held against.
+/// Adds the measurements on the device and the bounds that they were held against.
 void add_deployment(nlohmann::ordered_json& json, const FitOptions& options, const Deployment& deployment) {
   const Target& target = *options.target;
   json["target"] = target.name;

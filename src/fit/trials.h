@@ -14,12 +14,12 @@
 
 namespace trimtab {
 
-/// What the trials of `trimtab fit --search` work on.
+/// The data of the trials of `trimtab fit --search`.
 struct FitTrialData {
   std::shared_ptr<const Graph> prepared;  ///< the float network, also the teacher
   std::shared_ptr<const Graph> teacher;   ///< a prepared graph with the same inputs; null: `prepared`
   Dataset train;                          ///< raw samples as the prepared graph takes them
-  Dataset validation;                     ///< likewise, not among them: what trials are compared on
+  Dataset validation;                     ///< other raw samples, on which trials are compared
   ImportanceMeasure importance = ImportanceMeasure::taylor;
   QatOptions training;  ///< of quantize trials, less epochs, seed and directory
   int threads = 0;

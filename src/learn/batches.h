@@ -19,7 +19,7 @@ struct Augmentation {
   std::int64_t crop_columns = 0;  ///< shift by up to so many columns, either way
   bool flip = false;              ///< mirror left and right, every other time
   std::int64_t cutout = 0;        ///< side of a square that is filled (DeVries and Taylor 2017); 0: none
-  enum class Fill { mean, zero } fill = Fill::mean;  ///< what comes in: preprocessing's mean, or 0 before preprocessing
+  enum class Fill { mean, zero } fill = Fill::mean;  ///< at the edges: preprocessing's mean, or 0 before preprocessing
 };
 
 /// Which batches to make.
@@ -32,8 +32,7 @@ struct BatchOptions {
   std::int64_t first_batch = 0;  ///< batches to skip, counted over all epochs
 };
 
-/// Preprocessed samples, images channels last {count, H, W, C} (which is how the network reads them), vectors {count,
-/// F}.
+/// Preprocessed samples: images channels last {count, H, W, C}, as the network reads them, and vectors {count, F}.
 struct Batch {
   std::vector<float> inputs;
   std::vector<std::int64_t> labels;
@@ -44,9 +43,9 @@ struct Batch {
 /// it is all there is.
 [[nodiscard]] std::int64_t batches_per_epoch(std::int64_t samples, const BatchOptions& options);
 
-/// Makes batches ahead of their use in a thread of its own. What is in a batch depends on nothing but the data, the
-/// options and the batch's number, so that training continued from a checkpoint sees what it would have seen. The data
-/// set must outlive the loader.
+/// Makes batches ahead of their use in a thread of its own. A batch depends on nothing but the data, the options and
+/// the batch's number. So a training that continues from a checkpoint sees the batches that it would have seen. The
+/// data set must outlive the loader.
 class BatchLoader {
  public:
   BatchLoader(const Dataset& data, const Preprocessing& preprocessing, const BatchOptions& options);
@@ -56,7 +55,7 @@ class BatchLoader {
   BatchLoader(BatchLoader&&) = delete;
   BatchLoader& operator=(BatchLoader&&) = delete;
 
-  /// The next batch, in `batch`, whose memory is taken back for a later one; false after the last.
+  /// Puts the next batch into `batch`, whose memory is taken back for a later one. False after the last.
   [[nodiscard]] bool next(Batch& batch);
 
  private:

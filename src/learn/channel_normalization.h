@@ -6,7 +6,7 @@
 
 namespace trimtab {
 
-/// What `normalize_channels` makes.
+/// The result of `normalize_channels`.
 struct NormalizedChannels {
   torch::Tensor output;    ///< as x, channels last
   torch::Tensor mean;      ///< {C}, of the batch; without gradient
@@ -14,9 +14,10 @@ struct NormalizedChannels {
 };
 
 /// (x - mean) / sqrt(variance + epsilon) * weight + bias with the mean of the batch, for x {N, C, H, W} or {N, C} in
-/// single precision or bfloat16; `weight` and `bias` are {C}. `variance`: {C}, of another batch, or undefined for the
-/// (biased) one of this batch. Gradients reach x, weight, bias and the given variance, and through the variance that is
-/// returned also the x it was measured on. Two passes over the numbers forward, two backward.
+/// single precision or bfloat16. `weight` and `bias` are {C}. `variance` is {C}, of another batch. Where it is
+/// undefined, the (biased) variance of this batch is taken. Gradients reach x, weight, bias and the given variance.
+/// Through the returned variance they also reach the x on which it was measured. Two passes over the numbers forward,
+/// two backward.
 [[nodiscard]] NormalizedChannels normalize_channels(const torch::Tensor& x, const torch::Tensor& weight,
                                                     const torch::Tensor& bias, const torch::Tensor& variance,
                                                     double epsilon);

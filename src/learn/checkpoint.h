@@ -10,7 +10,7 @@
 
 namespace trimtab {
 
-/// Where training stands.
+/// The state of a training.
 struct Checkpoint {
   nlohmann::json header;
   std::vector<torch::Tensor> tensors;

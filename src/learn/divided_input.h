@@ -5,9 +5,9 @@
 
 namespace trimtab {
 
-// A prepared graph takes raw samples (pixels 0..255), which learning rates are not made for: it is trained on samples
-// divided by a power of two near their size, with the first weights multiplied by it. No bit of what it computes
-// changes.
+// A prepared graph takes raw samples (pixels 0..255). Learning rates are not made for such inputs. So the graph is
+// trained on samples that are divided by a power of two near their size, and the first weights are multiplied by it. No
+// bit of its outputs changes.
 
 /// That power of two; 1 where somebody reads the input without weights.
 [[nodiscard]] float input_divisor(const Graph& prepared, const Dataset& data);

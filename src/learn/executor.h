@@ -14,7 +14,7 @@
 
 namespace trimtab {
 
-/// What one node holds. Tensors that its operator does not have are undefined.
+/// The parameters of one node. Tensors that its operator does not have are undefined.
 struct NodeParameters {
   torch::Tensor weight;    ///< Conv, Linear: weight; BatchNormalization, Affine: scale
   torch::Tensor bias;      ///< Conv, Linear: bias, if it has one; BatchNormalization: bias; Affine: offset
@@ -26,8 +26,8 @@ struct NodeParameters {
 [[nodiscard]] torch::Tensor pad_images(const torch::Tensor& input, const Padding& around, const torch::Tensor& value);
 
 /// Runs a graph in libtorch with autograd. Weights and biases of Conv and Linear, scale and bias of BatchNormalization
-/// require gradients; running statistics and the constants of Affine do not. Images are kept channels last (ResNet-8
-/// trains 1.3 times as fast), which no result depends on beyond rounding. Assumes a graph that `validate` accepts.
+/// require gradients; running statistics and the constants of Affine do not. Images are kept channels last: ResNet-8
+/// then trains 1.3 times as fast, and results change by rounding only. Assumes a graph that `validate` accepts.
 class Executor {
  public:
   explicit Executor(Graph graph, torch::Device device = torch::kCPU);
@@ -37,17 +37,19 @@ class Executor {
   /// Intermediate values live no longer than they are read. For inference, call it under torch::NoGradGuard.
   [[nodiscard]] torch::Tensor forward(torch::Tensor input, bool training, ValueId until = -1);
 
-  /// What a Conv or Linear multiplies with instead of its weight: quantization-aware training puts its fake
-  /// quantization here. Called in every forward pass with the index into graph().nodes.
+  /// Gives the tensor that a Conv or Linear multiplies with instead of its weight. Quantization-aware training puts its
+  /// fake quantization here. Called in every forward pass with the index into graph().nodes.
   std::function<torch::Tensor(std::size_t node, const torch::Tensor& weight)> weight_hook;
-  /// What readers of a value get instead of it. Called on the graph's input and on every node's output.
+  /// Gives the tensor that readers of a value get instead of it. Called on the graph's input and on every node's
+  /// output.
   std::function<torch::Tensor(ValueId value, const torch::Tensor& tensor)> value_hook;
-  /// Called instead of running a node where it is set; undefined result: run the node as usual. `inputs` are what the
-  /// node reads, after the hook above.
+  /// Called instead of running a node, where it is set. Where its result is undefined, the node runs as usual. `inputs`
+  /// are the node's inputs after the hook above.
   std::function<torch::Tensor(std::size_t node, const std::vector<torch::Tensor>& inputs, bool training)> node_hook;
 
-  /// Makes forward passes, and the backward passes that follow them, compute in bfloat16: values and their gradients
-  /// are rounded to 8 significant bits, sums of products, statistics, parameters and the result are single precision.
+  /// Makes forward passes, and the backward passes that follow them, compute in bfloat16. Values and their gradients
+  /// are rounded to 8 significant bits. Sums of products, statistics, parameters and the result are in single
+  /// precision.
   bool bfloat16 = false;
   /// Share of the new batch in the running statistics (torch's meaning).
   double batch_norm_momentum = 0.1;
@@ -92,7 +94,7 @@ class Executor {
   [[nodiscard]] torch::Tensor upload(const Tensor& tensor, bool trainable) const;
   /// In the type that convolutions compute in.
   [[nodiscard]] torch::Tensor to_computed(const torch::Tensor& tensor) const;
-  /// What a Conv or Linear multiplies with.
+  /// The tensor that a Conv or Linear multiplies with.
   [[nodiscard]] torch::Tensor weight_of(std::size_t index) const;
   [[nodiscard]] torch::Tensor convolve(const Conv& conv, std::size_t index, const torch::Tensor& input);
   [[nodiscard]] torch::Tensor pool(const Pool& pool, const NodeState& state, torch::Tensor input) const;

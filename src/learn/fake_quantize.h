@@ -8,17 +8,17 @@
 
 namespace trimtab {
 
-/// What an activation's fake quantization saturates to: the integers that its grid has, and real numbers that the
-/// layer's activation function does not pass (Relu: low = 0; ReLU6: high = 6 besides).
+/// The bounds to which an activation's fake quantization saturates: the integers of its grid, and the real bounds of
+/// the layer's activation function (Relu: low = 0; ReLU6: also high = 6).
 struct FakeQuantizeRange {
   std::int32_t minimum;  ///< of the grid
   std::int32_t maximum;
   Saturation saturation;
 };
 
-/// Quantizes `x` to multiples of `step` {1}, as the program's requantization does (halves upward, saturating),
-/// activation function included, and lets gradients through: to x where it does not saturate, to the step as LSQ does
-/// (Esser et al., ICLR 2020, eq. 3), times `gradient_scale`. One pass over the numbers forward, one backward. Any dense
+/// Quantizes `x` to multiples of `step` {1}, as the program's requantization does (halves upward, saturating). The
+/// activation function is included. Gradients reach x where it does not saturate. They reach the step as in LSQ (Esser
+/// et al., ICLR 2020, eq. 3), times `gradient_scale`. One pass over the numbers forward, one backward. Any dense
 /// layout.
 [[nodiscard]] torch::Tensor fake_quantize_activation(const torch::Tensor& x, const torch::Tensor& step,
                                                      const FakeQuantizeRange& range, double gradient_scale);

@@ -9,7 +9,7 @@
 
 namespace trimtab {
 
-/// How often a value takes which numbers. The range is given first (from a pass that only looks for it).
+/// A histogram of the numbers of a value. The range is given first (from a pass that only looks for it).
 class Histogram {
  public:
   /// Bins between `low` and `high`, one of them centred on zero.
@@ -20,8 +20,8 @@ class Histogram {
   [[nodiscard]] float low() const { return low_; }
   [[nodiscard]] float high() const { return high_; }
 
-  /// Scale of the grid with these bits and sign that the method wants. `fraction` of the numbers does not saturate
-  /// (percentile only). 1 where there was nothing but zeros.
+  /// The scale that the method gives to the grid with these bits and sign. `fraction` of the numbers does not saturate
+  /// (percentile only). The scale is 1 where all numbers were zeros.
   [[nodiscard]] float scale(int bits, bool is_signed, RangeMethod method, double fraction) const;
 
   /// Mean squared error of quantizing the numbers (each taken as the centre of its bin) to the grid.

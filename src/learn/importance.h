@@ -9,7 +9,7 @@
 
 namespace trimtab {
 
-/// How much is lost with a channel.
+/// Measures of the loss that removing a channel costs.
 enum class ImportanceMeasure {
   taylor,      ///< first order Taylor expansion of the loss in a gate on the channel (Molchanov et al., CVPR 2019)
   batch_norm,  ///< magnitude of the BatchNormalization's scale (Liu et al., ICCV 2017); l1 where there is none
@@ -26,8 +26,8 @@ struct ImportanceOptions {
 };
 
 /// The importance of every unit (ChannelGroups::units) of a prepared graph, summed over the filters that make it. Units
-/// of one group compare with each other; those of different groups with `taylor` only, where it is the squared change
-/// of the loss, averaged over the samples. `data` is raw and labelled.
+/// of one group compare with each other. Units of different groups compare with `taylor` only. There the importance is
+/// the squared change of the loss, averaged over the samples. `data` is raw and labelled.
 [[nodiscard]] std::vector<double> unit_importance(const Graph& prepared, const ChannelGroups& groups,
                                                   const Dataset& data, const ImportanceOptions& options);
 

@@ -13,8 +13,8 @@ namespace trimtab {
 /// Runs a network in float32 with libtorch.
 class FloatNetwork {
  public:
-  /// `device`: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1". `threads`: 0 means all cores; it holds for
-  /// everything that libtorch does in this process. Throws Error (bad input) where there is no such device.
+  /// `device`: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1". `threads` (0: all cores) holds for everything
+  /// that libtorch does in this process. Throws Error (bad input) where there is no such device.
   explicit FloatNetwork(Graph graph, const std::string& device = "auto", int threads = 0);
   ~FloatNetwork();
   FloatNetwork(const FloatNetwork&) = delete;

@@ -9,7 +9,7 @@
 
 namespace trimtab {
 
-/// Second moments of what meets the weights of a Conv or Linear, by group of channels.
+/// Second moments of the inputs that meet the weights of a Conv or Linear, by group of channels.
 struct InputMoments {
   std::int64_t groups = 1;
   std::int64_t size = 0;       ///< inputs of one output of the group, in the order of the weight tensor

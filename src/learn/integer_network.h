@@ -12,8 +12,8 @@
 
 namespace trimtab {
 
-/// A quantized network as an executor on float tensors that hold integers: what QuantizedSimulation runs and what bias
-/// correction walks through.
+/// A quantized network as an executor on float tensors that hold integers. QuantizedSimulation runs it, and bias
+/// correction walks through it.
 class IntegerNetwork {
  public:
   /// Throws Error (failure) where a layer has no grid or its weights do not lie on theirs.
@@ -25,8 +25,8 @@ class IntegerNetwork {
   /// Integers on the output's grid for a batch of raw samples.
   [[nodiscard]] torch::Tensor forward(const torch::Tensor& raw);
 
-  /// Called with the accumulators {N, C, ...} of every Conv and Linear, bias included, before they are requantized, the
-  /// index of its layer and the unit of each channel; may change them.
+  /// Called for every Conv and Linear before its accumulators {N, C, ...} are requantized. The accumulators include the
+  /// bias, and the hook may change them. It also gets the index of the layer and the unit of each channel.
   std::function<void(std::size_t layer, torch::Tensor& accumulators, const std::vector<double>& unit)> accumulator_hook;
 
   [[nodiscard]] const std::vector<Layer>& layers() const { return layers_; }

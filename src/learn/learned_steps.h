@@ -27,19 +27,19 @@ class LearnedSteps {
   LearnedSteps(const LearnedSteps&) = delete;
   LearnedSteps& operator=(const LearnedSteps&) = delete;
 
-  /// What is trained; `scale` is that of the learning rate.
+  /// The tensors that are trained. `scale` multiplies their learning rate.
   [[nodiscard]] std::vector<TrainedTensor> tensors(double scale) const;
 
   /// Keeps every step from falling below a hundredth of its first value, or changing its sign.
   void keep_apart_from_zero();
 
-  /// The grids as they are now, by ValueId. Those of more than 8 bits are the first ones.
+  /// The grids as they are now, by ValueId. Grids of more than 8 bits are still the first ones.
   [[nodiscard]] std::vector<std::optional<ActivationGrid>> grids() const;
 
   /// The step per output channel of the weights of a node of the executor's graph, and its bits.
   struct WeightStep {
     torch::Tensor step;
-    torch::Tensor least;  ///< what it keeps at least, with its sign
+    torch::Tensor least;  ///< its least magnitude, with its sign
     int bits = 8;
     double gradient_scale = 1;
   };
@@ -51,7 +51,7 @@ class LearnedSteps {
     float least = 0;
     FakeQuantizeRange range{};
     double gradient_scale = 1;
-    bool leads = false;  ///< the one of its set that stands for it in tensors()
+    bool leads = false;  ///< it stands for its set in tensors()
   };
 
   Executor& executor_;

@@ -13,8 +13,8 @@ namespace trimtab {
 /// How the scale of a nested grid is chosen.
 enum class NestedRange {
   whole,    ///< nothing saturates
-  balanced  ///< least product of the mean squared errors at 8, 6, 5 and 4 bits: what one precision gains by saturating
-            ///< others must not lose in a higher proportion
+  balanced  ///< least product of the mean squared errors at 8, 6, 5 and 4 bits: where one precision gains by
+            ///< saturating, others must not lose in a higher proportion
 };
 
 /// Scale s > 0 of the nested mid-rise grid for the weights of one output channel: 8 bits span [-128 s, 128 s].
@@ -28,9 +28,9 @@ enum class NestedRange {
 /// The same in two's complement (8 bits, least squared error), for comparison.
 [[nodiscard]] StoredWeights store_weights_twos_complement(const Tensor& weight);
 
-/// A scalable network from a trained one, without training: grids of activations from the float network's on raw
-/// samples of `calibration`, weights stored on the nested grid. `prepared` comes from prepare_for_deployment. Throws
-/// Error as quantize_post_training does, and (bad input) naming layers that have no scalable form.
+/// A nested network from a trained one, without training. The grids of activations come from the float network on raw
+/// samples of `calibration`. Weights are stored on the nested grid. `prepared` comes from prepare_for_deployment.
+/// Throws Error as quantize_post_training does, and (bad input) naming layers that have no nested form.
 [[nodiscard]] NestedNetwork make_nested(const Graph& prepared, const Dataset& calibration,
                                         const CalibrationOptions& options,
                                         StoredWeights::Grid grid = StoredWeights::Grid::nested,

@@ -9,11 +9,11 @@
 
 namespace trimtab {
 
-/// Runs a scalable network at any precision in libtorch, on real numbers that lie on the grids, over the same samples
-/// again and again: what sensitivities are measured with. Biases are corrected on the way, layer after layer: every
-/// output channel of a Conv or Linear keeps the mean that it has over these samples in the float network or, where the
-/// network was trained on the grids, at its reference precision. Values of the point that was kept last stay in memory,
-/// and a run computes only what lies behind the first layer that differs from it.
+/// Runs a nested network at any precision in libtorch, on real numbers that lie on the grids. It runs over the same
+/// samples again and again, so that sensitivities can be measured. Biases are corrected on the way, layer after layer:
+/// every output channel of a Conv or Linear keeps the mean that it has over these samples in the float network. Where
+/// the network was trained on the grids, it keeps the mean at its reference precision. Values of the point that was
+/// kept last stay in memory. A run computes only the layers from the first one that differs from that point.
 class NestedSimulation {
  public:
   /// `samples` are raw; all of them are held as floats, with every value that the network makes of them. `threads`: 0
@@ -29,13 +29,14 @@ class NestedSimulation {
   /// Probabilities at a precision, by layer.
   [[nodiscard]] std::vector<float> probabilities(const std::vector<Precision>& precision);
 
-  /// The same; the point becomes the one whose values are kept.
+  /// The same. The values of this point are then kept.
   std::vector<float> keep(const std::vector<Precision>& precision);
 
   /// The point with its corrected biases.
   [[nodiscard]] OperatingPoint point(const std::vector<Precision>& precision);
 
-  /// Another network of the same graph, say with other roundings: weights and grids are taken anew, nothing is kept.
+  /// Takes another network of the same graph, for instance with other roundings. Weights and grids are taken anew, and
+  /// nothing is kept.
   void replace(const NestedNetwork& network);
 
  private:

@@ -23,7 +23,7 @@ class Sgd {
   Sgd(std::vector<TrainedTensor> tensors, double momentum, double weight_decay);
   /// Changes the tensors by their gradients and drops these.
   void step(double learning_rate);
-  /// What it remembers from step to step, in the order of the tensors.
+  /// The velocities that it remembers from step to step, in the order of the tensors.
   [[nodiscard]] const std::vector<torch::Tensor>& velocities() const { return velocities_; }
 
  private:
@@ -38,7 +38,7 @@ class MovingAverage {
  public:
   /// The tensors are watched: they must be the storage that training changes. `decay` 0: the average is the last value.
   MovingAverage(std::vector<torch::Tensor> tensors, double decay);
-  /// To be called after step number `step` (from 1). Early steps count more, so that the start is forgotten.
+  /// To be called after step number `step` (from 1). Early steps count more, so that the average forgets the start.
   void update(std::int64_t step);
   /// Exchanges the averages with the tensors; called again, exchanges them back.
   void swap();

@@ -23,15 +23,15 @@ struct CalibrationOptions {
 /// The samples that a calibration looks at: `options.samples`, spread evenly over the data set, or all.
 [[nodiscard]] Dataset calibration_samples(const Dataset& data, const CalibrationOptions& options);
 
-/// Post-training quantization: folds what is left to fold, finds every grid from the float network's activations on raw
-/// samples of `calibration` (labels are not used), rounds the weights, and corrects the biases layer after layer so
-/// that every output channel of a Conv or Linear keeps its mean over the samples (the empirical form of Nagel et al.,
-/// ICCV 2019). `prepared` comes from prepare_for_deployment; `plan` has an entry for every layer of it.
+/// Post-training quantization. Folds the BatchNormalizations that are left. Finds every grid from the float network's
+/// activations on raw samples of `calibration` (labels are not used). Rounds the weights. Corrects the biases layer
+/// after layer, so that every output channel of a Conv or Linear keeps its mean over the samples (the empirical form of
+/// Nagel et al., ICCV 2019). `prepared` comes from prepare_for_deployment; `plan` has an entry for every layer of it.
 /// Throws Error (bad input) where the samples do not fit the network, there are none, or the plan lacks a layer.
 [[nodiscard]] QuantizedNetwork quantize_post_training(const Graph& prepared, const Plan& plan,
                                                       const Dataset& calibration, const CalibrationOptions& options);
 
-/// Quantizes a network for many plans of which only sizes matter: grids hold the whole range, and biases are not
+/// Quantizes a network for many plans where only the sizes matter. Grids hold the whole range, and biases are not
 /// corrected. The samples go through the float network once.
 class QuickQuantizer {
  public:

@@ -23,7 +23,7 @@ struct SensitivityOptions {
   int threads = 0;
 };
 
-/// What a layer loses when its weights, or its output, have so many bits and all others are float.
+/// The loss of a layer whose weights, or whose output, have so many bits while all others are float.
 struct LayerSensitivity {
   std::string layer;
   std::int64_t weight_count = 0;      ///< 0: no weights

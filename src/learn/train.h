@@ -16,8 +16,8 @@
 
 namespace trimtab {
 
-/// How a network is trained: stochastic gradient descent with Nesterov's momentum, learning rate rising linearly and
-/// then falling as half a cosine (Loshchilov and Hutter 2017).
+/// How a network is trained: stochastic gradient descent with Nesterov's momentum. The learning rate rises linearly and
+/// then falls as half a cosine (Loshchilov and Hutter 2017).
 struct TrainOptions {
   std::int64_t epochs = 30;
   std::int64_t batch_size = 128;
@@ -32,11 +32,11 @@ struct TrainOptions {
   Augmentation augmentation;
 
   std::shared_ptr<const Graph> teacher;  ///< same inputs and classes; null: none
-  double distillation_weight = 0.5;      ///< of the teacher's word against the labels' (Hinton et al. 2015)
+  double distillation_weight = 0.5;      ///< of the teacher's answer against the labels (Hinton et al. 2015)
   double temperature = 4;
 
-  /// Values and their gradients in bfloat16, parameters, statistics and tests in single precision: faster where the
-  /// processor multiplies in it (AMX, AVX-512 BF16, GPUs), slower elsewhere.
+  /// Values and their gradients are in bfloat16; parameters, statistics and tests are in single precision. This is
+  /// faster where the processor multiplies in bfloat16 (AMX, AVX-512 BF16, GPUs), and slower elsewhere.
   bool bfloat16 = false;
 
   std::uint64_t seed = 1;
@@ -50,7 +50,7 @@ struct TrainOptions {
   std::function<void(std::int64_t step)> after_step;  ///< called after every step with the number of steps done
 };
 
-/// What happened in one epoch.
+/// The record of one epoch.
 struct EpochRecord {
   std::int64_t epoch = 0;    ///< from 1
   double learning_rate = 0;  ///< at its end
@@ -66,16 +66,16 @@ struct TrainResult {
   std::vector<EpochRecord> history;
 };
 
-/// Trains the network on preprocessed samples and returns it. Loss: cross entropy of the logits (the input of a final
-/// Softmax). Progress goes to standard error. Where options.checkpoint exists, continues from there, and ends with the
-/// very same numbers as uninterrupted training (with the same threads, on a CPU). Throws Error (bad input) where data
-/// and network do not fit, options are out of range, or the checkpoint is damaged or belongs to other settings, which
-/// it names; (failure) where the loss is no longer a number.
+/// Trains the network on preprocessed samples and returns it. The loss is the cross entropy of the logits (the input of
+/// a final Softmax). Progress goes to standard error. Where options.checkpoint exists, training continues from there.
+/// It ends with the very same numbers as uninterrupted training (with the same threads, on a CPU). Throws Error (bad
+/// input) where data and network do not fit, options are out of range, or the checkpoint is damaged or belongs to other
+/// settings, which the message names. Throws Error (failure) where the loss is no longer a number.
 [[nodiscard]] TrainResult train(const Graph& graph, const Dataset& train_data, const Dataset& test_data,
                                 const Preprocessing& preprocessing, const TrainOptions& options);
 
-/// Everything that the result of training depends on: what must be equal for a run to be continued. Network and data
-/// go in as fingerprints of their content.
+/// Everything that the result of training depends on. It must be equal for a run to be continued. Network and data go
+/// in as fingerprints of their content.
 [[nodiscard]] nlohmann::json training_settings(const Graph& graph, const Dataset& train_data,
                                                const Preprocessing& preprocessing, const TrainOptions& options);
 
@@ -83,8 +83,8 @@ struct TrainResult {
 /// deviation 1.
 [[nodiscard]] Preprocessing measure_preprocessing(const Dataset& data);
 
-/// Whether there is a GPU, or the processor multiplies in bfloat16 rather than widening every number first: only then
-/// is training in it the faster one.
+/// Whether there is a GPU, or the processor multiplies in bfloat16 rather than widening every number first. Only then
+/// is training in bfloat16 faster.
 [[nodiscard]] bool multiplies_bfloat16();
 
 }  // namespace trimtab

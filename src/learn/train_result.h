@@ -17,7 +17,7 @@ struct TrainRun {
   std::uint64_t seed = 1;
 };
 
-/// result.json as docs/train.md documents it; `settings` are those of training_settings().
+/// result.json as docs/train.md documents it. `settings` come from training_settings().
 [[nodiscard]] nlohmann::ordered_json to_json(const TrainRun& run, const nlohmann::json& settings,
                                              const Preprocessing& preprocessing, const TrainResult& result);
 

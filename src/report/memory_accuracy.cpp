@@ -70,7 +70,7 @@ Plot map_plot(const std::string& title, const std::vector<MapPoint>& points, con
   return plot;
 }
 
-/// What a line reaches with so much memory: its last value at or below.
+/// The value that a line reaches with so much memory: its last value at or below it.
 double value_at(const MapLine& line, double memory_bytes) {
   double value = std::nan("");
   for (std::size_t i = 0; i < line.memory_bytes.size() && line.memory_bytes[i] <= memory_bytes; ++i)

@@ -7,7 +7,7 @@
 
 namespace trimtab {
 
-/// What was decided for one layer.
+/// The decision for one layer.
 struct LayerDecision {
   std::string layer;
   std::int64_t filters = 0;         ///< that stay

@@ -20,7 +20,7 @@ struct InferenceEnergy {
   [[nodiscard]] double total() const { return macs + weights + activations; }
 };
 
-/// What a network spends on an accelerator, by the bits of its layers.
+/// The energy that a network spends on an accelerator, by the bits of its layers.
 class NetworkEnergy {
  public:
   /// The table is copied. Activations count only if `count_activations`.

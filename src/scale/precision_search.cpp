@@ -17,7 +17,7 @@ namespace {
 constexpr unsigned polish_population = 32;
 constexpr std::int64_t least_polish = 2 * polish_population;  ///< the first population and one generation
 
-/// What a knob turns: the weights of a layer, or the outputs of a group of layers.
+/// A knob turns the precision of the weights of a layer, or of the outputs of a group of layers.
 struct Knob {
   bool weights = true;
   std::vector<std::size_t> layers;

@@ -82,9 +82,9 @@ nlohmann::ordered_json point_json(const ScaleResult& result, std::size_t index) 
           {"plan", plan}};
 }
 
-/// What may be lost, percent points of top-1, where result.json names the point to take.
+/// Losses, in percent points of top-1, for which result.json names the point to take.
 constexpr double offered_losses[] = {0.5, 1, 1.5, 2, 3};
-/// Or at least saved, percent of the energy at 8x8 bits.
+/// Likewise savings, in percent of the energy at 8x8 bits.
 constexpr double offered_savings[] = {25, 45, 50, 65};
 
 nlohmann::ordered_json choices_json(const ScaleResult& result) {
@@ -103,7 +103,7 @@ nlohmann::ordered_json choices_json(const ScaleResult& result) {
   return choices;
 }
 
-/// What was measured on the device, and the bounds it was held against.
+/// The measurements on the device, and the bounds that they were held against.
 void add_deployment(nlohmann::ordered_json& json, const ScaleOptions& options, const Deployment& deployment) {
   const Target& target = *options.target;
   json["flash_bytes"] = deployment.flash_bytes();

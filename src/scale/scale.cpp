@@ -82,7 +82,7 @@ class Scaling {
       check_fits(*data, graph.input_shape(), taxonomy.leaves());
     }
     if (tune.is_pixels() != test.is_pixels())
-      throw bad_input("only one of the data to tune and to test with is pixels");
+      throw bad_input("the tuning data are {}, the test data are not", tune.is_pixels() ? "pixels" : "features");
     // Preprocessing of pixels is part of the first layer, that of features part of the program's input.
     name_ = graph.name;
     const bool pixels = test.is_pixels();

@@ -9,8 +9,8 @@
 
 namespace trimtab {
 
-/// What is left of a network, without training, when the low bits of its stored 8-bit weights are dropped everywhere;
-/// activations have 8 bits. Percent of the samples.
+/// Accuracy of a network, without training, when the low bits of its stored 8-bit weights are dropped everywhere.
+/// Activations have 8 bits. Percent of the samples.
 struct TruncationRow {
   int weight_bits = 8;
   double twos_complement = 0;

@@ -11,26 +11,26 @@
 
 namespace trimtab {
 
-// Where trials run. A trial runs in a child process, a fresh start of this same program (`trimtab trial`), so that one
+// Where trials run. A trial runs in a child process, a fresh start of this same program (`trimtab trial`). So a trial
 // that is killed or runs out of memory takes nothing else with it. A child loads model and data once and then takes one
-// trial after the other. Under `mpirun -n K` every rank has children of its own: rank 0 runs the search and owns the
-// study, the others receive specs and return metrics by message, from whatever machine they are on.
+// trial after the other. Under `mpirun -n K` every rank has children of its own. Rank 0 runs the search and owns the
+// study. The other ranks, on any machine, receive specs and return metrics by message.
 
-/// Evaluates trials in a child: metrics of a spec. `folder` is the trial's own, for checkpoints; what lies there is
-/// from an earlier attempt of the same trial, or nothing. Throws Error where the trial fails.
+/// Evaluates trials in a child: metrics of a spec. `folder` is the trial's own, for checkpoints. Its files are from an
+/// earlier attempt of the same trial. Throws Error where the trial fails.
 using TrialFunction = std::function<nlohmann::json(const TrialSpec& spec, const std::filesystem::path& folder)>;
 
-/// Makes the function of one kind of trial from what the search says of model, data and options. `threads` is what it
-/// must compute with, neither more nor fewer: sums of floating-point numbers, and so results, depend on it.
+/// Makes the function of one kind of trial. `context` has the model, data and options of the search. The function must
+/// compute with `threads`, neither more nor fewer: sums of floating-point numbers, and so results, depend on it.
 using TrialFactory = std::function<TrialFunction(const nlohmann::json& context, int threads)>;
 
-/// What all children of a search are told first.
+/// The work that all children of a search are told first.
 struct TrialWork {
   std::string kind;            ///< see serve_trials
   nlohmann::json context;      ///< for the factory; paths in it must hold on every machine
-  int threads_per_trial = 1;   ///< part of what results depend on
+  int threads_per_trial = 1;   ///< results depend on it
   int threads = 0;             ///< of each rank, over all its children; 0: the machine's cores, shared by its ranks
-  std::filesystem::path logs;  ///< folder for what children write on standard error
+  std::filesystem::path logs;  ///< folder for the standard error of the children
 };
 
 /// Runs trials in child processes of this rank and of all others.
@@ -50,9 +50,8 @@ class ProcessRunner : public TrialRunner {
 /// chooses among `factories`.
 void serve_trials(int descriptor, const std::map<std::string, TrialFactory>& factories);
 
-/// To be made once, in main: joins the other ranks where this program was started by mpirun (OMPI_COMM_WORLD_SIZE is
-/// more than 1), and does nothing, not even initialise MPI, where it was not. On rank 0 its end tells the others to
-/// end.
+/// To be made once, in main. Joins the other ranks where mpirun started this program (OMPI_COMM_WORLD_SIZE is more than
+/// 1). Otherwise it does nothing and does not even initialise MPI. On rank 0 its end tells the others to end.
 class RankSession {
  public:
   RankSession();

@@ -36,7 +36,8 @@ class JsonSocket {
   std::string buffer_;
 };
 
-/// A child process that runs trials: `trimtab trial`. Ends with this object, and with this process however it ends.
+/// A child process that runs trials: `trimtab trial`. It ends with this object, and with this process, however that
+/// ends.
 class TrialChild {
  public:
   TrialChild(const TrialWork& work, const std::filesystem::path& log);
@@ -49,7 +50,7 @@ class TrialChild {
   /// False where it is dead; then receive() says how it died.
   bool send(const TrialSpec& spec, const std::filesystem::path& folder);
   [[nodiscard]] int descriptor() const { return socket_->descriptor(); }
-  /// The outcome of the trial sent last. Where the child is dead, an outcome that says so; is_alive() is false then.
+  /// The outcome of the trial sent last. Where the child is dead, the outcome says so, and is_alive() is false.
   TrialOutcome receive();
   [[nodiscard]] bool is_alive() const { return process_ > 0; }
 

@@ -65,7 +65,7 @@ std::optional<std::vector<std::size_t>> evolve_choices(std::span<const std::vect
     }
     return total;
   };
-  // the cheapest of all is put in, so that whatever budget can be met is met
+  // the cheapest of all is put in, so that every budget that can be met is met
   std::vector<std::size_t> sizes;
   std::vector<std::size_t> cheapest;
   for (const std::vector<Choice>& item : items) {

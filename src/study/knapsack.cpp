@@ -28,7 +28,7 @@ std::vector<State> undominated(std::vector<State> states) {
 
 std::optional<std::vector<std::size_t>> solve_knapsack(std::span<const std::vector<Choice>> items,
                                                        std::int64_t budget) {
-  // what the items after each one cost at least
+  // least cost of the items after each one
   std::vector<std::int64_t> rest(items.size() + 1, 0);
   for (std::size_t i = items.size(); i-- > 0;) {
     if (items[i].empty()) return std::nullopt;

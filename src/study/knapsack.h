@@ -7,16 +7,16 @@
 
 namespace trimtab {
 
-/// One way to have an item: what it takes and what it loses.
+/// One way to have an item: its cost and its loss.
 struct Choice {
   std::int64_t cost = 0;  ///< >= 0
   double loss = 0;
 };
 
-/// The multiple-choice knapsack, solved exactly: one choice of every item (index into its list) such that the costs sum
-/// up to at most `budget` and the losses to the least; nothing where even the cheapest choices cost more. Dynamic
-/// programming over partial sums, of which only those survive that no other one beats in both cost and loss:
-/// O(items * choices * min(budget, combinations)) time.
+/// The multiple-choice knapsack, solved exactly. Returns one choice of every item (index into its list) such that the
+/// costs sum up to at most `budget` and the losses to the least. Returns nothing where even the cheapest choices cost
+/// more. Dynamic programming over partial sums: a partial sum survives unless another one beats it in both cost and
+/// loss. O(items * choices * min(budget, combinations)) time.
 [[nodiscard]] std::optional<std::vector<std::size_t>> solve_knapsack(std::span<const std::vector<Choice>> items,
                                                                      std::int64_t budget);
 

@@ -13,12 +13,12 @@
 namespace trimtab {
 
 // A study is a search with its stored trials: one SQLite file in OUT/. A search is a sequence of rounds, and each round
-// a list of trials; it asks for every round from the first, and those of its trials that are finished are read instead
-// of run. So the same search, started again after it was killed at any moment, goes the same way and repeats nothing.
+// is a list of trials. A search asks for every round from the first. Finished trials are then read instead of run. So a
+// search that was killed at any moment and started again goes the same way and repeats nothing.
 
-/// What a trial is: equal specs are one trial.
+/// The specification of a trial: equal specs are one trial.
 struct TrialSpec {
-  nlohmann::json settings = nlohmann::json::object();  ///< all that the result depends on, beside the study's settings
+  nlohmann::json settings = nlohmann::json::object();  ///< the result depends on these and the study's settings
   std::uint64_t seed = 1;
 
   /// The one text form of the spec: object keys sorted, no spaces.
@@ -34,10 +34,10 @@ enum class TrialState { waiting, running, done, failed };
 struct Trial {
   std::int64_t id = 0;
   TrialSpec spec;
-  std::string stage;  ///< of the search that asked for it first
+  std::string stage;  ///< of the search; the one that asked for the trial first
   TrialState state = TrialState::waiting;
-  int attempts = 0;             ///< how often it was started
-  int deaths = 0;               ///< how often its process died
+  int attempts = 0;             ///< number of starts
+  int deaths = 0;               ///< number of deaths of its process
   nlohmann::json metrics;       ///< null unless it is done
   std::string reason;           ///< why it failed
   double wall_s = 0;            ///< of the attempt that finished it
@@ -47,7 +47,7 @@ struct Trial {
   std::int64_t finished_at = 0;
 };
 
-/// What became of one attempt.
+/// The outcome of one attempt.
 struct TrialOutcome {
   nlohmann::json metrics;  ///< of a trial that is done
   std::string reason;      ///< of one that is not
@@ -59,17 +59,17 @@ struct TrialOutcome {
 /// (write-ahead log). Every change is on the disk when its function returns.
 class Study {
  public:
-  /// Makes OUT/study.sqlite or continues the one that is there; trials that were running when their owner died wait
+  /// Makes OUT/study.sqlite or continues the one that is there. Trials that were running when their owner died wait
   /// again. `settings` is everything that all trials depend on, with the fingerprints of model and data. Throws Error
-  /// (bad input), and changes nothing, where the study was made with other settings, which it names, where another
-  /// process owns it, or where the file is damaged; (failure) where the disk is full.
+  /// (bad input) and changes nothing where the study was made with other settings (the message names them), where
+  /// another process owns it, or where the file is damaged. Throws Error (failure) where the disk is full.
   Study(const std::filesystem::path& out, const nlohmann::json& settings);
   ~Study();
   Study(Study&&) noexcept;
   Study& operator=(Study&&) noexcept;
 
   [[nodiscard]] const std::filesystem::path& out() const;
-  /// Where a trial may keep its files: OUT/trials/NAME. It is not made.
+  /// The folder in which a trial may keep its files: OUT/trials/NAME. It is not made.
   [[nodiscard]] std::filesystem::path folder_of(const TrialSpec& spec) const;
 
   /// The trial of this spec, added as waiting where it is new.
@@ -83,7 +83,7 @@ class Study {
   /// Failed trials wait again.
   void retry_failed();
 
-  /// Whatever else the search keeps: sensitivities, the name of its cost, the number of trials it plans.
+  /// Other things that the search keeps: sensitivities, the name of its cost, the number of trials it plans.
   void put_note(const std::string& name, const nlohmann::json& value);
   [[nodiscard]] nlohmann::json note(const std::string& name) const;  ///< null where there is none
 
@@ -103,7 +103,7 @@ struct StudyView {
 /// Throws Error (bad input) where OUT/ holds no study, or a damaged one.
 [[nodiscard]] StudyView read_study(const std::filesystem::path& out);
 
-/// Runs trials, several at a time if it can. See search/dispatch.h for processes and machines.
+/// Runs trials, several at a time if it can. See study/dispatch.h for processes and machines.
 class TrialRunner {
  public:
   TrialRunner() = default;
@@ -117,8 +117,8 @@ class TrialRunner {
     std::function<void(std::size_t index, const std::string& owner)> started;
     std::function<void(std::size_t index, const TrialOutcome& outcome)> finished;
   };
-  /// Runs all of them, in any order, and tells of each, in the calling thread, when it starts and when it ends.
-  /// `folders` is as long as `specs`: where each may keep its files.
+  /// Runs all trials, in any order. Reports the start and the end of each in the calling thread. `folders` is as long
+  /// as `specs`: the folders in which the trials may keep their files.
   virtual void run(std::span<const TrialSpec> specs, std::span<const std::filesystem::path> folders,
                    const Events& events) = 0;
 };
@@ -140,9 +140,9 @@ struct RunTrialsOptions {
   int max_deaths = 3;  ///< of a trial's process, after which the trial has failed
 };
 
-/// One round: the trials in the order of their specs, each done or failed. Runs only those that are not finished; equal
-/// specs are run once. Progress goes to standard error. Throws what Study and the runner throw, and Error (failure)
-/// where a trial failed and the disk is full: the trial is not to blame, and waits.
+/// One round: the trials in the order of their specs, each done or failed. Runs only the trials that are not finished.
+/// Equal specs are run once. Progress goes to standard error. Throws the errors of Study and the runner. Throws Error
+/// (failure) where a trial failed and the disk is full: the trial is not to blame, and waits.
 [[nodiscard]] std::vector<Trial> run_trials(Study& study, std::span<const TrialSpec> specs, TrialRunner& runner,
                                             const RunTrialsOptions& options);
 

@@ -9,7 +9,7 @@
 
 namespace trimtab {
 
-/// Where a study stands.
+/// The state of a study.
 struct StudySummary {
   std::int64_t waiting = 0;
   std::int64_t running = 0;
@@ -22,7 +22,7 @@ struct StudySummary {
   std::string value;          ///< the metric that is to be large (note "value"; "top1" without)
   std::string cost;           ///< the metric that is to be small (note "cost"; "memory_bytes" without)
   std::vector<Trial> best;    ///< the trial of the largest value; empty where none is done
-  std::vector<Trial> front;   ///< those that no other beats in one metric and equals in the other, cheapest first
+  std::vector<Trial> front;   ///< trials that no other dominates, cheapest first
 };
 
 [[nodiscard]] StudySummary summarize(const StudyView& view);

@@ -23,7 +23,7 @@ struct CharacterizeOptions {
   std::function<void(std::int64_t done, std::int64_t total)> progress;  ///< may be empty
 };
 
-/// What a multiply-accumulate of one precision takes, in femtojoules of the library.
+/// The energy of a multiply-accumulate of one precision, in femtojoules of the library.
 struct MacEnergy {
   int weight_bits = 8;
   int activation_bits = 8;

@@ -6,7 +6,7 @@
 namespace trimtab {
 namespace {
 
-/// What an instruction is to the timing tables. Armv7-M Architecture Reference Manual (DDI 0403), A5: encodings.
+/// Kinds of instructions in the timing tables. Armv7-M Architecture Reference Manual (DDI 0403), A5: encodings.
 enum class Kind : std::uint8_t {
   plain,
   load,

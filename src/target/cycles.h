@@ -27,7 +27,7 @@ struct CycleEstimate {
   double with_waits = 0;     ///< every line of the flash that is not the one just read takes the wait states
 };
 
-/// What the estimate rests on, in a sentence; empty where there is none for the processor.
+/// The model of the estimate, in a sentence. Empty where the processor has no estimate.
 [[nodiscard]] std::string cycle_model(Processor processor);
 
 /// Cycles of what was executed, on the target: by instruction from Arm's timing tables where Arm publishes one

@@ -9,7 +9,7 @@
 
 namespace trimtab {
 
-/// What a bit read from or written to a memory costs.
+/// The energy of a bit that is read from or written to a memory.
 struct MemoryEnergy {
   std::string name;
   double fj_per_bit = 0;
@@ -17,8 +17,9 @@ struct MemoryEnergy {
   std::string source;
 };
 
-/// What a scalable-precision accelerator spends: per multiply-accumulate, by the bits of weight and activation, and per
-/// bit that is moved. Read from targets/accelerators/NAME.toml; the format is described in docs/scale.md.
+/// The energy that a scalable-precision accelerator spends: per multiply-accumulate, by the bits of weight and
+/// activation, and per bit that is moved. Read from targets/accelerators/NAME.toml; the format is described in
+/// docs/scale.md.
 class EnergyTable {
  public:
   std::string name;

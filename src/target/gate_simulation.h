@@ -10,7 +10,7 @@
 
 namespace trimtab {
 
-/// What a simulated stretch of time spent, in the library's femtojoules, all streams together.
+/// The energy that a simulated stretch of time spent, in the library's femtojoules, all streams together.
 struct SpentEnergy {
   double gates_fj = 0;       ///< toggles of gates' outputs (and of inputs of the circuit) with the loads they drive
   double glitches_fj = 0;    ///< the part of gates_fj that toggles took which cancel within a clock

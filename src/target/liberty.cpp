@@ -188,7 +188,7 @@ class LibraryReader {
     const std::string* clock = part.find("clocked_on");
     const std::string* next = part.find("next_state");
     if (clock == nullptr || next == nullptr) return;
-    // What can be cleared or set is no plain flip-flop.
+    // A flip-flop that can be cleared or set is no plain one.
     cell.is_flip_flop = part.find("clear") == nullptr && part.find("preset") == nullptr;
     cell.clock = *clock;
     cell.next_state = *next;
@@ -214,7 +214,7 @@ class LibraryReader {
   std::map<std::string, const LibertyGroup*> templates_;
 };
 
-/// What mapping needs, as a truth table.
+/// Whether the library has a gate of so many inputs whose function `accept` takes. Mapping needs such gates.
 bool has_gate(const GateLibrary& library, const std::string& path, std::size_t inputs, auto&& accept) {
   return std::any_of(library.cells.begin(), library.cells.end(), [&](const auto& entry) {
     const LibertyCell& cell = entry.second;

@@ -60,7 +60,7 @@ struct GateLibrary {
   [[nodiscard]] double switching_fj(double capacitance) const {
     return 0.5 * capacitance * capacitance_ff * voltage * voltage;
   }
-  /// Femtojoules of an internal energy: the library's unit is that of capacitance times 1 V squared.
+  /// Femtojoules of an internal energy: the library's unit is the unit of capacitance times 1 V squared.
   [[nodiscard]] double internal_fj(double energy) const { return energy * capacitance_ff; }
 
   /// The smallest plain flip-flop (one clock, one data pin, no set, reset or scan).

@@ -31,8 +31,8 @@ struct MacOperand {
   std::int16_t activation = 0;
 };
 
-/// The definition of one multiply-accumulate, what it adds to the accumulator: the upper `bits` of the stored weight q,
-/// on the nested mid-rise grid (2 q_b + 1) / 2, times the activation x; twice that, to stay whole.
+/// The definition of one multiply-accumulate. It adds to the accumulator the upper `bits` of the stored weight q, on
+/// the nested mid-rise grid (2 q_b + 1) / 2, times the activation x, all times 2 to stay whole.
 [[nodiscard]] constexpr std::int32_t nested_product(std::int8_t q, int bits, std::int32_t x) {
   const std::int32_t truncated = q >> (8 - bits);
   return 2 * truncated * x + x;
@@ -65,7 +65,7 @@ struct SumTogetherInputs {
 [[nodiscard]] SumTogetherInputs sum_together_group(const MacPrecision& precision, std::span<const MacOperand> operands,
                                                    bool start);
 
-/// Clocks from that of a group's last inputs to the accumulator that holds it, both included.
+/// Clocks from a group's last inputs to the accumulator that holds it, both included.
 [[nodiscard]] int latency_clocks(MacArchitecture architecture);
 
 }  // namespace trimtab

@@ -10,7 +10,7 @@
 namespace trimtab::thermal {
 namespace {
 
-/// What an energy model of the cluster would hold for the points: switching power without leakage, mW.
+/// The powers that an energy model of the cluster would hold for the points: switching power without leakage, mW.
 std::vector<int> energy_model(const std::vector<ThermalPoint>& points) {
   std::vector<int> power;
   for (const ThermalPoint& point : points) power.push_back(static_cast<int>(point.load.fixed_w * 1000));
@@ -103,8 +103,7 @@ class Comparison {
         if (at.stability == Stability::stable && at.celsius <= limit) best = i;
       }
       if (best == count) {
-        throw bound_not_met("no operating point stays below {} degrees at an ambient of {}", limit,
-                            options_.simulation.ambient_c);
+        throw bound_not_met("no OPP stays below {} degrees at an ambient of {}", limit, options_.simulation.ambient_c);
       }
       result.parameters = fmt::format("{:g} MHz", points_[best].opp.mhz);
       const std::unique_ptr<Governor> governor = make_fixed(best);
@@ -138,7 +137,8 @@ class Comparison {
     return tune_to_peak(soc_, cluster_, points_, make, low, high, options_.simulation);
   }
 
-  /// sustainable_power as a board's maker would state it: what the board gets rid of at the limit, without leakage.
+  /// sustainable_power as a board's maker would state it: the power that the board gets rid of at the limit, without
+  /// leakage.
   [[nodiscard]] PowerAllocator::Parameters allocator(double scale) const {
     PlanRequest request;
     request.ambient_c = options_.simulation.ambient_c;

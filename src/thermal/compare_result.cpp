@@ -29,7 +29,7 @@ std::string to_row(const PolicyResult& result, double reference) {
                      s.mean_mhz, result.parameters);
 }
 
-/// What the proactive policies gain over each of the others.
+/// The gain of the proactive policies over each of the others.
 void gains(const std::vector<PolicyResult>& results, ordered_json& json, std::string& text) {
   for (const char* proactive : {"fixed", "dither"}) {
     const auto found =
@@ -46,7 +46,7 @@ void gains(const std::vector<PolicyResult>& results, ordered_json& json, std::st
   }
 }
 
-/// Those that a person wants to see first: the reactive ones, the kernel's, the proactive ones.
+/// The policies that a person wants to see first: the reactive ones, the kernel's, the proactive ones.
 std::vector<PolicyResult> for_the_plot(const std::vector<PolicyResult>& results) {
   std::vector<PolicyResult> few;
   for (const char* name : {"hysteresis", "step_wise-dt", "power_allocator", "fixed", "dither"}) {

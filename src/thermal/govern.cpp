@@ -16,7 +16,7 @@ namespace {
 
 constexpr double strange_k = 12;       ///< a reading this far from the model cannot be true ...
 constexpr double strange_s = 2;        ///< ... when it stays so for this long
-constexpr double distrust_s = 15;      ///< how long a sensor must behave before it is believed again
+constexpr double distrust_s = 15;      ///< time that a sensor must behave before it is believed again
 constexpr double ramp_w_per_s = 0.25;  ///< after trouble power may rise this fast, so that a lie shows before it hurts
 constexpr double sensor_delay_s = 2;   ///< readings may be this late
 constexpr double frozen_k = 5;         ///< a sensor that shows the same while the model moves by this much ...
@@ -35,7 +35,7 @@ Controller::Controller(const Soc& soc, const Cluster& cluster, std::vector<Therm
       options_(options),
       model_(soc.network, cluster.power, soc.other_w, 25, 25),
       dither_(std::vector<double>(points_.size(), 0.0)) {
-  if (points_.empty()) throw bad_input("there is no operating point to govern with");
+  if (points_.empty()) throw bad_input("there is no thermal point to govern with");
   if (options.limit_c - options.margin_k <= options.lowest_ambient_c) {
     throw bad_input("the limit of {} degrees is not above any ambient; give a higher one", options.limit_c);
   }
@@ -182,8 +182,8 @@ std::size_t Controller::step(double now_s, std::optional<double> celsius) {
 
   if (stuck(*celsius)) return hold_lowest(fmt::format("the sensor is stuck at {} degrees", *celsius), 5);
 
-  // A late reading shows what the model was a moment ago: strange is what it was at no time of it, and the mean over it
-  // is what the observer compares with.
+  // A late reading shows the model's temperature of a moment ago. A reading is strange if the model had it at no time
+  // of that moment. The observer compares with the mean over the moment.
   double coldest = model_.celsius();
   double hottest = coldest;
   double mean = 0;

@@ -21,15 +21,16 @@ struct GovernOptions {
   double accuracy_floor = 0;
   double period_s = 0.5;
   double replan_s = 5;
-  double lowest_ambient_c = -10;  ///< an estimate below is a lying sensor, not a cold room
+  double lowest_ambient_c = -10;  ///< a lower estimate is a lying sensor, not a cold room
   double highest_ambient_c = 65;
 };
 
 /// The daemon's decisions, without a clock and without files. An observer (the SoC's model, corrected by each reading)
-/// estimates the ambient temperature; whatever the model gets wrong, a stuck fan too, appears there. Every few seconds
-/// the plan for that ambient is computed; its shares are dithered, but no point is taken that the model predicts to
-/// pass the limit within the period. A slow integral on the temperature moves the planned-for limit. Where a reading is
-/// missing, impossible, or far from what the model can explain, the answer is the point of least power, at once.
+/// estimates the ambient temperature. Every error of the model appears there, a stuck fan too. Every few seconds the
+/// plan for that ambient is computed. Its shares are dithered. A point is not taken if the model predicts that it
+/// passes the limit within the period. A slow integral on the temperature moves the limit that is planned for. If a
+/// reading is missing, impossible, or far from any value that the model can explain, the answer is the point of least
+/// power, at once.
 class Controller {
  public:
   Controller(const Soc& soc, const Cluster& cluster, std::vector<ThermalPoint> points, const GovernOptions& options);
@@ -78,25 +79,25 @@ class Controller {
   double now_ = 0;
   std::optional<double> strange_since_s_;
   double last_reading_ = -1000;
-  double same_since_s_ = 0;  ///< how long it has been the same
-  double same_lowest_ = 0;   ///< the model's range since
+  double same_since_s_ = 0;  ///< since when it has been the same
+  double same_lowest_ = 0;   ///< the model's range since then
   double same_highest_ = 0;
   int above_ = 0;
   bool synchronised_ = false;
   std::string trouble_;
 };
 
-/// What the daemon touches: one temperature, one scaling_max_freq, and a file for the application with the variant to
-/// run.
+/// The files that the daemon touches: one temperature, one scaling_max_freq, and a file that tells the application
+/// which variant to run.
 class SysfsDevice {
  public:
   /// Throws Error (bad input) where a file is missing or may not be written.
   SysfsDevice(const std::filesystem::path& root, const std::string& policy, const std::string& zone,
               std::filesystem::path operating_point_file);
   [[nodiscard]] std::optional<double> read_celsius() const;
-  /// Writes only what differs from the last call.
+  /// Writes a value only where it differs from the last call's.
   void apply(const ThermalPoint& point);
-  /// Puts scaling_max_freq back as it was found and removes the operating point file.
+  /// Puts scaling_max_freq back as it was found and removes the `operating_point_file`.
   void restore() noexcept;
   [[nodiscard]] const std::filesystem::path& limit_path() const { return limit_path_; }
   [[nodiscard]] const std::string& original() const { return original_; }
@@ -125,13 +126,13 @@ class Clock {
   [[nodiscard]] virtual bool sleep_until(double time_s) = 0;
 };
 
-/// Runs until the clock says so. `each` is called after every step (heartbeat of the watchdog, log). Restores the
-/// device also where an Error leaves it.
+/// Runs until the clock ends it. Calls `each` after every step (heartbeat of the watchdog, log). Restores the device
+/// also where an Error leaves it.
 void govern(Controller& controller, SysfsDevice& device, Clock& clock, double period_s,
             const std::function<void(std::size_t point)>& each);
 
-/// A child process that restores files when this process ends without saying goodbye (kill -9, crash) or stops
-/// beating for `timeout_s`; in the second case it ends this process first.
+/// A child process that restores files when this process ends without saying goodbye (kill -9, crash). It also does so
+/// when this process stops beating for `timeout_s`; then it ends this process first.
 class Watchdog {
  public:
   struct Restore {

@@ -50,7 +50,7 @@ class Pi : public Governor {
   std::size_t decide(double celsius) override {
     const double top = static_cast<double>(options_.points) - 1;
     const double error = options_.setpoint_c - celsius;
-    // Anti-windup: what the proportional part already saturates is taken out of the integral.
+    // Anti-windup: the integral loses the part that the proportional part already saturates.
     const double highest = std::clamp(top - options_.proportional * error, 0.0, top);
     integral_ = std::clamp(integral_ + options_.integral * error * options_.period_s, 0.0, highest);
     const double level = std::clamp(integral_ + options_.proportional * error, 0.0, top);
@@ -114,8 +114,8 @@ std::size_t Dither::next() {
 void Dither::set(std::vector<double> fractions) {
   fractions_ = std::move(fractions);
   credit_.resize(fractions_.size(), 0.0);
-  // What a point was still owed under the old shares must not fire once it has none: one step at the highest frequency
-  // is a pulse of ten and more kelvin.
+  // A point without a share must not get the time that it was owed under the old shares: one step at the highest
+  // frequency is a pulse of ten and more kelvin.
   for (std::size_t i = 0; i < credit_.size(); ++i)
     credit_[i] = fractions_[i] > 0 ? std::clamp(credit_[i], -1.0, 1.0) : 0.0;
 }

@@ -8,7 +8,7 @@
 
 namespace trimtab::thermal {
 
-/// A policy: from a reading of the sensor to the index of the operating point until the next reading.
+/// A policy: it takes a reading of the sensor and gives the index of the thermal point until the next reading.
 class Governor {
  public:
   Governor() = default;
@@ -35,7 +35,7 @@ class Dither {
   std::vector<double> credit_;
 };
 
-/// The reactive policy: above `trip` drop to one point, below `trip - hysteresis` return to another.
+/// The reactive policy: above `trip` it drops to one point, below `trip - hysteresis` it returns to another.
 struct HysteresisOptions {
   double trip_c = 85;
   double hysteresis_k = 5;
@@ -45,7 +45,7 @@ struct HysteresisOptions {
 };
 [[nodiscard]] std::unique_ptr<Governor> make_hysteresis(const HysteresisOptions& options);
 
-/// Linux's bang_bang: the cooling device fully on (the lowest point) from the trip until `hysteresis` below it.
+/// Linux's bang_bang: the cooling device is fully on (the lowest point) from the trip until `hysteresis` below it.
 [[nodiscard]] std::unique_ptr<Governor> make_bang_bang(double trip_c, double hysteresis_k, std::size_t points,
                                                        double period_s = 0.25);
 
@@ -69,7 +69,7 @@ struct PiOptions {
 [[nodiscard]] std::unique_ptr<Governor> make_step_wise(std::vector<StepWise::Binding> bindings, std::size_t points,
                                                        double period_s = 0.25);
 
-/// power_allocator over the points with the powers that an energy model of them would hold.
+/// power_allocator over the points. `power_mW` are the powers that an energy model of the points would hold.
 [[nodiscard]] std::unique_ptr<Governor> make_power_allocator(const PowerAllocator::Parameters& parameters,
                                                              const std::vector<int>& power_mW);
 

@@ -47,9 +47,9 @@ struct LatencyFit {
   std::int64_t samples = 0;
 };
 
-/// Least absolute deviations would need no tuning, but repeats are few: the median of the repeats of a frequency, then
-/// weighted least squares on relative error. Throws Error (bad input), saying which parameter is undetermined, where a
-/// program ran at one frequency only.
+/// Takes the median of the repeats of a frequency, then weighted least squares on relative error. (Least absolute
+/// deviations would need no tuning, but repeats are few.) Throws Error (bad input), naming the undetermined parameter,
+/// where a program ran at one frequency only.
 [[nodiscard]] std::vector<LatencyFit> fit_latency(const std::vector<Timing>& timings);
 
 struct LatencyCheck {
@@ -66,7 +66,7 @@ struct LatencyCheck {
 
 struct PowerRow {
   std::string workload;
-  std::string setting;  ///< what else distinguishes rows: the cores it ran on
+  std::string setting;  ///< further distinction of rows: the cores that the workload ran on
   double mhz = 0;
   double volts = 0;
   double watts = 0;
@@ -83,7 +83,7 @@ struct PowerColumns {
 /// Throws Error (bad input) where columns, units or ranges are wrong; a table without voltages is refused by name.
 [[nodiscard]] std::vector<PowerRow> read_power(const std::filesystem::path& path, const PowerColumns& columns);
 
-/// Power coefficients shared by all workloads; what a workload's work switches is its own number.
+/// Power coefficients that all workloads share. The switching of a workload's work is its own number.
 struct PowerFit {
   PowerModel model;
   std::vector<double> work;  ///< W/(V^2 1e9/s), for rates after the first
@@ -109,24 +109,25 @@ struct PowerCheck {
   Errors errors;                                            ///< relative, percent, over the held-out rows
   std::vector<std::pair<std::string, double>> by_workload;  ///< mean error, percent
 };
-/// Splits the workloads (sorted by name) in two halves, every second one; fits on one half and tests on the other at
+/// Splits the workloads (sorted by name) in two halves, every second one. Fits on one half and tests on the other at
 /// all frequencies and core counts. `calibrated`: each held-out workload's own coefficient comes from its rows at the
-/// lowest and the highest frequency on all cores, which are left out of the test; otherwise nothing of it is known.
+/// lowest and the highest frequency on all cores. These rows are left out of the test. Otherwise the fit knows nothing
+/// of the held-out workloads.
 [[nodiscard]] PowerCheck check_power(const std::vector<PowerRow>& rows, bool calibrated, bool second_half);
 /// The same for any workloads held out.
 [[nodiscard]] PowerCheck check_power(const std::vector<PowerRow>& rows, bool calibrated,
                                      const std::set<std::string>& held_out);
 
-/// What no model of the counters can explain: for each row the one of another workload at the same frequency whose
-/// counters (cycles and rates of work per clock) are nearest. The `share` of the rows with the nearest such twin is
-/// taken; errors are the relative difference of the twins' powers, in percent.
+/// Differences that no model of the counters can explain. The twin of a row is the row of another workload at the same
+/// frequency whose counters (cycles and rates of work per clock) are nearest. The `share` of the rows with the nearest
+/// twins is taken. Errors are the relative difference of the twins' powers, in percent.
 struct Twins {
   Errors errors;
   double largest_distance = 0;  ///< between the counters of twins, in standard deviations
 };
 [[nodiscard]] Twins counter_twins(const std::vector<PowerRow>& rows, double share);
 
-/// How the hottest sensor of steady workloads rises with the cluster's power.
+/// The rise of the hottest sensor with the cluster's power, in steady workloads.
 struct HotRise {
   double resistance = 0;  ///< K/W
   double deviation = 0;   ///< K/W
@@ -171,7 +172,7 @@ struct ThermalFit {
 
 struct ThermalCheck {
   std::string name;
-  double ambient_c = 0;  ///< as estimated from the first `known_s` seconds; heat of what was not measured included
+  double ambient_c = 0;  ///< estimated from the first `known_s` seconds; unmeasured heat included
   double rmse_k = 0;     ///< after the first `known_s` seconds
   double bias_k = 0;
   std::vector<double> predicted;

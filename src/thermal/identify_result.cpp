@@ -67,7 +67,7 @@ void identify_latency(const IdentifyRequest& request, ordered_json& result, std:
       errors.push_back(100 * std::abs(check.predicted_s / check.measured_s - 1));
       pure.push_back(100 * std::abs(check.pure_s / check.measured_s - 1));
     }
-    // What pure 1/f, fitted at the lowest frequency, says about the highest.
+    // The prediction of pure 1/f, fitted at the lowest frequency, for the highest.
     std::map<std::string, std::map<double, std::vector<double>>> by_program;
     for (const Timing& t : timings) by_program[t.program][t.mhz].push_back(t.seconds);
     std::vector<double> pure_top;
@@ -249,7 +249,7 @@ void add_hot_spot(const IdentifyRequest& request, Soc& soc, ordered_json& result
 void fixed_points(const IdentifyRequest& request, const Soc& soc, ordered_json& result, std::string& text) {
   const Cluster& cluster = request.cluster.empty() ? soc.clusters.front() : find_cluster(soc, request.cluster);
   const std::vector<Variant> variants = read_variants(request.variants);
-  const std::vector<ThermalPoint> points = operating_points(cluster, variants.front());
+  const std::vector<ThermalPoint> points = thermal_points(cluster, variants.front());
   text += fmt::format("steady temperature (simulated) of {} on {} of {}; '-' runs away\n    MHz     ",
                       variants.front().name, cluster.name, soc.name);
   for (const double ambient : request.ambients) text += fmt::format("{:>8.0f}", ambient);

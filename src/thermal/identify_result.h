@@ -29,7 +29,7 @@ struct IdentifyRequest {
 
 struct Identification {
   Result result;  ///< parameters with their standard deviations, and errors on data that was held out
-  Soc soc;        ///< `base` with what was identified in its place
+  Soc soc;        ///< `base` with its identified parts replaced
 };
 
 /// Identifies latency, power and thermal models from the measurements that the request names. Throws Error (bad input)

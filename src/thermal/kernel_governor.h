@@ -8,10 +8,10 @@
 
 namespace trimtab::thermal {
 
-/// Linux's step_wise governor (drivers/thermal/gov_step_wise.c of 6.1, behaviour re-implemented): at every reading, for
-/// every trip in turn, the cooling state goes one up when the trip is reached and the temperature rises, and one down
-/// when it is not reached and the temperature falls; the device takes the highest state any trip asks for.
-/// `reported_mC` is what the driver reports (ODROID: whole degrees). All state is inside; copy it to branch.
+/// Linux's step_wise governor (drivers/thermal/gov_step_wise.c of 6.1, behaviour re-implemented). At every reading it
+/// takes every trip in turn. The cooling state goes one up when the trip is reached and the temperature rises. It goes
+/// one down when the trip is not reached and the temperature falls. The device takes the highest state that any trip
+/// asks for. `reported_mC` is the driver's reading (ODROID: whole degrees). All state is inside; copy it to branch.
 class StepWise {
  public:
   struct Binding {
@@ -52,8 +52,8 @@ class PowerAllocator {
   /// `power_mW` of the cooling device at full load, frequencies rising.
   PowerAllocator(const Parameters& parameters, std::vector<int> power_mW);
 
-  /// The cooling state (0 is the highest frequency) after this reading. `load_percent` is what the scheduler reports
-  /// for the device; a CPU that is busy all the time reports 99, since its utilisation saturates just below 1024.
+  /// The cooling state (0 is the highest frequency) after this reading. `load_percent` is the load that the scheduler
+  /// reports for the device. A CPU that is busy all the time reports 99: its utilisation saturates just below 1024.
   int decide(int reported_mC, int load_percent = 99);
 
   /// The power that the last call granted, mW.
@@ -79,7 +79,7 @@ struct Replay {
   struct Row {
     double time_s = 0;
     int reported_mC = 0;
-    int kernel_mhz = 0;  ///< what the kernel decided at this reading
+    int kernel_mhz = 0;  ///< the kernel's decision at this reading
     int model_mhz = 0;
   };
   std::vector<Row> rows;

@@ -9,7 +9,7 @@
 
 namespace trimtab::thermal {
 
-/// What heats the network for a while: P(T) = fixed_w + leakage(V, T).
+/// The power that heats the network for a while: P(T) = fixed_w + leakage(V, T).
 struct Load {
   double fixed_w = 0;  ///< everything that does not depend on temperature
   double volts = 0;    ///< for the leakage
@@ -19,8 +19,8 @@ struct Load {
 [[nodiscard]] Eigen::MatrixXd state_matrix(const Network& network, bool fan);
 
 /// Integrates the network under piecewise constant loads. Between events the linear network is integrated exactly
-/// (matrix exponential); the leakage, the only nonlinear part, is replaced by its tangent at the nearest whole degree,
-/// and a step that leaves that degree by more than one is halved, so that the error of the tangent stays below
+/// (matrix exponential). The leakage is the only nonlinear part. Its tangent at the nearest whole degree replaces it. A
+/// step that leaves that degree by more than one is halved, so that the error of the tangent stays below
 /// 1/2 L'' (1.5 K)^2 (about 4 mW for the Cortex-A15 at 85 degrees).
 class Plant {
  public:
@@ -30,7 +30,7 @@ class Plant {
   /// passed 1000 degrees.
   double advance(double seconds, const Load& load);
 
-  [[nodiscard]] double celsius() const { return state_(0); }  ///< node 0, what a sensor reads
+  [[nodiscard]] double celsius() const { return state_(0); }  ///< node 0, which the sensor reads
   [[nodiscard]] const Eigen::VectorXd& state() const { return state_; }
   /// Highest celsius() at any end of a step since the last reset_peak().
   [[nodiscard]] double peak() const { return peak_; }
@@ -71,7 +71,7 @@ struct Equilibrium {
   double critical_c = 0;  ///< the upper, unstable fixed point: from above it the temperature runs away
 };
 
-/// Solves the scalar fixed point: the map is convex in T, so that it has two fixed points (the lower is stable) or none
+/// Solves the scalar fixed point. The map is convex in T, so that it has two fixed points (the lower is stable) or none
 /// (thermal runaway). Looks up to 400 degrees.
 [[nodiscard]] Equilibrium equilibrium(const Network& network, const PowerModel& power, double other_w, double ambient_c,
                                       const Load& load, bool fan = false);

@@ -59,8 +59,8 @@ std::optional<Solution> maximise(const std::vector<double>& c, const std::vector
   return solution;
 }
 
-/// Power of mean shares at their own steady temperature: fixed point of the mixed leakage, by iteration from the limit
-/// downwards (the map rises, so that the iteration falls monotonically onto the stable fixed point).
+/// Steady temperature of mean shares: the fixed point of the mixed leakage, by iteration from the limit downwards (the
+/// map rises, so that the iteration falls monotonically onto the stable fixed point).
 double steady_celsius(const Soc& soc, const Cluster& cluster, const std::vector<ThermalPoint>& points,
                       const std::vector<PlanShare>& shares, const PlanRequest& request) {
   const double r = total_resistance(soc.network, request.fan);
@@ -79,7 +79,7 @@ double steady_celsius(const Soc& soc, const Cluster& cluster, const std::vector<
 
 SustainedPlan make_plan(const Soc& soc, const Cluster& cluster, const std::vector<ThermalPoint>& points,
                         const PlanRequest& request) {
-  if (points.empty()) throw bad_input("there is no operating point to plan with");
+  if (points.empty()) throw bad_input("there is no thermal point to plan with");
   if (!(request.limit_c > request.ambient_c)) {
     throw bad_input(
         "the limit of {} degrees is not above the ambient of {}; no computer can be cooler than its ambient",

@@ -36,10 +36,10 @@ struct SustainedPlan {
 };
 
 /// Chooses shares of time by a linear program (GLPK's simplex). Switching is fast against the thermal time constants,
-/// so that the mean power counts. The leakage is taken at the limit: the map from temperature to temperature rises, so
-/// that its fixed point is below the limit exactly if its value at the limit is; the constraint is thus exact where it
-/// binds and safe where not. Throws Error (bad input) for a limit at or below the ambient, and (bound not met), naming
-/// the nearest that can be met, where no share satisfies limit, accuracy floor and rate.
+/// so that the mean power counts. The leakage is taken at the limit. The map from temperature to temperature rises, so
+/// that its fixed point is below the limit exactly if its value at the limit is. The constraint is thus exact where it
+/// binds and safe where it does not. Throws Error (bad input) for a limit at or below the ambient. Throws Error (bound
+/// not met), naming the nearest that can be met, where no share satisfies limit, accuracy floor and rate.
 [[nodiscard]] SustainedPlan make_plan(const Soc& soc, const Cluster& cluster, const std::vector<ThermalPoint>& points,
                                       const PlanRequest& request);
 
@@ -48,8 +48,8 @@ struct Sprint {
   double seconds = 0;  ///< infinite where the point is sustainable
 };
 
-/// How long each point may run from a board in steady state at `start` power (idle point of the lowest OPP) until node
-/// 0 reaches the limit. Simulated; stops looking after an hour, which counts as for ever.
+/// The time that each point may run until node 0 reaches the limit. The board starts in the steady state of the idle
+/// point of the lowest OPP. Simulated; stops looking after an hour, which counts as for ever.
 [[nodiscard]] std::vector<Sprint> sprint_times(const Soc& soc, const Cluster& cluster,
                                                const std::vector<ThermalPoint>& points, double ambient_c,
                                                double limit_c);

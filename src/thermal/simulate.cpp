@@ -9,7 +9,7 @@ namespace trimtab::thermal {
 
 Simulation simulate(const Soc& soc, const Cluster& cluster, const std::vector<ThermalPoint>& points, Governor& governor,
                     const SimulationOptions& options) {
-  if (points.empty()) throw bad_input("there is no operating point to simulate");
+  if (points.empty()) throw bad_input("there is no thermal point to simulate");
   const double start = options.start_c < -273 ? options.ambient_c : options.start_c;
   Plant plant(soc.network, cluster.power, soc.other_w, options.ambient_c, start);
   plant.set_fan(options.fan);

@@ -19,7 +19,7 @@ struct SimulationOptions {
   bool fan = false;
 };
 
-/// What went on between this time and the next sample; means, so that fast switching does not alias.
+/// The means between this time and the next sample, so that fast switching does not alias.
 struct Sample {
   double time_s = 0;
   double celsius = 0;
@@ -41,7 +41,7 @@ struct Simulation {
   double above_limit_s = 0;  ///< time above the limit, over all the run
   bool runaway = false;      ///< the temperature left every bound; the simulation stopped there
   double mean_mhz = 0;       ///< steady
-  std::int64_t changes = 0;  ///< changes of the operating point, steady
+  std::int64_t changes = 0;  ///< changes of the thermal point, steady
   std::vector<Sample> samples;
 };
 

@@ -7,7 +7,7 @@
 
 namespace trimtab::thermal {
 
-/// One voltage-frequency point of a cluster.
+/// A voltage-frequency pair of a cluster.
 struct Opp {
   double mhz = 0;
   double volts = 0;  ///< 0 where the board hides its voltages (BCM2711)
@@ -16,9 +16,9 @@ struct Opp {
 /// Power of a cluster in W:
 ///   P = V^2 (clock f + cycles a + w) + leakage V exp(leakage_per_volt (V - 1) + leakage_per_kelvin (T - 60)) +
 ///   constant
-/// with V in volts, f in GHz, a the active cycles of all cores in 1e9/s, T in degrees Celsius and w what the work
-/// switches, in W/V^2. CMOS switching energy C V^2 per event; subthreshold leakage, exponential in V (DIBL) and,
-/// over the 60 K that matter here, in T (Roy, Mukhopadhyay, Mahmoodi-Meimand, Proc. IEEE 91(2), 2003).
+/// with V in volts, f in GHz, a the active cycles of all cores in 1e9/s, T in degrees Celsius and w the switching of
+/// the work in W/V^2. CMOS switching takes the energy C V^2 per event. The subthreshold leakage is exponential in V
+/// (DIBL) and, over the 60 K that matter here, in T (Roy, Mukhopadhyay, Mahmoodi-Meimand, Proc. IEEE 91(2), 2003).
 struct PowerModel {
   double clock = 0;               ///< W/(V^2 GHz)
   double cycles = 0;              ///< W/(V^2 1e9 cycles/s)
@@ -40,8 +40,8 @@ struct Cluster {
   double transition_s = 0;  ///< time in which nothing is computed at every change of frequency
 };
 
-/// A chain of 1 to 3 nodes: node 0 is heated by the cluster and is what the sensor reads, node i is joined to node i+1
-/// by resistance[i], the last node to the ambient. The rest of the board heats the last node.
+/// A chain of 1 to 3 nodes. The cluster heats node 0, and the sensor reads node 0. resistance[i] joins node i to node
+/// i+1, and the last node to the ambient. The rest of the board heats the last node.
 struct Network {
   std::vector<std::string> nodes;
   std::vector<double> capacity;    ///< J/K
@@ -57,7 +57,7 @@ struct Trip {
   std::string type;  ///< as Linux names them: active, passive, hot, critical
 };
 
-/// What the file targets/socs/NAME.toml holds.
+/// The content of the file targets/socs/NAME.toml.
 struct Soc {
   std::string name;
   std::string description;
@@ -66,7 +66,7 @@ struct Soc {
   double other_w = 0;  ///< heat of the rest of the board, into the last node
   std::vector<Trip> trips;
   double limit_c = 85;
-  /// Where the numbers come from, by key ("thermal", "a15.opps", ...); each begins with identified:, sourced: or
+  /// The origin of the numbers, by key ("thermal", "a15.opps", ...). Each begins with identified:, sourced: or
   /// assumed:.
   std::map<std::string, std::string> origin;
   /// Relative standard deviation of identified parameters, by name.

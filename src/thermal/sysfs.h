@@ -7,13 +7,14 @@
 
 namespace trimtab::thermal {
 
-/// What the kernel shows of a board, below `root` (usually /sys). Missing files leave fields empty.
+/// A cpufreq policy as the kernel shows it below `root` (usually /sys). Missing files leave fields empty, here and in
+/// the structs below.
 struct CpuPolicy {
   std::filesystem::path path;
   std::string name;  ///< policy0
   std::vector<double> mhz;
   double min_mhz = 0;
-  double max_mhz = 0;    ///< what the cores allow
+  double max_mhz = 0;    ///< the most that the cores allow
   double limit_mhz = 0;  ///< scaling_max_freq now
   std::string governor;
   std::string cpus;
@@ -65,7 +66,7 @@ struct Finding {
   Severity severity = Severity::note;
   std::string text;
 };
-/// What the tool can do here and what is misconfigured, problems first.
+/// The tool's possibilities on this board and its misconfigurations, problems first.
 [[nodiscard]] std::vector<Finding> examine_board(const BoardView& board);
 
 /// First line of a file of sysfs without its newline; empty where it cannot be read.

@@ -5,7 +5,7 @@
 
 namespace trimtab::thermal {
 
-ThermalPoint operating_point(const Cluster& cluster, const Variant& variant, const Opp& opp) {
+ThermalPoint thermal_point(const Cluster& cluster, const Variant& variant, const Opp& opp) {
   ThermalPoint point;
   point.variant = variant.name;
   point.cores = variant.cores;
@@ -22,7 +22,7 @@ ThermalPoint operating_point(const Cluster& cluster, const Variant& variant, con
   return point;
 }
 
-std::vector<ThermalPoint> operating_points(const Cluster& cluster, const Variant& variant) {
+std::vector<ThermalPoint> thermal_points(const Cluster& cluster, const Variant& variant) {
   if (variant.cores > cluster.cores) {
     throw bad_input("the variant '{}' runs on {} cores; the cluster '{}' has {}", variant.name, variant.cores,
                     cluster.name, cluster.cores);
@@ -31,12 +31,12 @@ std::vector<ThermalPoint> operating_points(const Cluster& cluster, const Variant
   for (const Opp& opp : cluster.opps) {
     if (opp.volts <= 0) {
       throw bad_input(
-          "the cluster '{}' has no voltages, as boards have that hide them (BCM2711); identify a power per OPP, or "
+          "the cluster '{}' has no voltages, which some boards (BCM2711) hide; identify a power per OPP, or "
           "give "
           "opps_v in its file",
           cluster.name);
     }
-    points.push_back(operating_point(cluster, variant, opp));
+    points.push_back(thermal_point(cluster, variant, opp));
   }
   return points;
 }

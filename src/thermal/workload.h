@@ -9,9 +9,9 @@
 
 namespace trimtab::thermal {
 
-/// One way to run the network on a number of cores. Latency t = gcycles / f + fixed_s (f in GHz), in which the second
-/// part is memory time that does not scale with the core's clock; every inference switches joule_per_v2 V^2 joules
-/// beyond what active cycles cost.
+/// One way to run the network on a number of cores. Its latency is t = gcycles / f + fixed_s (f in GHz). The second
+/// part is memory time that does not scale with the core's clock. Every inference switches joule_per_v2 V^2 joules
+/// beyond the cost of its active cycles.
 struct Variant {
   std::string name;
   int cores = 1;
@@ -21,7 +21,7 @@ struct Variant {
   double accuracy = 0;      ///< top-1, percent
 };
 
-/// A variant at one OPP: what a policy chooses from.
+/// A variant at one OPP. Policies choose from thermal points.
 struct ThermalPoint {
   std::string variant;
   int cores = 0;
@@ -32,11 +32,11 @@ struct ThermalPoint {
   Load load;  ///< all power but the leakage, and the voltage for that
 };
 
-[[nodiscard]] ThermalPoint operating_point(const Cluster& cluster, const Variant& variant, const Opp& opp);
+[[nodiscard]] ThermalPoint thermal_point(const Cluster& cluster, const Variant& variant, const Opp& opp);
 
-/// One point per OPP, frequencies rising. Throws Error (bad input) where the cluster hides its voltages or has too few
-/// cores.
-[[nodiscard]] std::vector<ThermalPoint> operating_points(const Cluster& cluster, const Variant& variant);
+/// One thermal point per OPP, frequencies rising. Throws Error (bad input) where the cluster hides its voltages or has
+/// too few cores.
+[[nodiscard]] std::vector<ThermalPoint> thermal_points(const Cluster& cluster, const Variant& variant);
 
 /// The cluster clocked at the OPP and doing nothing.
 [[nodiscard]] ThermalPoint idle_point(const Cluster& cluster, const Opp& opp);

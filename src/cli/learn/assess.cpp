@@ -126,7 +126,7 @@ Inputs load(const AssessCommand& command) {
   return inputs;
 }
 
-/// What every trial depends on, beside its own settings.
+/// The inputs that every trial depends on, beside its own settings.
 nlohmann::json study_settings(const Inputs& inputs, const Graph& prepared, int threads_per_trial) {
   const nlohmann::json train = training_settings(prepared, inputs.train, {}, {});
   const nlohmann::json test = training_settings(prepared, inputs.test, {}, {});

@@ -37,8 +37,7 @@ RangeMethod parse_range_method(const std::string& word) {
   return RangeMethod::mse;
 }
 
-/// Samples without meaningful labels: those of the network take their place, so that whatever looks at labels sees
-/// valid ones.
+/// Replaces labels that mean nothing to the network by valid labels of the network, for all code that reads labels.
 void forget_labels(Dataset& data, std::int64_t outputs) {
   std::fill(data.labels.begin(), data.labels.end(), 0);
   data.classes.clear();
@@ -54,7 +53,7 @@ std::optional<int> fixed_bits(const std::string& word, const std::string& option
   return std::stoi(word);
 }
 
-/// With --search filters and bits are searched, with "auto" those bits alone; what an option fixes stays.
+/// With --search filters and bits are searched, with "auto" the bits alone. A value that an option fixes stays.
 void configure_search(FitCommand& command) {
   FitOptions& options = command.options;
   PlanSearchOptions& plan = command.search_options.plan;
@@ -68,7 +67,8 @@ void configure_search(FitCommand& command) {
     if (!command.memory.empty()) throw bad_input("--memory bounds a search; give --search with it");
     return;
   }
-  if (!command.plan.empty()) throw bad_input("--plan says what the search is to find; leave one of them out");
+  if (!command.plan.empty())
+    throw bad_input("--plan fixes the filters and bits that a search is to find; leave one of them out");
   if (command.unlabelled) throw bad_input("a search needs labels; leave --unlabelled out");
   if (command.epochs < 1) throw bad_input("a search trains the plan that it finds; give --epochs of at least 1");
   if (!command.weights.empty()) plan.bounds.weights_bytes = parse_bytes(command.weights, "--weights");

@@ -109,7 +109,8 @@ void run_scale(ScaleCommand& command) {
   options.learned_rounding = command.rounding != "nearest";
   if (options.train) {
     if (!command.rounding.empty()) {
-      throw bad_input("--rounding is for networks as they are; with --epochs the digits are those that training finds");
+      throw bad_input(
+          "--rounding works without training; with --epochs training finds the digits, so leave one of them out");
     }
     if (command.train_data.empty()) throw bad_input("--epochs needs --train-data to train with");
     DataOptions source = command.source;

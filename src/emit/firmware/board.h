@@ -1,6 +1,6 @@
 #pragma once
 
-// What differs between the emulated boards (chosen by -DTRIMTAB_BOARD_...): where a free-running counter can be read.
+// The address of a free-running counter. It differs between the emulated boards (chosen by -DTRIMTAB_BOARD_...).
 // It is the COUNTER register of the FPGA's I/O block (Arm application notes AN385, AN386, AN500, AN505 and AN547),
 // which QEMU drives from its virtual clock: with -icount that clock is the number of executed instructions.
 

@@ -24,7 +24,7 @@ struct BoardModel {
   std::vector<ThermalPoint> points;
   BoardModel() {
     for (const Variant& variant : read_variants(source("targets/socs/mobilenet_v1-exynos5422.csv"))) {
-      for (const ThermalPoint& point : operating_points(cluster, variant)) points.push_back(point);
+      for (const ThermalPoint& point : thermal_points(cluster, variant)) points.push_back(point);
     }
   }
 };

@@ -13,7 +13,7 @@ TEST(Govern, IsFastWhereNothingFails) {
   const Soc soc = read_soc(source("targets/socs/exynos5422.toml"));
   const Cluster& cluster = find_cluster(soc, "a15");
   const std::vector<ThermalPoint> points =
-      operating_points(cluster, read_variants(source("targets/socs/mobilenet_v1-exynos5422.csv")).front());
+      thermal_points(cluster, read_variants(source("targets/socs/mobilenet_v1-exynos5422.csv")).front());
   FakeBoard::Faults none;
   none.noise_k = 0.2;
   none.delay_steps = 0;
@@ -38,7 +38,7 @@ TEST(Govern, HoldsTheLowestPointWithoutASensor) {
   const Soc soc = read_soc(source("targets/socs/exynos5422.toml"));
   const Cluster& cluster = find_cluster(soc, "a15");
   const std::vector<ThermalPoint> points =
-      operating_points(cluster, read_variants(source("targets/socs/mobilenet_v1-exynos5422.csv")).front());
+      thermal_points(cluster, read_variants(source("targets/socs/mobilenet_v1-exynos5422.csv")).front());
   Controller controller(soc, cluster, points, {});
   for (int i = 0; i < 100; ++i) (void)controller.step(i * 0.5, 40.0 + 0.01 * i);
   for (int i = 100; i < 110; ++i) {

@@ -135,7 +135,7 @@ TEST(Power, RowsWithTheSameCountersShowWhatCountersCannotTell) {
 TEST(Simulation, SamplesAreMeansOfFastSwitching) {
   const Soc soc = read_soc(source("targets/socs/exynos5422.toml"));
   const Cluster& cluster = find_cluster(soc, "a15");
-  const std::vector<ThermalPoint> points = operating_points(cluster, {"v", 4, 0.1, 0.01, 0.1, 70});
+  const std::vector<ThermalPoint> points = thermal_points(cluster, {"v", 4, 0.1, 0.01, 0.1, 70});
   std::vector<double> fractions(points.size(), 0.0);
   fractions[4] = 0.3;
   fractions[9] = 0.7;
@@ -154,7 +154,7 @@ TEST(Policies, DeeperDropsAreSlowerAtEqualPeak) {
   const Soc soc = read_soc(source("targets/socs/exynos5422.toml"));
   const Cluster& cluster = find_cluster(soc, "a15");
   const std::vector<ThermalPoint> points =
-      operating_points(cluster, read_variants(source("targets/socs/mobilenet_v1-exynos5422.csv")).front());
+      thermal_points(cluster, read_variants(source("targets/socs/mobilenet_v1-exynos5422.csv")).front());
   CompareOptions options;
   options.simulation.duration_s = 300;
   options.simulation.measure_from_s = 150;
@@ -181,7 +181,7 @@ TEST(SustainedPlan, BindsExactlyAndMixesAtMostAsManyPointsAsConstraints) {
   const Cluster& cluster = find_cluster(soc, "a15");
   std::vector<ThermalPoint> points;
   for (const Variant& v : read_variants(source("targets/socs/mobilenet_v1-exynos5422.csv"))) {
-    for (const ThermalPoint& p : operating_points(cluster, v)) points.push_back(p);
+    for (const ThermalPoint& p : thermal_points(cluster, v)) points.push_back(p);
   }
   PlanRequest request;
   request.ambient_c = 35;
@@ -226,11 +226,11 @@ TEST(BadInput, IsToldInOneSentence) {
               HasSubstr("BCM2711"));
   const Soc hidden = read_soc(source("targets/socs/bcm2711.toml"));
   EXPECT_THAT(error_of([&] {
-                (void)operating_points(hidden.clusters[0], {"v", 4, 0.1, 0.01, 0.1, 70});
+                (void)thermal_points(hidden.clusters[0], {"v", 4, 0.1, 0.01, 0.1, 70});
               }),
               HasSubstr("no voltages"));
   const Soc soc = read_soc(source("targets/socs/exynos5422.toml"));
-  const auto points = operating_points(soc.clusters[0], {"v", 4, 0.1, 0.01, 0.1, 70});
+  const auto points = thermal_points(soc.clusters[0], {"v", 4, 0.1, 0.01, 0.1, 70});
   PlanRequest request;
   request.ambient_c = 90;
   EXPECT_THAT(error_of([&] { (void)make_plan(soc, soc.clusters[0], points, request); }),
