@@ -43,8 +43,8 @@ using AnyCall =
                  PooledCall<runtime::AveragePool, AveragePoolFunction>>;
 
 /// The step owns the constants that the call points at, and the caller the packed weights.
-AnyCall bind(const Step& step, const Kernel& kernel, const std::uint8_t* weights,
-             const std::vector<std::int64_t>& offsets, std::int64_t scratch) {
+AnyCall bind_step(const Step& step, const Kernel& kernel, const std::uint8_t* weights,
+                  const std::vector<std::int64_t>& offsets, std::int64_t scratch) {
   const auto offset = [&](BufferId id) { return offsets.at(static_cast<std::size_t>(id)); };
   const std::int64_t a = offset(step.inputs.at(0));
   const std::int64_t b = step.inputs.size() > 1 ? offset(step.inputs[1]) : 0;
@@ -130,7 +130,7 @@ struct ProgramRunner::Binding {
       if (const auto* convolution = std::get_if<ConvolutionStep>(&step.operation)) {
         weights[s] = pack_weights(*convolution, kernel.layout);
       }
-      return bind(step, kernel, weights[s].data(), schedule.offsets, scratch);
+      return bind_step(step, kernel, weights[s].data(), schedule.offsets, scratch);
     };
     for (const ScheduledOperation& operation : schedule.operations) {
       calls.push_back(call(operation.step, operation.kernel, operation.scratch));
