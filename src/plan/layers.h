@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "graph/device_form.h"
 #include "graph/graph.h"
 
 namespace trimtab {
@@ -24,6 +25,9 @@ struct Layer {
 /// The layers in the order of execution; every node belongs to exactly one. Activation functions with no integer form
 /// of their own in a layer (LeakyRelu, HardSwish, ...), and those that cannot be fused, are layers themselves.
 [[nodiscard]] std::vector<Layer> fuse_layers(const Graph& graph);
+
+/// Names the layers that have no form of the kind, each with its operator ("'soft' (Softmax)"); empty where all have.
+[[nodiscard]] std::vector<std::string> layers_without(bool FormTraits::*kind, const Graph& prepared);
 
 /// The graph that is deployed: a Softmax at the end dropped, Pads merged, Affines folded forward (padding included),
 /// the BatchNormalizations after Conv and Linear kept for late folding. With 8-bit pixels as samples, `preprocessing`
