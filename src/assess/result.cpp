@@ -140,7 +140,7 @@ std::vector<PlanPicture> plans_of(const AssessResult& result, const Graph& prepa
     plan.title = fmt::format("{}: {} bits, top-1 {:.2f} %", format_bytes(budget.budget_bytes), point.bits, point.top1);
     const Graph pruned = prune_to(prepared, groups, importance, point.filters);
     for (const Node& node : pruned.nodes) {
-      if (!std::holds_alternative<Conv>(node.op) && !std::holds_alternative<Linear>(node.op)) continue;
+      if (weight_of(node.op) == nullptr) continue;
       plan.layers.push_back(
           {node.name, pruned.shape_of(node.output)[0], prepared.shape_of(node.output)[0], point.bits, point.bits});
     }

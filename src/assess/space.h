@@ -7,6 +7,7 @@
 
 #include "graph/graph.h"
 #include "plan/channel_groups.h"
+#include "plan/plan.h"
 
 namespace trimtab {
 
@@ -16,7 +17,7 @@ struct CountedNumbers {
   std::int64_t activations = 0;
   [[nodiscard]] std::int64_t total() const { return weights + activations; }
   /// At so many bits each, rounded up to whole bytes.
-  [[nodiscard]] std::int64_t bytes(int bits) const { return (total() * bits + 7) / 8; }
+  [[nodiscard]] std::int64_t bytes(int bits) const { return dense_bytes(total(), bits); }
 };
 
 /// Counts a prepared graph. `activations` is the most that are alive at once. A layer's output lives together with its

@@ -30,6 +30,7 @@ int parse_and_run(int argc, char** argv) {
   add_study(app);
   add_trial(app);
   add_option_table(app);
+  add_operator_table(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& request) {  // --help, --version

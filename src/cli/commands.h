@@ -22,5 +22,6 @@ void add_assess(CLI::App& app);
 void add_study(CLI::App& app);
 void add_trial(CLI::App& app);
 void add_option_table(CLI::App& app);
+void add_operator_table(CLI::App& app);
 
 }  // namespace trimtab::cli

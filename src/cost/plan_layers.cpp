@@ -3,7 +3,6 @@
 #include <map>
 #include <utility>
 
-#include "cost/pricer.h"
 #include "plan/layers.h"
 #include "plan/quantized_network.h"
 
@@ -21,7 +20,7 @@ std::vector<WeightLayer> weight_layers(const Graph& network) {
 std::int64_t packed_bytes(const std::vector<WeightLayer>& layers, const Plan& plan) {
   std::int64_t bytes = 0;
   for (const WeightLayer& layer : layers)
-    bytes += Pricer::packed_bytes(layer.count, layer.filters, find_layer(plan, layer.name)->weight_bits);
+    bytes += packed_bytes(layer.count, layer.filters, find_layer(plan, layer.name)->weight_bits);
   return bytes;
 }
 

@@ -101,12 +101,6 @@ std::optional<CycleEstimate> Pricer::estimate_cycles(const Program& program, con
   return sum_cycles(measure_steps(program, schedule, with_memory_of_board(target_)));
 }
 
-std::int64_t Pricer::packed_bytes(std::int64_t weights, std::int64_t filters, int bits) {
-  if (filters == 0) return 0;
-  // every filter begins at a whole byte
-  return filters * ((weights / filters * bits + 7) / 8);
-}
-
 std::string Pricer::misses(const Deployment& deployment, const Bounds& bounds) const {
   std::string text;
   const auto add = [&](const std::string& clause) { text += (text.empty() ? "" : " and ") + clause; };

@@ -63,8 +63,6 @@ class Pricer {
   /// Cycles of an inference of the program, from an image with a mark after every step; nothing where there is no model
   /// of the core.
   [[nodiscard]] std::optional<CycleEstimate> estimate_cycles(const Program& program, const Schedule& schedule) const;
-  /// Bytes of a layer's weights as its kernel wants them packed, by their bits; 0 for layers without weights.
-  [[nodiscard]] static std::int64_t packed_bytes(std::int64_t weights, std::int64_t filters, int bits);
 
   /// One clause per bound that is missed ("flash takes ... bytes, ... more than its bound of ..."), or nothing.
   [[nodiscard]] std::string misses(const Deployment& deployment, const Bounds& bounds) const;

@@ -68,7 +68,7 @@ class BitChoice {
       const LayerSensitivity& own = sensitivity_of(sensitivities, layer.name);
       std::vector<Choice>& choices = items.emplace_back();
       for (const int bits : options_.weight_bits)
-        choices.push_back({Pricer::packed_bytes(layer.count, layer.filters, bits), own.weights.at(bits)});
+        choices.push_back({packed_bytes(layer.count, layer.filters, bits), own.weights.at(bits)});
       budget += choices.back().cost;
     }
     const PlanBounds& most = bounds_.bounds();

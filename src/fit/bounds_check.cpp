@@ -17,7 +17,7 @@ constexpr std::int64_t ram_margin = 16 << 10;
 std::int64_t weights_bytes(const Graph& network, const Plan& plan) {
   std::int64_t bytes = 0;
   for (const WeightLayer& layer : weight_layers(network))
-    bytes += (layer.count * find_layer(plan, layer.name)->weight_bits + 7) / 8;
+    bytes += dense_bytes(layer.count, find_layer(plan, layer.name)->weight_bits);
   return bytes;
 }
 

@@ -46,7 +46,7 @@ class Fitting {
     dump_.add("imported", graph);
     prepared_ = prepare_for_deployment(graph, pixels_ ? preprocessing : Preprocessing{}, dump_.observer());
     samples_ = preprocess_features(train_, preprocessing);
-    const std::vector<std::string> left = undeployable_layers(prepared_);
+    const std::vector<std::string> left = layers_without(&FormTraits::runs, prepared_);
     if (!left.empty())
       throw bad_input("{} cannot be deployed to a microcontroller: layer {} has no integer form", graph.name,
                       fmt::join(left, ", "));
@@ -249,22 +249,11 @@ class Fitting {
 
   /// The class that the float network gives every test sample.
   [[nodiscard]] std::vector<std::int64_t> predict_float() const {
-    const FloatNetwork network(graph_, "auto", options_.threads);
-    const std::int64_t size = element_count(graph_.input_shape());
+    const std::vector<float> results = FloatNetwork(graph_, "auto", options_.threads).run(test_, preprocessing_);
     const std::int64_t outputs = element_count(graph_.output_shape());
-    constexpr std::int64_t chunk = 512;
-    std::vector<float> inputs;
     std::vector<std::int64_t> classes;
-    for (std::int64_t first = 0; first < test_.size(); first += chunk) {
-      const std::int64_t count = std::min(chunk, test_.size() - first);
-      inputs.resize(static_cast<std::size_t>(count * size));
-      for (std::int64_t i = 0; i < count; ++i)
-        test_.read(first + i, preprocessing_,
-                   std::span(inputs).subspan(static_cast<std::size_t>(i * size), static_cast<std::size_t>(size)));
-      const std::vector<float> results = network.run(inputs, count);
-      for (auto row = results.begin(); row != results.end(); row += outputs)
-        classes.push_back(std::max_element(row, row + outputs) - row);
-    }
+    for (auto row = results.begin(); row != results.end(); row += outputs)
+      classes.push_back(std::max_element(row, row + outputs) - row);
     return classes;
   }
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 
@@ -316,6 +317,22 @@ std::string operator_name(const Operator& op) {
                     op);
 }
 
+std::vector<Operator> all_operators() {
+  std::vector<Operator> all;
+  [&]<std::size_t... index>(std::index_sequence<index...>) {
+    const auto add = [&](Operator op) {
+      all.push_back(op);
+      if (auto* pool = std::get_if<Pool>(&op)) {
+        pool->kind = PoolKind::average;
+        all.push_back(op);
+      }
+    };
+    (add(Operator(std::in_place_index<index>)), ...);
+  }
+  (std::make_index_sequence<std::variant_size_v<Operator>>());
+  return all;
+}
+
 std::int64_t Graph::producer(ValueId value) const {
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     if (nodes[i].output == value) return static_cast<std::int64_t>(i);
@@ -330,6 +347,11 @@ std::vector<std::int64_t> Graph::consumers(ValueId value) const {
     if (std::find(inputs.begin(), inputs.end(), value) != inputs.end()) found.push_back(static_cast<std::int64_t>(i));
   }
   return found;
+}
+
+std::int64_t Graph::only_consumer(ValueId value) const {
+  const std::vector<std::int64_t> readers = consumers(value);
+  return readers.size() == 1 && value != output ? readers[0] : -1;
 }
 
 Shape infer_shape(const Node& node, const std::vector<Shape>& inputs) {
@@ -395,6 +417,14 @@ const Tensor* weight_of(const Operator& op) {
   const auto* linear = std::get_if<Linear>(&op);
   return linear != nullptr ? &linear->weight : nullptr;
 }
+Tensor* weight_of(Operator& op) { return const_cast<Tensor*>(weight_of(std::as_const(op))); }
+
+const Tensor* bias_of(const Operator& op) {
+  if (const auto* conv = std::get_if<Conv>(&op)) return &conv->bias;
+  const auto* linear = std::get_if<Linear>(&op);
+  return linear != nullptr ? &linear->bias : nullptr;
+}
+Tensor* bias_of(Operator& op) { return const_cast<Tensor*>(bias_of(std::as_const(op))); }
 
 std::int64_t multiply_accumulates(const Graph& graph, const Node& node) {
   if (const auto* conv = std::get_if<Conv>(&node.op)) {

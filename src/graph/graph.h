@@ -130,6 +130,9 @@ using Operator = std::variant<Conv, Linear, BatchNormalization, Affine, Relu, Cl
 /// ONNX's name of the operator ("Conv", "Gemm", "MaxPool", ...), for messages and tables.
 [[nodiscard]] std::string operator_name(const Operator& op);
 
+/// One operator of each name, without parameters, in the order of the variant.
+[[nodiscard]] std::vector<Operator> all_operators();
+
 /// Index into Graph::values.
 using ValueId = std::int32_t;
 
@@ -162,6 +165,8 @@ struct Graph {
   [[nodiscard]] std::int64_t producer(ValueId value) const;
   /// Indices into `nodes` of the nodes that read the value.
   [[nodiscard]] std::vector<std::int64_t> consumers(ValueId value) const;
+  /// Index into `nodes` of the node that alone reads the value, or -1 where none or several do or it is the output.
+  [[nodiscard]] std::int64_t only_consumer(ValueId value) const;
 };
 
 /// Shape of a node's output. Throws Error (bad input), naming the node, where the shapes of its inputs do not fit it.
@@ -171,8 +176,11 @@ struct Graph {
 /// Error (bad input).
 void validate(const Graph& graph);
 
-/// The weights of a Conv or Linear; null for all others.
+/// The weights, and the bias, of a Conv or Linear; null for all others.
 [[nodiscard]] const Tensor* weight_of(const Operator& op);
+[[nodiscard]] Tensor* weight_of(Operator& op);
+[[nodiscard]] const Tensor* bias_of(const Operator& op);
+[[nodiscard]] Tensor* bias_of(Operator& op);
 
 /// Multiply-accumulates of one sample in a node (Conv and Linear; 0 for the rest).
 [[nodiscard]] std::int64_t multiply_accumulates(const Graph& graph, const Node& node);

@@ -53,12 +53,6 @@ struct Layer {
 
 [[nodiscard]] bool has_padding(const Conv& conv) { return conv.padding != Padding{}; }
 
-/// The node that alone reads the value, or -1.
-[[nodiscard]] std::int64_t only_reader(const Graph& graph, ValueId value) {
-  const auto readers = graph.consumers(value);
-  return readers.size() == 1 && graph.output != value ? readers[0] : -1;
-}
-
 void erase_nodes(Graph& graph, const std::vector<bool>& erased) {
   std::size_t next = 0;
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
@@ -166,11 +160,11 @@ void fold_before(const Layer& layer, const ScaleOffset& fold) {
 
 /// Folds the Affine into the Linear behind a Reshape, if that is what follows it.
 [[nodiscard]] bool fold_through_reshape(Graph& graph, const Node& affine) {
-  const std::int64_t reader = only_reader(graph, affine.output);
+  const std::int64_t reader = graph.only_consumer(affine.output);
   if (reader < 0) return false;
   Node& reshape = graph.nodes[static_cast<std::size_t>(reader)];
   if (!std::holds_alternative<Reshape>(reshape.op)) return false;
-  const std::int64_t next = only_reader(graph, reshape.output);
+  const std::int64_t next = graph.only_consumer(reshape.output);
   if (next < 0) return false;
   Node& linear = graph.nodes[static_cast<std::size_t>(next)];
   if (!std::holds_alternative<Linear>(linear.op)) return false;
@@ -224,7 +218,7 @@ Graph fold_batch_normalization(Graph graph) {
     for (std::size_t j = 0; j < i; ++j) {
       if (!erased[j] && graph.nodes[j].output == node.inputs[0]) made_by = static_cast<std::int64_t>(j);
     }
-    if (made_by >= 0 && only_reader(graph, node.inputs[0]) == static_cast<std::int64_t>(i)) {
+    if (made_by >= 0 && graph.only_consumer(node.inputs[0]) == static_cast<std::int64_t>(i)) {
       Node& maker = graph.nodes[static_cast<std::size_t>(made_by)];
       if (const Layer layer = layer_of(maker.op); layer.weight != nullptr) {
         fold_behind(layer, *fold);
@@ -244,7 +238,7 @@ Graph merge_padding(Graph graph) {
   for (Node& node : graph.nodes) {
     if (node.inputs.empty()) continue;
     const std::int64_t made_by = graph.producer(node.inputs[0]);
-    if (made_by < 0 || only_reader(graph, node.inputs[0]) < 0) continue;
+    if (made_by < 0 || graph.only_consumer(node.inputs[0]) < 0) continue;
     const Node& maker = graph.nodes[static_cast<std::size_t>(made_by)];
     const auto* pad = std::get_if<Pad>(&maker.op);
     if (pad == nullptr) continue;

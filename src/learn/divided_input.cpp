@@ -11,8 +11,7 @@ namespace {
 bool input_can_be_divided(const Graph& graph) {
   const std::vector<std::int64_t> readers = graph.consumers(graph.input);
   return std::all_of(readers.begin(), readers.end(), [&](std::int64_t reader) {
-    const Operator& op = graph.nodes[static_cast<std::size_t>(reader)].op;
-    return std::holds_alternative<Conv>(op) || std::holds_alternative<Linear>(op);
+    return weight_of(graph.nodes[static_cast<std::size_t>(reader)].op) != nullptr;
   });
 }
 

@@ -67,8 +67,7 @@ std::vector<float> counts(std::int64_t size, std::int64_t outputs, std::int64_t 
 
 /// An operator whose gradient does not need its own output, so that the next node may overwrite it.
 bool output_is_free(const Operator& op) {
-  return std::holds_alternative<Conv>(op) || std::holds_alternative<Linear>(op) ||
-         std::holds_alternative<BatchNormalization>(op) || std::holds_alternative<Add>(op);
+  return weight_of(op) != nullptr || std::holds_alternative<BatchNormalization>(op) || std::holds_alternative<Add>(op);
 }
 
 void download(const torch::Tensor& from, trimtab::Tensor& to) {
@@ -281,8 +280,7 @@ torch::Tensor Executor::run_node(std::size_t index, const std::vector<torch::Ten
 std::vector<Executor::Parameter> Executor::parameters() const {
   std::vector<Parameter> result;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    const bool weights =
-        std::holds_alternative<Conv>(graph_.nodes[i].op) || std::holds_alternative<Linear>(graph_.nodes[i].op);
+    const bool weights = trimtab::weight_of(graph_.nodes[i].op) != nullptr;
     const NodeParameters& own = nodes_[i].parameters;
     if (own.weight.defined() && own.weight.requires_grad())
       result.push_back({graph_.nodes[i].name + ".weight", own.weight, weights});

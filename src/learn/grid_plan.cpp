@@ -43,23 +43,8 @@ std::vector<std::optional<ActivationGrid>> plan_grids(const Graph& graph, const 
   return result;
 }
 
-Saturation saturation_of(const Graph& graph, const Layer& layer) {
-  if (layer.activation < 0) {
-    return {};
-  }
-  const auto* clip = std::get_if<Clip>(&graph.nodes[static_cast<std::size_t>(layer.activation)].op);
-  return clip != nullptr ? Saturation{clip->low, clip->high} : Saturation{0, std::numeric_limits<float>::infinity()};
-}
-
-IntegerRange integer_range(const Saturation& saturation, const ActivationGrid& grid) {
-  return {quantize(saturation.low, grid), quantize(saturation.high, grid)};
-}
-
 bool computes(const Graph& graph, const Layer& layer) {
-  const Operator& op = graph.nodes[static_cast<std::size_t>(layer.node)].op;
-  const auto* pool = std::get_if<Pool>(&op);
-  return !(std::holds_alternative<Concat>(op) || std::holds_alternative<Reshape>(op) ||
-           std::holds_alternative<Pad>(op) || (pool != nullptr && pool->kind == PoolKind::max));
+  return !device_traits(graph.nodes[static_cast<std::size_t>(layer.node)].op).passes_through;
 }
 
 Graph without_fused_activations(Graph graph, const std::vector<Layer>& layers) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <limits>
 #include <optional>
 #include <vector>
 
@@ -21,20 +20,6 @@ namespace trimtab {
 [[nodiscard]] std::vector<std::optional<ActivationGrid>> plan_grids(const Graph& graph,
                                                                     const std::vector<Layer>& layers, const Plan& plan,
                                                                     bool pixels);
-
-/// Where a layer's own activation function saturates its output, in real numbers.
-struct Saturation {
-  float low = -std::numeric_limits<float>::infinity();
-  float high = std::numeric_limits<float>::infinity();
-};
-[[nodiscard]] Saturation saturation_of(const Graph& graph, const Layer& layer);
-
-/// The same as integers of the output's grid: the least and the greatest that the layer makes.
-struct IntegerRange {
-  std::int32_t low;
-  std::int32_t high;
-};
-[[nodiscard]] IntegerRange integer_range(const Saturation& saturation, const ActivationGrid& grid);
 
 /// Whether the layer computes new numbers, rather than passing on those of its inputs on the same grid.
 [[nodiscard]] bool computes(const Graph& graph, const Layer& layer);

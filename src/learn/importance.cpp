@@ -76,7 +76,7 @@ std::vector<double> taylor(const Graph& graph, const ChannelGroups& groups, cons
 /// Mean magnitude of a filter's weights, or of its normalization's scale.
 std::vector<double> magnitudes(const Graph& graph, const Layer& layer, ImportanceMeasure measure) {
   const Operator& op = graph.nodes[static_cast<std::size_t>(layer.node)].op;
-  const Tensor& weight = std::holds_alternative<Conv>(op) ? std::get<Conv>(op).weight : std::get<Linear>(op).weight;
+  const Tensor& weight = *weight_of(op);
   const Tensor* tensor = &weight;
   if (measure == ImportanceMeasure::batch_norm && layer.normalization >= 0) {
     const Operator& norm = graph.nodes[static_cast<std::size_t>(layer.normalization)].op;
@@ -97,9 +97,7 @@ std::vector<double> by_magnitude(const Graph& graph, const ChannelGroups& groups
   std::map<std::int64_t, std::vector<double>> of_node;
   for (const Layer& layer : fuse_layers(graph)) {
     const Operator& op = graph.nodes[static_cast<std::size_t>(layer.node)].op;
-    if (!std::holds_alternative<Conv>(op) && !std::holds_alternative<Linear>(op)) {
-      continue;
-    }
+    if (weight_of(op) == nullptr) continue;
     std::vector<double> own = magnitudes(graph, layer, measure);
     double mean = 0;
     for (const double magnitude : own) {

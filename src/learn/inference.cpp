@@ -42,4 +42,21 @@ std::vector<float> FloatNetwork::run(std::span<const float> inputs, std::int64_t
   return outputs;
 }
 
+std::vector<float> FloatNetwork::run(const Dataset& data, const Preprocessing& preprocessing,
+                                     std::int64_t batch_size) const {
+  const auto size = static_cast<std::size_t>(element_count(data.shape));
+  std::vector<float> inputs;
+  std::vector<float> outputs;
+  for (std::int64_t first = 0; first < data.size(); first += batch_size) {
+    const std::int64_t count = std::min(batch_size, data.size() - first);
+    inputs.resize(static_cast<std::size_t>(count) * size);
+    for (std::int64_t i = 0; i < count; ++i) {
+      data.read(first + i, preprocessing, std::span(inputs).subspan(static_cast<std::size_t>(i) * size, size));
+    }
+    const std::vector<float> results = run(inputs, count, batch_size);
+    outputs.insert(outputs.end(), results.begin(), results.end());
+  }
+  return outputs;
+}
+
 }  // namespace trimtab

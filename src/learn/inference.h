@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "data/dataset.h"
 #include "graph/graph.h"
 
 namespace trimtab {
@@ -25,6 +26,10 @@ class FloatNetwork {
   /// Outputs {count, output shape...} for inputs {count, input shape...}, both in C order, channels first. Works
   /// through many samples `batch_size` at a time. Throws Error (bad input) where the number of inputs is wrong.
   [[nodiscard]] std::vector<float> run(std::span<const float> inputs, std::int64_t count,
+                                       std::int64_t batch_size = 64) const;
+
+  /// The same for all samples of a data set, preprocessed.
+  [[nodiscard]] std::vector<float> run(const Dataset& data, const Preprocessing& preprocessing,
                                        std::int64_t batch_size = 64) const;
 
   [[nodiscard]] const Graph& graph() const;

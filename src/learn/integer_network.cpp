@@ -29,18 +29,20 @@ float integer_of(float real, float scale, const Node& node) {
 }
 
 /// Replaces weights, bias and padding of a Conv or Linear by integers; returns the unit of its accumulators.
-template <typename Weighted>
-std::vector<double> to_integers(Weighted& op, const Node& node, const WeightGrid& grid, const ActivationGrid& input) {
+std::vector<double> to_integers(Node& node, const WeightGrid& grid, const ActivationGrid& input) {
+  std::vector<float>& weight = weight_of(node.op)->data;
+  std::vector<float>& bias = bias_of(node.op)->data;
   std::vector<double> unit;
-  const std::size_t per_channel = op.weight.data.size() / grid.scale.size();
-  for (std::size_t i = 0; i < op.weight.data.size(); ++i) {
-    op.weight.data[i] = integer_of(op.weight.data[i], grid.scale[i / per_channel], node);
+  const std::size_t per_channel = weight.size() / grid.scale.size();
+  for (std::size_t i = 0; i < weight.size(); ++i) {
+    weight[i] = integer_of(weight[i], grid.scale[i / per_channel], node);
   }
   for (std::size_t c = 0; c < grid.scale.size(); ++c) {
     unit.push_back(static_cast<double>(input.scale) * static_cast<double>(grid.scale[c]));
-    if (!op.bias.empty()) {
-      op.bias.data[c] = static_cast<float>(std::floor(static_cast<double>(op.bias.data[c]) / unit[c] + 0.5));
-    }
+    if (!bias.empty()) bias[c] = static_cast<float>(std::floor(static_cast<double>(bias[c]) / unit[c] + 0.5));
+  }
+  if (auto* conv = std::get_if<Conv>(&node.op)) {
+    for (float& value : conv->padding_value.data) value = static_cast<float>(quantize(value, input));
   }
   return unit;
 }
@@ -67,52 +69,53 @@ void IntegerNetwork::build(const QuantizedNetwork& network) {
     const double in = input.scale;
     const double out = output.scale;
     Requantization how{l, false, {in}, {}, integer_range(saturation_of(graph, layer), output)};
-    const auto weighted = [&](auto& op) {
-      const auto& weights = network.weights.at(index);
-      if (!weights) {
-        throw failure("the weights of {} have no grid", node.name);
-      }
-      how.accumulates = true;
-      how.unit = to_integers(op, node, *weights, input);
-    };
     bool copies = false;
-    std::visit(
-        overloaded{[&](Conv& op) {
-                     weighted(op);
-                     for (float& value : op.padding_value.data) {
-                       value = static_cast<float>(quantize(value, input));
-                     }
-                   },
-                   [&](Linear& op) { weighted(op); },
-                   [&](Affine& op) {
-                     for (float& offset : op.offset.data) {
-                       offset = static_cast<float>(static_cast<double>(offset) / in);
-                     }
-                   },
-                   [&](Pool& op) { copies = op.kind == PoolKind::max && input == output; }, [&](GlobalAveragePool&) {},
-                   [&](Reshape&) { copies = input == output; },
-                   [&](Concat&) {
-                     copies = std::all_of(layer.inputs.begin(), layer.inputs.end(),
-                                          [&](ValueId v) { return grid_of(network, v) == output; });
-                     if (!copies) {
-                       throw failure("the inputs of {} do not share the grid of its output", node.name);
-                     }
-                   },
-                   [&](Pad& op) {
-                     op.value = static_cast<float>(quantize(op.value, input));
-                     copies = input == output;
-                   },
-                   [&](Add&) {
-                     factors[index] = {in, static_cast<double>(grid_of(network, layer.inputs.at(1)).scale)};
-                     how.unit = {1};
-                   },
-                   [&](Mul&) { how.unit = {in * static_cast<double>(grid_of(network, layer.inputs.at(1)).scale)}; },
-                   [&](BatchNormalization&) { throw failure("the normalization {} has not been folded", node.name); },
-                   [&](auto&) {  // functions of one real number
-                     wants_reals[index] = true;
-                     how.unit = {1};
-                   }},
-        node.op);
+    switch (device_form(node.op)) {
+      case DeviceForm::convolution: {
+        const auto& weights = network.weights.at(index);
+        if (!weights) throw failure("the weights of {} have no grid", node.name);
+        how.accumulates = true;
+        how.unit = to_integers(node, *weights, input);
+        break;
+      }
+      case DeviceForm::channel_scale:
+        for (float& offset : std::get<Affine>(node.op).offset.data) {
+          offset = static_cast<float>(static_cast<double>(offset) / in);
+        }
+        break;
+      case DeviceForm::average_pool:
+        break;
+      case DeviceForm::max_pool:
+      case DeviceForm::view:
+        copies = input == output;
+        break;
+      case DeviceForm::addition:
+        factors[index] = {in, static_cast<double>(grid_of(network, layer.inputs.at(1)).scale)};
+        how.unit = {1};
+        break;
+      case DeviceForm::multiplication:
+        how.unit = {in * static_cast<double>(grid_of(network, layer.inputs.at(1)).scale)};
+        break;
+      case DeviceForm::concatenation:
+        copies = std::all_of(layer.inputs.begin(), layer.inputs.end(),
+                             [&](ValueId v) { return grid_of(network, v) == output; });
+        if (!copies) throw failure("the inputs of {} do not share the grid of its output", node.name);
+        break;
+      case DeviceForm::padding: {
+        auto& pad = std::get<Pad>(node.op);
+        pad.value = static_cast<float>(quantize(pad.value, input));
+        copies = input == output;
+        break;
+      }
+      case DeviceForm::saturation:
+      case DeviceForm::table:
+        wants_reals[index] = true;
+        how.unit = {1};
+        break;
+      case DeviceForm::normalization:
+      case DeviceForm::probabilities:
+        throw failure("layer '{}' is a {}, which has no integer form", node.name, operator_name(node.op));
+    }
     if (!copies) {
       for (const double unit : how.unit) {
         how.multiplier.push_back(unit / out);

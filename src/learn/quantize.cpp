@@ -132,7 +132,7 @@ std::vector<std::vector<double>> float_means(Executor& executor, const Dataset& 
   std::vector<std::vector<double>> means(graph.nodes.size());
   std::vector<std::int64_t> producer(graph.values.size(), -1);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    if (std::holds_alternative<Conv>(graph.nodes[i].op) || std::holds_alternative<Linear>(graph.nodes[i].op)) {
+    if (weight_of(graph.nodes[i].op) != nullptr) {
       producer[static_cast<std::size_t>(graph.nodes[i].output)] = static_cast<std::int64_t>(i);
     }
   }
@@ -151,15 +151,6 @@ std::vector<std::vector<double>> float_means(Executor& executor, const Dataset& 
   return means;
 }
 
-template <typename Function>
-void for_weighted(Operator& op, const Function& function) {
-  if (auto* conv = std::get_if<Conv>(&op)) {
-    function(conv->weight, conv->bias);
-  } else if (auto* linear = std::get_if<Linear>(&op)) {
-    function(linear->weight, linear->bias);
-  }
-}
-
 /// One pass through the integer network; every bias is corrected before its layer's output goes on.
 void correct_biases(QuantizedNetwork& network, Executor& executor, const Dataset& calibration) {
   const std::int64_t limit = std::max<std::int64_t>(1, numbers_per_correction / largest_value(network.graph));
@@ -172,14 +163,13 @@ void correct_biases(QuantizedNetwork& network, Executor& executor, const Dataset
     const torch::Tensor mean =
         (accumulators.dim() == 4 ? accumulators.mean({2, 3}) : accumulators).to(torch::kFloat64).mean(0).contiguous();
     torch::Tensor change = torch::zeros_like(mean);
-    for_weighted(network.graph.nodes[node].op, [&](Tensor&, Tensor& bias) {
-      for (std::size_t c = 0; c < unit.size(); ++c) {
-        const auto channel = static_cast<std::int64_t>(c);
-        const double steps = std::floor(wanted[node][c] / unit[c] - mean[channel].item<double>() + 0.5);
-        change[channel] = steps;
-        bias.data[c] += static_cast<float>(steps * unit[c]);
-      }
-    });
+    Tensor& bias = *bias_of(network.graph.nodes[node].op);
+    for (std::size_t c = 0; c < unit.size(); ++c) {
+      const auto channel = static_cast<std::int64_t>(c);
+      const double steps = std::floor(wanted[node][c] / unit[c] - mean[channel].item<double>() + 0.5);
+      change[channel] = steps;
+      bias.data[c] += static_cast<float>(steps * unit[c]);
+    }
     change = change.to(torch::kFloat32);
     accumulators += accumulators.dim() == 4 ? change.view({1, -1, 1, 1}) : change;
   };
@@ -196,14 +186,13 @@ void quantize_weights(QuantizedNetwork& network, const std::vector<Layer>& layer
     network.plan.layers.push_back(of_layer);
     const auto index = static_cast<std::size_t>(layer.node);
     const float input_scale = network.values[static_cast<std::size_t>(layer.inputs.at(0))]->scale;
-    for_weighted(network.graph.nodes[index].op, [&](Tensor& weight, Tensor& bias) {
-      const WeightGrid grid = make_weight_grid(weight, bias, input_scale, of_layer.weight_bits, method);
-      round_to_grid(weight, grid);
-      if (bias.empty()) {
-        bias = {{weight.shape.at(0)}, std::vector<float>(grid.scale.size(), 0.0F)};
-      }
-      network.weights[index] = grid;
-    });
+    Tensor* weight = weight_of(network.graph.nodes[index].op);
+    if (weight == nullptr) continue;
+    Tensor& bias = *bias_of(network.graph.nodes[index].op);
+    const WeightGrid grid = make_weight_grid(*weight, bias, input_scale, of_layer.weight_bits, method);
+    round_to_grid(*weight, grid);
+    if (bias.empty()) bias = {{weight->shape.at(0)}, std::vector<float>(grid.scale.size(), 0.0F)};
+    network.weights[index] = grid;
   }
 }
 

@@ -16,9 +16,7 @@ namespace {
 std::int64_t weight_count(const Graph& graph) {
   std::int64_t count = 0;
   for (const Node& node : graph.nodes) {
-    if (std::holds_alternative<Conv>(node.op) || std::holds_alternative<Linear>(node.op)) {
-      count += parameter_count(node);
-    }
+    if (weight_of(node.op) != nullptr) count += parameter_count(node);
   }
   return count;
 }

@@ -1,5 +1,7 @@
 #include "plan/layers.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -10,27 +12,8 @@
 namespace trimtab {
 namespace {
 
-template <typename... Operators>
-bool is_one_of(const Operator& op) {
-  return (std::holds_alternative<Operators>(op) || ...);
-}
-
-/// Relu, or Clip from 0 to something positive: what saturation does for nothing.
-bool is_saturation(const Operator& op) {
-  if (const auto* clip = std::get_if<Clip>(&op)) return clip->low == 0 && clip->high > 0;
-  return std::holds_alternative<Relu>(op);
-}
-
-bool can_saturate(const Operator& op) {
-  if (const auto* pool = std::get_if<Pool>(&op)) return pool->kind == PoolKind::average;
-  return is_one_of<Conv, Linear, Add, Mul, Affine, BatchNormalization, GlobalAveragePool>(op);
-}
-
-/// The node that alone reads the value, or -1 where there are none or several or the value is the network's output.
-std::int64_t only_consumer(const Graph& graph, ValueId value) {
-  if (value == graph.output) return -1;
-  const std::vector<std::int64_t> readers = graph.consumers(value);
-  return readers.size() == 1 ? readers[0] : -1;
+bool is_normalization(const Operator& op) {
+  return device_form(op) == DeviceForm::normalization || device_form(op) == DeviceForm::channel_scale;
 }
 
 const Node& node_at(const Graph& graph, std::int64_t index) { return graph.nodes[static_cast<std::size_t>(index)]; }
@@ -76,16 +59,16 @@ std::vector<Layer> fuse_layers(const Graph& graph) {
     if (taken.contains(index)) continue;
     const Node& main = node_at(graph, index);
     Layer layer{main.name, index, -1, -1, main.inputs, main.output};
-    if (is_one_of<Conv, Linear>(main.op)) {
-      const std::int64_t next = only_consumer(graph, layer.output);
-      if (next >= 0 && is_one_of<BatchNormalization, Affine>(node_at(graph, next).op)) {
+    if (device_form(main.op) == DeviceForm::convolution) {
+      const std::int64_t next = graph.only_consumer(layer.output);
+      if (next >= 0 && is_normalization(node_at(graph, next).op)) {
         layer.normalization = next;
         layer.output = node_at(graph, next).output;
       }
     }
-    if (can_saturate(main.op)) {
-      const std::int64_t next = only_consumer(graph, layer.output);
-      if (next >= 0 && is_saturation(node_at(graph, next).op)) {
+    if (device_traits(main.op).saturates) {
+      const std::int64_t next = graph.only_consumer(layer.output);
+      if (next >= 0 && device_form(node_at(graph, next).op) == DeviceForm::saturation) {
         layer.activation = next;
         layer.output = node_at(graph, next).output;
       }
@@ -94,6 +77,15 @@ std::vector<Layer> fuse_layers(const Graph& graph) {
     layers.push_back(std::move(layer));
   }
   return layers;
+}
+
+std::vector<std::string> layers_without(bool FormTraits::*kind, const Graph& prepared) {
+  std::vector<std::string> names;
+  for (const Layer& layer : fuse_layers(prepared)) {
+    const Operator& op = node_at(prepared, layer.node).op;
+    if (!(device_traits(op).*kind)) names.push_back(fmt::format("'{}' ({})", layer.name, operator_name(op)));
+  }
+  return names;
 }
 
 namespace {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "graph/device_form.h"
 #include "graph/graph.h"
 
 namespace trimtab {
@@ -29,6 +30,8 @@ struct Layer {
 
 /// Told the name of a pass that has just run and the graph that it left.
 using PassObserver = std::function<void(std::string_view pass, const Graph& graph)>;
+/// Names the layers that have no form of the kind, each with its operator ("'soft' (Softmax)"); empty where all have.
+[[nodiscard]] std::vector<std::string> layers_without(bool FormTraits::*kind, const Graph& prepared);
 
 /// The graph that is deployed: a Softmax at the end dropped, Pads merged, Affines folded forward (padding included),
 /// the BatchNormalizations after Conv and Linear kept for late folding. With 8-bit pixels as samples, `preprocessing`

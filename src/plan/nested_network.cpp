@@ -8,21 +8,10 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "graph/device_form.h"
 #include "graph/passes.h"
 
 namespace trimtab {
-namespace {
-
-template <typename Function>
-void for_weighted(Operator& op, const Function& function) {
-  if (auto* conv = std::get_if<Conv>(&op)) {
-    function(conv->weight, conv->bias);
-  } else if (auto* linear = std::get_if<Linear>(&op)) {
-    function(linear->weight, linear->bias);
-  }
-}
-
-}  // namespace
 
 float nested_level(int digit, int bits) {
   return static_cast<float>(2 * (digit >> (stored_weight_bits - bits)) + 1) *
@@ -66,10 +55,9 @@ QuantizedNetwork at_point(const NestedNetwork& network, const OperatingPoint& po
     for (const float scale : stored.scale) {
       grid.scale.push_back(std::ldexp(scale, stored_weight_bits - precision.weights - (nested ? 1 : 0)));
     }
-    for_weighted(result.graph.nodes[node].op, [&](Tensor& weight, Tensor& bias) {
-      for (std::size_t i = 0; i < weight.data.size(); ++i) weight.data[i] = stored.weight(i, precision.weights);
-      bias = {{static_cast<std::int64_t>(stored.scale.size())}, point.bias.at(node)};
-    });
+    std::vector<float>& weights = weight_of(result.graph.nodes[node].op)->data;
+    for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = stored.weight(i, precision.weights);
+    *bias_of(result.graph.nodes[node].op) = {{std::ssize(stored.scale)}, point.bias.at(node)};
   }
   return result;
 }
@@ -82,7 +70,7 @@ std::vector<int> activation_groups(const Graph& graph, const std::vector<Layer>&
     std::replace(set.begin(), set.end(), from, to);
   };
   for (const Layer& layer : layers) {
-    if (std::holds_alternative<Add>(graph.nodes[static_cast<std::size_t>(layer.node)].op)) {
+    if (device_form(graph.nodes[static_cast<std::size_t>(layer.node)].op) == DeviceForm::addition) {
       for (const ValueId input : layer.inputs) join(layer.inputs.front(), input);
     }
   }
@@ -98,26 +86,18 @@ std::vector<int> activation_groups(const Graph& graph, const std::vector<Layer>&
 }
 
 std::vector<std::string> layers_without_nested_form(const Graph& prepared) {
-  std::vector<std::string> names;
-  const Graph graph = fold_batch_normalization(prepared);
-  for (const Layer& layer : fuse_layers(graph)) {
-    const Operator& op = graph.nodes[static_cast<std::size_t>(layer.node)].op;
-    const bool scalable = std::holds_alternative<Conv>(op) || std::holds_alternative<Linear>(op) ||
-                          std::holds_alternative<Pool>(op) || std::holds_alternative<GlobalAveragePool>(op) ||
-                          std::holds_alternative<Add>(op) || std::holds_alternative<Concat>(op) ||
-                          std::holds_alternative<Reshape>(op);
-    if (!scalable) names.push_back(fmt::format("'{}' ({})", layer.name, operator_name(op)));
-  }
-  return names;
+  return layers_without(&FormTraits::nested, fold_batch_normalization(prepared));
 }
 
 void check_nested(const Graph& prepared) {
   const std::vector<std::string> names = layers_without_nested_form(prepared);
   if (names.empty()) return;
-  throw bad_input(
-      "{} has layers without a scalable form: {}; scalable are Conv, Gemm, Add, Concat, pools and reshapes, with Relu "
-      "or Clip from 0 behind them",
-      prepared.name, fmt::join(names, ", "));
+  std::vector<std::string> scalable;
+  for (const Operator& op : all_operators()) {
+    if (device_traits(op).nested) scalable.push_back(operator_name(op));
+  }
+  throw bad_input("{} has layers without a scalable form: {}; scalable are {}, with Relu or Clip from 0 behind them",
+                  prepared.name, fmt::join(names, ", "), fmt::join(scalable, ", "));
 }
 
 }  // namespace trimtab

@@ -24,6 +24,13 @@ struct Plan {
   bool operator==(const Plan&) const = default;
 };
 
+/// Bytes of so many numbers, packed without gaps.
+[[nodiscard]] constexpr std::int64_t dense_bytes(std::int64_t numbers, int bits) { return (numbers * bits + 7) / 8; }
+/// Bytes of a layer's weights as kernels read them: every filter begins at a whole byte.
+[[nodiscard]] constexpr std::int64_t packed_bytes(std::int64_t weights, std::int64_t filters, int bits) {
+  return filters == 0 ? 0 : filters * dense_bytes(weights / filters, bits);
+}
+
 /// What a plan says of a layer; null where it says nothing.
 [[nodiscard]] const LayerPlan* find_layer(const Plan& plan, std::string_view layer);
 [[nodiscard]] LayerPlan* find_layer(Plan& plan, std::string_view layer);

@@ -38,20 +38,22 @@ bool keeps_sign(const Operator& op) {
          std::holds_alternative<HardSwish>(op);
 }
 
-/// Whether output and inputs hold the same numbers, so that requantizing between them would only lose.
-bool passes_through(const Operator& op) {
-  if (const auto* pool = std::get_if<Pool>(&op)) {
-    return pool->kind == PoolKind::max;
-  }
-  return std::holds_alternative<Concat>(op) || std::holds_alternative<Reshape>(op) || std::holds_alternative<Pad>(op);
-}
-
 }  // namespace
 
 std::int32_t quantize(float real, const ActivationGrid& grid) {
   const double nearest = std::floor(static_cast<double>(real) / static_cast<double>(grid.scale) + 0.5);
   return static_cast<std::int32_t>(
       std::clamp(nearest, static_cast<double>(grid.minimum()), static_cast<double>(grid.maximum())));
+}
+
+Saturation saturation_of(const Graph& graph, const Layer& layer) {
+  if (layer.activation < 0) return {};
+  const auto* clip = std::get_if<Clip>(&graph.nodes[static_cast<std::size_t>(layer.activation)].op);
+  return clip != nullptr ? Saturation{clip->low, clip->high} : Saturation{0, std::numeric_limits<float>::infinity()};
+}
+
+IntegerRange integer_range(const Saturation& saturation, const ActivationGrid& grid) {
+  return {quantize(saturation.low, grid), quantize(saturation.high, grid)};
 }
 
 std::vector<ValueId> shared_grids(const Graph& graph) {
@@ -64,9 +66,7 @@ std::vector<ValueId> shared_grids(const Graph& graph) {
     return value;
   };
   for (const Node& node : graph.nodes) {
-    if (!passes_through(node.op)) {
-      continue;
-    }
+    if (!device_traits(node.op).passes_through) continue;
     for (const ValueId input : node.inputs) {
       const ValueId a = find(input);
       const ValueId b = find(node.output);

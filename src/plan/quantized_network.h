@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -45,6 +46,20 @@ struct QuantizedNetwork {
 
 /// The integer nearest to real / scale, halves upward (as the runtime's requantization rounds), saturated to the grid.
 [[nodiscard]] std::int32_t quantize(float real, const ActivationGrid& grid);
+
+/// Where a layer's own activation function saturates its output, in real numbers.
+struct Saturation {
+  float low = -std::numeric_limits<float>::infinity();
+  float high = std::numeric_limits<float>::infinity();
+};
+[[nodiscard]] Saturation saturation_of(const Graph& graph, const Layer& layer);
+
+/// The same as integers of the output's grid: the least and the greatest that the layer makes.
+struct IntegerRange {
+  std::int32_t low;
+  std::int32_t high;
+};
+[[nodiscard]] IntegerRange integer_range(const Saturation& saturation, const ActivationGrid& grid);
 
 /// Values that share one grid: the inputs of a Concat with its output; the input and output of max pools and reshapes.
 /// Returns, by ValueId, the id of the value that stands for its set.

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -22,6 +23,8 @@ using Json = nlohmann::json;
 
 constexpr std::string_view magic = "trimtabq";
 constexpr std::size_t prefix = 16;  // the letters and the header's length
+constexpr int format = 2;           // 1: operators by their number in the variant
+constexpr const char* maker_of_format_1 = "0.1.0";
 
 /// Puts fields into JSON, tensors behind it.
 class Writer {
@@ -48,7 +51,6 @@ class Writer {
   void operator()(const char* name, const Padding& padding) {
     json[name] = {padding.top, padding.left, padding.bottom, padding.right};
   }
-  void operator()(const char* name, PoolKind kind) { json[name] = kind == PoolKind::max ? "max" : "average"; }
 
  private:
   std::vector<float>& parameters_;
@@ -89,78 +91,59 @@ class Reader {
     const auto sides = json_.at(name).get<std::array<std::int64_t, 4>>();
     padding = {sides[0], sides[1], sides[2], sides[3]};
   }
-  void operator()(const char* name, PoolKind& kind) {
-    kind = json_.at(name) == "max" ? PoolKind::max : PoolKind::average;
-  }
 
  private:
   const Json& json_;
   std::span<const float> parameters_;
 };
 
-// The fields of every operator, for both directions. Operators without parameters fall through to the last.
+/// A name and a field after it, for each field.
+template <typename Io, typename Field, typename... Rest>
+void all(Io& io, const char* name, Field& field, Rest&&... rest) {
+  io(name, field);
+  if constexpr (sizeof...(rest) > 0) all(io, std::forward<Rest>(rest)...);
+}
 
+/// The fields of every operator, for both directions. Operators without parameters fall through.
 template <typename Io, typename Op>
 void fields(Io& io, Op& op) {
   using Plain = std::remove_const_t<Op>;
   if constexpr (std::is_same_v<Plain, Conv>) {
-    io("weight", op.weight);
-    io("bias", op.bias);
-    io("stride", op.stride);
-    io("dilation", op.dilation);
-    io("padding", op.padding);
-    io("groups", op.groups);
-    io("padding_value", op.padding_value);
+    all(io, "weight", op.weight, "bias", op.bias, "stride", op.stride, "dilation", op.dilation, "padding", op.padding,
+        "groups", op.groups, "padding_value", op.padding_value);
   } else if constexpr (std::is_same_v<Plain, Linear>) {
-    io("weight", op.weight);
-    io("bias", op.bias);
+    all(io, "weight", op.weight, "bias", op.bias);
   } else if constexpr (std::is_same_v<Plain, BatchNormalization>) {
-    io("scale", op.scale);
-    io("bias", op.bias);
-    io("mean", op.mean);
-    io("variance", op.variance);
-    io("epsilon", op.epsilon);
+    all(io, "scale", op.scale, "bias", op.bias, "mean", op.mean, "variance", op.variance, "epsilon", op.epsilon);
   } else if constexpr (std::is_same_v<Plain, Affine>) {
-    io("scale", op.scale);
-    io("offset", op.offset);
+    all(io, "scale", op.scale, "offset", op.offset);
   } else if constexpr (std::is_same_v<Plain, Clip>) {
-    io("low", op.low);
-    io("high", op.high);
+    all(io, "low", op.low, "high", op.high);
   } else if constexpr (std::is_same_v<Plain, LeakyRelu>) {
-    io("alpha", op.alpha);
+    all(io, "alpha", op.alpha);
   } else if constexpr (std::is_same_v<Plain, HardSigmoid>) {
-    io("alpha", op.alpha);
-    io("beta", op.beta);
+    all(io, "alpha", op.alpha, "beta", op.beta);
   } else if constexpr (std::is_same_v<Plain, Pool>) {
-    io("kind", op.kind);
-    io("kernel", op.kernel);
-    io("stride", op.stride);
-    io("dilation", op.dilation);
-    io("padding", op.padding);
-    io("ceil_mode", op.ceil_mode);
-    io("count_include_pad", op.count_include_pad);
+    all(io, "kernel", op.kernel, "stride", op.stride, "dilation", op.dilation, "padding", op.padding, "ceil_mode",
+        op.ceil_mode, "count_include_pad", op.count_include_pad);
   } else if constexpr (std::is_same_v<Plain, GlobalAveragePool>) {
-    io("keep_dimensions", op.keep_dimensions);
+    all(io, "keep_dimensions", op.keep_dimensions);
   } else if constexpr (std::is_same_v<Plain, Reshape>) {
-    io("shape", op.shape);
+    all(io, "shape", op.shape);
   } else if constexpr (std::is_same_v<Plain, Pad>) {
-    io("padding", op.padding);
-    io("value", op.value);
-  }
-}
-
-/// The operator with this index among Operator's alternatives, default-made.
-template <std::size_t index = 0>
-Operator make_operator(std::size_t wanted) {
-  if constexpr (index < std::variant_size_v<Operator>) {
-    return wanted == index ? Operator(std::in_place_index<index>) : make_operator<index + 1>(wanted);
+    all(io, "padding", op.padding, "value", op.value);
   } else {
-    throw std::out_of_range("operator");
+    static_assert(std::is_empty_v<Plain>, "an operator's fields have to be named here");
   }
 }
 
-/// What an operator is called in the file: ONNX's name does not tell all of them apart.
-Json operator_key(const Operator& op) { return op.index(); }
+Operator make_operator(const std::string& name) {
+  const std::vector<Operator> all = all_operators();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const Operator& op) { return operator_name(op) == name; });
+  if (found == all.end()) throw std::out_of_range("operator");
+  return *found;
+}
 
 Json grid_json(const std::optional<ActivationGrid>& grid) {
   return grid ? Json{{"scale", grid->scale}, {"bits", grid->bits}, {"signed", grid->is_signed}} : Json();
@@ -199,7 +182,7 @@ Graph read_graph(const Json& json, std::span<const float> parameters) {
     graph.values.push_back({value.at("name").get<std::string>(), value.at("shape").get<Shape>()});
   }
   for (const Json& stored : json.at("nodes")) {
-    Node node{stored.at("name").get<std::string>(), make_operator(stored.at("operator").get<std::size_t>()),
+    Node node{stored.at("name").get<std::string>(), make_operator(stored.at("operator").get<std::string>()),
               stored.at("inputs").get<std::vector<ValueId>>(), stored.at("output").get<ValueId>()};
     Reader reader(stored.at("fields"), parameters);
     std::visit([&](auto& op) { fields(reader, op); }, node.op);
@@ -218,7 +201,7 @@ Json graph_json(const Graph& graph, std::vector<float>& parameters) {
     Writer writer(parameters);
     std::visit([&](const auto& op) { fields(writer, op); }, node.op);
     nodes.push_back({{"name", node.name},
-                     {"operator", operator_key(node.op)},
+                     {"operator", operator_name(node.op)},
                      {"inputs", node.inputs},
                      {"output", node.output},
                      {"fields", writer.json}});
@@ -227,7 +210,9 @@ Json graph_json(const Graph& graph, std::vector<float>& parameters) {
 }
 
 /// Letters, the header's length, the header and the parameters, in one.
-std::vector<std::uint8_t> pack(const Json& json, const std::vector<float>& parameters) {
+std::vector<std::uint8_t> pack(Json json, const std::vector<float>& parameters) {
+  json["version"] = format;
+  json["maker"] = TRIMTAB_VERSION;
   const std::string header = json.dump();
   std::vector<std::uint8_t> bytes(prefix + header.size() + parameters.size() * sizeof(float));
   const std::uint64_t length = header.size();
@@ -245,8 +230,9 @@ struct Unpacked {
   std::vector<float> parameters;
 };
 
-/// Throws std::exception where the bytes are not that.
-Unpacked unpack(std::span<const std::uint8_t> bytes) {
+/// Throws Error (bad input) where another version of trimtab made the bytes, another std::exception where they are not
+/// that.
+Unpacked unpack(std::span<const std::uint8_t> bytes, const std::string& source) {
   std::uint64_t length = 0;
   if (bytes.size() < prefix || std::memcmp(bytes.data(), magic.data(), magic.size()) != 0) {
     throw std::out_of_range("letters");
@@ -257,8 +243,10 @@ Unpacked unpack(std::span<const std::uint8_t> bytes) {
   }
   Unpacked result;
   result.header = Json::parse(bytes.begin() + prefix, bytes.begin() + static_cast<std::ptrdiff_t>(prefix + length));
-  if (result.header.at("version") != 1) {
-    throw std::out_of_range("version");
+  const int its_format = result.header.at("version").get<int>();
+  if (its_format != format) {
+    throw bad_input("{} was made by trimtab {} (format {}); trimtab {} reads format {}: remove it, and make it again",
+                    source, result.header.value("maker", maker_of_format_1), its_format, TRIMTAB_VERSION, format);
   }
   result.parameters.resize((bytes.size() - prefix - length) / sizeof(float));
   if (!result.parameters.empty()) {
@@ -279,12 +267,9 @@ void check_grids(const QuantizedNetwork& network) {
   }
   for (std::size_t i = 0; i < network.graph.nodes.size(); ++i) {
     const Operator& op = network.graph.nodes[i].op;
-    const auto* conv = std::get_if<Conv>(&op);
-    const auto* linear = std::get_if<Linear>(&op);
-    if (conv != nullptr || linear != nullptr) {
-      const Tensor& weight = conv != nullptr ? conv->weight : linear->weight;
+    if (const Tensor* weight = weight_of(op)) {
       complete = complete && network.weights[i].has_value() &&
-                 static_cast<std::int64_t>(network.weights[i]->scale.size()) == weight.shape.at(0);
+                 static_cast<std::int64_t>(network.weights[i]->scale.size()) == weight->shape.at(0);
     }
   }
   if (!complete) {
@@ -312,8 +297,7 @@ std::vector<std::uint8_t> serialize(const QuantizedNetwork& network) {
                     {"weight_bits", layer.weight_bits},
                     {"activation_bits", layer.activation_bits}});
   }
-  return pack({{"version", 1}, {"graph", graph}, {"plan", plan}, {"value_grids", grids}, {"weight_grids", weights}},
-              parameters);
+  return pack({{"graph", graph}, {"plan", plan}, {"value_grids", grids}, {"weight_grids", weights}}, parameters);
 }
 
 void save_quantized_network(const QuantizedNetwork& network, const std::filesystem::path& path) {
@@ -322,7 +306,7 @@ void save_quantized_network(const QuantizedNetwork& network, const std::filesyst
 
 QuantizedNetwork parse_quantized_network(std::span<const std::uint8_t> bytes, const std::string& source) {
   try {
-    const auto [header, parameters] = unpack(bytes);
+    const auto [header, parameters] = unpack(bytes, source);
     QuantizedNetwork network;
     network.graph = read_graph(header.at("graph"), parameters);
     validate(network.graph);
@@ -339,7 +323,7 @@ QuantizedNetwork parse_quantized_network(std::span<const std::uint8_t> bytes, co
     check_grids(network);
     return network;
   } catch (const Error&) {
-    throw;  // the graph's own check names the node
+    throw;  // another format, or the graph's own check, which names the node
   } catch (const std::exception&) {
     throw bad_input("{} is not a whole quantized network; make it anew with `trimtab fit`", source);
   }
@@ -352,18 +336,18 @@ QuantizedNetwork load_quantized_network(const std::filesystem::path& path) {
 void save_graph(const Graph& graph, const std::filesystem::path& path) {
   std::vector<float> parameters;
   const Json json = graph_json(graph, parameters);
-  write_file(path, pack({{"version", 1}, {"graph", json}}, parameters));
+  write_file(path, pack({{"graph", json}}, parameters));
 }
 
 Graph load_graph(const std::filesystem::path& path) {
   const std::vector<std::uint8_t> bytes = read_file(path);
   try {
-    const auto [header, parameters] = unpack(bytes);
+    const auto [header, parameters] = unpack(bytes, path.string());
     Graph graph = read_graph(header.at("graph"), parameters);
     validate(graph);
     return graph;
   } catch (const Error&) {
-    throw;  // the graph's own check names the node
+    throw;  // another format, or the graph's own check, which names the node
   } catch (const std::exception&) {
     throw bad_input("{} is not a whole network; remove it, and the same command makes it anew", path.string());
   }

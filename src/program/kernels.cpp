@@ -1,10 +1,12 @@
 #include "program/kernels.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <optional>
 
 #include "base/error.h"
 #include "program/kernel_choices.h"
-#include "program/overlap.h"
 #include "trimtab/convolution_generic.h"
 #include "trimtab/convolution_nested.h"
 
@@ -12,75 +14,41 @@ namespace trimtab {
 namespace {
 
 Kernel choose_convolution(const ConvolutionStep& step) {
-  const runtime::Convolution& convolution = step.convolution;
-  Kernel kernel;
-  if (step.weight_code == WeightCode::nested) {
-    kernel.name = "convolution_nested";
-    kernel.header = "convolution_nested.h";
-    kernel.scratch_bytes = (runtime::convolution_nested_scratch_bytes(convolution) + 7) / 8 * 8;
-    kernel.layout.kind = WeightLayout::Kind::filters;
-    kernel.reason = "runs any convolution at any precision";
-    return kernel;
-  }
-  kernel.name = "convolution_generic";
-  kernel.header = "convolution_generic.h";
-  kernel.scratch_bytes = (runtime::convolution_generic_scratch_bytes(convolution) + 7) / 8 * 8;
+  const bool nested = step.weight_code == WeightCode::nested;
+  const char* const name = nested ? "convolution_nested" : "convolution_generic";
+  Kernel kernel = make_kernel(name, name, nested ? "runs any convolution at any precision" : "runs any convolution");
+  kernel.scratch_bytes = aligned(nested ? runtime::convolution_nested_scratch_bytes(step.convolution)
+                                        : runtime::convolution_generic_scratch_bytes(step.convolution));
   kernel.layout.kind = WeightLayout::Kind::filters;
-  kernel.reason = "runs any convolution";
   return kernel;
 }
 
 /// Weights of 16 bits: the same on every core.
 Kernel choose_wide_convolution() {
-  Kernel kernel;
-  kernel.name = "convolution_wide";
-  kernel.header = "convolution_wide.h";
+  Kernel kernel = make_kernel("convolution_wide", "convolution_wide", "weights of 16 bits, sums of 64");
   kernel.layout.kind = WeightLayout::Kind::filters;
-  kernel.reason = "weights of 16 bits, sums of 64";
   return kernel;
 }
 
-Kernel plain(std::string name, std::string header, bool in_place) {
-  Kernel kernel;
-  kernel.name = std::move(name);
-  kernel.header = std::move(header);
-  kernel.in_place = in_place;
-  kernel.reason = "runs any shape";
-  return kernel;
-}
-
-bool same_layout(const runtime::Image& a, const runtime::Image& b) {
-  return a.pixel_stride == b.pixel_stride && a.format.bits == b.format.bits && a.height == b.height &&
-         a.width == b.width;
-}
-
-/// A channel of a pixel is written after its window has been read.
-template <typename Pool>
-Kernel choose_pool(const Pool& pool, std::string name) {
-  Kernel kernel = plain(std::move(name), "pool_generic.h", false);
-  kernel.overlap_lead_bytes = overlap_lead_bytes(pool.input, pool.output, pool.window, 1, false);
-  return kernel;
+Kernel plain(std::string name, const runtime::Image& input, const runtime::Image& output) {
+  return make_kernel(std::move(name), "elementwise_generic", "runs any shape", same_layout(input, output));
 }
 
 Kernel choose_generic_kernel(const Step& step) {
   return std::visit(
-      overloaded{
-          [](const ConvolutionStep& s) { return choose_convolution(s); },
-          [](const MaxPoolStep& s) { return choose_pool(s.pool, "max_pool_generic"); },
-          [](const AveragePoolStep& s) { return choose_pool(s.pool, "average_pool_generic"); },
-          [](const AdditionStep& s) {
-            return plain("addition_generic", "elementwise_generic.h", same_layout(s.addition.a, s.addition.output));
-          },
-          [](const MultiplicationStep& s) {
-            return plain("multiplication_generic", "elementwise_generic.h",
-                         same_layout(s.multiplication.a, s.multiplication.output));
-          },
-          [](const LookupStep& s) {
-            return plain("lookup_generic", "elementwise_generic.h", same_layout(s.lookup.input, s.lookup.output));
-          },
-          [](const RescaleStep& s) {
-            return plain("rescale_generic", "elementwise_generic.h", same_layout(s.rescale.input, s.rescale.output));
-          }},
+      overloaded{[](const ConvolutionStep& s) { return choose_convolution(s); },
+                 [](const MaxPoolStep& s) {
+                   return make_pool_kernel(s.pool, "max_pool_generic", "pool_generic", "runs any shape");
+                 },
+                 [](const AveragePoolStep& s) {
+                   return make_pool_kernel(s.pool, "average_pool_generic", "pool_generic", "runs any shape");
+                 },
+                 [](const AdditionStep& s) { return plain("addition_generic", s.addition.a, s.addition.output); },
+                 [](const MultiplicationStep& s) {
+                   return plain("multiplication_generic", s.multiplication.a, s.multiplication.output);
+                 },
+                 [](const LookupStep& s) { return plain("lookup_generic", s.lookup.input, s.lookup.output); },
+                 [](const RescaleStep& s) { return plain("rescale_generic", s.rescale.input, s.rescale.output); }},
       step.operation);
 }
 
@@ -105,6 +73,34 @@ std::optional<Kernel> choose_core_kernel(const Step& step, Core core, Optimize o
 }
 
 }  // namespace
+
+Kernel make_kernel(std::string name, const std::string& header, std::string reason, bool in_place) {
+  Kernel kernel;
+  kernel.name = std::move(name);
+  kernel.header = header + ".h";
+  kernel.reason = std::move(reason);
+  kernel.in_place = in_place;
+  return kernel;
+}
+
+std::string name_of(runtime::ActivationFormat format) {
+  return fmt::format("{}{}", format.is_signed ? 's' : 'u', format.bits);
+}
+
+bool same_layout(const runtime::Image& a, const runtime::Image& b) {
+  return a.pixel_stride == b.pixel_stride && a.format.bits == b.format.bits && a.height == b.height &&
+         a.width == b.width;
+}
+
+bool is_depthwise(const runtime::Convolution& convolution) {
+  return convolution.groups == convolution.input.channels && convolution.groups == convolution.output.channels;
+}
+
+bool padding_is_bytes(const ConvolutionStep& step) {
+  const ActivationGrid grid{1, 8, step.convolution.input.format.is_signed};
+  return std::all_of(step.padding_value.begin(), step.padding_value.end(),
+                     [&](std::int16_t value) { return value >= grid.minimum() && value <= grid.maximum(); });
+}
 
 unsigned bit_widths(const Step& step) {
   unsigned widths = 1U << numbers_of(step.operation).weight_bits;

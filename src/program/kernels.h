@@ -9,6 +9,9 @@
 
 namespace trimtab {
 
+/// Scratch memory comes in multiples of 8 bytes.
+[[nodiscard]] constexpr std::int64_t aligned(std::int64_t bytes) { return (bytes + 7) / 8 * 8; }
+
 /// Instruction sets that have kernels of their own.
 enum class Core {
   host,       ///< the machine this runs on

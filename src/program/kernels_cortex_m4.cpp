@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include "program/kernel_choices.h"
-#include "program/overlap.h"
 #include "trimtab/convolution_2x2_dsp.h"
 #include "trimtab/convolution_4x2_dsp.h"
 #include "trimtab/convolution_nested_4x2_dsp.h"
@@ -14,16 +13,9 @@
 namespace trimtab {
 namespace {
 
-constexpr std::int64_t align(std::int64_t bytes) { return (bytes + 7) / 8 * 8; }
-
-/// "u8", "s4" and so on.
-std::string name_of(runtime::ActivationFormat format) {
-  return fmt::format("{}{}", format.is_signed ? 's' : 'u', format.bits);
-}
-
 /// Scratch memory of a convolution with columns of `pixels` pixels, `filters` of whose filters are decoded at a time.
 std::int64_t columns_scratch_bytes(const runtime::Convolution& convolution, std::int32_t pixels, std::int32_t filters) {
-  return align(runtime::convolution_columns_scratch_bytes(convolution, pixels, filters));
+  return aligned(runtime::convolution_columns_scratch_bytes(convolution, pixels, filters));
 }
 
 /// Filters that are decoded at a time: all of a group where their bits need no decoding or the limit allows it, else as
@@ -53,15 +45,13 @@ std::optional<Kernel> choose_convolution(const ConvolutionStep& step, std::int64
     pixels = 2;
     block = filters_per_block(convolution, pixels, scratch_limit);
   }
-  Kernel kernel;
-  kernel.name =
-      fmt::format("convolution_{}_w{}_{}x2_dsp", name_of(convolution.input.format), convolution.weight_bits, pixels);
-  kernel.header = fmt::format("convolution_{}x2_dsp.h", pixels);
+  Kernel kernel = make_kernel(
+      fmt::format("convolution_{}_w{}_{}x2_dsp", name_of(convolution.input.format), convolution.weight_bits, pixels),
+      fmt::format("convolution_{}x2_dsp", pixels),
+      fmt::format("{} and two filters at a time by SMLAD", pixels == 4 ? "four pixels" : "to save memory, two pixels"));
   kernel.scratch_bytes = columns_scratch_bytes(convolution, pixels, block);
   kernel.layout = {WeightLayout::Kind::columns, block};
   if (convolution.groups == 1 && block >= filters) kernel.overlap_lead_bytes = overlap_lead_bytes(convolution, pixels);
-  kernel.reason =
-      fmt::format("{} and two filters at a time by SMLAD", pixels == 4 ? "four pixels" : "to save memory, two pixels");
   if (block < filters) {
     kernel.reason += fmt::format(", {} of {} filters decoded at a time", block, filters);
   } else if (convolution.weight_bits < 8) {
@@ -78,22 +68,20 @@ std::optional<Kernel> choose_nested_convolution(const ConvolutionStep& step, uns
       runtime::convolution_filter_size(convolution) > runtime::nested_most_inputs) {
     return std::nullopt;
   }
-  Kernel kernel;
-  kernel.name = fmt::format("convolution_{}_nested_4x2_dsp<{:#x}>", name_of(convolution.input.format), widths);
-  kernel.header = "convolution_nested_4x2_dsp.h";
-  kernel.scratch_bytes = align(runtime::convolution_column_bytes(convolution, 4));
+  Kernel kernel =
+      make_kernel(fmt::format("convolution_{}_nested_4x2_dsp<{:#x}>", name_of(convolution.input.format), widths),
+                  "convolution_nested_4x2_dsp", "four pixels and two filters at a time by SMLAD, any precision");
+  kernel.scratch_bytes = aligned(runtime::convolution_column_bytes(convolution, 4));
   kernel.layout = {WeightLayout::Kind::columns, filters};
   if (convolution.groups == 1) kernel.overlap_lead_bytes = overlap_lead_bytes(convolution, 4);
-  kernel.reason = "four pixels and two filters at a time by SMLAD, any precision";
   return kernel;
 }
 
 std::optional<Kernel> choose_depthwise_1x4(const ConvolutionStep& step, std::int64_t scratch_limit) {
   const runtime::Convolution& c = step.convolution;
   const runtime::Window& window = c.window;
-  const bool depthwise = c.groups == c.input.channels && c.groups == c.output.channels && c.groups > 1;
-  if (!depthwise || c.input.format.bits > 8 || window.kernel_width > 7 || window.stride_columns > 2 ||
-      window.dilation_rows != 1 || window.dilation_columns != 1) {
+  if (!is_depthwise(c) || c.groups == 1 || c.input.format.bits > 8 || window.kernel_width > 7 ||
+      window.stride_columns > 2 || window.dilation_rows != 1 || window.dilation_columns != 1) {
     return std::nullopt;
   }
   // A band costs a call per channel and the moving of the rows that the next one needs as well: with few rows up to
@@ -101,22 +89,21 @@ std::optional<Kernel> choose_depthwise_1x4(const ConvolutionStep& step, std::int
   constexpr std::int32_t least = 4;
   const std::int64_t small = c.input.format.bits == 8 ? 2560 : 1152;
   std::int32_t rows = c.output.height;
-  while (rows > least && align(runtime::depthwise_1x4_scratch_bytes(c, rows)) > std::max(scratch_limit, small)) --rows;
-  const bool three = window.kernel_height == 3 && window.kernel_width == 3;
-  Kernel kernel;
+  while (rows > least && aligned(runtime::depthwise_1x4_scratch_bytes(c, rows)) > std::max(scratch_limit, small))
+    --rows;
   const bool nested = step.weight_code == WeightCode::nested;
   if (nested && c.input.format.bits != 8) return std::nullopt;
-  kernel.name = nested
-                    ? fmt::format("depthwise_{}_nested_1x4_dsp", name_of(c.input.format))
-                    : fmt::format("depthwise_{}{}_1x4_dsp", three ? fmt::format("3x3s{}_", window.stride_columns) : "",
-                                  name_of(c.input.format));
-  kernel.header = "depthwise_1x4_dsp.h";
-  kernel.scratch_bytes = align(runtime::depthwise_1x4_scratch_bytes(c, rows));
+  const bool three = window.kernel_height == 3 && window.kernel_width == 3 && !nested;
+  Kernel kernel =
+      make_kernel(fmt::format("depthwise_{}{}{}_1x4_dsp", three ? fmt::format("3x3s{}_", window.stride_columns) : "",
+                              name_of(c.input.format), nested ? "_nested" : ""),
+                  "depthwise_1x4_dsp",
+                  fmt::format("depthwise: planes of four channels, {} of {} rows at a time", rows, c.output.height),
+                  c.output.pixel_stride == c.input.pixel_stride && c.output.format.bits == c.input.format.bits &&
+                      c.output.width <= c.input.width && c.output.height <= c.input.height &&
+                      window.pad_top < window.kernel_height);
+  kernel.scratch_bytes = aligned(runtime::depthwise_1x4_scratch_bytes(c, rows));
   kernel.layout = {WeightLayout::Kind::depthwise_fours, rows};
-  kernel.in_place = c.output.pixel_stride == c.input.pixel_stride && c.output.format.bits == c.input.format.bits &&
-                    c.output.width <= c.input.width && c.output.height <= c.input.height &&
-                    window.pad_top < window.kernel_height;
-  kernel.reason = fmt::format("depthwise: planes of four channels, {} of {} rows at a time", rows, c.output.height);
   return kernel;
 }
 
@@ -128,22 +115,14 @@ bool takes_words(const runtime::Image& input, const runtime::Window& window) {
 
 std::optional<Kernel> choose_max_pool(const runtime::MaxPool& pool) {
   if (!takes_words(pool.input, pool.window) || pool.output.format.bits != pool.input.format.bits) return std::nullopt;
-  Kernel kernel;
-  kernel.name = fmt::format("max_pool_{}_dsp", name_of(pool.input.format));
-  kernel.header = "pool_dsp.h";
-  kernel.overlap_lead_bytes = overlap_lead_bytes(pool.input, pool.output, pool.window, 1, false);
-  kernel.reason = "sixteen bytes at a time by UQSUB8 and UADD8";
-  return kernel;
+  return make_pool_kernel(pool, "max_pool_" + name_of(pool.input.format) + "_dsp", "pool_dsp",
+                          "sixteen bytes at a time by UQSUB8 and UADD8");
 }
 
 std::optional<Kernel> choose_average_pool(const runtime::AveragePool& pool) {
   if (!takes_words(pool.input, pool.window) || pool.window.kernel_width > 127) return std::nullopt;
-  Kernel kernel;
-  kernel.name = fmt::format("average_pool_{}_dsp", name_of(pool.input.format));
-  kernel.header = "pool_dsp.h";
-  kernel.overlap_lead_bytes = overlap_lead_bytes(pool.input, pool.output, pool.window, 1, false);
-  kernel.reason = "words of activations, sums in halves";
-  return kernel;
+  return make_pool_kernel(pool, "average_pool_" + name_of(pool.input.format) + "_dsp", "pool_dsp",
+                          "words of activations, sums in halves");
 }
 
 std::optional<Kernel> choose_addition(const runtime::Addition& addition, bool at_points) {
@@ -152,12 +131,8 @@ std::optional<Kernel> choose_addition(const runtime::Addition& addition, bool at
     return image.format.bits == bits && image.height == addition.output.height && image.width == addition.output.width;
   };
   if ((bits != 8 && bits != 4) || !fits(addition.a) || !fits(addition.b)) return std::nullopt;
-  Kernel kernel;
-  kernel.name = fmt::format("addition_{}{}_dsp", bits, at_points && bits == 8 ? "_points" : "");
-  kernel.header = "addition_dsp.h";
-  kernel.in_place = addition.a.pixel_stride == addition.output.pixel_stride;
-  kernel.reason = "four bytes at a time";
-  return kernel;
+  return make_kernel(fmt::format("addition_{}{}_dsp", bits, at_points && bits == 8 ? "_points" : ""), "addition_dsp",
+                     "four bytes at a time", addition.a.pixel_stride == addition.output.pixel_stride);
 }
 
 }  // namespace

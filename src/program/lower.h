@@ -21,7 +21,4 @@ namespace trimtab {
 [[nodiscard]] Program lower(const NestedNetwork& network, const std::vector<OperatingPoint>& points,
                             const Preprocessing& preprocessing, const std::vector<std::string>& classes);
 
-/// Names the layers that cannot run on a device, each with the reason; empty where all can.
-[[nodiscard]] std::vector<std::string> undeployable_layers(const Graph& prepared);
-
 }  // namespace trimtab

@@ -8,13 +8,6 @@
 namespace trimtab {
 namespace {
 
-/// The bias of a Conv or Linear; null for others.
-const Tensor* bias_of(const Operator& op) {
-  if (const auto* conv = std::get_if<Conv>(&op)) return &conv->bias;
-  if (const auto* linear = std::get_if<Linear>(&op)) return &linear->bias;
-  return nullptr;
-}
-
 /// The integers on the grid that are nearest to the real weights.
 std::vector<std::int16_t> integers_on(const WeightGrid& grid, const Tensor& real) {
   const long long low = -(1LL << (grid.bits - 1));

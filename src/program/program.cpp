@@ -36,7 +36,7 @@ std::int64_t weights_bytes(const Program& program) {
   for (const Step& step : program.steps) {
     const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
     if (convolution == nullptr) continue;
-    bytes += (static_cast<std::int64_t>(convolution->weights.size()) * stored_bits(*convolution) + 7) / 8;
+    bytes += dense_bytes(std::ssize(convolution->weights), stored_bits(*convolution));
   }
   return bytes;
 }
@@ -49,17 +49,15 @@ std::int64_t Step::multiply_accumulates() const {
 }
 
 std::int64_t Step::constant_bytes() const {
-  const std::int64_t own =
-      std::visit(overloaded{[](const ConvolutionStep& step) {
-                              const std::int64_t filters = step.convolution.output.channels;
-                              const std::int64_t size = std::ssize(step.weights) / std::max<std::int64_t>(filters, 1);
-                              return filters * ((size * stored_bits(step) + 7) / 8) + bytes_of(step.bias) +
-                                     bytes_of(step.multiplier) + bytes_of(step.padding_value);
-                            },
-                            [](const AveragePoolStep& step) { return bytes_of(step.multiplier); },
-                            [](const LookupStep& step) { return bytes_of(step.table); },
-                            [](const auto&) { return std::int64_t{0}; }},
-                 operation);
+  const std::int64_t own = std::visit(
+      overloaded{[](const ConvolutionStep& step) {
+                   return packed_bytes(std::ssize(step.weights), step.convolution.output.channels, stored_bits(step)) +
+                          bytes_of(step.bias) + bytes_of(step.multiplier) + bytes_of(step.padding_value);
+                 },
+                 [](const AveragePoolStep& step) { return bytes_of(step.multiplier); },
+                 [](const LookupStep& step) { return bytes_of(step.table); },
+                 [](const auto&) { return std::int64_t{0}; }},
+      operation);
   std::int64_t more = std::ssize(points) * static_cast<std::int64_t>(sizeof(std::uint32_t) * 4);  // rt::PointNumbers
   for (std::size_t k = 1; k < points.size(); ++k) {
     const auto same = std::find_if(points.begin(), points.begin() + static_cast<std::ptrdiff_t>(k),

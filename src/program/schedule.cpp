@@ -44,7 +44,7 @@ std::optional<PoolImages> pool_of(const Step& step) {
 }
 
 std::int64_t band_bytes_of(const PoolImages& pool, std::int32_t rows) {
-  return (runtime::pooled_convolution_band_bytes(pool.input, pool.window, rows) + 7) / 8 * 8;
+  return aligned(runtime::pooled_convolution_band_bytes(pool.input, pool.window, rows));
 }
 
 /// By step: whether it runs together with the pool of the next one.

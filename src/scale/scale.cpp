@@ -135,20 +135,7 @@ class Scaling {
   }
 
   [[nodiscard]] std::vector<float> float_probabilities(const Dataset& data) const {
-    const FloatNetwork network(prepared_, "cpu", options_.threads);
-    const std::size_t size = static_cast<std::size_t>(element_count(data.shape));
-    constexpr std::int64_t chunk = 16;
-    std::vector<float> logits;
-    for (std::int64_t first = 0; first < data.size(); first += chunk) {
-      const std::int64_t count = std::min(chunk, data.size() - first);
-      std::vector<float> inputs(static_cast<std::size_t>(count) * size);
-      for (std::int64_t i = 0; i < count; ++i) {
-        data.read(first + i, {}, std::span(inputs).subspan(static_cast<std::size_t>(i) * size, size));
-      }
-      const std::vector<float> outputs = network.run(inputs, count, chunk);
-      logits.insert(logits.end(), outputs.begin(), outputs.end());
-    }
-    return softmax_rows(std::move(logits), leaves_);
+    return softmax_rows(FloatNetwork(prepared_, "cpu", options_.threads).run(data, {}, 16), leaves_);
   }
 
   void make_network() {

@@ -155,6 +155,28 @@ TEST(FloatNetwork, RunsRandomNetworksOfAllOperators) {
   }
 }
 
+TEST(FloatNetwork, RunsADataSetAsItsPreprocessedSamples) {
+  Random random(7);
+  GraphMaker maker({2, 3, 3});
+  maker.add(random_conv(2, 4, 3, 3, 1, random), {0});
+  Dataset data;
+  data.shape = {2, 3, 3};
+  data.classes = {"a"};
+  for (int i = 0; i < 5 * 18; ++i) data.features.push_back(static_cast<float>(random.uniform(-1, 1)));
+  data.labels.assign(5, 0);
+  const Preprocessing preprocessing{{0.5F, -1}, {2, 4}};
+  std::vector<float> inputs;
+  for (std::size_t i = 0; i < data.features.size(); ++i) {
+    const bool second = i / 9 % 2 == 1;
+    inputs.push_back(second ? (data.features[i] + 1) / 4 : (data.features[i] - 0.5F) / 2);
+  }
+  const FloatNetwork network(maker.graph(), "cpu", 1);
+  const std::vector<float> expected = network.run(inputs, 5);
+  const std::vector<float> outputs = network.run(data, preprocessing, 2);
+  ASSERT_EQ(outputs.size(), expected.size());
+  for (std::size_t i = 0; i < outputs.size(); ++i) EXPECT_NEAR(outputs[i], expected[i], 1e-5F) << i;
+}
+
 TEST(FloatNetwork, NamesWrongInputs) {
   Random random(6);
   GraphMaker maker({6});

@@ -1,0 +1,174 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/error.h"
+#include "program/lowering.h"
+#include "program/overflow.h"
+
+namespace trimtab {
+namespace {
+
+/// An activation function, by its definition (graph/graph.h).
+double apply(const Operator& op, double x) {
+  return std::visit(
+      overloaded{[&](const Relu&) { return std::max(x, 0.0); },
+                 [&](const Clip& f) { return std::min<double>(std::max<double>(x, f.low), f.high); },
+                 [&](const LeakyRelu& f) { return x < 0 ? x * f.alpha : x; },
+                 [&](const HardSigmoid& f) { return std::clamp(f.alpha * x + f.beta, 0.0, 1.0); },
+                 [&](const HardSwish&) { return x * std::clamp(x / 6 + 0.5, 0.0, 1.0); },
+                 [&](const Sigmoid&) { return 1 / (1 + std::exp(-x)); },
+                 [&](const auto&) -> double { throw failure("{} is no function of one number", operator_name(op)); }},
+      op);
+}
+
+}  // namespace
+
+runtime::Window window_of(const std::array<std::int64_t, 2>& kernel, const std::array<std::int64_t, 2>& stride,
+                          const std::array<std::int64_t, 2>& dilation, const Padding& padding) {
+  const auto narrow = [](std::int64_t value) { return static_cast<std::int16_t>(value); };
+  return {narrow(kernel[0]),   narrow(kernel[1]),   narrow(stride[0]),   narrow(stride[1]),
+          narrow(dilation[0]), narrow(dilation[1]), narrow(padding.top), narrow(padding.left)};
+}
+
+void Lowering::lower_max_pool(const Layer& layer, const Pool& op) {
+  check_same_grid(layer);
+  MaxPoolStep step;
+  step.pool.window = window_of(op.kernel, op.stride, op.dilation, op.padding);
+  add_step(layer, step, {buffer_of(layer.inputs[0])}, output_ranges(layer));
+}
+
+void Lowering::lower_average_pool(const Layer& layer, const Pool& op) {
+  const Buffer& input = buffer(buffer_of(layer.inputs[0]));
+  const Shape& output = graph_.shape_of(layer.output);
+  // Beyond the padding no divisor counts, so a window that reaches there (ceil_mode) has one of its own.
+  const bool overhangs =
+      (output[1] - 1) * op.stride[0] + op.kernel[0] > input.height + op.padding.top + op.padding.bottom ||
+      (output[2] - 1) * op.stride[1] + op.kernel[1] > input.width + op.padding.left + op.padding.right;
+  const bool padded = op.padding != Padding{};
+  if (op.count_include_pad && padded && overhangs) {
+    throw bad_input(
+        "layer '{}' counts padding in windows that reach beyond it (ceil_mode), which has no integer form for a "
+        "device",
+        layer.name);
+  }
+  const bool fixed = (op.count_include_pad && padded) || (!padded && !overhangs);
+  lower_average(layer, window_of(op.kernel, op.stride, {1, 1}, op.padding), fixed);
+}
+
+void Lowering::lower_global_pool(const Layer& layer) {
+  const Buffer& input = buffer(buffer_of(layer.inputs[0]));
+  lower_average(layer, window_of({input.height, input.width}, {1, 1}, {1, 1}, {}), true);
+}
+
+void Lowering::lower_average(const Layer& layer, const runtime::Window& window, bool fixed_divisor) {
+  AveragePoolStep step;
+  step.pool.window = window;
+  step.pool.fixed_divisor = fixed_divisor;
+  const int count = window.kernel_height * window.kernel_width;
+  const Requantization requantization =
+      requantization_of(for_points([&](std::size_t k) {
+                          const double ratio = scale_ratio(layer.inputs[0], layer, k);
+                          std::vector<double> factors;
+                          for (int divisor = fixed_divisor ? count : 1; divisor <= count; ++divisor)
+                            factors.push_back(ratio / divisor);
+                          return factors;
+                        }),
+                        layer.name);
+  std::vector<PointNumbers> numbers = output_ranges(layer);
+  set_shifts(numbers, requantization);
+  for (std::size_t k = 0; k < points(); ++k) {
+    if (fits_after_shift(largest_of(layer.inputs[0], k) * count, numbers[k].shift)) continue;
+    throw bad_input("layer '{}' could overflow its 32-bit sum; give its input fewer bits", layer.name);
+  }
+  step.multiplier = requantization.multiplier;
+  add_step(layer, std::move(step), {buffer_of(layer.inputs[0])}, std::move(numbers));
+}
+
+/// The operands of an Add or Mul, the one that is broadcast last.
+std::pair<ValueId, ValueId> Lowering::operands(const Layer& layer) const {
+  std::pair<ValueId, ValueId> values{layer.inputs.at(0), layer.inputs.at(1)};
+  if (element_count(graph_.shape_of(values.first)) < element_count(graph_.shape_of(values.second)))
+    std::swap(values.first, values.second);
+  return values;
+}
+
+/// The multipliers serve all points: at a point whose operands are larger by 2^growth than at the first, the sum is
+/// shifted right by so much less.
+void Lowering::lower_add(const Layer& layer) {
+  const std::pair<ValueId, ValueId> values = operands(layer);
+  const ValueId a = values.first;
+  const ValueId b = values.second;
+  const auto factors_of = [&](ValueId value) {
+    return for_points([&, value](std::size_t k) { return scale_ratio(value, layer, k); });
+  };
+  const auto factors_a = factors_of(a);
+  const auto factors_b = factors_of(b);
+  std::vector<int> growths;
+  for (std::size_t k = 0; k < points(); ++k) {
+    growths.push_back(growth_of(factors_a, k, layer.name));
+    if (growths[k] != growth_of(factors_b, k, layer.name))
+      throw failure("the inputs of '{}' have different scales", layer.name);
+  }
+  const auto multiplier = [](double factor, int shift) { return std::floor(std::ldexp(factor, shift) + 0.5); };
+  const auto fits = [&](int first_shift) {
+    for (std::size_t k = 0; k < points(); ++k) {
+      const double multiplier_a = multiplier(factors_a[0][0], first_shift);
+      const double multiplier_b = multiplier(factors_b[0][0], first_shift);
+      constexpr double most = std::numeric_limits<std::int32_t>::max();
+      const int shift = first_shift - growths[k];
+      if (shift < 1 || shift > 30 || multiplier_a > most || multiplier_b > most) return false;
+      const std::int64_t largest =
+          largest_addition(static_cast<std::int64_t>(multiplier_a), static_cast<std::int64_t>(multiplier_b), shift,
+                           largest_of(a, k), largest_of(b, k));
+      if (!fits_after_shift(largest, 0)) return false;
+    }
+    return true;
+  };
+  int first_shift = 30 + *std::max_element(growths.begin(), growths.end());
+  while (first_shift > 0 && !fits(first_shift)) --first_shift;
+  if (first_shift == 0) throw bad_input("layer '{}' adds values of too different scales", layer.name);
+  AdditionStep step;
+  step.addition.multiplier_a = static_cast<std::int32_t>(multiplier(factors_a[0][0], first_shift));
+  step.addition.multiplier_b = static_cast<std::int32_t>(multiplier(factors_b[0][0], first_shift));
+  std::vector<PointNumbers> numbers = output_ranges(layer);
+  for (std::size_t k = 0; k < points(); ++k) numbers[k].shift = static_cast<std::uint8_t>(first_shift - growths[k]);
+  add_step(layer, step, {buffer_of(a), buffer_of(b)}, std::move(numbers));
+}
+
+void Lowering::lower_mul(const Layer& layer) {
+  const auto [a, b] = operands(layer);
+  const Requantization requantization = requantization_of(
+      for_points([&, first = a, second = b](std::size_t k) {
+        return static_cast<double>(grid_of(first, k).scale) * grid_of(second, k).scale / grid_of(layer.output, k).scale;
+      }),
+      layer.name);
+  std::vector<PointNumbers> numbers = output_ranges(layer);
+  set_shifts(numbers, requantization);
+  for (std::size_t k = 0; k < points(); ++k) {
+    if (fits_after_shift(largest_of(a, k) * largest_of(b, k), numbers[k].shift)) continue;
+    throw bad_input("layer '{}' could overflow 32 bits; give its inputs fewer bits", layer.name);
+  }
+  MultiplicationStep step;
+  step.multiplication.multiplier = requantization.multiplier[0];
+  add_step(layer, step, {buffer_of(a), buffer_of(b)}, std::move(numbers));
+}
+
+void Lowering::lower_table(const Layer& layer) {
+  if (points() > 1) throw bad_input("layer '{}' has no form for several operating points", layer.name);
+  const ActivationGrid& input = grid_of(layer.inputs[0], 0);
+  const ActivationGrid& output = grid_of(layer.output, 0);
+  if (input.bits > 8)
+    throw bad_input("layer '{}' is a table lookup and takes at most 8 bits; its input has {}", layer.name, input.bits);
+  const Operator& function = operator_of(layer);
+  LookupStep step;
+  const int entries = 1 << input.bits;
+  for (int pattern = 0; pattern < entries; ++pattern) {
+    const int integer = input.is_signed && pattern >= entries / 2 ? pattern - entries : pattern;
+    step.table.push_back(static_cast<std::int16_t>(
+        quantize(static_cast<float>(apply(function, static_cast<double>(integer) * input.scale)), output)));
+  }
+  add_step(layer, std::move(step), {buffer_of(layer.inputs[0])}, std::vector<PointNumbers>(1));
+}
+
+}  // namespace trimtab
