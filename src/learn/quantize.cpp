@@ -151,15 +151,6 @@ std::vector<std::vector<double>> float_means(Executor& executor, const Dataset& 
   return means;
 }
 
-template <typename Function>
-void for_weighted(Operator& op, const Function& function) {
-  if (auto* conv = std::get_if<Conv>(&op)) {
-    function(conv->weight, conv->bias);
-  } else if (auto* linear = std::get_if<Linear>(&op)) {
-    function(linear->weight, linear->bias);
-  }
-}
-
 /// One pass through the integer network; every bias is corrected before its layer's output goes on.
 void correct_biases(QuantizedNetwork& network, Executor& executor, const Dataset& calibration) {
   const std::int64_t limit = std::max<std::int64_t>(1, numbers_per_correction / largest_value(network.graph));
