@@ -82,6 +82,7 @@ void add_search_options_of_scale(CLI::App& scale, ScaleCommand& command) {
 void add_training_options_of_scale(CLI::App& scale, ScaleCommand& command) {
   add_epochs_option(scale, command.epochs);
   add_learning_rate_option(scale, command.options.training.training.learning_rate);
+  add_teacher_option(scale, command.teacher)->default_str("the model");
   add_bfloat16_flag(scale, command.options.training.training.bfloat16);
   scale.add_option("--train-precision", command.train_precision,
                    "train at one precision alone, such as 4x4, to measure how good a network of one precision becomes");

@@ -33,6 +33,7 @@ struct ScaleCommand {
   std::int64_t tune_limit = 0;
   std::vector<std::string> uniform;
   std::string train_precision;
+  std::string teacher;  ///< empty: the model
   std::string out;
   DataOptions source;
   ScaleOptions options;

@@ -16,17 +16,12 @@ bool input_can_be_divided(const Graph& graph) {
 }
 
 void multiply_input(Tensor& tensor, float factor) {
-  for (float& number : tensor.data) {
-    number *= factor;
-  }
+  for (float& number : tensor.data) number *= factor;
 }
 
 }  // namespace
 
-float input_divisor(const Graph& prepared, const Dataset& data) {
-  if (!input_can_be_divided(prepared)) {
-    return 1;
-  }
+double input_size(const Dataset& data) {
   double squares = 0;
   std::vector<float> sample(static_cast<std::size_t>(element_count(data.shape)));
   const std::int64_t samples = std::min<std::int64_t>(data.size(), 256);
@@ -35,7 +30,11 @@ float input_divisor(const Graph& prepared, const Dataset& data) {
     for (const double raw : sample) squares += raw * raw;
   }
   const std::int64_t count = samples * std::ssize(sample);
-  const double size = std::sqrt(squares / static_cast<double>(std::max<std::int64_t>(count, 1)));
+  return std::sqrt(squares / static_cast<double>(std::max<std::int64_t>(count, 1)));
+}
+
+float input_divisor(const Graph& prepared, const Dataset& data) {
+  const double size = input_can_be_divided(prepared) ? input_size(data) : 1;
   return size > 0 ? static_cast<float>(std::exp2(std::round(std::log2(size)))) : 1.0F;
 }
 

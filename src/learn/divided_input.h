@@ -9,6 +9,9 @@ namespace trimtab {
 // trained on samples that are divided by a power of two near their size, and the first weights are multiplied by it. No
 // bit of its outputs changes.
 
+/// Root of the mean square of raw samples' numbers.
+[[nodiscard]] double input_size(const Dataset& data);
+
 /// That power of two; 1 where somebody reads the input without weights.
 [[nodiscard]] float input_divisor(const Graph& prepared, const Dataset& data);
 

@@ -253,8 +253,7 @@ torch::Tensor Executor::run_node(std::size_t index, const std::vector<torch::Ten
       overloaded{[&](const Conv& op) { return convolve(op, index, x); },
                  [&](const Linear&) { return torch::linear(to_computed(x), weight_of(index), to_computed(own.bias)); },
                  [&](const BatchNormalization& op) {
-                   const bool from_batch = training && !batch_norm_frozen;
-                   return torch::batch_norm(x, own.weight, own.bias, own.mean, own.variance, from_batch,
+                   return torch::batch_norm(x, own.weight, own.bias, own.mean, own.variance, training,
                                             batch_norm_momentum, static_cast<double>(op.epsilon), true);
                  },
                  [&](const Affine&) { return torch::addcmul(per_channel(own.bias, x), x, per_channel(own.weight, x)); },
@@ -277,8 +276,8 @@ torch::Tensor Executor::run_node(std::size_t index, const std::vector<torch::Ten
       node.op);
 }
 
-std::vector<Executor::Parameter> Executor::parameters() const {
-  std::vector<Parameter> result;
+std::vector<TrainedTensor> Executor::parameters() const {
+  std::vector<TrainedTensor> result;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     const bool weights = trimtab::weight_of(graph_.nodes[i].op) != nullptr;
     const NodeParameters& own = nodes_[i].parameters;
@@ -299,20 +298,6 @@ std::vector<torch::Tensor> Executor::state() const {
     }
   }
   return result;
-}
-
-void Executor::set_state(const std::vector<torch::Tensor>& values) {
-  const std::vector<torch::Tensor> own = state();
-  if (values.size() != own.size()) {
-    throw bad_input("the stored state has {} tensors; the network {} needs {}", values.size(), graph_.name, own.size());
-  }
-  for (std::size_t i = 0; i < own.size(); ++i) {
-    if (values[i].sizes() != own[i].sizes()) {
-      throw bad_input("tensor {} of the stored state does not fit the network {}", i, graph_.name);
-    }
-    torch::Tensor target = own[i];
-    target.copy_(values[i]);
-  }
 }
 
 Graph Executor::to_graph() const {

@@ -22,6 +22,14 @@ struct NodeParameters {
   torch::Tensor variance;  ///< BatchNormalization: running variance
 };
 
+/// A tensor that training changes by its gradient.
+struct TrainedTensor {
+  std::string name;
+  torch::Tensor tensor;
+  bool decays = false;             ///< weight decay applies
+  double learning_rate_scale = 1;  ///< of this tensor
+};
+
 /// Images {N, C, H, W} with rows and columns around them that hold `value` {1, C, 1, 1}, or 0 where it is undefined.
 [[nodiscard]] torch::Tensor pad_images(const torch::Tensor& input, const Padding& around, const torch::Tensor& value);
 
@@ -53,26 +61,17 @@ class Executor {
   bool bfloat16 = false;
   /// Share of the new batch in the running statistics (torch's meaning).
   double batch_norm_momentum = 0.1;
-  /// Makes training use, and not update, the running statistics.
-  bool batch_norm_frozen = false;
 
   [[nodiscard]] const Graph& graph() const { return graph_; }
   [[nodiscard]] torch::Device device() const { return device_; }
   [[nodiscard]] NodeParameters& parameters_of(std::size_t node) { return nodes_.at(node).parameters; }
 
-  /// A trainable tensor. `decays`: weight decay applies (weights, not biases and not BatchNormalization).
-  struct Parameter {
-    std::string name;  ///< "NODE.weight"
-    torch::Tensor tensor;
-    bool decays = false;
-  };
-  /// The trainable tensors, in the order of the nodes. They share storage with the executor's.
-  [[nodiscard]] std::vector<Parameter> parameters() const;
+  /// The trainable tensors, "NODE.weight" and "NODE.bias", in the order of the nodes. They share storage with the
+  /// executor's. Weights decay, biases and BatchNormalization do not.
+  [[nodiscard]] std::vector<TrainedTensor> parameters() const;
   /// Everything that training changes: the trainable tensors and the running statistics, in the order of the nodes.
   /// They share storage with the executor's.
   [[nodiscard]] std::vector<torch::Tensor> state() const;
-  /// Copies `values`, in the order of state(), into the executor.
-  void set_state(const std::vector<torch::Tensor>& values);
 
   /// The graph with the parameters as they are now.
   [[nodiscard]] Graph to_graph() const;

@@ -37,9 +37,7 @@ std::vector<std::optional<ActivationGrid>> plan_grids(const Graph& graph, const 
   sets[set_of(graph.input)] = pixels ? ActivationGrid{1, 8, false} : ActivationGrid{0, 8, true};
   std::vector<std::optional<ActivationGrid>> result(graph.values.size());
   result[static_cast<std::size_t>(graph.input)] = sets[set_of(graph.input)];
-  for (const Layer& layer : layers) {
-    result[static_cast<std::size_t>(layer.output)] = sets[set_of(layer.output)];
-  }
+  for (const Layer& layer : layers) result[static_cast<std::size_t>(layer.output)] = sets[set_of(layer.output)];
   return result;
 }
 
@@ -50,20 +48,24 @@ bool computes(const Graph& graph, const Layer& layer) {
 Graph without_fused_activations(Graph graph, const std::vector<Layer>& layers) {
   std::vector<bool> removed(graph.nodes.size(), false);
   for (const Layer& layer : layers) {
-    if (layer.activation < 0) {
-      continue;
-    }
+    if (layer.activation < 0) continue;
     const auto last = static_cast<std::size_t>(layer.normalization >= 0 ? layer.normalization : layer.node);
     graph.nodes[last].output = layer.output;
     removed[static_cast<std::size_t>(layer.activation)] = true;
   }
   std::vector<Node> kept;
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    if (!removed[i]) {
-      kept.push_back(std::move(graph.nodes[i]));
-    }
+    if (!removed[i]) kept.push_back(std::move(graph.nodes[i]));
   }
   graph.nodes = std::move(kept);
+  return graph;
+}
+
+Graph with_parameters(Graph graph, const Graph& trained) {
+  for (Node& node : graph.nodes) {
+    for (const Node& other : trained.nodes)
+      if (other.name == node.name) node.op = other.op;
+  }
   return graph;
 }
 

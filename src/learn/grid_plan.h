@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "graph/graph.h"
@@ -21,11 +23,37 @@ namespace trimtab {
                                                                     const std::vector<Layer>& layers, const Plan& plan,
                                                                     bool pixels);
 
+/// Calls `function(weight, bias)` where the operator is a Conv or Linear.
+template <typename Function>
+void for_weighted(Operator& op, const Function& function) {
+  std::visit(overloaded{[&](Conv& own) { function(own.weight, own.bias); },
+                        [&](Linear& own) { function(own.weight, own.bias); }, [](auto&) {}},
+             op);
+}
+
 /// Whether the layer computes new numbers, rather than passing on those of its inputs on the same grid.
 [[nodiscard]] bool computes(const Graph& graph, const Layer& layer);
 
 /// The graph without the activation functions that are part of a layer: the quantization of the layer's output
 /// saturates there anyway. Ids of the layers' outputs stay the same.
 [[nodiscard]] Graph without_fused_activations(Graph graph, const std::vector<Layer>& layers);
+
+/// The grids of the layers of a graph, by ValueId, and of its input, by the ids of another graph that has the same
+/// layers.
+template <typename Grid>
+[[nodiscard]] std::vector<std::optional<Grid>> by_layer(const std::vector<std::optional<Grid>>& grids,
+                                                        const Graph& from, const Graph& to) {
+  std::map<std::string, ValueId> outputs;
+  for (const Layer& layer : fuse_layers(from)) outputs[layer.name] = layer.output;
+  std::vector<std::optional<Grid>> result(to.values.size());
+  result[static_cast<std::size_t>(to.input)] = grids[static_cast<std::size_t>(from.input)];
+  for (const Layer& layer : fuse_layers(to)) {
+    result[static_cast<std::size_t>(layer.output)] = grids[static_cast<std::size_t>(outputs.at(layer.name))];
+  }
+  return result;
+}
+
+/// The way back after training: the graph with the parameters that nodes of the same name have in `trained`.
+[[nodiscard]] Graph with_parameters(Graph graph, const Graph& trained);
 
 }  // namespace trimtab

@@ -64,7 +64,7 @@ std::vector<double> taylor(const Graph& graph, const ChannelGroups& groups, cons
       }
     }
     seen.clear();
-    for (const Executor::Parameter& parameter : executor.parameters()) {
+    for (const TrainedTensor& parameter : executor.parameters()) {
       torch::Tensor own = parameter.tensor;
       own.mutable_grad().reset();
     }

@@ -27,9 +27,7 @@ LearnedSteps::LearnedSteps(const Graph& network, const std::vector<Layer>& layer
     torch::Tensor& step = of_set[static_cast<std::size_t>(set_[static_cast<std::size_t>(value)])];
     ValueStep& own = values_[static_cast<std::size_t>(value)].emplace();
     own.leads = !step.defined();
-    if (own.leads) {
-      step = trainable({grid.scale});
-    }
+    if (own.leads) step = trainable({grid.scale});
     own.step = step;
     own.least = grid.scale * least_share;
     own.range = {grid.minimum(), grid.maximum(), saturation};
@@ -38,9 +36,7 @@ LearnedSteps::LearnedSteps(const Graph& network, const std::vector<Layer>& layer
   };
   const ActivationGrid& input = *grids_[static_cast<std::size_t>(network.input)];
   const bool raw_pixels = !input.is_signed;  // features are signed
-  if (!raw_pixels) {
-    add_value(network.input, {});
-  }
+  if (!raw_pixels) add_value(network.input, {});
   for (const Layer& layer : layers) {
     const ActivationGrid& grid = *grids_[static_cast<std::size_t>(layer.output)];
     const bool of_input = set_[static_cast<std::size_t>(layer.output)] == set_[static_cast<std::size_t>(network.input)];
@@ -51,9 +47,7 @@ LearnedSteps::LearnedSteps(const Graph& network, const std::vector<Layer>& layer
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
     const Tensor* weight = weight_of(node.op);
-    if (weight == nullptr) {
-      continue;
-    }
+    if (weight == nullptr) continue;
     WeightStep& own = weights_[i].emplace();
     own.bits = layer_plan(plan, node.name).weight_bits;
     own.step = trainable(make_weight_grid(*weight, {}, 1, own.bits, RangeMethod::mse).scale);
@@ -80,9 +74,7 @@ std::vector<TrainedTensor> LearnedSteps::tensors(double scale) const {
   std::vector<TrainedTensor> result;
   const Graph& graph = executor_.graph();
   for (std::size_t i = 0; i < weights_.size(); ++i) {
-    if (weights_[i]) {
-      result.push_back({graph.nodes[i].name + ".weight_step", weights_[i]->step, false, scale});
-    }
+    if (weights_[i]) result.push_back({graph.nodes[i].name + ".weight_step", weights_[i]->step, false, scale});
   }
   for (std::size_t i = 0; i < values_.size(); ++i) {
     if (values_[i] && values_[i]->leads) {
@@ -101,22 +93,16 @@ void LearnedSteps::keep_apart_from_zero() {
     }
   }
   for (auto& own : values_) {
-    if (own && own->leads) {
-      own->step.clamp_min_(own->least);
-    }
+    if (own && own->leads) own->step.clamp_min_(own->least);
   }
 }
 
 std::vector<std::optional<ActivationGrid>> LearnedSteps::grids() const {
   std::vector<std::optional<ActivationGrid>> result = grids_;
   for (std::size_t i = 0; i < values_.size(); ++i) {
-    if (!values_[i]) {
-      continue;
-    }
+    if (!values_[i]) continue;
     for (std::size_t other = 0; other < result.size(); ++other) {
-      if (result[other] && set_[other] == set_[i]) {
-        result[other]->scale = values_[i]->step.item<float>();
-      }
+      if (result[other] && set_[other] == set_[i]) result[other]->scale = values_[i]->step.item<float>();
     }
   }
   return result;

@@ -9,7 +9,6 @@
 
 #include "learn/executor.h"
 #include "learn/fake_quantize.h"
-#include "learn/optimizer.h"
 #include "plan/quantized_network.h"
 
 namespace trimtab {

@@ -4,18 +4,11 @@
 
 #include <torch/utils.h>
 
-#include <string>
 #include <vector>
 
-namespace trimtab {
+#include "learn/executor.h"
 
-/// A tensor that training changes by its gradient.
-struct TrainedTensor {
-  std::string name;
-  torch::Tensor tensor;
-  bool decays = false;             ///< weight decay applies
-  double learning_rate_scale = 1;  ///< of this tensor
-};
+namespace trimtab {
 
 /// Stochastic gradient descent with Nesterov's momentum, as Sutskever et al. 2013 write it and libtorch does it.
 class Sgd {

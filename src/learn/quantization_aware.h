@@ -14,22 +14,9 @@ namespace trimtab {
 
 /// How a network learns to live with its grids. The defaults suit 10 to 20 epochs from a trained float network.
 struct QatOptions {
-  QatOptions() {
-    training.epochs = 15;
-    training.batch_size = 128;
-    training.learning_rate = 0.01;
-    training.warmup_epochs = 0.5;
-    training.weight_decay = 1e-4;
-    training.average_decay = 0.999;
-    training.distillation_weight = 0.7;
-    training.temperature = 2;
-    training.augmentation.crop_rows = training.augmentation.crop_columns = 4;
-    training.augmentation.flip = true;
-  }
-
   /// Epochs, learning rate, augmentation (of pixels only; shifts by up to 4 and mirrors), seed, threads, ... Its
   /// teacher is not used (see `teacher`), nor its checkpoint and log (see `directory`).
-  TrainOptions training;
+  TrainOptions training = fine_tuning(15, 0.5, 0.999);
   bool distill = true;  ///< from a float teacher, with training.distillation_weight
   /// That teacher: a prepared graph (of the network before it was pruned, or a larger one) that takes the same raw
   /// samples; null: the float network itself.

@@ -5,20 +5,14 @@
 namespace trimtab {
 
 TrainOptions recovery_options(const TrainOptions& training) {
-  TrainOptions options;
+  TrainOptions options = fine_tuning(2, 0.2, 0.995);
   options.seed = training.seed;
   options.threads = training.threads;
   options.device = training.device;
   options.bfloat16 = training.bfloat16;
-  options.epochs = 2;
+  options.interrupted = training.interrupted;
   options.learning_rate = 0.02;
-  options.warmup_epochs = 0.2;
-  options.weight_decay = 1e-4;
-  options.average_decay = 0.995;
   options.distillation_weight = 0.5;
-  options.temperature = 2;
-  options.augmentation.crop_rows = options.augmentation.crop_columns = 4;
-  options.augmentation.flip = true;
   return options;
 }
 
@@ -26,9 +20,7 @@ TrainResult recover(const Graph& prepared, const std::shared_ptr<const Graph>& t
                     const Dataset& test_data, const TrainOptions& options) {
   const float divisor = input_divisor(prepared, train_data);
   TrainOptions training = options;
-  if (!train_data.is_pixels()) {
-    training.augmentation = {};
-  }
+  if (!train_data.is_pixels()) training.augmentation = {};
   training.teacher = teacher ? std::make_shared<const Graph>(for_divided_input(*teacher, divisor)) : nullptr;
   TrainResult result =
       train(for_divided_input(prepared, divisor), train_data, test_data, division_by(divisor, train_data), training);

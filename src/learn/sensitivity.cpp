@@ -115,7 +115,7 @@ class Probe {
         const torch::Tensor square = weight.grad().square() / static_cast<double>(data_.size());
         squares[i] = squares[i].defined() ? squares[i] + square : square;
       }
-      for (const Executor::Parameter& parameter : executor_.parameters()) {
+      for (const TrainedTensor& parameter : executor_.parameters()) {
         torch::Tensor own = parameter.tensor;
         own.mutable_grad().reset();
       }

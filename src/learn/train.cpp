@@ -98,9 +98,8 @@ TrainResult train(const Graph& graph, const Dataset& train_data, const Dataset& 
                   const Preprocessing& preprocessing, const TrainOptions& options) {
   configure_threads(options.threads);
   Executor executor(graph, parse_device(options.device));
-  const TrainingTask task{
-      train_data, test_data, preprocessing, options, training_settings(graph, train_data, preprocessing, options), {},
-      {},         {}};
+  const nlohmann::json settings = training_settings(graph, train_data, preprocessing, options);
+  const TrainingTask task{train_data, test_data, preprocessing, options, settings, executor.parameters()};
   std::vector<EpochRecord> history = run_training(executor, task);
   return {executor.to_graph(), std::move(history)};
 }

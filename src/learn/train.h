@@ -50,14 +50,30 @@ struct TrainOptions {
   std::function<void(std::int64_t step)> after_step;  ///< called after every step with the number of steps done
 };
 
+/// Options that suit the fine-tuning of a trained network on raw samples: shifts by up to 4 and mirrors, and a teacher
+/// that is heeded.
+inline TrainOptions fine_tuning(std::int64_t epochs, double warmup_epochs, double average_decay) {
+  TrainOptions options;
+  options.epochs = epochs;
+  options.learning_rate = 0.01;
+  options.warmup_epochs = warmup_epochs;
+  options.weight_decay = 1e-4;
+  options.average_decay = average_decay;
+  options.distillation_weight = 0.7;
+  options.temperature = 2;
+  options.augmentation = {4, 4, true};
+  return options;
+}
+
 /// The record of one epoch.
 struct EpochRecord {
-  std::int64_t epoch = 0;    ///< from 1
-  double learning_rate = 0;  ///< at its end
-  double train_loss = 0;     ///< of the augmented samples, as minimised
-  double train_top1 = 0;     ///< percent, of the augmented samples as the weights were at each step
-  Evaluation test;           ///< of the averaged weights; no samples where there is no test set
-  double seconds = 0;        ///< of training, without the test
+  std::int64_t epoch = 0;         ///< from 1
+  double learning_rate = 0;       ///< at its end
+  double train_loss = 0;          ///< of the augmented samples, as minimised
+  double train_top1 = 0;          ///< percent, of the augmented samples as the weights were at each step
+  std::vector<Evaluation> tests;  ///< of the averaged weights; one, or (train_nested) one for each of some precisions,
+                                  ///< or none without a test set
+  double seconds = 0;             ///< of training, without the test
   double samples_per_second = 0;
 };
 

@@ -11,6 +11,7 @@ nlohmann::ordered_json to_json(const TrainRun& run, const nlohmann::json& settin
   double seconds = 0;
   for (const EpochRecord& record : result.history) seconds += record.seconds;
   const EpochRecord& last = result.history.back();
+  const Evaluation test = last.tests.empty() ? Evaluation{} : last.tests.front();
   std::int64_t parameters = 0;
   std::int64_t operations = 0;
   for (const Node& node : result.graph.nodes) {
@@ -25,16 +26,16 @@ nlohmann::ordered_json to_json(const TrainRun& run, const nlohmann::json& settin
       {"preprocessing", {{"mean", preprocessing.mean}, {"deviation", preprocessing.deviation}}},
       {"train_samples", run.train_samples},
       {"train_loss", last.train_loss},
-      {"samples", last.test.samples},
+      {"samples", test.samples},
       {"training_s", seconds},
       {"samples_per_second", last.samples_per_second},
       {"settings", settings},
       {"seed", run.seed},
       {"version", TRIMTAB_VERSION}};
-  if (last.test.samples > 0) {
-    json["top1_float"] = last.test.top1;
-    json["top5_float"] = last.test.top5;
-    json["test_loss"] = last.test.loss;
+  if (test.samples > 0) {
+    json["top1_float"] = test.top1;
+    json["top5_float"] = test.top5;
+    json["test_loss"] = test.loss;
   }
   return json;
 }

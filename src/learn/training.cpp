@@ -14,8 +14,29 @@
 #include "base/settings.h"
 #include "learn/checkpoint.h"
 #include "learn/evaluate_executor.h"
+#include "learn/optimizer.h"
 
 namespace trimtab {
+
+void to_json(nlohmann::json& json, const EpochRecord& record) {
+  json = {record.epoch,      record.learning_rate, record.train_loss,
+          record.train_top1, record.seconds,       record.samples_per_second};
+  for (const Evaluation& test : record.tests) json.push_back({test.samples, test.top1, test.top5, test.loss});
+}
+
+void from_json(const nlohmann::json& json, EpochRecord& record) {
+  // JSON writes infinity and what is not a number as null.
+  const auto number = [](const nlohmann::json& item) {
+    return item.is_null() ? std::numeric_limits<double>::quiet_NaN() : item.get<double>();
+  };
+  record = {json.at(0), number(json.at(1)), number(json.at(2)), number(json.at(3)),
+            {},         number(json.at(4)), number(json.at(5))};
+  for (std::size_t i = 6; i < json.size(); ++i) {
+    const nlohmann::json& test = json[i];
+    record.tests.push_back({test.at(0), number(test.at(1)), number(test.at(2)), number(test.at(3))});
+  }
+}
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -45,39 +66,12 @@ double beta(double alpha, Random& random) {
   return a + b > 0 ? a / (a + b) : 0.5;
 }
 
-void to_json(nlohmann::json& json, const EpochRecord& record) {
-  json = {record.epoch,     record.learning_rate, record.train_loss, record.train_top1, record.test.samples,
-          record.test.top1, record.test.top5,     record.test.loss,  record.seconds,    record.samples_per_second};
-}
-
-EpochRecord epoch_record(const nlohmann::json& json) {
-  // JSON writes infinity and what is not a number as null.
-  const auto number = [&](std::size_t i) {
-    return json.at(i).is_null() ? std::numeric_limits<double>::quiet_NaN() : json.at(i).get<double>();
-  };
-  EpochRecord record;
-  record.epoch = json.at(0);
-  record.learning_rate = number(1);
-  record.train_loss = number(2);
-  record.train_top1 = number(3);
-  record.test = {json.at(4), number(5), number(6), number(7)};
-  record.seconds = number(8);
-  record.samples_per_second = number(9);
-  return record;
-}
-
-void write_log(const std::vector<EpochRecord>& history, const std::filesystem::path& path) {
-  if (path.empty()) return;
-  std::string text =
-      "epoch,learning_rate,train_loss,train_top1,test_loss,test_top1,test_top5,seconds,samples_per_second\n";
-  for (const EpochRecord& r : history) {
-    const bool tested = r.test.samples > 0;
-    text += fmt::format("{},{:.6g},{:.5f},{:.3f},{},{},{},{:.2f},{:.1f}\n", r.epoch, r.learning_rate, r.train_loss,
-                        r.train_top1, tested ? fmt::format("{:.5f}", r.test.loss) : "",
-                        tested ? fmt::format("{:.3f}", r.test.top1) : "",
-                        tested ? fmt::format("{:.3f}", r.test.top5) : "", r.seconds, r.samples_per_second);
-  }
-  write_file(path, text);
+/// Of a step of `steps`: up linearly for `warmup` steps, then down along half a cosine to 0.
+double learning_rate_at(double highest, double warmup, std::int64_t step, std::int64_t steps) {
+  const auto t = static_cast<double>(step);
+  const auto end = static_cast<double>(steps);
+  if (t < warmup) return highest * (t + 1) / warmup;
+  return 0.5 * highest * (1 + std::cos(std::numbers::pi * (t - warmup) / std::max(end - warmup, 1.0)));
 }
 
 void check_fits(const Dataset& data, const Graph& graph) {
@@ -93,9 +87,13 @@ class Training {
 
  private:
   [[nodiscard]] torch::Tensor loss_of(const torch::Tensor& logits, const torch::Tensor& labels,
-                                      const torch::Tensor& input, double own_share);
+                                      const torch::Tensor& taught, double own_share, double weight) const;
   void step(const Batch& batch);
   void finish_epoch();
+  void constrain() const {
+    if (task_.constrain) task_.constrain();
+  }
+  void write_log() const;
   void save();
   void load();
   [[nodiscard]] std::vector<torch::Tensor> tensors() const;
@@ -109,8 +107,7 @@ class Training {
   ValueId logits_;
   std::int64_t per_epoch_;
   std::int64_t steps_;
-  std::vector<TrainedTensor> trained_;
-  std::vector<torch::Tensor> state_;  ///< the executor's and the extra tensors
+  std::vector<torch::Tensor> state_;  ///< the executor's, and what else is trained
   Sgd sgd_;
   MovingAverage average_;
   std::optional<Executor> teacher_;
@@ -123,26 +120,11 @@ class Training {
   Clock::time_point start_;
 };
 
-std::vector<TrainedTensor> trained_tensors(const Executor& executor, const std::vector<TrainedTensor>& extra) {
-  std::vector<TrainedTensor> result;
-  for (const Executor::Parameter& own : executor.parameters()) result.push_back({own.name, own.tensor, own.decays, 1});
-  result.insert(result.end(), extra.begin(), extra.end());
-  return result;
-}
-
-std::vector<torch::Tensor> whole_state(const Executor& executor, const std::vector<TrainedTensor>& extra) {
+std::vector<torch::Tensor> whole_state(const Executor& executor, const std::vector<TrainedTensor>& trained) {
   std::vector<torch::Tensor> result = executor.state();
-  for (const TrainedTensor& tensor : extra) result.push_back(tensor.tensor.detach());
-  return result;
-}
-
-BatchOptions batch_options(const TrainOptions& options) {
-  BatchOptions result;
-  result.batch_size = options.batch_size;
-  result.training = true;
-  result.augmentation = options.augmentation;
-  result.seed = options.seed;
-  result.epochs = options.epochs;
+  for (std::size_t i = executor.parameters().size(); i < trained.size(); ++i) {
+    result.push_back(trained[i].tensor.detach());
+  }
   return result;
 }
 
@@ -154,9 +136,8 @@ Training::Training(Executor& executor, const TrainingTask& task)
       logits_(logits_of(executor.graph())),
       per_epoch_(batches_per_epoch(task.train_data.size(), batches_)),
       steps_(per_epoch_ * task.options.epochs),
-      trained_(trained_tensors(executor, task.extra)),
-      state_(whole_state(executor, task.extra)),
-      sgd_(trained_, task.options.momentum, task.options.weight_decay),
+      state_(whole_state(executor, task.trained)),
+      sgd_(task.trained, task.options.momentum, task.options.weight_decay),
       average_(state_, task.options.average_decay),
       loss_sum_(torch::zeros({}, torch::TensorOptions(executor.device()).dtype(torch::kFloat64))),
       correct_sum_(torch::zeros_like(loss_sum_)) {
@@ -172,47 +153,57 @@ Training::Training(Executor& executor, const TrainingTask& task)
   }
 }
 
-torch::Tensor Training::loss_of(const torch::Tensor& logits, const torch::Tensor& labels, const torch::Tensor& input,
-                                double own_share) {
+/// `taught`: what the teacher says; undefined where there is none.
+torch::Tensor Training::loss_of(const torch::Tensor& logits, const torch::Tensor& labels, const torch::Tensor& taught,
+                                double own_share, double weight) const {
   const auto cross_entropy = [&](const torch::Tensor& target) {
     return torch::cross_entropy_loss(logits, target, {}, at::Reduction::Mean, -100, options_.label_smoothing);
   };
   torch::Tensor loss = cross_entropy(labels);
   if (own_share < 1) loss = loss * own_share + cross_entropy(labels.flip(0)) * (1 - own_share);
-  if (!teacher_) return loss;
-  torch::Tensor taught;
-  {
-    const torch::NoGradGuard no_gradients;
-    taught = teacher_->forward(input, false, logits_of(teacher_->graph())).reshape(logits.sizes());
-  }
+  if (!taught.defined()) return loss * weight;
   const double t = options_.temperature;
   const torch::Tensor divergence =
       torch::kl_div(torch::log_softmax(logits / t, 1), torch::log_softmax(taught / t, 1), at::Reduction::Sum, true) *
       (t * t / static_cast<double>(logits.size(0)));
-  return loss * (1 - options_.distillation_weight) + divergence * options_.distillation_weight;
+  const double share = options_.distillation_weight;
+  return loss * (weight * (1 - share)) + divergence * (weight * share);
 }
 
 void Training::step(const Batch& batch) {
-  if (task_.before_step) task_.before_step(step_, steps_);
+  Random random(options_.seed * 0x9e3779b97f4a7c15U + static_cast<std::uint64_t>(step_) + 1);
   torch::Tensor input = input_tensor(batch, task_.train_data.shape).to(executor_.device());
   const torch::Tensor labels = label_tensor(batch).to(executor_.device());
   double own_share = 1;
   if (options_.mixup > 0) {
-    Random random(options_.seed * 0x9e3779b97f4a7c15U + static_cast<std::uint64_t>(step_) + 1);
     own_share = beta(options_.mixup, random);
     input = input * own_share + input.flip(0) * (1 - own_share);
   }
+  torch::Tensor taught;
+  if (teacher_) {
+    const torch::NoGradGuard no_gradients;
+    taught = teacher_->forward(input, false, logits_of(teacher_->graph())).reshape({batch.size(), -1});
+  }
+  std::vector<torch::Tensor> outputs;  // by pass
+  std::vector<torch::Tensor> losses;
   executor_.bfloat16 = options_.bfloat16;
-  const torch::Tensor logits = executor_.forward(input, true, logits_).reshape({batch.size(), -1});
+  for (const TrainingPass& pass : task_.passes) {
+    if (pass.prepare) pass.prepare(random);
+    const torch::Tensor logits = executor_.forward(input, true, logits_).reshape({batch.size(), -1});
+    losses.push_back(
+        loss_of(logits, labels, pass.teacher ? outputs.at(*pass.teacher) : taught, own_share, pass.weight));
+    outputs.push_back(logits.detach());
+  }
   executor_.bfloat16 = false;
-  const torch::Tensor loss = loss_of(logits, labels, input, own_share);
+  const torch::Tensor loss = torch::stack(losses).sum();
   loss.backward();
   sgd_.step(learning_rate_at(options_.learning_rate, options_.warmup_epochs * static_cast<double>(per_epoch_), step_,
                              steps_));
+  constrain();
   ++step_;
   average_.update(step_);
   loss_sum_ += loss.detach();
-  correct_sum_ += logits.detach().argmax(1).eq(labels).sum();
+  correct_sum_ += outputs[0].argmax(1).eq(labels).sum();
 }
 
 void Training::finish_epoch() {
@@ -230,10 +221,11 @@ void Training::finish_epoch() {
                   record.epoch, options_.learning_rate);
   }
   if (task_.test_data.size() > 0) {
-    EvaluateOptions evaluation;
     average_.swap();
-    if (task_.before_test) task_.before_test();
-    record.test = evaluate(executor_, task_.test_data, task_.preprocessing, evaluation);
+    for (const TrainingTest& test : task_.tests) {
+      if (test.prepare) test.prepare();
+      record.tests.push_back(evaluate(executor_, task_.test_data, task_.preprocessing, {}));
+    }
     average_.swap();
   }
   history_.push_back(record);
@@ -241,7 +233,24 @@ void Training::finish_epoch() {
   correct_sum_.zero_();
   epoch_seconds_ = 0;
   start_ = Clock::now();
-  write_log(history_, options_.log);
+  write_log();
+}
+
+void Training::write_log() const {
+  if (options_.log.empty()) return;
+  std::string text = "epoch,learning_rate,train_loss,train_top1";
+  for (const TrainingTest& test : task_.tests)
+    text += fmt::format(",test_loss{0},test_top1{0},test_top5{0}", test.name);
+  text += ",seconds,samples_per_second\n";
+  for (const EpochRecord& r : history_) {
+    text += fmt::format("{},{:.6g},{:.5f},{:.3f}", r.epoch, r.learning_rate, r.train_loss, r.train_top1);
+    for (std::size_t i = 0; i < task_.tests.size(); ++i) {
+      text += r.tests.empty() ? ",,,"
+                              : fmt::format(",{:.5f},{:.3f},{:.3f}", r.tests[i].loss, r.tests[i].top1, r.tests[i].top5);
+    }
+    text += fmt::format(",{:.2f},{:.1f}\n", r.seconds, r.samples_per_second);
+  }
+  write_file(options_.log, text);
 }
 
 std::vector<torch::Tensor> Training::tensors() const {
@@ -256,15 +265,9 @@ std::vector<torch::Tensor> Training::tensors() const {
 
 void Training::save() {
   if (options_.checkpoint.empty()) return;
-  nlohmann::json history = nlohmann::json::array();
-  for (const EpochRecord& record : history_) {
-    nlohmann::json entry;
-    to_json(entry, record);
-    history.push_back(entry);
-  }
   save_checkpoint({{{"step", step_},
                     {"epoch_seconds", epoch_seconds_ + seconds_since(start_)},
-                    {"history", history},
+                    {"history", history_},
                     {"settings", task_.settings}},
                    tensors()},
                   options_.checkpoint);
@@ -278,7 +281,7 @@ void Training::load() {
     check_same_settings(checkpoint.header.at("settings"), task_.settings, path.string());
     step_ = checkpoint.header.at("step");
     epoch_seconds_ = checkpoint.header.at("epoch_seconds");
-    for (const nlohmann::json& record : checkpoint.header.at("history")) history_.push_back(epoch_record(record));
+    checkpoint.header.at("history").get_to(history_);
   } catch (const nlohmann::json::exception&) {
     throw bad_input("{} is damaged; remove it to start anew", path.string());
   }
@@ -290,7 +293,7 @@ void Training::load() {
 
 std::vector<EpochRecord> Training::run() {
   load();
-  write_log(history_, options_.log);
+  write_log();
   batches_.first_batch = step_;
   BatchLoader loader(task_.train_data, task_.preprocessing, batches_);
   const std::int64_t first = step_;
@@ -312,12 +315,14 @@ std::vector<EpochRecord> Training::run() {
       saved = Clock::now();
     }
     if (options_.after_step) options_.after_step(step_);
-    progress.update(step_ - first, fmt::format("epoch {}/{}{}", std::min(epoch() + 1, options_.epochs), options_.epochs,
-                                               history_.empty() || history_.back().test.samples == 0
-                                                   ? ""
-                                                   : fmt::format(", test top-1 {:.2f} %", history_.back().test.top1)));
+    progress.update(step_ - first,
+                    fmt::format("epoch {}/{}{}", std::min(epoch() + 1, options_.epochs), options_.epochs,
+                                history_.empty() || history_.back().tests.empty()
+                                    ? ""
+                                    : fmt::format(", test top-1 {:.2f} %", history_.back().tests[0].top1)));
   }
   average_.swap();
+  constrain();
   return history_;
 }
 
@@ -343,11 +348,30 @@ void check_options(const TrainOptions& o) {
 
 }  // namespace
 
-double learning_rate_at(double highest, double warmup, std::int64_t step, std::int64_t steps) {
-  const auto t = static_cast<double>(step);
-  const auto end = static_cast<double>(steps);
-  if (t < warmup) return highest * (t + 1) / warmup;
-  return 0.5 * highest * (1 + std::cos(std::numbers::pi * (t - warmup) / std::max(end - warmup, 1.0)));
+BatchOptions batch_options(const TrainOptions& options) {
+  BatchOptions result;
+  result.batch_size = options.batch_size;
+  result.training = true;
+  result.augmentation = options.augmentation;
+  result.seed = options.seed;
+  result.epochs = options.epochs;
+  return result;
+}
+
+TrainOptions training_in(const std::filesystem::path& folder, const Dataset& data, TrainOptions options) {
+  if (!data.is_pixels()) options.augmentation = {};
+  if (folder.empty()) return options;
+  make_directory(folder);
+  options.checkpoint = folder / "training.checkpoint";
+  options.log = folder / "training.csv";
+  return options;
+}
+
+nlohmann::json grid_training_settings(const Graph& prepared, const Dataset& data, const TrainOptions& training,
+                                      const CalibrationOptions& start) {
+  nlohmann::json settings = training_settings(prepared, data, {}, training);
+  settings["calibration"] = {static_cast<int>(start.activations), start.percentile, start.samples};
+  return settings;
 }
 
 std::vector<EpochRecord> run_training(Executor& executor, const TrainingTask& task) {

@@ -147,7 +147,12 @@ class Scaling {
       return;
     }
     tell(fmt::format("training for all precisions, {} epochs", options_.training.training.epochs));
-    result_.network = train_nested(prepared_, train_, test_features_, options_.training);
+    NestedTrainOptions training = options_.training;
+    if (options_.teacher) {
+      training.training.teacher = std::make_shared<const Graph>(
+          prepare_for_deployment(*options_.teacher, test_.is_pixels() ? raw_preprocessing_ : Preprocessing{}));
+    }
+    result_.network = train_nested(prepared_, train_, test_features_, training);
   }
 
   void find_points() {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,8 +34,9 @@ struct ScaleOptions {
   bool learned_rounding = true;  ///< without training: digits and scales by nested_rounding.h, else the nearest
   bool train = false;            ///< fine-tune, as `training` says; otherwise without training
   NestedTrainOptions training;
-  std::vector<int> truncation_bits;  ///< where not empty: also the table of truncation.h
-  std::optional<Target> target;      ///< the microcontroller that the program is deployed to; nothing: none
+  std::shared_ptr<const Graph> teacher;  ///< of it: another network with the same inputs and classes; null: the network
+  std::vector<int> truncation_bits;      ///< where not empty: also the table of truncation.h
+  std::optional<Target> target;          ///< the microcontroller that the program is deployed to; nothing: none
   Optimize optimize = Optimize::speed;
   Bounds bounds;                      ///< on the target
   std::int64_t verify_samples = 4;    ///< run on the emulated core at every point

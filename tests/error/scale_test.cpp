@@ -92,6 +92,7 @@ TEST_F(ScaleRefuses, TaxonomiesThatDoNotFit) {
 
 TEST_F(ScaleRefuses, OtherThings) {
   refused({"--epochs", "1"}, "--epochs needs --train-data");
+  refused({"--teacher", folder_ / "net.onnx"}, "--teacher is for training; give --epochs with it");
   refused({"--levels", "breed", "--taxonomy", folder_ / "good.toml"}, "has no level 'breed'; it has shape, kind");
   refused({"--taxonomy", folder_ / "good.toml"}, "'act' (HardSwish)", "odd.onnx");
 }

@@ -17,6 +17,7 @@
 #include "base/units.h"
 #include "cli/fit.h"
 #include "cli/learn/bfloat16.h"
+#include "cli/learn/interrupt.h"
 #include "cli/learn/trials.h"
 #include "cli/model_data.h"
 #include "data/dataset.h"
@@ -188,6 +189,10 @@ void run_fit(FitCommand& command) {
   if (::isatty(STDERR_FILENO) == 1) options.report = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   const auto [graph, preprocessing, train_data, test_data] = load(command);
   std::optional<ProcessRunner> runner;
+  std::optional<InterruptGuard> interrupt;
+  if (!options.search.has_value() && (options.train || options.recovery_epochs > 0)) {
+    options.training.training.interrupted = interrupt.emplace().flag();
+  }
   if (options.search.has_value()) {
     runner.emplace(TrialWork{"fit", fit_context_of(command), command.threads_per_trial, command.common.threads,
                              fs::absolute(command.out) / "logs"});

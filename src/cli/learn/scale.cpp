@@ -8,6 +8,7 @@
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "base/staging.h"
 #include "base/units.h"
 #include "cli/learn/bfloat16.h"
+#include "cli/learn/interrupt.h"
 #include "cli/model_data.h"
 #include "data/dataset.h"
 #include "data/taxonomy.h"
@@ -105,6 +107,7 @@ void run_scale(ScaleCommand& command) {
   const auto [tune, test] = tune_and_test(command);
   const Taxonomy taxonomy = read_levels(command, element_count(graph.output_shape()), test.classes);
   Dataset train;
+  std::optional<InterruptGuard> interrupt;
   options.train = command.epochs > 0;
   options.learned_rounding = command.rounding != "nearest";
   if (options.train) {
@@ -120,6 +123,10 @@ void run_scale(ScaleCommand& command) {
     options.training.training.seed = command.common.seed;
     options.training.training.threads = options.training.calibration.threads = command.common.threads;
     options.training.directory = fs::path(command.out) / "training";
+    options.training.training.interrupted = interrupt.emplace().flag();
+    if (!command.teacher.empty()) options.teacher = std::make_shared<const Graph>(read_onnx(command.teacher));
+  } else if (!command.teacher.empty()) {
+    throw bad_input("--teacher is for training; give --epochs with it");
   }
   if (isatty(STDERR_FILENO) != 0) {
     options.report = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };

@@ -2,9 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <atomic>
 #include <chrono>
-#include <csignal>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -15,6 +13,7 @@
 #include "base/settings.h"
 #include "base/staging.h"
 #include "cli/learn/bfloat16.h"
+#include "cli/learn/interrupt.h"
 #include "cli/model_data.h"
 #include "data/dataset.h"
 #include "graph/networks.h"
@@ -26,22 +25,6 @@ namespace trimtab::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::atomic<bool> interrupted{false};  // what a signal handler may touch
-
-/// Makes Ctrl-C end training at the next step, with a checkpoint.
-class InterruptGuard {
- public:
-  InterruptGuard() : before_(std::signal(SIGINT, [](int) { interrupted = true; })) {}
-  ~InterruptGuard() { std::signal(SIGINT, before_); }
-  InterruptGuard(const InterruptGuard&) = delete;
-  InterruptGuard& operator=(const InterruptGuard&) = delete;
-  InterruptGuard(InterruptGuard&&) = delete;
-  InterruptGuard& operator=(InterruptGuard&&) = delete;
-
- private:
-  void (*before_)(int);
-};
 
 /// Shifts and mirroring suit pictures; features are left as they are unless the user says otherwise.
 void choose_augmentation(TrainCommand& command, const Dataset& data) {
@@ -112,8 +95,8 @@ void run_train(TrainCommand& command) {
   if (result.is_null()) {
     command.training.checkpoint = out / "checkpoint.pt";
     command.training.log = out / "log.csv";
-    command.training.interrupted = &interrupted;
     const InterruptGuard guard;
+    command.training.interrupted = guard.flag();
     const TrainResult trained = train(graph, train_data, test_data, preprocessing, command.training);
     const TrainRun run{command.net.empty() ? command.model : command.net, command.data, train_data.size(),
                        command.common.seed};

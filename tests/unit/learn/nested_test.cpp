@@ -1,11 +1,15 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <filesystem>
-#include <numeric>
+#include <memory>
+#include <sstream>
+#include <string>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "learn/nested_grid.h"
 #include "learn/nested_simulation.h"
 #include "learn/nested_training.h"
@@ -219,23 +223,109 @@ TEST(NestedTraining, ScalesStayWhereAllPrecisionsNeedThem) {
   EXPECT_GT(compared, 10);
 }
 
-TEST(NestedTraining, ContinuesWhereItWasStopped) {
-  const std::filesystem::path folder = std::filesystem::temp_directory_path() / "trimtab-scalable-training";
-  std::filesystem::remove_all(folder);
+/// With an average, shifts, and a teacher: all of it has to continue.
+NestedTrainOptions small_training() {
   NestedTrainOptions options;
-  options.training.epochs = 1;
+  options.training.epochs = 3;
   options.training.batch_size = 16;
   options.training.threads = 1;
-  options.directory = folder;
-  const NestedNetwork once = train_nested(network(9), pixels(64, 1), {}, options);
-  const NestedNetwork again = train_nested(network(9), pixels(64, 1), {}, options);  // only reads what is there
-  for (std::size_t n = 0; n < once.weights.size(); ++n) {
-    if (!once.weights[n]) continue;
-    EXPECT_EQ(once.weights[n]->digits, again.weights[n]->digits);
+  return options;
+}
+
+void expect_equal(const NestedNetwork& a, const NestedNetwork& b) {
+  ASSERT_EQ(a.weights.size(), b.weights.size());
+  for (std::size_t n = 0; n < a.weights.size(); ++n) {
+    if (!a.weights[n]) continue;
+    EXPECT_EQ(a.weights[n]->digits, b.weights[n]->digits) << n;
+    EXPECT_EQ(a.weights[n]->scale, b.weights[n]->scale) << n;
+    const auto* conv = std::get_if<Conv>(&a.graph.nodes[n].op);
+    if (conv == nullptr) continue;
+    EXPECT_EQ(conv->bias.data, std::get<Conv>(b.graph.nodes[n].op).bias.data) << n;
   }
-  options.training.learning_rate = 0.5;
-  EXPECT_THROW((void)train_nested(network(9), pixels(64, 1), {}, options), Error);  // another training's checkpoint
-  std::filesystem::remove_all(folder);
+  for (std::size_t v = 0; v < a.values.size(); ++v) {
+    if (!a.values[v]) continue;
+    EXPECT_EQ(a.values[v]->grid.scale, b.values[v]->grid.scale) << v;
+  }
+}
+
+/// The lines of a log without the columns of time, which are the last two.
+std::vector<std::string> log_of(const std::filesystem::path& folder) {
+  std::istringstream text(read_text(folder / "training.csv"));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(text, line);) {
+    for (int i = 0; i < 2; ++i) line.resize(line.rfind(','));
+    lines.push_back(line);
+  }
+  return lines;
+}
+
+/// 4 steps in an epoch, interrupted in the middle of the second.
+TEST(NestedTraining, ContinuesAfterAnInterruptionAsIfThereHadBeenNone) {
+  const TemporaryDirectory whole_folder;
+  const TemporaryDirectory folder;
+  const Dataset data = pixels(64, 1);
+  const Dataset test_data = pixels(32, 2);
+  NestedTrainOptions options = small_training();
+  options.directory = whole_folder.path();
+  const NestedNetwork whole = train_nested(network(9), data, test_data, options);
+
+  std::atomic<bool> interrupted{false};
+  options.directory = folder.path();
+  options.training.interrupted = &interrupted;
+  options.training.after_step = [&](std::int64_t step) { interrupted = step == 5; };
+  try {
+    (void)train_nested(network(9), data, test_data, options);
+    FAIL() << "it was not interrupted";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "training was interrupted after 6 of 12 steps; the same command continues it");
+  }
+  EXPECT_EQ(log_of(folder.path()).size(), 2U);  // the first epoch's line
+  std::int64_t first = 0;
+  interrupted = false;
+  options.training.after_step = [&](std::int64_t step) { first = first == 0 ? step : first; };
+  const NestedNetwork continued = train_nested(network(9), data, test_data, options);
+  EXPECT_EQ(first, 7);
+  expect_equal(continued, whole);
+  EXPECT_EQ(log_of(folder.path()), log_of(whole_folder.path()));
+  EXPECT_EQ(log_of(folder.path()).front(),
+            "epoch,learning_rate,train_loss,train_top1,test_loss_8x8,test_top1_8x8,test_top5_8x8,test_loss_6x6,"
+            "test_top1_6x6,test_top5_6x6,test_loss_4x4,test_top1_4x4,test_top5_4x4");
+}
+
+TEST(NestedTraining, ReadsWhatIsFinishedAndRefusesOtherSettings) {
+  const TemporaryDirectory folder;
+  NestedTrainOptions options = small_training();
+  options.training.epochs = 1;
+  options.directory = folder.path();
+  const NestedNetwork once = train_nested(network(9), pixels(64, 1), {}, options);
+  options.training.after_step = [](std::int64_t step) { FAIL() << "it trains again, step " << step; };
+  expect_equal(once, train_nested(network(9), pixels(64, 1), {}, options));
+  const auto refuses = [&](auto change) {
+    NestedTrainOptions other = options;
+    change(other);
+    EXPECT_THROW((void)train_nested(network(9), pixels(64, 1), {}, other), Error);
+  };
+  refuses([](NestedTrainOptions& o) { o.training.learning_rate = 0.5; });
+  refuses([](NestedTrainOptions& o) { o.training.teacher = std::make_shared<const Graph>(network(10)); });
+  refuses([](NestedTrainOptions& o) { o.least = {3, 4}; });
+  refuses([](NestedTrainOptions& o) { o.only = Precision{4, 4}; });
+  refuses([](NestedTrainOptions& o) { o.calibration.samples = 8; });
+}
+
+/// The labels say nothing, and count for nothing; all precisions learn from the teacher, most of them through all bits.
+TEST(NestedTraining, FollowsATeacher) {
+  const Dataset data = pixels(128, 1);
+  Dataset mislabelled = data;
+  std::fill(mislabelled.labels.begin(), mislabelled.labels.end(), 0);
+  NestedTrainOptions options = plain_training(6, 16);
+  options.training.teacher = std::make_shared<const Graph>(trained_network(8, data));
+  options.training.distillation_weight = 1;
+  const NestedNetwork trained = train_nested(network(9), mislabelled, {}, options);
+  NestedSimulation simulation(trained, data, true, 1);
+  for (const int bits : {8, 4}) {
+    const std::vector<Precision> precision(fuse_layers(trained.graph).size(), {bits, bits});
+    EXPECT_GT(QuantizedSimulation(at_point(trained, simulation.point(precision))).top1(pixels(128, 9)), 0.9) << bits;
+  }
 }
 
 TEST(MakeNested, NamesWhatItCannotDo) {
