@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "base/error.h"
@@ -58,7 +59,11 @@ Dataset load_cifar10(const fs::path& path, Split split) {
   const bool is_folder = fs::is_directory(path);
   const std::vector<fs::path> files = is_folder ? batch_files(path, split) : std::vector<fs::path>{path};
   std::uintmax_t bytes = 0;
-  for (const fs::path& file : files) bytes += fs::file_size(file);
+  for (const fs::path& file : files) {
+    std::error_code unknown;
+    const std::uintmax_t size = fs::file_size(file, unknown);
+    if (!unknown) bytes += size;
+  }
   std::vector<std::uint8_t> pixels;
   pixels.reserve(bytes);
   for (const fs::path& file : files) append_batch(data, pixels, file);

@@ -101,11 +101,6 @@ Normalization normalization_of(const Graph& graph, const Layer& layer, std::size
   return result;
 }
 
-const Tensor& bias_of(const Operator& op) {
-  const auto* conv = std::get_if<Conv>(&op);
-  return conv != nullptr ? conv->bias : std::get<Linear>(op).bias;
-}
-
 /// Folds a trained Conv or Linear: its weights stay the integers they are; normalization moves into scales and bias.
 void fold_layer(const Graph& trained, const Layer& layer, const std::vector<float>& step, float input_scale,
                 WeightGrid& grid, Tensor& weight, Tensor& bias) {
@@ -113,11 +108,12 @@ void fold_layer(const Graph& trained, const Layer& layer, const std::vector<floa
   const std::size_t channels = step.size();
   const std::size_t per_channel = weight_of(op)->data.size() / channels;
   const Normalization normalization = normalization_of(trained, layer, channels);
+  const Tensor* before = bias_of(op);
   bias = {{static_cast<std::int64_t>(channels)}, std::vector<float>(channels)};
   weight = *weight_of(op);
   grid.scale.resize(channels);
   for (std::size_t c = 0; c < channels; ++c) {
-    const double own = bias_of(op).empty() ? 0.0 : static_cast<double>(bias_of(op).data[c]);
+    const double own = before->empty() ? 0.0 : static_cast<double>(before->data[c]);
     bias.data[c] = static_cast<float>(own * normalization.factor[c] + normalization.offset[c]);
     grid.scale[c] = static_cast<float>(static_cast<double>(step[c]) * normalization.factor[c]);
   }
