@@ -269,6 +269,11 @@ void check_parameters(const Node& node) {
                    check_finite(node, "beta", op.beta);
                  },
                  [&](const Pad& op) { check_finite(node, "value", op.value); },
+                 [&](const Function& op) {
+                   if (const std::string fault = find_fault(op); !fault.empty()) {
+                     throw bad_input("{} {}", describe(node), fault);
+                   }
+                 },
                  [](const auto&) {},
              },
              node.op);
@@ -312,6 +317,7 @@ std::string operator_name(const Operator& op) {
                         [](const Reshape&) { return "Reshape"; },
                         [](const Pad&) { return "Pad"; },
                         [](const Softmax&) { return "Softmax"; },
+                        [](const Function&) { return "Function"; },
                     },
                     op);
 }

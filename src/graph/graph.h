@@ -6,6 +6,8 @@
 #include <variant>
 #include <vector>
 
+#include "graph/function.h"
+
 namespace trimtab {
 
 /// Dimensions of one sample, without the batch: {channels, height, width} of an image, {features} of a vector. Every
@@ -125,7 +127,7 @@ struct Pad {
 struct Softmax {};
 
 using Operator = std::variant<Conv, Linear, BatchNormalization, Affine, Relu, Clip, LeakyRelu, HardSigmoid, HardSwish,
-                              Sigmoid, Pool, GlobalAveragePool, Add, Mul, Concat, Reshape, Pad, Softmax>;
+                              Sigmoid, Pool, GlobalAveragePool, Add, Mul, Concat, Reshape, Pad, Softmax, Function>;
 
 /// ONNX's name of the operator ("Conv", "Gemm", "MaxPool", ...), for messages and tables.
 [[nodiscard]] std::string operator_name(const Operator& op);

@@ -10,19 +10,6 @@ namespace {
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
 
-void emit_like(Import& import, const OnnxNode& node, Operator op) {
-  const View view = import.view(node, 0);
-  import.set_like(node, view, import.emit(node, std::move(op), {view.value}));
-}
-
-/// A constant of one number; `otherwise` where the input is left out.
-[[nodiscard]] float scalar(Import& import, const OnnxNode& node, int index, float otherwise) {
-  const ConstantPointer constant = import.constant(node, index);
-  if (constant == nullptr) return otherwise;
-  if (constant->integral || constant->size() != 1) throw node.error("has an input {} that is not one float", index);
-  return constant->floats[0];
-}
-
 /// Clip{0, inf} is Relu.
 [[nodiscard]] Operator clip_between(float low, float high) {
   if (low == 0 && high == infinity) return Relu{};
@@ -31,8 +18,8 @@ void emit_like(Import& import, const OnnxNode& node, Operator op) {
 
 void clip(Import& import, const OnnxNode& node) {
   constexpr float most = std::numeric_limits<float>::max();
-  float low = scalar(import, node, 1, node.number("min", -infinity));
-  float high = scalar(import, node, 2, node.number("max", infinity));
+  float low = scalar_of(import, node, 1, node.number("min", -infinity));
+  float high = scalar_of(import, node, 2, node.number("max", infinity));
   if (low <= -most) low = -infinity;
   if (high >= most) high = infinity;
   if (!(low <= high)) throw node.error("clips to [{}, {}]; the low end must not be above the high one", low, high);
@@ -44,26 +31,9 @@ void extremum(Import& import, const OnnxNode& node) {
   if (node.proto().input_size() != 2) throw node.error("has {} inputs; two are supported", node.proto().input_size());
   const int constant = import.is_constant(node, 0) ? 0 : 1;
   const View view = import.view(node, 1 - constant);
-  const float bound = scalar(import, node, constant, 0);
+  const float bound = scalar_of(import, node, constant, 0);
   const Operator op = node.type() == "Max" ? clip_between(bound, infinity) : clip_between(-infinity, bound);
   import.set_like(node, view, import.emit(node, op, {view.value}));
-}
-
-void leaky_relu(Import& import, const OnnxNode& node) {
-  emit_like(import, node, LeakyRelu{node.number("alpha", 0.01F)});
-}
-
-void prelu(Import& import, const OnnxNode& node) {
-  const ConstantPointer slope = import.constant(node, 1);
-  if (slope == nullptr || slope->integral || slope->floats.empty() ||
-      !std::all_of(slope->floats.begin(), slope->floats.end(), [&](float x) { return x == slope->floats[0]; })) {
-    throw node.error("has slopes that differ between channels, which is not supported");
-  }
-  emit_like(import, node, LeakyRelu{slope->floats[0]});
-}
-
-void hard_sigmoid(Import& import, const OnnxNode& node) {
-  emit_like(import, node, HardSigmoid{node.number("alpha", 0.2F), node.number("beta", 0.5F)});
 }
 
 /// Makes `small` a {C,1,1} value that is broadcast over `large`; -1 where it does not fit.
@@ -85,7 +55,8 @@ void hard_sigmoid(Import& import, const OnnxNode& node) {
 }
 
 /// Add or Mul of two values that both depend on the network's input.
-[[nodiscard]] View combine(Import& import, const OnnxNode& node, const View& a, const View& b, const Operator& op) {
+[[nodiscard]] View combine_views(Import& import, const OnnxNode& node, const View& a, const View& b,
+                                 const Operator& op) {
   const Shape shape_a = import.shape_of(a);
   const Shape shape_b = import.shape_of(b);
   View result = a;
@@ -112,6 +83,36 @@ void hard_sigmoid(Import& import, const OnnxNode& node) {
                    describe_shape(a.shape), describe_shape(b.shape));
 }
 
+void leaky_relu(Import& import, const OnnxNode& node) {
+  emit_like(import, node, LeakyRelu{node.number("alpha", 0.01F)});
+}
+
+/// With a slope of its own for each channel, the sum of x's positive and its sloped negative part.
+void prelu(Import& import, const OnnxNode& node) {
+  const ConstantPointer slope = import.constant(node, 1);
+  if (slope == nullptr || slope->integral || slope->floats.empty()) throw node.error("lacks its slopes");
+  if (std::all_of(slope->floats.begin(), slope->floats.end(), [&](float x) { return x == slope->floats[0]; })) {
+    emit_like(import, node, LeakyRelu{slope->floats[0]});
+    return;
+  }
+  const View x = import.view(node, 0);
+  View positive = x;
+  positive.value = import.emit(node, Relu{}, {x.value}, "/positive");
+  View negative = x;
+  negative.value = import.emit(node, Clip{-infinity, 0}, {x.value}, "/negative");
+  negative = apply_constant(import, node, negative, *slope, Arithmetic::multiply);
+  import.set(node, combine_views(import, node, positive, negative, Add{}));
+}
+
+void hard_sigmoid(Import& import, const OnnxNode& node) {
+  emit_like(import, node, HardSigmoid{node.number("alpha", 0.2F), node.number("beta", 0.5F)});
+}
+
+[[nodiscard]] View reciprocal_of(Import& import, const OnnxNode& node, View view) {
+  view.value = import.emit(node, Function{{{FunctionStep::Kind::reciprocal}}}, {view.value}, "/reciprocal");
+  return view;
+}
+
 void arithmetic(Import& import, const OnnxNode& node) {
   if (node.proto().input_size() != 2) throw node.error("has {} inputs; two are needed", node.proto().input_size());
   const std::string& type = node.type();
@@ -122,22 +123,43 @@ void arithmetic(Import& import, const OnnxNode& node) {
     if (type == "Mul") kind = Arithmetic::multiply;
     if (type == "Sub") kind = first ? Arithmetic::subtract_from : Arithmetic::subtract;
     if (type == "Div") kind = Arithmetic::divide;
-    if (type == "Div" && first) throw node.error("divides a constant by a value, which is not supported");
-    import.set(node, apply_constant(import, node, import.view(node, first ? 1 : 0), *constant, kind));
+    View view = import.view(node, first ? 1 : 0);
+    if (type == "Div" && first) {
+      view = reciprocal_of(import, node, view);
+      kind = Arithmetic::multiply;
+    }
+    import.set(node, apply_constant(import, node, view, *constant, kind));
     return;
   }
   const View& a = import.view(node, 0);
   View b = import.view(node, 1);
-  if (type == "Div") throw node.error("divides a value by a value, which is not supported");
+  if (type == "Div") b = reciprocal_of(import, node, b);
   if (type == "Sub") b = apply_constant(import, node, b, {{}, false, {-1.0F}, {}}, Arithmetic::multiply);
-  import.set(node, combine(import, node, a, b, type == "Mul" ? Operator(Mul{}) : Operator(Add{})));
+  const bool multiplies = type == "Mul" || type == "Div";
+  import.set(node, combine_views(import, node, a, b, multiplies ? Operator(Mul{}) : Operator(Add{})));
 }
 
 void sum(Import& import, const OnnxNode& node) {
   if (node.proto().input_size() < 1) throw node.error("has no input");
   View total = import.view(node, 0);
-  for (int i = 1; i < node.proto().input_size(); ++i) total = combine(import, node, total, import.view(node, i), Add{});
+  for (int i = 1; i < node.proto().input_size(); ++i)
+    total = combine_views(import, node, total, import.view(node, i), Add{});
   import.set(node, total);
+}
+
+/// Where(c, a, b) is c * a + (1 - c) * b: what compares makes 1 and 0.
+void where(Import& import, const OnnxNode& node) {
+  const View condition = import.view(node, 0);
+  View opposite = condition;
+  opposite.value =
+      import.emit(node, Function{{{FunctionStep::Kind::affine, -1, -1, -1, 1}}}, {condition.value}, "/opposite");
+  const auto chosen = [&](const View& by, int index) {
+    if (!import.is_constant(node, index)) return combine_views(import, node, by, import.view(node, index), Mul{});
+    return apply_constant(import, node, by, *import.constant(node, index), Arithmetic::multiply);
+  };
+  const View first = chosen(condition, 1);
+  const View second = chosen(opposite, 2);
+  import.set(node, combine_views(import, node, first, second, Add{}));
 }
 
 void negate(Import& import, const OnnxNode& node) {
@@ -199,6 +221,18 @@ void negate(Import& import, const OnnxNode& node) {
 
 }  // namespace
 
+void emit_like(Import& import, const OnnxNode& node, Operator op) {
+  const View view = import.view(node, 0);
+  import.set_like(node, view, import.emit(node, std::move(op), {view.value}));
+}
+
+float scalar_of(Import& import, const OnnxNode& node, int index, float otherwise) {
+  const ConstantPointer constant = import.constant(node, index);
+  if (constant == nullptr) return otherwise;
+  if (constant->integral || constant->size() != 1) throw node.error("has an input {} that is not one float", index);
+  return constant->floats[0];
+}
+
 View apply_constant(Import& import, const OnnxNode& node, View view, const Constant& constant, Arithmetic arithmetic) {
   if (constant.integral) throw node.error("computes with integers where float32 is needed");
   const auto mismatch = [&] {
@@ -251,6 +285,7 @@ void add_elementwise(Operators& operators) {
   operators["HardSigmoid"] = hard_sigmoid;
   for (const char* type : {"Add", "Sub", "Mul", "Div"}) operators[type] = arithmetic;
   operators["Sum"] = sum;
+  operators["Where"] = where;
   operators["Neg"] = negate;
 }
 

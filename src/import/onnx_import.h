@@ -77,10 +77,18 @@ using Operators = std::map<std::string, std::function<void(Import&, const OnnxNo
 
 /// Conv, Gemm, MatMul, BatchNormalization, pools and Softmax.
 void add_layers(Operators& operators);
-/// Activation functions and arithmetics.
+/// Activation functions that the graph has operators for, and arithmetics.
 void add_elementwise(Operators& operators);
+/// All other functions of one number.
+void add_functions(Operators& operators);
 /// What moves data, and Shape.
 void add_layout(Operators& operators);
+
+/// Emits an operator that works element by element on input 0.
+void emit_like(Import& import, const OnnxNode& node, Operator op);
+
+/// Input `index` as one number; `otherwise` where it is left out. Throws Error (bad input) where it is not one float.
+[[nodiscard]] float scalar_of(Import& import, const OnnxNode& node, int index, float otherwise);
 
 /// Applies constants of an Add, Sub, Mul or Div to a view: emits an Affine.
 enum class Arithmetic { add, subtract, subtract_from, multiply, divide };

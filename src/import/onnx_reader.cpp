@@ -131,6 +131,7 @@ void import_node(Import& import, const OnnxNode& node) {
     Operators all;
     add_layers(all);
     add_elementwise(all);
+    add_functions(all);
     add_layout(all);
     return all;
   }();
@@ -202,7 +203,7 @@ void import_node(Import& import, const OnnxNode& node) {
   import.graph().output = import_output(import, graph);
   Graph result = std::move(import.graph());
   validate(result);
-  return recognize_idioms(remove_unused(std::move(result)));
+  return fuse_functions(recognize_idioms(remove_unused(std::move(result))));
 }
 
 }  // namespace

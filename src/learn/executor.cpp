@@ -34,6 +34,66 @@ torch::Tensor per_channel(const torch::Tensor& parameter, const torch::Tensor& l
   return like.dim() == 4 ? parameter.view({1, -1, 1, 1}) : parameter;
 }
 
+torch::Tensor apply(const FunctionStep& step, const torch::Tensor& a, const torch::Tensor& b) {
+  using Kind = FunctionStep::Kind;
+  switch (step.kind) {
+    case Kind::affine:
+      return a * step.alpha + step.beta;
+    case Kind::clip:
+      return torch::clamp(a, step.alpha, step.beta);
+    case Kind::leaky:
+      return torch::leaky_relu(a, step.alpha);
+    case Kind::elu:
+      return torch::elu(a, step.alpha) * step.beta;
+    case Kind::power:
+      return torch::pow(a, step.alpha);
+    case Kind::greater:
+      return torch::gt(a, step.alpha).to(a.scalar_type());
+    case Kind::less:
+      return torch::lt(a, step.alpha).to(a.scalar_type());
+    case Kind::sigmoid:
+      return torch::sigmoid(a);
+    case Kind::tanh:
+      return torch::tanh(a);
+    case Kind::exp:
+      return torch::exp(a);
+    case Kind::log:
+      return torch::log(a);
+    case Kind::sqrt:
+      return torch::sqrt(a);
+    case Kind::abs:
+      return torch::abs(a);
+    case Kind::erf:
+      return torch::erf(a);
+    case Kind::softplus:
+      return torch::softplus(a);
+    case Kind::sin:
+      return torch::sin(a);
+    case Kind::cos:
+      return torch::cos(a);
+    case Kind::floor:
+      return torch::floor(a);
+    case Kind::ceil:
+      return torch::ceil(a);
+    case Kind::sign:
+      return torch::sign(a);
+    case Kind::reciprocal:
+      return torch::reciprocal(a);
+    case Kind::add:
+      return a + b;
+    case Kind::multiply:
+      return a * b;
+  }
+  return a;
+}
+
+torch::Tensor apply(const Function& f, const torch::Tensor& x) {
+  std::vector<torch::Tensor> results;
+  const auto operand = [&](std::int32_t index) { return index < 0 ? x : results[static_cast<std::size_t>(index)]; };
+  for (const FunctionStep& step : f.steps) results.push_back(apply(step, operand(step.a), operand(step.b)));
+  return results.back();
+}
+
 bool is_symmetric(const Padding& padding) { return padding.top == padding.bottom && padding.left == padding.right; }
 
 /// Rows or columns behind the end that the last window of a pool reads.
@@ -274,7 +334,8 @@ torch::Tensor Executor::run_node(std::size_t index, const std::vector<torch::Ten
                  [&](const Concat&) { return torch::cat(inputs, 1); },
                  [&](const Reshape& op) { return x.reshape(batch_of(op.shape, x.size(0))); },
                  [&](const Pad& op) { return trimtab::pad(x, op.padding, op.value); },
-                 [&](const Softmax&) { return torch::softmax(x, 1); }},
+                 [&](const Softmax&) { return torch::softmax(x, 1); },
+                 [&](const Function& op) { return apply(op, x); }},
       node.op);
 }
 

@@ -68,6 +68,7 @@ std::string fingerprint(const Graph& graph) {
                             print.add(op.scale);
                             print.add(op.offset);
                           },
+                          [&](const Function& op) { print.add(op.steps); },
                           [](const auto&) {}},
                node.op);
   }

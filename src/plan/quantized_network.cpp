@@ -23,6 +23,9 @@ bool rectifies(const Operator& op) {
   if (const auto* clip = std::get_if<Clip>(&op)) {
     return clip->low >= 0;
   }
+  if (const auto* function = std::get_if<Function>(&op)) {
+    return is_non_negative(*function);
+  }
   return std::holds_alternative<Relu>(op) || std::holds_alternative<Sigmoid>(op) ||
          std::holds_alternative<HardSigmoid>(op) || std::holds_alternative<Softmax>(op);
 }

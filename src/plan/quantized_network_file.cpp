@@ -48,6 +48,12 @@ class Writer {
   void operator()(const char* name, const Padding& padding) {
     json[name] = {padding.top, padding.left, padding.bottom, padding.right};
   }
+  void operator()(const char* name, const std::vector<FunctionStep>& steps) {
+    Json& stored = json[name] = Json::array();
+    for (const auto& [kind, a, b, alpha, beta] : steps) {
+      stored.push_back({static_cast<int>(kind), a, b, alpha, beta});
+    }
+  }
   void operator()(const char* name, PoolKind kind) { json[name] = kind == PoolKind::max ? "max" : "average"; }
 
  private:
@@ -88,6 +94,12 @@ class Reader {
   void operator()(const char* name, Padding& padding) {
     const auto sides = json_.at(name).get<std::array<std::int64_t, 4>>();
     padding = {sides[0], sides[1], sides[2], sides[3]};
+  }
+  void operator()(const char* name, std::vector<FunctionStep>& steps) {
+    for (const Json& stored : json_.at(name)) {
+      const auto [kind, a, b, alpha, beta] = stored.get<std::tuple<int, std::int32_t, std::int32_t, float, float>>();
+      steps.push_back({static_cast<FunctionStep::Kind>(kind), a, b, alpha, beta});
+    }
   }
   void operator()(const char* name, PoolKind& kind) {
     kind = json_.at(name) == "max" ? PoolKind::max : PoolKind::average;
@@ -143,6 +155,8 @@ void fields(Io& io, Op& op) {
     io("keep_dimensions", op.keep_dimensions);
   } else if constexpr (std::is_same_v<Plain, Reshape>) {
     io("shape", op.shape);
+  } else if constexpr (std::is_same_v<Plain, Function>) {
+    io("steps", op.steps);
   } else if constexpr (std::is_same_v<Plain, Pad>) {
     io("padding", op.padding);
     io("value", op.value);

@@ -184,6 +184,7 @@ class Lowering {
               lower_function(layer, [](double x) { return x * std::clamp(x / 6 + 0.5, 0.0, 1.0); });
             },
             [&](const Sigmoid&) { lower_function(layer, [](double x) { return 1 / (1 + std::exp(-x)); }); },
+            [&](const Function& op) { lower_function(layer, [&](double x) { return evaluate(op, x); }); },
             [&](const auto& op) {
               throw bad_input("layer '{}' is a {}, which has no integer form for a device", layer.name,
                               operator_name(op));

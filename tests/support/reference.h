@@ -186,6 +186,7 @@ inline Values run(const Node& node, const std::vector<Values>& inputs, const Sha
           [&](const Reshape&) { return x; },
           [&](const Pad& op) { return pad(op, x, in, out); },
           [&](const Softmax&) { return softmax(x, in); },
+          [&](const Function& op) { return each(x, in, [&](double v, auto) { return evaluate(op, v); }); },
       },
       node.op);
 }
