@@ -63,7 +63,7 @@ using Kind = FunctionStep::Kind;
 }
 
 /// Appends a step, or finds the same one. Returns its index.
-std::int32_t append(Function& f, const FunctionStep& step) {
+std::int32_t append(ScalarFunction& f, const FunctionStep& step) {
   const auto found = std::find(f.steps.begin(), f.steps.end(), step);
   const auto index = static_cast<std::int32_t>(found - f.steps.begin());
   if (found == f.steps.end()) f.steps.push_back(step);
@@ -71,7 +71,7 @@ std::int32_t append(Function& f, const FunctionStep& step) {
 }
 
 /// Appends the steps of `added`, applied to the result of step `argument`. Returns the index of its result.
-std::int32_t append(Function& f, const Function& added, std::int32_t argument) {
+std::int32_t append(ScalarFunction& f, const ScalarFunction& added, std::int32_t argument) {
   std::vector<std::int32_t> place;
   for (FunctionStep step : added.steps) {
     step.a = step.a < 0 ? argument : place.at(static_cast<std::size_t>(step.a));
@@ -83,7 +83,7 @@ std::int32_t append(Function& f, const Function& added, std::int32_t argument) {
 }
 
 /// Step `result` becomes the last.
-[[nodiscard]] Function ending_with(Function f, std::int32_t result) {
+[[nodiscard]] ScalarFunction ending_with(ScalarFunction f, std::int32_t result) {
   if (result + 1 != static_cast<std::int32_t>(f.steps.size())) {
     f.steps.push_back({Kind::affine, result, -1, 1, 0});
   }
@@ -92,27 +92,27 @@ std::int32_t append(Function& f, const Function& added, std::int32_t argument) {
 
 }  // namespace
 
-double evaluate(const Function& f, double x) {
+double evaluate(const ScalarFunction& f, double x) {
   std::vector<double> results;
   const auto operand = [&](std::int32_t index) { return index < 0 ? x : results[static_cast<std::size_t>(index)]; };
   for (const FunctionStep& step : f.steps) results.push_back(evaluate(step, operand(step.a), operand(step.b)));
   return results.empty() ? x : results.back();
 }
 
-Function compose(const Function& outer, const Function& inner) {
-  Function result = inner;
+ScalarFunction compose(const ScalarFunction& outer, const ScalarFunction& inner) {
+  ScalarFunction result = inner;
   const auto argument = static_cast<std::int32_t>(inner.steps.size()) - 1;
   return ending_with(result, append(result, outer, argument));
 }
 
-Function combine(FunctionStep::Kind kind, const Function& left, const Function& right) {
-  Function result;
+ScalarFunction combine(FunctionStep::Kind kind, const ScalarFunction& left, const ScalarFunction& right) {
+  ScalarFunction result;
   const std::int32_t a = append(result, left, -1);
   const std::int32_t b = append(result, right, -1);
   return ending_with(result, append(result, {kind, a, b, 0, 0}));
 }
 
-bool is_non_negative(const Function& f) {
+bool is_non_negative(const ScalarFunction& f) {
   const FunctionStep& last = f.steps.back();
   switch (last.kind) {
     case Kind::greater:
@@ -130,7 +130,7 @@ bool is_non_negative(const Function& f) {
   }
 }
 
-std::string find_fault(const Function& f) {
+std::string find_fault(const ScalarFunction& f) {
   if (f.steps.empty()) return "has no steps";
   if (f.steps.size() > 256) return "has more than 256 steps";
   for (std::size_t i = 0; i < f.steps.size(); ++i) {

@@ -6,7 +6,8 @@
 
 namespace trimtab {
 
-/// One step of a Function. `a` and `b` are operands: the index of an earlier step, or -1 for the function's argument.
+/// One step of a ScalarFunction. `a` and `b` are operands: the index of an earlier step, or -1 for the function's
+/// argument.
 struct FunctionStep {
   enum class Kind {
     affine,    ///< alpha * a + beta
@@ -43,23 +44,23 @@ struct FunctionStep {
 
 /// Any other function of one number, element by element: its steps in order, the last of which makes the result. A
 /// device looks it up in a table, however many steps it has.
-struct Function {
+struct ScalarFunction {
   std::vector<FunctionStep> steps;
 };
 
 /// f(x)
-[[nodiscard]] double evaluate(const Function& f, double x);
+[[nodiscard]] double evaluate(const ScalarFunction& f, double x);
 
 /// x becomes outer(inner(x)).
-[[nodiscard]] Function compose(const Function& outer, const Function& inner);
+[[nodiscard]] ScalarFunction compose(const ScalarFunction& outer, const ScalarFunction& inner);
 
 /// x becomes left(x) + right(x) or left(x) * right(x). A function without steps is x itself.
-[[nodiscard]] Function combine(FunctionStep::Kind kind, const Function& left, const Function& right);
+[[nodiscard]] ScalarFunction combine(FunctionStep::Kind kind, const ScalarFunction& left, const ScalarFunction& right);
 
 /// Whether the last step makes numbers >= 0 whatever it reads.
-[[nodiscard]] bool is_non_negative(const Function& f);
+[[nodiscard]] bool is_non_negative(const ScalarFunction& f);
 
 /// The first thing wrong with the function, as "has a step ..."; empty where nothing is.
-[[nodiscard]] std::string find_fault(const Function& f);
+[[nodiscard]] std::string find_fault(const ScalarFunction& f);
 
 }  // namespace trimtab

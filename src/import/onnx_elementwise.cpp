@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "import/onnx_import.h"
 
@@ -26,16 +27,6 @@ void clip(Import& import, const OnnxNode& node) {
   emit_like(import, node, clip_between(low, high));
 }
 
-/// Min and Max with a constant are Clips.
-void extremum(Import& import, const OnnxNode& node) {
-  if (node.proto().input_size() != 2) throw node.error("has {} inputs; two are supported", node.proto().input_size());
-  const int constant = import.is_constant(node, 0) ? 0 : 1;
-  const View view = import.view(node, 1 - constant);
-  const float bound = scalar_of(import, node, constant, 0);
-  const Operator op = node.type() == "Max" ? clip_between(bound, infinity) : clip_between(-infinity, bound);
-  import.set_like(node, view, import.emit(node, op, {view.value}));
-}
-
 /// Makes `small` a {C,1,1} value that is broadcast over `large`; -1 where it does not fit.
 [[nodiscard]] ValueId broadcast(Import& import, const OnnxNode& node, const View& small, const View& large) {
   const Shape shape = import.shape_of(small);
@@ -54,6 +45,27 @@ void extremum(Import& import, const OnnxNode& node) {
   return import.reshaped(node, small.value, {over[0], 1, 1});
 }
 
+/// An image of one channel with as many channels as `large`, all alike: a 1x1 convolution with ones. Nothing where
+/// `small` is no such image.
+[[nodiscard]] std::optional<View> repeated_channels(Import& import, const OnnxNode& node, const View& small,
+                                                    const View& large) {
+  const Shape shape = import.shape_of(small);
+  const Shape over = import.shape_of(large);
+  if (shape.size() != 3 || over.size() != 3 || shape[0] != 1 || over[0] == 1) return std::nullopt;
+  if (small.shape.size() != large.shape.size() || small.order != large.order) return std::nullopt;
+  View result = small;
+  for (std::size_t i = 0; i < small.shape.size(); ++i) {
+    if (small.shape[i] == large.shape[i]) continue;
+    if (small.shape[i] != 1) return std::nullopt;
+    if (axis_of_dimension(import, large, static_cast<std::int64_t>(i)) == 0) result.shape[i] = over[0];
+  }
+  import.budget().charge(over[0]);
+  Conv ones;
+  ones.weight = {{over[0], 1, 1, 1}, std::vector<float>(static_cast<std::size_t>(over[0]), 1.0F)};
+  result.value = import.emit(node, std::move(ones), {small.value}, "/channels");
+  return result;
+}
+
 /// Add or Mul of two values that both depend on the network's input.
 [[nodiscard]] View combine_views(Import& import, const OnnxNode& node, const View& a, const View& b,
                                  const Operator& op) {
@@ -65,10 +77,15 @@ void extremum(Import& import, const OnnxNode& node) {
       result.value = import.emit(node, op, {a.value, b.value});
       return result;
     }
-    const ValueId left = import.plain(node, a);
-    const ValueId right = import.plain(node, b);
-    result.value = import.emit(node, op, {left, right});
-    return plain_view(result.value, import.shape_of(result.value));
+    result = import.plain(node, a);
+    result.value = import.emit(node, op, {result.value, import.plain(node, b).value});
+    return result;
+  }
+  if (const auto wide = repeated_channels(import, node, b, a); wide.has_value()) {
+    return combine_views(import, node, a, *wide, op);
+  }
+  if (const auto wide = repeated_channels(import, node, a, b); wide.has_value()) {
+    return combine_views(import, node, *wide, b, op);
   }
   if (const ValueId small = broadcast(import, node, b, a); small >= 0) {
     result.value = import.emit(node, op, {a.value, small});
@@ -108,8 +125,33 @@ void hard_sigmoid(Import& import, const OnnxNode& node) {
   emit_like(import, node, HardSigmoid{node.number("alpha", 0.2F), node.number("beta", 0.5F)});
 }
 
+/// max(a, b) is a + relu(b - a), min(a, b) is a - relu(a - b).
+[[nodiscard]] View extremum_of(Import& import, const OnnxNode& node, const View& a, const View& b) {
+  const Constant minus{{}, false, {-1.0F}, {}};
+  const bool maximum = node.type() == "Max";
+  const View turned = apply_constant(import, node, maximum ? a : b, minus, Arithmetic::multiply);
+  View excess = combine_views(import, node, maximum ? b : a, turned, Add{});
+  excess.value = import.emit(node, Relu{}, {excess.value}, "/excess");
+  if (!maximum) excess = apply_constant(import, node, excess, minus, Arithmetic::multiply);
+  return combine_views(import, node, a, excess, Add{});
+}
+
+/// Min and Max; with a constant they are Clips.
+void extremum(Import& import, const OnnxNode& node) {
+  if (node.proto().input_size() != 2) throw node.error("has {} inputs; two are supported", node.proto().input_size());
+  if (!import.is_constant(node, 0) && !import.is_constant(node, 1)) {
+    import.set(node, extremum_of(import, node, import.view(node, 0), import.view(node, 1)));
+    return;
+  }
+  const int constant = import.is_constant(node, 0) ? 0 : 1;
+  const View view = import.view(node, 1 - constant);
+  const float bound = scalar_of(import, node, constant, 0);
+  const Operator op = node.type() == "Max" ? clip_between(bound, infinity) : clip_between(-infinity, bound);
+  import.set_like(node, view, import.emit(node, op, {view.value}));
+}
+
 [[nodiscard]] View reciprocal_of(Import& import, const OnnxNode& node, View view) {
-  view.value = import.emit(node, Function{{{FunctionStep::Kind::reciprocal}}}, {view.value}, "/reciprocal");
+  view.value = import.emit(node, ScalarFunction{{{FunctionStep::Kind::reciprocal}}}, {view.value}, "/reciprocal");
   return view;
 }
 
@@ -152,7 +194,7 @@ void where(Import& import, const OnnxNode& node) {
   const View condition = import.view(node, 0);
   View opposite = condition;
   opposite.value =
-      import.emit(node, Function{{{FunctionStep::Kind::affine, -1, -1, -1, 1}}}, {condition.value}, "/opposite");
+      import.emit(node, ScalarFunction{{{FunctionStep::Kind::affine, -1, -1, -1, 1}}}, {condition.value}, "/opposite");
   const auto chosen = [&](const View& by, int index) {
     if (!import.is_constant(node, index)) return combine_views(import, node, by, import.view(node, index), Mul{});
     return apply_constant(import, node, by, *import.constant(node, index), Arithmetic::multiply);
@@ -253,8 +295,7 @@ View apply_constant(Import& import, const OnnxNode& node, View view, const Const
 
   bool per_channel = varying.empty() || (varying.size() == 1 && axis_of_dimension(import, view, varying[0]) == 0);
   if (!per_channel && is_plain(view, import.shape_of(view)) && varying == std::vector<std::int64_t>{1}) {
-    const ValueId value = import.plain(node, view);  // flattened before
-    view = plain_view(value, import.shape_of(value));
+    view = import.plain(node, view);  // flattened before
     per_channel = true;
   }
   const Shape shape = import.shape_of(view);

@@ -11,41 +11,41 @@ using Kind = FunctionStep::Kind;
 
 /// A value as a function of another one.
 struct Use {
-  Function function;  ///< no steps: the value itself
+  ScalarFunction function;  ///< no steps: the value itself
   ValueId base = -1;
 };
 
 /// What a device looks up in a table; nothing for other operators.
-[[nodiscard]] std::optional<Function> as_table(const Operator& op) {
-  if (const auto* function = std::get_if<Function>(&op)) return *function;
-  if (std::holds_alternative<Sigmoid>(op)) return Function{{{Kind::sigmoid}}};
-  if (const auto* leaky = std::get_if<LeakyRelu>(&op)) return Function{{{Kind::leaky, -1, -1, leaky->alpha, 0}}};
+[[nodiscard]] std::optional<ScalarFunction> as_table(const Operator& op) {
+  if (const auto* function = std::get_if<ScalarFunction>(&op)) return *function;
+  if (std::holds_alternative<Sigmoid>(op)) return ScalarFunction{{{Kind::sigmoid}}};
+  if (const auto* leaky = std::get_if<LeakyRelu>(&op)) return ScalarFunction{{{Kind::leaky, -1, -1, leaky->alpha, 0}}};
   const auto* hard = std::get_if<HardSigmoid>(&op);
   const bool swish = std::holds_alternative<HardSwish>(op);
   if (hard == nullptr && !swish) return std::nullopt;
   const HardSigmoid gate = swish ? HardSigmoid{} : *hard;
-  const Function gated{{{Kind::affine, -1, -1, gate.alpha, gate.beta}, {Kind::clip, 0, -1, 0, 1}}};
+  const ScalarFunction gated{{{Kind::affine, -1, -1, gate.alpha, gate.beta}, {Kind::clip, 0, -1, 0, 1}}};
   return swish ? combine(Kind::multiply, {}, gated) : gated;
 }
 
 /// An Affine that is the same for all channels.
-[[nodiscard]] std::optional<Function> as_uniform_affine(const Operator& op) {
+[[nodiscard]] std::optional<ScalarFunction> as_uniform_affine(const Operator& op) {
   const auto* affine = std::get_if<Affine>(&op);
   if (affine == nullptr) return std::nullopt;
   const auto uniform = [](const Tensor& tensor) {
     return std::all_of(tensor.data.begin(), tensor.data.end(), [&](float x) { return x == tensor.data[0]; });
   };
   if (!uniform(affine->scale) || !uniform(affine->offset)) return std::nullopt;
-  return Function{{{Kind::affine, -1, -1, affine->scale.data[0], affine->offset.data[0]}}};
+  return ScalarFunction{{{Kind::affine, -1, -1, affine->scale.data[0], affine->offset.data[0]}}};
 }
 
 /// What saturates behind a table.
-[[nodiscard]] std::optional<Function> as_saturation(const Operator& op) {
+[[nodiscard]] std::optional<ScalarFunction> as_saturation(const Operator& op) {
   constexpr float most = std::numeric_limits<float>::max();
-  if (std::holds_alternative<Relu>(op)) return Function{{{Kind::clip, -1, -1, 0, most}}};
+  if (std::holds_alternative<Relu>(op)) return ScalarFunction{{{Kind::clip, -1, -1, 0, most}}};
   const auto* clip = std::get_if<Clip>(&op);
   if (clip == nullptr) return std::nullopt;
-  return Function{{{Kind::clip, -1, -1, std::max(clip->low, -most), std::min(clip->high, most)}}};
+  return ScalarFunction{{{Kind::clip, -1, -1, std::max(clip->low, -most), std::min(clip->high, most)}}};
 }
 
 class Fusion {
@@ -119,7 +119,7 @@ class Fusion {
     }
   }
 
-  void replace(Node& node, Function function, ValueId base) {
+  void replace(Node& node, ScalarFunction function, ValueId base) {
     if (function.steps.size() > most_steps) return;
     for (const ValueId input : node.inputs) --readers_[at(input)];
     ++readers_[at(base)];

@@ -151,11 +151,13 @@ class Writer {
                    [&](const GlobalAveragePool& op) { write(node, op); },
                    [&](const Add&) { write_both(node, "Add"); },
                    [&](const Mul&) { write_both(node, "Mul"); },
-                   [&](const Concat&) { set(whole(node, "Concat"), "axis", std::int64_t{1}); },
+                   [&](const Concat& op) { set(whole(node, "Concat"), "axis", 1 + op.axis); },
+                   [&](const Gather& op) { write(node, op); },
+                   [&](const Permute& op) { write(node, op); },
                    [&](const Reshape& op) { write(node, op); },
                    [&](const Pad& op) { write(node, op); },
-                   [&](const Softmax&) { write_softmax(node); },
-                   [&](const Function& op) { write(node, op); },
+                   [&](const Softmax& op) { write_softmax(node, op.logarithm ? "LogSoftmax" : "Softmax"); },
+                   [&](const ScalarFunction& op) { write(node, op); },
                },
                node.op);
   }
@@ -241,10 +243,10 @@ class Writer {
   }
 
   /// Until opset 13 a Softmax is over all dimensions from its axis on, so the channels must be the last.
-  void write_softmax(const Node& node) {
+  void write_softmax(const Node& node, const char* type) {
     const Shape& shape = graph_.shape_of(node.output);
     if (element_count(shape) == shape[0]) {
-      set(whole(node, "Softmax"), "axis", std::int64_t{1});
+      set(whole(node, type), "axis", std::int64_t{1});
       return;
     }
     const auto last = static_cast<std::int64_t>(shape.size());
@@ -257,7 +259,7 @@ class Writer {
     forth.push_back(1);
     const std::string turned = step(node, "Transpose", "/channels_last", name_of(node.inputs[0]), "");
     set(last_node(), "perm", forth);
-    const std::string result = step(node, "Softmax", "", turned, "");
+    const std::string result = step(node, type, "", turned, "");
     set(last_node(), "axis", last);
     onnx::NodeProto& made = add_node(node.name + "/channels_first", "Transpose");
     made.add_input(result);
@@ -274,7 +276,7 @@ class Writer {
   }
 
   /// Each step as the operators that compute it; the last one's value gets the name of the node's output.
-  void write(const Node& node, const Function& op) {
+  void write(const Node& node, const ScalarFunction& op) {
     std::vector<std::string> results;
     const auto operand = [&](std::int32_t index) {
       return index < 0 ? name_of(node.inputs[0]) : results[static_cast<std::size_t>(index)];
@@ -408,6 +410,29 @@ class Writer {
     std::vector<std::int64_t> shape{0};  // the batch stays
     shape.insert(shape.end(), op.shape.begin(), op.shape.end());
     whole(node, "Reshape").add_input(add(node.name + ".shape", shape));
+  }
+
+  void write(const Node& node, const Gather& op) {
+    onnx::NodeProto& made = whole(node, "Gather");
+    made.add_input(add(node.name + ".indices", op.indices));
+    set(made, "axis", 1 + op.axis);
+  }
+
+  void write(const Node& node, const Permute& op) {
+    const auto with_batch = [&](const Shape& shape) {
+      std::vector<std::int64_t> dimensions{0};  // the batch stays
+      dimensions.insert(dimensions.end(), shape.begin(), shape.end());
+      return add(node.name + ".shape", dimensions);
+    };
+    const std::string cut = step(node, "Reshape", "/cut", name_of(node.inputs[0]), with_batch(op.from));
+    const std::string turned = step(node, "Transpose", "", cut, "");
+    std::vector<std::int64_t> order{0};
+    for (const std::int64_t axis : op.order) order.push_back(1 + axis);
+    set(last_node(), "perm", order);
+    onnx::NodeProto& made = add_node(node.name + "/join", "Reshape");
+    made.add_input(turned);
+    made.add_input(with_batch(op.shape));
+    made.add_output(name_of(node.output));
   }
 
   void write(const Node& node, const Pad& op) {

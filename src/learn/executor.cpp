@@ -87,7 +87,7 @@ torch::Tensor apply(const FunctionStep& step, const torch::Tensor& a, const torc
   return a;
 }
 
-torch::Tensor apply(const Function& f, const torch::Tensor& x) {
+torch::Tensor apply(const ScalarFunction& f, const torch::Tensor& x) {
   std::vector<torch::Tensor> results;
   const auto operand = [&](std::int32_t index) { return index < 0 ? x : results[static_cast<std::size_t>(index)]; };
   for (const FunctionStep& step : f.steps) results.push_back(apply(step, operand(step.a), operand(step.b)));
@@ -311,31 +311,41 @@ torch::Tensor Executor::run_node(std::size_t index, const std::vector<torch::Ten
   torch::Tensor x = inputs[0];
   const bool in_place = state.in_place && !value_hook && !node_hook;
   return std::visit(
-      overloaded{[&](const Conv& op) { return convolve(op, index, x); },
-                 [&](const Linear&) { return torch::linear(to_computed(x), weight_of(index), to_computed(own.bias)); },
-                 [&](const BatchNormalization& op) {
-                   const bool from_batch = training && !batch_norm_frozen;
-                   return torch::batch_norm(x, own.weight, own.bias, own.mean, own.variance, from_batch,
-                                            batch_norm_momentum, static_cast<double>(op.epsilon), true);
-                 },
-                 [&](const Affine&) { return torch::addcmul(per_channel(own.bias, x), x, per_channel(own.weight, x)); },
-                 [&](const Relu&) { return in_place ? torch::relu_(x) : torch::relu(x); },
-                 [&](const Clip& op) {
-                   return in_place ? torch::clamp_(x, op.low, op.high) : torch::clamp(x, op.low, op.high);
-                 },
-                 [&](const LeakyRelu& op) { return torch::leaky_relu(x, op.alpha); },
-                 [&](const HardSigmoid& op) { return torch::clamp(x * op.alpha + op.beta, 0, 1); },
-                 [&](const HardSwish&) { return torch::hardswish(x); },
-                 [&](const Sigmoid&) { return torch::sigmoid(x); }, [&](const Pool& op) { return pool(op, state, x); },
-                 [&](const GlobalAveragePool& op) {
-                   return x.mean({2, 3}, op.keep_dimensions);
-                 },
-                 [&](const Add&) { return inputs[0] + inputs[1]; }, [&](const Mul&) { return inputs[0] * inputs[1]; },
-                 [&](const Concat&) { return torch::cat(inputs, 1); },
-                 [&](const Reshape& op) { return x.reshape(batch_of(op.shape, x.size(0))); },
-                 [&](const Pad& op) { return trimtab::pad(x, op.padding, op.value); },
-                 [&](const Softmax&) { return torch::softmax(x, 1); },
-                 [&](const Function& op) { return apply(op, x); }},
+      overloaded{
+          [&](const Conv& op) { return convolve(op, index, x); },
+          [&](const Linear&) { return torch::linear(to_computed(x), weight_of(index), to_computed(own.bias)); },
+          [&](const BatchNormalization& op) {
+            const bool from_batch = training && !batch_norm_frozen;
+            return torch::batch_norm(x, own.weight, own.bias, own.mean, own.variance, from_batch, batch_norm_momentum,
+                                     static_cast<double>(op.epsilon), true);
+          },
+          [&](const Affine&) { return torch::addcmul(per_channel(own.bias, x), x, per_channel(own.weight, x)); },
+          [&](const Relu&) { return in_place ? torch::relu_(x) : torch::relu(x); },
+          [&](const Clip& op) {
+            return in_place ? torch::clamp_(x, op.low, op.high) : torch::clamp(x, op.low, op.high);
+          },
+          [&](const LeakyRelu& op) { return torch::leaky_relu(x, op.alpha); },
+          [&](const HardSigmoid& op) { return torch::clamp(x * op.alpha + op.beta, 0, 1); },
+          [&](const HardSwish&) { return torch::hardswish(x); },
+          [&](const Sigmoid&) { return torch::sigmoid(x); },
+          [&](const Pool& op) { return pool(op, state, x); },
+          [&](const GlobalAveragePool& op) {
+            return x.mean({2, 3}, op.keep_dimensions);
+          },
+          [&](const Add&) { return inputs[0] + inputs[1]; },
+          [&](const Mul&) { return inputs[0] * inputs[1]; },
+          [&](const Concat& op) { return torch::cat(inputs, 1 + op.axis); },
+          [&](const Reshape& op) { return x.reshape(batch_of(op.shape, x.size(0))); },
+          [&](const Pad& op) { return trimtab::pad(x, op.padding, op.value); },
+          [&](const Softmax& op) { return op.logarithm ? torch::log_softmax(x, 1) : torch::softmax(x, 1); },
+          [&](const ScalarFunction& op) { return apply(op, x); },
+          [&](const Gather& op) { return x.index_select(1 + op.axis, torch::tensor(op.indices).to(x.device())); },
+          [&](const Permute& op) {
+            std::vector<std::int64_t> order{0};
+            for (const std::int64_t axis : op.order) order.push_back(1 + axis);
+            const torch::Tensor cut = x.reshape(batch_of(op.from, x.size(0))).permute(order);
+            return channels_last(cut.reshape(batch_of(op.shape, x.size(0))));
+          }},
       node.op);
 }
 

@@ -59,7 +59,8 @@ bool computes(const Graph& graph, const Layer& layer) {
   const Operator& op = graph.nodes[static_cast<std::size_t>(layer.node)].op;
   const auto* pool = std::get_if<Pool>(&op);
   return !(std::holds_alternative<Concat>(op) || std::holds_alternative<Reshape>(op) ||
-           std::holds_alternative<Pad>(op) || (pool != nullptr && pool->kind == PoolKind::max));
+           std::holds_alternative<Pad>(op) || std::holds_alternative<Gather>(op) ||
+           std::holds_alternative<Permute>(op) || (pool != nullptr && pool->kind == PoolKind::max));
 }
 
 Graph without_fused_activations(Graph graph, const std::vector<Layer>& layers) {

@@ -90,7 +90,8 @@ void IntegerNetwork::build(const QuantizedNetwork& network) {
                      }
                    },
                    [&](Pool& op) { copies = op.kind == PoolKind::max && input == output; }, [&](GlobalAveragePool&) {},
-                   [&](Reshape&) { copies = input == output; },
+                   [&](Reshape&) { copies = input == output; }, [&](Gather&) { copies = input == output; },
+                   [&](Permute&) { copies = input == output; },
                    [&](Concat&) {
                      copies = std::all_of(layer.inputs.begin(), layer.inputs.end(),
                                           [&](ValueId v) { return grid_of(network, v) == output; });

@@ -155,7 +155,18 @@ void fields(Io& io, Op& op) {
     io("keep_dimensions", op.keep_dimensions);
   } else if constexpr (std::is_same_v<Plain, Reshape>) {
     io("shape", op.shape);
-  } else if constexpr (std::is_same_v<Plain, Function>) {
+  } else if constexpr (std::is_same_v<Plain, Concat>) {
+    io("axis", op.axis);
+  } else if constexpr (std::is_same_v<Plain, Gather>) {
+    io("axis", op.axis);
+    io("indices", op.indices);
+  } else if constexpr (std::is_same_v<Plain, Permute>) {
+    io("from", op.from);
+    io("order", op.order);
+    io("shape", op.shape);
+  } else if constexpr (std::is_same_v<Plain, Softmax>) {
+    io("logarithm", op.logarithm);
+  } else if constexpr (std::is_same_v<Plain, ScalarFunction>) {
     io("steps", op.steps);
   } else if constexpr (std::is_same_v<Plain, Pad>) {
     io("padding", op.padding);

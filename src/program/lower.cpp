@@ -184,7 +184,7 @@ class Lowering {
               lower_function(layer, [](double x) { return x * std::clamp(x / 6 + 0.5, 0.0, 1.0); });
             },
             [&](const Sigmoid&) { lower_function(layer, [](double x) { return 1 / (1 + std::exp(-x)); }); },
-            [&](const Function& op) { lower_function(layer, [&](double x) { return evaluate(op, x); }); },
+            [&](const ScalarFunction& op) { lower_function(layer, [&](double x) { return evaluate(op, x); }); },
             [&](const auto& op) {
               throw bad_input("layer '{}' is a {}, which has no integer form for a device", layer.name,
                               operator_name(op));
@@ -568,7 +568,9 @@ std::vector<std::string> undeployable_layers(const Graph& prepared) {
   std::vector<std::string> names;
   for (const Layer& layer : fuse_layers(prepared)) {
     const Operator& op = prepared.nodes[static_cast<std::size_t>(layer.node)].op;
-    if (std::holds_alternative<Softmax>(op) || std::holds_alternative<Pad>(op)) {
+    const auto* concat = std::get_if<Concat>(&op);
+    if (std::holds_alternative<Softmax>(op) || std::holds_alternative<Pad>(op) || std::holds_alternative<Gather>(op) ||
+        std::holds_alternative<Permute>(op) || (concat != nullptr && concat->axis != 0)) {
       names.push_back(fmt::format("'{}' ({})", layer.name, operator_name(op)));
     }
   }

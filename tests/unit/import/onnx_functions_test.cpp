@@ -16,10 +16,10 @@ using reference::Attribute;
 using reference::OnnxBuilder;
 using reference::random_sample;
 
-/// One Function, which computes f for numbers within `range`, also when it is written and read again.
+/// One ScalarFunction, which computes f for numbers within `range`, also when it is written and read again.
 void expect_function(const Graph& graph, const std::function<double(double)>& f, double range = 4, double shift = 0) {
   ASSERT_EQ(graph.nodes.size(), 1U);
-  ASSERT_TRUE(std::holds_alternative<Function>(graph.nodes[0].op));
+  ASSERT_TRUE(std::holds_alternative<ScalarFunction>(graph.nodes[0].op));
   auto sample = random_sample(graph, 8);
   std::vector<float> expected;
   for (float& x : sample) {
@@ -126,7 +126,7 @@ TEST(OnnxFunctions, WhatALayerDoesForNothingStays) {
   const auto relu = onnx.node("Relu", {onnx.node("Conv", {"input", weight})});
   const auto gate = onnx.node("Sigmoid", {relu});
   const Graph graph = onnx.read(onnx.node("Mul", {relu, gate}));
-  ASSERT_EQ(graph.nodes.size(), 3U);  // Conv, Relu and a Function of the Relu
+  ASSERT_EQ(graph.nodes.size(), 3U);  // Conv, Relu and a ScalarFunction of the Relu
   EXPECT_TRUE(std::holds_alternative<Relu>(graph.nodes[1].op));
 }
 
