@@ -100,6 +100,16 @@ class Sweep {
     const std::int64_t made_by = maker_[at(value)];
     return made_by >= 0 && readers_[at(value)] == 1 ? &graph_.nodes[static_cast<std::size_t>(made_by)] : nullptr;
   }
+  [[nodiscard]] const Node* maker(ValueId value) const {
+    const std::int64_t made_by = maker_[at(value)];
+    return made_by < 0 ? nullptr : &graph_.nodes[static_cast<std::size_t>(made_by)];
+  }
+  /// The node reads what `before` reads, instead of what it makes.
+  void read_past(Node& node, const Node& before) {
+    --readers_[at(node.inputs[0])];
+    node.inputs[0] = before.inputs[0];
+    ++readers_[at(node.inputs[0])];
+  }
   [[nodiscard]] static const Operator* op_of(const Node* node) { return node != nullptr ? &node->op : nullptr; }
 
   /// Those who read the node's output read `value` instead.
@@ -114,6 +124,7 @@ class Sweep {
     if (as_clip(&node.op).has_value()) return rewrite_clip(node);
     if (std::holds_alternative<Mul>(node.op)) return rewrite_mul(node);
     if (std::holds_alternative<Permute>(node.op)) return rewrite_permute(node);
+    if (std::holds_alternative<Gather>(node.op)) return rewrite_gather(node);
     return false;
   }
 
@@ -183,14 +194,25 @@ class Sweep {
 
   /// A Permute cuts its input itself; and one that only puts channels into another order is a Gather.
   bool rewrite_permute(Node& node) {
-    const Node* before = sole(node.inputs[0]);
+    const Node* before = maker(node.inputs[0]);
     if (before != nullptr && std::holds_alternative<Reshape>(before->op)) {
-      node.inputs[0] = before->inputs[0];
+      read_past(node, *before);
       return true;
     }
     auto order = channel_order(std::get<Permute>(node.op), graph_.shape_of(node.inputs[0]));
     if (!order.has_value()) return false;
     node.op = Gather{0, std::move(*order)};
+    return true;
+  }
+
+  /// Part of a part, or a part of channels in another order.
+  bool rewrite_gather(Node& node) {
+    const Node* before = maker(node.inputs[0]);
+    const auto* inner = before != nullptr ? std::get_if<Gather>(&before->op) : nullptr;
+    auto& op = std::get<Gather>(node.op);
+    if (inner == nullptr || inner->axis != op.axis) return false;
+    for (std::int64_t& index : op.indices) index = inner->indices[static_cast<std::size_t>(index)];
+    read_past(node, *before);
     return true;
   }
 

@@ -65,6 +65,18 @@ TEST(OnnxMoves, ShuffledChannelsAreOneGather) {
   EXPECT_EQ(answer(graph, counted(12)), (Numbers{0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11}));
 }
 
+TEST(OnnxMoves, PartsOfShuffledChannelsAreOneGatherEach) {
+  OnnxBuilder onnx({any_batch, 4, 1, 1});
+  auto x = onnx.node("Reshape", {"input", onnx.ints("groups", {0, 2, 2, 1, 1})});
+  x = onnx.node("Transpose", {x}, {{"perm", Places{0, 2, 1, 3, 4}}});
+  x = onnx.node("Reshape", {x, onnx.ints("back", {0, 4, 1, 1})});
+  const auto front = onnx.node("Slice", {x, onnx.ints("s", {0}), onnx.ints("m", {2}), onnx.ints("a", {1})});
+  const auto back = onnx.node("Slice", {x, "m", onnx.ints("e", {4}), "a"});
+  const Graph graph = onnx.read(onnx.node("Concat", {back, front}, {{"axis", 1}}));
+  EXPECT_EQ(graph.nodes.size(), 3U);
+  EXPECT_EQ(answer(graph, counted(4)), (Numbers{1, 3, 0, 2}));
+}
+
 TEST(OnnxMoves, DepthToSpaceAndBack) {
   const auto moved = [](const char* mode) {
     OnnxBuilder onnx({any_batch, 8, 1, 1});
