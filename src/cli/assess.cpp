@@ -10,7 +10,7 @@ void add_assess(CLI::App& app) {
   auto command = std::make_shared<AssessCommand>();
   CLI::App* assess = app.add_subcommand(
       "assess", "map accuracy over memory at 2 to 16 bits, and measure how far 8 and 16 bits are from the optimum");
-  add_model(*assess, command->model)->required();
+  add_model(*assess, command->model, command->choice)->required();
   add_data_option(*assess, command->data)->required();
   add_preprocessing_option(*assess, command->preprocessing)
       ->default_str("preprocessing.toml beside the model, or none");

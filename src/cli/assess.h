@@ -13,6 +13,7 @@ namespace trimtab::cli {
 struct AssessCommand {
   CommonOptions common;
   std::string model;
+  ModelChoice choice;
   std::string data;
   std::string preprocessing;
   std::vector<std::string> budgets = {"33KB", "49KB", "66KB", "82KB", "98KB", "115KB", "245KB"};

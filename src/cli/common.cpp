@@ -17,11 +17,24 @@ void add_common_options(CLI::App& command, CommonOptions& options, const std::st
 
 void print(const Result& result, bool json) { fmt::print("{}", json ? result.json.dump(2) + "\n" : result.text); }
 
-CLI::Option* add_model(CLI::App& command, std::string& model) {
-  return command.add_option(
-      "MODEL", model,
-      "the network: an ONNX file; eval and inspect also take a folder that fit or scale made, or its "
-      "program.bin");
+ImportOptions import_options(const ModelChoice& choice) {
+  ImportOptions options;
+  if (!choice.input_shape.empty()) options.input_shape = parse_shape(choice.input_shape, "--input-shape");
+  options.output = choice.output;
+  return options;
+}
+
+CLI::Option* add_model(CLI::App& command, std::string& model, ModelChoice& choice) {
+  command
+      .add_option("--input-shape", choice.input_shape,
+                  "MODEL's input without the batch, in its own order, such as 3x224x224, where the file leaves "
+                  "dimensions free")
+      ->default_str("as stored");
+  command.add_option("--output", choice.output, "name of the one output of MODEL to keep, where it has several")
+      ->default_str("the only one");
+  return command.add_option("MODEL", model,
+                            "the network: an ONNX file; eval and inspect also take a folder that fit or scale made, or "
+                            "its program.bin");
 }
 
 CLI::Option* add_out_option(CLI::App& command, std::string& out, const std::string& kind) {

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "graph/graph.h"
+#include "import/import_options.h"
 
 namespace trimtab::cli {
 
@@ -25,7 +26,15 @@ void print(const Result& result, bool json);
 // Options that several commands share. Each is added by its function alone, so that it has one spelling and one meaning
 // (docs/options.md lists all options). They return the option, for a default or a check that only one command has.
 
-CLI::Option* add_model(CLI::App& command, std::string& model);  ///< positional
+/// What a model's file leaves open, as the command line gives it.
+struct ModelChoice {
+  std::string input_shape;
+  std::string output;
+};
+[[nodiscard]] ImportOptions import_options(const ModelChoice& choice);
+
+/// The positional MODEL, with --input-shape and --output.
+CLI::Option* add_model(CLI::App& command, std::string& model, ModelChoice& choice);
 CLI::Option* add_out_option(CLI::App& command, std::string& out, const std::string& kind = "FOLDER");
 CLI::Option* add_json_flag(CLI::App& command, bool& json);
 

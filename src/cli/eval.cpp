@@ -66,7 +66,7 @@ void run_eval(EvalOptions& options) {
 void add_eval(CLI::App& app) {
   auto options = std::make_shared<EvalOptions>();
   CLI::App* command = app.add_subcommand("eval", "measure a network's accuracy on labelled data");
-  add_model(*command, options->model)->required();
+  add_model(*command, options->model, options->choice)->required();
   add_data_option(*command, options->data)->required();
   add_preprocessing_option(*command, options->preprocessing)
       ->default_str("preprocessing.toml beside the model, or none");

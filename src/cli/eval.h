@@ -12,6 +12,7 @@ namespace trimtab::cli {
 struct EvalOptions {
   CommonOptions common;
   std::string model;
+  ModelChoice choice;
   std::string data;
   std::string preprocessing;
   std::size_t point = 0;

@@ -13,6 +13,7 @@ namespace trimtab::cli {
 struct FitCommand {
   CommonOptions common;
   std::string model;
+  ModelChoice choice;
   std::string data;
   std::string train_data;
   std::string preprocessing;

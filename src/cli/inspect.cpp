@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
@@ -14,6 +15,7 @@
 #include "emit/recipe.h"
 #include "graph/summary.h"
 #include "import/onnx.h"
+#include "plan/layers.h"
 #include "program/describe.h"
 #include "program/program_file.h"
 #include "target/target.h"
@@ -24,6 +26,7 @@ namespace {
 struct InspectOptions {
   CommonOptions common;
   std::string model;
+  ModelChoice choice;
   std::string target = "stm32f412";
   std::string optimize = "speed";
   std::size_t point = 0;
@@ -106,6 +109,23 @@ void run_program(const InspectOptions& options, const std::filesystem::path& pat
   if (program.points.size() > 1) fmt::print("\n{}", describe_points(program, options.point));
 }
 
+/// All that keeps a network from being read.
+void print_obstacles(const std::filesystem::path& path, const std::vector<Obstacle>& obstacles, bool json) {
+  if (json) {
+    nlohmann::json list = nlohmann::json::array();
+    for (const Obstacle& obstacle : obstacles) {
+      list.push_back({{"node", obstacle.node}, {"operator", obstacle.operator_name}, {"reason", obstacle.reason}});
+    }
+    const nlohmann::json described = {
+        {"name", path.stem().string()}, {"obstacles", list}, {"version", TRIMTAB_VERSION}};
+    fmt::print("{}\n", described.dump(2));
+    return;
+  }
+  fmt::print("{} cannot be used; it has {} obstacle{}:\n", path.string(), obstacles.size(),
+             obstacles.size() == 1 ? "" : "s");
+  for (const Obstacle& obstacle : obstacles) fmt::print("  {}\n", obstacle.reason);
+}
+
 void run(const InspectOptions& options) {
   const std::filesystem::path path = options.model;
   const bool folder = std::filesystem::is_directory(path);
@@ -113,12 +133,24 @@ void run(const InspectOptions& options) {
     run_program(options, folder ? path / "program.bin" : path);
     return;
   }
-  const Graph graph = read_onnx(path);
+  const ImportOptions choice = import_options(options.choice);
+  if (const std::vector<Obstacle> obstacles = onnx_obstacles(path, choice); !obstacles.empty()) {
+    print_obstacles(path, obstacles, options.common.json);
+    return;
+  }
+  const Graph graph = read_onnx(path, choice);
   const GraphSummary summary = summarize(graph);
+  const std::vector<std::string> undeployable = layers_without(&FormTraits::runs, prepare_for_deployment(graph, {}));
   if (options.common.json) {
-    fmt::print("{}\n", to_json(graph, summary).dump(2));
-  } else {
-    print(graph, summary);
+    nlohmann::json json = to_json(graph, summary);
+    json["obstacles"] = nlohmann::json::array();
+    json["not_deployable"] = undeployable;
+    fmt::print("{}\n", json.dump(2));
+    return;
+  }
+  print(graph, summary);
+  if (!undeployable.empty()) {
+    fmt::print("layers that no device runs yet: {}\n", fmt::join(undeployable, ", "));
   }
 }
 
@@ -127,7 +159,7 @@ void run(const InspectOptions& options) {
 void add_inspect(CLI::App& app) {
   auto options = std::make_shared<InspectOptions>();
   CLI::App* command = app.add_subcommand("inspect", "describe a network, or a program that fit or scale made");
-  add_model(*command, options->model)->required();
+  add_model(*command, options->model, options->choice)->required();
   add_target_option(*command, options->target);
   add_optimize_option(*command, options->optimize);
   add_point_option(*command, options->point);

@@ -3,7 +3,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "import/onnx.h"
+
 namespace trimtab::cli {
+
+Graph read_model(const std::string& model, const ModelChoice& choice) {
+  return read_onnx(model, import_options(choice));
+}
 
 Preprocessing choose_preprocessing(const std::string& description, const std::filesystem::path& model,
                                    std::int64_t channels) {

@@ -4,9 +4,13 @@
 #include <filesystem>
 #include <string>
 
+#include "cli/common.h"
 #include "data/dataset.h"
 
 namespace trimtab::cli {
+
+/// The network of a file. Throws Error (bad input) as read_onnx() does.
+[[nodiscard]] Graph read_model(const std::string& model, const ModelChoice& choice);
 
 /// Preprocessing for a network, by `description` (see parse_preprocessing). Where the description is empty, it is read
 /// from the file preprocessing.toml beside `model`, as `trimtab train` leaves it there, or else there is none.

@@ -20,8 +20,8 @@ void add_operator_table(CLI::App& app) {
         "- *own layer, fit*: the operator can be a layer of its own in a program of `fit`. Others are part of a layer. "
         "`fit` names the layers that it has to refuse.\n"
         "- *own layer, scale*: the same for a program of `scale`, whose precision is chosen at run time.\n"
-        "- Identity, Dropout, Cast, Transpose, Shape and Constant become no operator. "
-        "The importer applies them to what they read.\n"
+        "- Identity, Dropout, Cast, Shape and Constant become no operator. "
+        "Nor does a Transpose that only changes the layout. The importer applies them to what they read.\n"
         "- An operator whose inputs are all constants is computed by the importer.\n\n"
         "| operator | from ONNX | form on the device | own layer, fit | own layer, scale | limits "
         "|\n|---|---|---|---|---|---|\n");

@@ -101,7 +101,7 @@ void add_scale(CLI::App& app) {
   auto command = std::make_shared<ScaleCommand>();
   CLI::App* sub =
       app.add_subcommand("scale", "find operating points of one weight set, by level of abstraction and energy");
-  add_model(*sub, command->model)->required();
+  add_model(*sub, command->model, command->choice)->required();
   add_sample_options(*sub, *command);
   add_level_options(*sub, *command);
   add_energy_options(*sub, *command);

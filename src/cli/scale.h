@@ -14,6 +14,7 @@ namespace trimtab::cli {
 struct ScaleCommand {
   CommonOptions common;
   std::string model;
+  ModelChoice choice;
   std::string data;
   std::string tune_data;
   std::string train_data;

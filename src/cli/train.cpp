@@ -8,7 +8,7 @@ namespace trimtab::cli {
 namespace {
 
 void add_network_and_data_options(CLI::App& command, TrainCommand& options) {
-  add_model(command, options.model);
+  add_model(command, options.model, options.choice);
   command.add_option("--net", options.net,
                      "built-in network to train from scratch: cifar10_quick[:bn], resnet8[:WIDTH], resnet14[:WIDTH], "
                      "resnet20[:WIDTH], dscnn, mobilenet_v1[:ALPHA] or squeezenet");

@@ -13,6 +13,7 @@ struct TrainCommand {
   CommonOptions common;
   std::string net;
   std::string model;
+  ModelChoice choice;
   std::string data;
   std::string test_data;
   std::string preprocessing = "auto";

@@ -14,7 +14,7 @@ Entry entry_of(const Operator& op) {
   return std::visit(
       overloaded{
           [](const Conv&) {
-            return Entry{Form::convolution, {"Conv", ""}};
+            return Entry{Form::convolution, {"Conv, ConvTranspose", ""}};
           },
           [](const Linear&) {
             return Entry{Form::convolution, {"Gemm, MatMul", ""}};
@@ -30,7 +30,7 @@ Entry entry_of(const Operator& op) {
           },
           [](const Clip& clip) {
             return Entry{clip.low == 0 && clip.high > 0 ? Form::saturation : Form::table,
-                         {"Clip, Min, Max", "always a table where it does not begin at 0"}};
+                         {"Clip, Min, Max, Where", "always a table where it does not begin at 0"}};
           },
           [](const LeakyRelu&) {
             return Entry{Form::table, {"LeakyRelu, PRelu", "PRelu: one slope"}};
@@ -46,13 +46,13 @@ Entry entry_of(const Operator& op) {
           },
           [](const Pool& pool) {
             return pool.kind == PoolKind::max
-                       ? Entry{Form::max_pool, {"MaxPool, GlobalMaxPool", ""}}
+                       ? Entry{Form::max_pool, {"MaxPool, GlobalMaxPool, ReduceMax, ReduceMin", ""}}
                        : Entry{
                              Form::average_pool,
                              {"AveragePool", "not with count_include_pad where ceil_mode reaches beyond the padding"}};
           },
           [](const GlobalAveragePool&) {
-            return Entry{Form::average_pool, {"GlobalAveragePool, ReduceMean", ""}};
+            return Entry{Form::average_pool, {"GlobalAveragePool, ReduceMean, ReduceSum", ""}};
           },
           [](const Add&) {
             return Entry{Form::addition, {"Add, Sub, Sum", ""}};
@@ -60,8 +60,9 @@ Entry entry_of(const Operator& op) {
           [](const Mul&) {
             return Entry{Form::multiplication, {"Mul", ""}};
           },
-          [](const Concat&) {
-            return Entry{Form::concatenation, {"Concat", "along the channels; every part starts at a byte"}};
+          [](const Concat& concat) {
+            return Entry{concat.axis == 0 ? Form::concatenation : Form::movement,
+                         {"Concat", "along the channels; every part starts at a byte"}};
           },
           [](const Reshape&) {
             return Entry{
@@ -72,7 +73,20 @@ Entry entry_of(const Operator& op) {
             return Entry{Form::padding, {"Pad", "in front of a Conv or pool that can take it"}};
           },
           [](const Softmax&) {
-            return Entry{Form::probabilities, {"Softmax", "at the network's end"}};
+            return Entry{Form::probabilities, {"Softmax, LogSoftmax", "at the network's end"}};
+          },
+          [](const ScalarFunction&) {
+            return Entry{Form::table,
+                         {"Abs, Ceil, Celu, Cos, Elu, Erf, Exp, Floor, Gelu, Greater, GreaterOrEqual, Less, "
+                          "LessOrEqual, Log, Mish, Not, Pow, Reciprocal, Selu, Sign, Sin, Softplus, Softsign, Sqrt, "
+                          "Swish, Tanh, ThresholdedRelu",
+                          "comparisons with a constant, constant powers"}};
+          },
+          [](const Gather&) {
+            return Entry{Form::movement, {"Gather, Slice, Split, Resize, Upsample", ""}};
+          },
+          [](const Permute&) {
+            return Entry{Form::movement, {"Transpose, DepthToSpace, SpaceToDepth", ""}};
           },
       },
       op);
@@ -113,6 +127,8 @@ FormTraits traits_of(DeviceForm form) {
       return {.runs = true, .text = "table of all inputs, of at most 8 bits"};
     case DeviceForm::normalization:
       return {.saturates = true, .text = "part of the Conv or Gemm before it; else an Affine"};
+    case DeviceForm::movement:
+      return {.passes_through = true, .text = "none"};
     case DeviceForm::padding:
       return {.passes_through = true, .text = "part of the layer behind it"};
     case DeviceForm::probabilities:

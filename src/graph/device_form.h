@@ -19,6 +19,7 @@ enum class DeviceForm {
   saturation,      ///< what the layer before it saturates to for nothing; a table where it cannot
   table,           ///< a function of one number, looked up
   normalization,   ///< no form of its own: becomes part of the layer before it, or an Affine
+  movement,        ///< no form: numbers change places
   padding,         ///< no form of its own: becomes part of the layer behind it
   probabilities    ///< no form: left out at the network's end
 };

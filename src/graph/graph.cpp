@@ -181,18 +181,54 @@ void check_image(const Node& node, const Shape& shape) {
                   to_string(a), to_string(b));
 }
 
+[[nodiscard]] std::size_t checked_axis(const Node& node, std::int64_t axis, const Shape& shape) {
+  if (axis < 0 || axis >= static_cast<std::int64_t>(shape.size())) {
+    throw bad_input("{} works along axis {}, which shape {} does not have", describe(node), axis, to_string(shape));
+  }
+  return static_cast<std::size_t>(axis);
+}
+
 [[nodiscard]] Shape shape_after_concat(const Node& node, const std::vector<Shape>& inputs) {
   Shape output = inputs[0];
+  const std::size_t axis = checked_axis(node, std::get<Concat>(node.op).axis, output);
   for (std::size_t i = 1; i < inputs.size(); ++i) {
-    const Shape& input = inputs[i];
-    if (input.size() != output.size() || !std::equal(input.begin() + 1, input.end(), output.begin() + 1)) {
-      throw bad_input("{} reads values of shapes {} and {}; all but the channels must be the same", describe(node),
-                      to_string(inputs[0]), to_string(input));
+    Shape expected = inputs[0];
+    if (inputs[i].size() == expected.size()) expected[axis] = inputs[i][axis];
+    if (inputs[i] != expected) {
+      throw bad_input("{} reads values of shapes {} and {}; all but axis {} must be the same", describe(node),
+                      to_string(inputs[0]), to_string(inputs[i]), axis);
     }
-    output[0] += input[0];
-    check_range(node, "channels", output[0], 1);
+    output[axis] += inputs[i][axis];
+    check_range(node, "length", output[axis], 1);
   }
   return output;
+}
+
+[[nodiscard]] Shape shape_after(const Node& node, const Gather& op, const Shape& input) {
+  const std::size_t axis = checked_axis(node, op.axis, input);
+  for (const std::int64_t index : op.indices) {
+    if (index < 0 || index >= input[axis]) {
+      throw bad_input("{} reads element {} of an axis of {}", describe(node), index, input[axis]);
+    }
+  }
+  Shape output = input;
+  output[axis] = static_cast<std::int64_t>(op.indices.size());
+  return output;
+}
+
+[[nodiscard]] Shape shape_after(const Node& node, const Permute& op, const Shape& input) {
+  check_shape(op.from, fmt::format("the input of {}", describe(node)));
+  check_shape(op.shape, fmt::format("the output of {}", describe(node)));
+  std::vector<std::int64_t> sorted = op.order;
+  std::sort(sorted.begin(), sorted.end());
+  bool complete = sorted.size() == op.from.size();
+  for (std::size_t i = 0; complete && i < sorted.size(); ++i) complete = sorted[i] == static_cast<std::int64_t>(i);
+  const std::int64_t count = element_count(input);
+  if (!complete || element_count(op.from) != count || element_count(op.shape) != count) {
+    throw bad_input("{} cannot turn shape {} over {} into {}", describe(node), to_string(input), to_string(op.from),
+                    to_string(op.shape));
+  }
+  return op.shape;
 }
 
 [[nodiscard]] Shape shape_after(const Node& node, const Reshape& op, const Shape& input) {
@@ -270,6 +306,11 @@ void check_parameters(const Node& node) {
                    check_finite(node, "beta", op.beta);
                  },
                  [&](const Pad& op) { check_finite(node, "value", op.value); },
+                 [&](const ScalarFunction& op) {
+                   if (const std::string fault = find_fault(op); !fault.empty()) {
+                     throw bad_input("{} {}", describe(node), fault);
+                   }
+                 },
                  [](const auto&) {},
              },
              node.op);
@@ -313,6 +354,9 @@ std::string operator_name(const Operator& op) {
                         [](const Reshape&) { return "Reshape"; },
                         [](const Pad&) { return "Pad"; },
                         [](const Softmax&) { return "Softmax"; },
+                        [](const ScalarFunction&) { return "ScalarFunction"; },
+                        [](const Gather&) { return "Gather"; },
+                        [](const Permute&) { return "Transpose"; },
                     },
                     op);
 }
@@ -367,6 +411,8 @@ Shape infer_shape(const Node& node, const std::vector<Shape>& inputs) {
                                 [&](const Mul&) { return shape_after_two(node, inputs); },
                                 [&](const Concat&) { return shape_after_concat(node, inputs); },
                                 [&](const Reshape& op) { return shape_after(node, op, inputs[0]); },
+                                [&](const Gather& op) { return shape_after(node, op, inputs[0]); },
+                                [&](const Permute& op) { return shape_after(node, op, inputs[0]); },
                                 [&](const Pad& op) { return shape_after(node, op, inputs[0]); },
                                 [&](const auto&) { return inputs[0]; },  // element by element
                             },

@@ -6,6 +6,8 @@
 #include <variant>
 #include <vector>
 
+#include "graph/function.h"
+
 namespace trimtab {
 
 /// Dimensions of one sample, without the batch: {channels, height, width} of an image, {features} of a vector. Every
@@ -110,8 +112,21 @@ struct GlobalAveragePool {
 struct Add {};
 /// Element-wise product of two values; a {C,1,1} input is broadcast.
 struct Mul {};
-/// Along the channels (dimension 0 of a sample).
-struct Concat {};
+/// Along the channels (axis 0 of a sample), rows (1) or columns (2).
+struct Concat {
+  std::int64_t axis = 0;
+};
+/// Element i along the axis of a sample is element indices[i] of the input: parts, other orders, repetitions.
+struct Gather {
+  std::int64_t axis = 0;
+  std::vector<std::int64_t> indices;
+};
+/// The sample is cut into dimensions `from`, whose axes are put into `order`; the result has `shape`.
+struct Permute {
+  Shape from;
+  std::vector<std::int64_t> order;
+  Shape shape;
+};
 /// Same elements in the same (channel, row, column) order in another shape; Flatten is a Reshape to one dimension.
 struct Reshape {
   Shape shape;
@@ -122,10 +137,13 @@ struct Pad {
   float value = 0;
 };
 /// Over the features of a vector, or over the channels of an image.
-struct Softmax {};
+struct Softmax {
+  bool logarithm = false;  ///< of the shares
+};
 
-using Operator = std::variant<Conv, Linear, BatchNormalization, Affine, Relu, Clip, LeakyRelu, HardSigmoid, HardSwish,
-                              Sigmoid, Pool, GlobalAveragePool, Add, Mul, Concat, Reshape, Pad, Softmax>;
+using Operator =
+    std::variant<Conv, Linear, BatchNormalization, Affine, Relu, Clip, LeakyRelu, HardSigmoid, HardSwish, Sigmoid, Pool,
+                 GlobalAveragePool, Add, Mul, Concat, Reshape, Pad, Softmax, ScalarFunction, Gather, Permute>;
 
 /// ONNX's name of the operator ("Conv", "Gemm", "MaxPool", ...), for messages and tables.
 [[nodiscard]] std::string operator_name(const Operator& op);

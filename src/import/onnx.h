@@ -7,15 +7,25 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "import/import_options.h"
 
 namespace trimtab {
 
-/// Reads an ONNX model (opset 7 to 21, float32 parameters, one image or vector input with a free or fixed batch
-/// dimension, one output) as PyTorch's exporters and tf2onnx write them. Layout Transposes around NHWC networks are
-/// folded away: the graph is channels first throughout. Throws Error (bad input) with one sentence that names the node
-/// where the model is truncated, malformed or uses what is not supported.
-[[nodiscard]] Graph read_onnx(const std::filesystem::path& path);
-[[nodiscard]] Graph parse_onnx(std::span<const std::uint8_t> bytes, const std::string& name);
+/// Reads an ONNX model (opset 7 to 25; one image, sequence or vector input with a free or fixed batch dimension) as
+/// PyTorch's exporters and tf2onnx write them. Parameters may be float32, float16 or bfloat16, and may lie in side
+/// files in the model's folder. A sequence (channels x length) is an image of height 1. Layout Transposes around NHWC
+/// networks are folded away: the graph is channels first throughout. An ArgMax that makes the output is left out.
+/// Throws Error (bad input) with one sentence: where the model is truncated or malformed, or what it uses that is not
+/// supported, every obstacle with its node.
+[[nodiscard]] Graph read_onnx(const std::filesystem::path& path, const ImportOptions& options = {});
+/// `folder`: that of the side files; empty: there are none.
+[[nodiscard]] Graph parse_onnx(std::span<const std::uint8_t> bytes, const std::string& name,
+                               const std::filesystem::path& folder = {}, const ImportOptions& options = {});
+
+/// All that keeps read_onnx from reading a whole model; empty where nothing does. Throws Error (bad input) where the
+/// file is no ONNX model.
+[[nodiscard]] std::vector<Obstacle> onnx_obstacles(const std::filesystem::path& path,
+                                                   const ImportOptions& options = {});
 
 /// Writes the graph as ONNX, opset 10 (which OpenCV 4.6 reads too), batch dimension "N" free. Throws Error (bad input)
 /// where the graph is not valid.

@@ -2,34 +2,32 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <numeric>
 #include <optional>
 #include <set>
 #include <string_view>
 
+#include "import/onnx_evaluators.h"
+
 namespace trimtab::onnx_reader {
-namespace {
 
-using Inputs = std::vector<ConstantPointer>;
-using Evaluator = Constant (*)(const OnnxNode&, const Inputs&, Budget&);
-
-[[nodiscard]] const Constant& input(const OnnxNode& node, const Inputs& inputs, std::size_t index) {
+const Constant& constant_input(const OnnxNode& node, const Inputs& inputs, std::size_t index) {
   if (index >= inputs.size() || inputs[index] == nullptr) throw node.error("lacks its input {}", index);
   return *inputs[index];
 }
 
-[[nodiscard]] const std::vector<std::int64_t>& integers(const OnnxNode& node, const Constant& constant) {
+const std::vector<std::int64_t>& integers_of(const OnnxNode& node, const Constant& constant) {
   if (!constant.integral) throw node.error("reads floats where integers are needed");
   return constant.integers;
 }
 
-/// An attribute that became an input in a later opset.
-[[nodiscard]] std::vector<std::int64_t> integers_from(const OnnxNode& node, const Inputs& inputs,
-                                                      std::string_view attribute, std::size_t index) {
-  if (index < inputs.size() && inputs[index] != nullptr) return integers(node, *inputs[index]);
+std::vector<std::int64_t> integers_from(const OnnxNode& node, const Inputs& inputs, std::string_view attribute,
+                                        std::size_t index) {
+  if (index < inputs.size() && inputs[index] != nullptr) return integers_of(node, *inputs[index]);
   return node.integers(attribute);
 }
+
+namespace {
 
 /// Calls `visit(to, from)` for every element of `shape`, `from` being an offset with the strides given.
 template <typename Visit>
@@ -48,15 +46,16 @@ void for_each(const Shape& shape, const std::vector<std::int64_t>& strides, std:
   }
 }
 
-[[nodiscard]] std::vector<std::int64_t> strides_of(const Shape& shape) {
+}  // namespace
+
+std::vector<std::int64_t> strides_of(const Shape& shape) {
   std::vector<std::int64_t> strides(shape.size(), 1);
   for (std::size_t axis = shape.size(); axis-- > 1;) strides[axis - 1] = strides[axis] * shape[axis];
   return strides;
 }
 
-/// `source` rearranged: element i of the result, in C order over `shape`, is at `start` plus its index times `strides`.
-[[nodiscard]] Constant gather_strided(const Constant& source, Shape shape, const std::vector<std::int64_t>& strides,
-                                      std::int64_t start, Budget& budget) {
+Constant gather_strided(const Constant& source, Shape shape, const std::vector<std::int64_t>& strides,
+                        std::int64_t start, Budget& budget) {
   budget.charge(element_count(shape));
   Constant result{std::move(shape), source.integral, {}, {}};
   if (source.integral) {
@@ -68,6 +67,8 @@ void for_each(const Shape& shape, const std::vector<std::int64_t>& strides, std:
   }
   return result;
 }
+
+namespace {
 
 [[nodiscard]] Constant with_shape(const OnnxNode& node, const Constant& source, Shape shape, Budget& budget) {
   std::int64_t count = 1;
@@ -86,21 +87,25 @@ void for_each(const Shape& shape, const std::vector<std::int64_t>& strides, std:
 }
 
 Constant copy(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
-  const Constant& source = input(node, inputs, 0);
+  const Constant& source = constant_input(node, inputs, 0);
   return with_shape(node, source, source.shape, budget);
 }
 
 Constant cast(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
-  const Constant& source = input(node, inputs, 0);
+  const Constant& source = constant_input(node, inputs, 0);
   budget.charge(source.size());
   Constant result{source.shape, false, {}, {}};
-  switch (node.integer("to", onnx::TensorProto::FLOAT)) {
+  const std::int64_t type = node.integer("to", onnx::TensorProto::FLOAT);
+  const bool to_bool = type == onnx::TensorProto::BOOL;
+  switch (type) {
     case onnx::TensorProto::FLOAT:
     case onnx::TensorProto::FLOAT16:
+    case onnx::TensorProto::BFLOAT16:
     case onnx::TensorProto::DOUBLE:
       break;
     case onnx::TensorProto::INT32:
     case onnx::TensorProto::INT64:
+    case onnx::TensorProto::BOOL:
       result.integral = true;
       break;
     default:
@@ -109,10 +114,13 @@ Constant cast(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
   if (result.integral == source.integral) {
     result.floats = source.floats;
     result.integers = source.integers;
+    if (to_bool) {
+      for (std::int64_t& x : result.integers) x = x != 0 ? 1 : 0;
+    }
   } else if (result.integral) {
     for (const float x : source.floats) {
       if (!(std::abs(x) < 9e18F)) throw node.error("casts {} to an integer", x);
-      result.integers.push_back(static_cast<std::int64_t>(x));
+      result.integers.push_back(to_bool ? (x != 0 ? 1 : 0) : static_cast<std::int64_t>(x));
     }
   } else {
     for (const std::int64_t x : source.integers) {
@@ -124,7 +132,7 @@ Constant cast(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
 }
 
 Constant fold_reshape(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
-  const Constant& source = input(node, inputs, 0);
+  const Constant& source = constant_input(node, inputs, 0);
   Shape shape = integers_from(node, inputs, "shape", 1);
   std::int64_t known = 1;
   std::optional<std::size_t> free;
@@ -147,17 +155,17 @@ Constant fold_reshape(const OnnxNode& node, const Inputs& inputs, Budget& budget
 }
 
 Constant fold_squeeze(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
-  const Constant& source = input(node, inputs, 0);
+  const Constant& source = constant_input(node, inputs, 0);
   return with_shape(node, source, squeeze_shape(node, source.shape, integers_from(node, inputs, "axes", 1)), budget);
 }
 
 Constant fold_unsqueeze(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
-  const Constant& source = input(node, inputs, 0);
+  const Constant& source = constant_input(node, inputs, 0);
   return with_shape(node, source, unsqueeze_shape(node, source.shape, integers_from(node, inputs, "axes", 1)), budget);
 }
 
 Constant fold_transpose(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
-  const Constant& source = input(node, inputs, 0);
+  const Constant& source = constant_input(node, inputs, 0);
   const auto permutation = transpose_permutation(node, source.shape.size());
   const auto from = strides_of(source.shape);
   Shape shape;
@@ -170,14 +178,14 @@ Constant fold_transpose(const OnnxNode& node, const Inputs& inputs, Budget& budg
 }
 
 Constant fold_concat(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
-  const Constant& first = input(node, inputs, 0);
+  const Constant& first = constant_input(node, inputs, 0);
   const auto axis = static_cast<std::size_t>(normalize_axes(node, {node.integer("axis", 0)}, first.shape.size())[0]);
   Constant result{first.shape, first.integral, {}, {}};
   result.shape[axis] = 0;
   std::int64_t rows = 1;
   for (std::size_t i = 0; i < axis; ++i) rows *= first.shape[i];
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const Constant& part = input(node, inputs, i);
+    const Constant& part = constant_input(node, inputs, i);
     Shape expected = first.shape;
     if (part.shape.size() != expected.size() || part.integral != first.integral) {
       throw node.error("joins constants that do not match");
@@ -203,7 +211,7 @@ Constant fold_concat(const OnnxNode& node, const Inputs& inputs, Budget& budget)
 }
 
 Constant slice(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
-  const Constant& source = input(node, inputs, 0);
+  const Constant& source = constant_input(node, inputs, 0);
   const auto starts = integers_from(node, inputs, "starts", 1);
   const auto ends = integers_from(node, inputs, "ends", 2);
   auto axes = integers_from(node, inputs, "axes", 3);
@@ -243,25 +251,51 @@ Constant slice(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
 }
 
 Constant gather(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
-  const Constant& source = input(node, inputs, 0);
-  const Constant& indices = input(node, inputs, 1);
+  const Constant& source = constant_input(node, inputs, 0);
+  const Constant& indices = constant_input(node, inputs, 1);
   const auto axis = static_cast<std::size_t>(normalize_axes(node, {node.integer("axis", 0)}, source.shape.size())[0]);
-  if (source.shape.size() != 1 || indices.shape.size() > 1) {
-    throw node.error("gathers from a constant of more than one dimension, which is not supported");
-  }
-  budget.charge(indices.size());
-  Constant result{indices.shape, source.integral, {}, {}};
-  for (std::int64_t index : integers(node, indices)) {
-    if (index < 0) index += source.shape[axis];
-    if (index < 0 || index >= source.shape[axis]) throw node.error("gathers element {}, which there is not", index);
-    const auto from = static_cast<std::size_t>(index);
-    source.integral ? result.integers.push_back(source.integers[from]) : result.floats.push_back(source.floats[from]);
+  const auto cut = static_cast<std::ptrdiff_t>(axis);
+  Shape shape(source.shape.begin(), source.shape.begin() + cut);
+  const std::int64_t rows = element_count(shape);
+  shape.insert(shape.end(), indices.shape.begin(), indices.shape.end());
+  shape.insert(shape.end(), source.shape.begin() + cut + 1, source.shape.end());
+  const std::int64_t block = element_count({source.shape.begin() + cut + 1, source.shape.end()});
+  budget.charge(checked_count(shape, node.describe()));
+  Constant result{shape, source.integral, {}, {}};
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int64_t index : integers_of(node, indices)) {
+      if (index < 0) index += source.shape[axis];
+      if (index < 0 || index >= source.shape[axis]) throw node.error("gathers element {}, which there is not", index);
+      const std::int64_t from = (row * source.shape[axis] + index) * block;
+      const auto copy_block = [&](const auto& all, auto& to) {
+        to.insert(to.end(), all.begin() + from, all.begin() + from + block);
+      };
+      source.integral ? copy_block(source.integers, result.integers) : copy_block(source.floats, result.floats);
+    }
   }
   return result;
 }
 
+/// The constant of `shape`, broadcast as ONNX has it.
+Constant expand(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
+  const Constant& source = constant_input(node, inputs, 0);
+  const Shape shape = broadcast_shape(node, source.shape, integers_of(node, constant_input(node, inputs, 1)));
+  static_cast<void>(checked_count(shape, node.describe()));
+  return gather_strided(source, shape, broadcast_strides(source.shape, shape), 0, budget);
+}
+
+Constant fold_flatten(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
+  const Constant& source = constant_input(node, inputs, 0);
+  const auto rank = static_cast<std::int64_t>(source.shape.size());
+  const std::int64_t axis = node.integer("axis", 1);
+  if (axis < -rank || axis > rank) throw node.error("flattens at axis {}, but its input has {}", axis, rank);
+  const auto cut = source.shape.begin() + (axis < 0 ? axis + rank : axis);
+  return with_shape(node, source,
+                    {element_count({source.shape.begin(), cut}), element_count({cut, source.shape.end()})}, budget);
+}
+
 Constant constant_of_shape(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
-  Shape shape = integers(node, input(node, inputs, 0));
+  Shape shape = integers_of(node, constant_input(node, inputs, 0));
   const std::int64_t count = checked_count(shape, node.describe());
   budget.charge(count);
   Constant value{{1}, false, {0.0F}, {}};
@@ -276,105 +310,33 @@ Constant constant_of_shape(const OnnxNode& node, const Inputs& inputs, Budget& b
 }
 
 Constant shape_of(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
-  const Constant& source = input(node, inputs, 0);
+  const Constant& source = constant_input(node, inputs, 0);
   budget.charge(static_cast<std::int64_t>(source.shape.size()));
   return {{static_cast<std::int64_t>(source.shape.size())}, true, {}, source.shape};
 }
 
-[[nodiscard]] std::int64_t compute(const OnnxNode& node, std::int64_t a, std::int64_t b) {
-  if (a == batch || b == batch) throw node.error("computes with the batch dimension, which must stay free");
-  std::int64_t result = 0;
-  bool overflow = false;
-  if (node.type() == "Add")
-    overflow = __builtin_add_overflow(a, b, &result);
-  else if (node.type() == "Sub")
-    overflow = __builtin_sub_overflow(a, b, &result);
-  else if (node.type() == "Mul")
-    overflow = __builtin_mul_overflow(a, b, &result);
-  else if (b == 0 || b == -1)
-    overflow = b == 0 || __builtin_sub_overflow(std::int64_t{0}, a, &result);
-  else
-    result = a / b;
-  if (overflow) throw node.error("computes a number that is out of range");
-  return result;
-}
-
-[[nodiscard]] float compute(const OnnxNode& node, float a, float b) {
-  if (node.type() == "Add") return a + b;
-  if (node.type() == "Sub") return a - b;
-  if (node.type() == "Mul") return a * b;
-  return a / b;
-}
-
-Constant fold_arithmetic(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
-  const Constant& a = input(node, inputs, 0);
-  const Constant& b = input(node, inputs, 1);
-  if (a.integral != b.integral) throw node.error("mixes integers and floats");
-  const std::size_t rank = std::max(a.shape.size(), b.shape.size());
-  Shape shape(rank, 1);
-  const auto spread = [&](const Constant& operand) {  // strides over the result, 0 where broadcast
-    std::vector<std::int64_t> strides(rank, 0);
-    const auto own = strides_of(operand.shape);
-    for (std::size_t i = 0; i < own.size(); ++i) {
-      const std::size_t axis = rank - own.size() + i;
-      if (operand.shape[i] == 1) continue;
-      if (shape[axis] != 1 && shape[axis] != operand.shape[i]) throw node.error("has operands that do not fit");
-      shape[axis] = operand.shape[i];
-      strides[axis] = own[i];
-    }
-    return strides;
-  };
-  const auto strides_a = spread(a);
-  const auto strides_b = spread(b);
-  std::int64_t count = 1;
-  for (const std::int64_t dimension : shape) count = std::min(count * dimension, most_elements);
-  budget.charge(3 * count);  // the result and both operands spread
-  Constant left = gather_strided(a, shape, strides_a, 0, budget);
-  const Constant right = gather_strided(b, shape, strides_b, 0, budget);
-  for (std::size_t i = 0; i < left.integers.size(); ++i) {
-    left.integers[i] = compute(node, left.integers[i], right.integers[i]);
-  }
-  for (std::size_t i = 0; i < left.floats.size(); ++i) {
-    left.floats[i] = compute(node, left.floats[i], right.floats[i]);
-  }
-  return left;
-}
-
-template <float (*function)(float)>
-Constant unary(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
-  Constant result = copy(node, inputs, budget);
-  if (result.integral) throw node.error("reads integers where floats are needed");
-  for (float& x : result.floats) x = function(x);
-  return result;
-}
-
-float square_root(float x) { return std::sqrt(x); }
-float reciprocal(float x) { return 1 / x; }
-float negative(float x) { return -x; }
-
-const std::map<std::string_view, Evaluator>& evaluators() {
-  static const std::map<std::string_view, Evaluator> table{
-      {"Identity", copy},
-      {"Dropout", copy},
-      {"Cast", cast},
-      {"Reshape", fold_reshape},
-      {"Squeeze", fold_squeeze},
-      {"Unsqueeze", fold_unsqueeze},
-      {"Transpose", fold_transpose},
-      {"Concat", fold_concat},
-      {"Slice", slice},
-      {"Gather", gather},
-      {"Shape", shape_of},
-      {"ConstantOfShape", constant_of_shape},
-      {"Add", fold_arithmetic},
-      {"Sub", fold_arithmetic},
-      {"Mul", fold_arithmetic},
-      {"Div", fold_arithmetic},
-      {"Sqrt", unary<square_root>},
-      {"Reciprocal", unary<reciprocal>},
-      {"Neg", unary<negative>},
-  };
-  return table;
+const Evaluators& evaluators() {
+  static const Evaluators all = [] {
+    Evaluators table{
+        {"Identity", copy},
+        {"Dropout", copy},
+        {"Cast", cast},
+        {"Reshape", fold_reshape},
+        {"Squeeze", fold_squeeze},
+        {"Unsqueeze", fold_unsqueeze},
+        {"Transpose", fold_transpose},
+        {"Concat", fold_concat},
+        {"Slice", slice},
+        {"Gather", gather},
+        {"Shape", shape_of},
+        {"ConstantOfShape", constant_of_shape},
+        {"Expand", expand},
+        {"Flatten", fold_flatten},
+    };
+    add_arithmetic_evaluators(table);
+    return table;
+  }();
+  return all;
 }
 
 }  // namespace

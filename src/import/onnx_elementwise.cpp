@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "import/onnx_import.h"
 
@@ -10,19 +11,6 @@ namespace {
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
 
-void emit_like(Import& import, const OnnxNode& node, Operator op) {
-  const View view = import.view(node, 0);
-  import.set_like(node, view, import.emit(node, std::move(op), {view.value}));
-}
-
-/// A constant of one number; `otherwise` where the input is left out.
-[[nodiscard]] float scalar(Import& import, const OnnxNode& node, int index, float otherwise) {
-  const ConstantPointer constant = import.constant(node, index);
-  if (constant == nullptr) return otherwise;
-  if (constant->integral || constant->size() != 1) throw node.error("has an input {} that is not one float", index);
-  return constant->floats[0];
-}
-
 /// Clip{0, inf} is Relu.
 [[nodiscard]] Operator clip_between(float low, float high) {
   if (low == 0 && high == infinity) return Relu{};
@@ -31,39 +19,12 @@ void emit_like(Import& import, const OnnxNode& node, Operator op) {
 
 void clip(Import& import, const OnnxNode& node) {
   constexpr float most = std::numeric_limits<float>::max();
-  float low = scalar(import, node, 1, node.number("min", -infinity));
-  float high = scalar(import, node, 2, node.number("max", infinity));
+  float low = scalar_of(import, node, 1, node.number("min", -infinity));
+  float high = scalar_of(import, node, 2, node.number("max", infinity));
   if (low <= -most) low = -infinity;
   if (high >= most) high = infinity;
   if (!(low <= high)) throw node.error("clips to [{}, {}]; the low end must not be above the high one", low, high);
   emit_like(import, node, clip_between(low, high));
-}
-
-/// Min and Max with a constant are Clips.
-void extremum(Import& import, const OnnxNode& node) {
-  if (node.proto().input_size() != 2) throw node.error("has {} inputs; two are supported", node.proto().input_size());
-  const int constant = import.is_constant(node, 0) ? 0 : 1;
-  const View view = import.view(node, 1 - constant);
-  const float bound = scalar(import, node, constant, 0);
-  const Operator op = node.type() == "Max" ? clip_between(bound, infinity) : clip_between(-infinity, bound);
-  import.set_like(node, view, import.emit(node, op, {view.value}));
-}
-
-void leaky_relu(Import& import, const OnnxNode& node) {
-  emit_like(import, node, LeakyRelu{node.number("alpha", 0.01F)});
-}
-
-void prelu(Import& import, const OnnxNode& node) {
-  const ConstantPointer slope = import.constant(node, 1);
-  if (slope == nullptr || slope->integral || slope->floats.empty() ||
-      !std::all_of(slope->floats.begin(), slope->floats.end(), [&](float x) { return x == slope->floats[0]; })) {
-    throw node.error("has slopes that differ between channels, which is not supported");
-  }
-  emit_like(import, node, LeakyRelu{slope->floats[0]});
-}
-
-void hard_sigmoid(Import& import, const OnnxNode& node) {
-  emit_like(import, node, HardSigmoid{node.number("alpha", 0.2F), node.number("beta", 0.5F)});
 }
 
 /// Makes `small` a {C,1,1} value that is broadcast over `large`; -1 where it does not fit.
@@ -84,8 +45,30 @@ void hard_sigmoid(Import& import, const OnnxNode& node) {
   return import.reshaped(node, small.value, {over[0], 1, 1});
 }
 
+/// An image of one channel with as many channels as `large`, all alike: a 1x1 convolution with ones. Nothing where
+/// `small` is no such image.
+[[nodiscard]] std::optional<View> repeated_channels(Import& import, const OnnxNode& node, const View& small,
+                                                    const View& large) {
+  const Shape shape = import.shape_of(small);
+  const Shape over = import.shape_of(large);
+  if (shape.size() != 3 || over.size() != 3 || shape[0] != 1 || over[0] == 1) return std::nullopt;
+  if (small.shape.size() != large.shape.size() || small.order != large.order) return std::nullopt;
+  View result = small;
+  for (std::size_t i = 0; i < small.shape.size(); ++i) {
+    if (small.shape[i] == large.shape[i]) continue;
+    if (small.shape[i] != 1) return std::nullopt;
+    if (axis_of_dimension(import, large, static_cast<std::int64_t>(i)) == 0) result.shape[i] = over[0];
+  }
+  import.budget().charge(over[0]);
+  Conv ones;
+  ones.weight = {{over[0], 1, 1, 1}, std::vector<float>(static_cast<std::size_t>(over[0]), 1.0F)};
+  result.value = import.emit(node, std::move(ones), {small.value}, "/channels");
+  return result;
+}
+
 /// Add or Mul of two values that both depend on the network's input.
-[[nodiscard]] View combine(Import& import, const OnnxNode& node, const View& a, const View& b, const Operator& op) {
+[[nodiscard]] View combine_views(Import& import, const OnnxNode& node, const View& a, const View& b,
+                                 const Operator& op) {
   const Shape shape_a = import.shape_of(a);
   const Shape shape_b = import.shape_of(b);
   View result = a;
@@ -94,10 +77,15 @@ void hard_sigmoid(Import& import, const OnnxNode& node) {
       result.value = import.emit(node, op, {a.value, b.value});
       return result;
     }
-    const ValueId left = import.plain(node, a);
-    const ValueId right = import.plain(node, b);
-    result.value = import.emit(node, op, {left, right});
-    return plain_view(result.value, import.shape_of(result.value));
+    result = import.plain(node, a);
+    result.value = import.emit(node, op, {result.value, import.plain(node, b).value});
+    return result;
+  }
+  if (const auto wide = repeated_channels(import, node, b, a); wide.has_value()) {
+    return combine_views(import, node, a, *wide, op);
+  }
+  if (const auto wide = repeated_channels(import, node, a, b); wide.has_value()) {
+    return combine_views(import, node, *wide, b, op);
   }
   if (const ValueId small = broadcast(import, node, b, a); small >= 0) {
     result.value = import.emit(node, op, {a.value, small});
@@ -112,6 +100,61 @@ void hard_sigmoid(Import& import, const OnnxNode& node) {
                    describe_shape(a.shape), describe_shape(b.shape));
 }
 
+void leaky_relu(Import& import, const OnnxNode& node) {
+  emit_like(import, node, LeakyRelu{node.number("alpha", 0.01F)});
+}
+
+/// With a slope of its own for each channel, the sum of x's positive and its sloped negative part.
+void prelu(Import& import, const OnnxNode& node) {
+  const ConstantPointer slope = import.constant(node, 1);
+  if (slope == nullptr || slope->integral || slope->floats.empty()) throw node.error("lacks its slopes");
+  if (std::all_of(slope->floats.begin(), slope->floats.end(), [&](float x) { return x == slope->floats[0]; })) {
+    emit_like(import, node, LeakyRelu{slope->floats[0]});
+    return;
+  }
+  const View x = import.view(node, 0);
+  View positive = x;
+  positive.value = import.emit(node, Relu{}, {x.value}, "/positive");
+  View negative = x;
+  negative.value = import.emit(node, Clip{-infinity, 0}, {x.value}, "/negative");
+  negative = apply_constant(import, node, negative, *slope, Arithmetic::multiply);
+  import.set(node, combine_views(import, node, positive, negative, Add{}));
+}
+
+void hard_sigmoid(Import& import, const OnnxNode& node) {
+  emit_like(import, node, HardSigmoid{node.number("alpha", 0.2F), node.number("beta", 0.5F)});
+}
+
+/// max(a, b) is a + relu(b - a), min(a, b) is a - relu(a - b).
+[[nodiscard]] View extremum_of(Import& import, const OnnxNode& node, const View& a, const View& b) {
+  const Constant minus{{}, false, {-1.0F}, {}};
+  const bool maximum = node.type() == "Max";
+  const View turned = apply_constant(import, node, maximum ? a : b, minus, Arithmetic::multiply);
+  View excess = combine_views(import, node, maximum ? b : a, turned, Add{});
+  excess.value = import.emit(node, Relu{}, {excess.value}, "/excess");
+  if (!maximum) excess = apply_constant(import, node, excess, minus, Arithmetic::multiply);
+  return combine_views(import, node, a, excess, Add{});
+}
+
+/// Min and Max; with a constant they are Clips.
+void extremum(Import& import, const OnnxNode& node) {
+  if (node.proto().input_size() != 2) throw node.error("has {} inputs; two are supported", node.proto().input_size());
+  if (!import.is_constant(node, 0) && !import.is_constant(node, 1)) {
+    import.set(node, extremum_of(import, node, import.view(node, 0), import.view(node, 1)));
+    return;
+  }
+  const int constant = import.is_constant(node, 0) ? 0 : 1;
+  const View view = import.view(node, 1 - constant);
+  const float bound = scalar_of(import, node, constant, 0);
+  const Operator op = node.type() == "Max" ? clip_between(bound, infinity) : clip_between(-infinity, bound);
+  import.set_like(node, view, import.emit(node, op, {view.value}));
+}
+
+[[nodiscard]] View reciprocal_of(Import& import, const OnnxNode& node, View view) {
+  view.value = import.emit(node, ScalarFunction{{{FunctionStep::Kind::reciprocal}}}, {view.value}, "/reciprocal");
+  return view;
+}
+
 void arithmetic(Import& import, const OnnxNode& node) {
   if (node.proto().input_size() != 2) throw node.error("has {} inputs; two are needed", node.proto().input_size());
   const std::string& type = node.type();
@@ -122,22 +165,43 @@ void arithmetic(Import& import, const OnnxNode& node) {
     if (type == "Mul") kind = Arithmetic::multiply;
     if (type == "Sub") kind = first ? Arithmetic::subtract_from : Arithmetic::subtract;
     if (type == "Div") kind = Arithmetic::divide;
-    if (type == "Div" && first) throw node.error("divides a constant by a value, which is not supported");
-    import.set(node, apply_constant(import, node, import.view(node, first ? 1 : 0), *constant, kind));
+    View view = import.view(node, first ? 1 : 0);
+    if (type == "Div" && first) {
+      view = reciprocal_of(import, node, view);
+      kind = Arithmetic::multiply;
+    }
+    import.set(node, apply_constant(import, node, view, *constant, kind));
     return;
   }
   const View& a = import.view(node, 0);
   View b = import.view(node, 1);
-  if (type == "Div") throw node.error("divides a value by a value, which is not supported");
+  if (type == "Div") b = reciprocal_of(import, node, b);
   if (type == "Sub") b = apply_constant(import, node, b, {{}, false, {-1.0F}, {}}, Arithmetic::multiply);
-  import.set(node, combine(import, node, a, b, type == "Mul" ? Operator(Mul{}) : Operator(Add{})));
+  const bool multiplies = type == "Mul" || type == "Div";
+  import.set(node, combine_views(import, node, a, b, multiplies ? Operator(Mul{}) : Operator(Add{})));
 }
 
 void sum(Import& import, const OnnxNode& node) {
   if (node.proto().input_size() < 1) throw node.error("has no input");
   View total = import.view(node, 0);
-  for (int i = 1; i < node.proto().input_size(); ++i) total = combine(import, node, total, import.view(node, i), Add{});
+  for (int i = 1; i < node.proto().input_size(); ++i)
+    total = combine_views(import, node, total, import.view(node, i), Add{});
   import.set(node, total);
+}
+
+/// Where(c, a, b) is c * a + (1 - c) * b: what compares makes 1 and 0.
+void where(Import& import, const OnnxNode& node) {
+  const View condition = import.view(node, 0);
+  View opposite = condition;
+  opposite.value =
+      import.emit(node, ScalarFunction{{{FunctionStep::Kind::affine, -1, -1, -1, 1}}}, {condition.value}, "/opposite");
+  const auto chosen = [&](const View& by, int index) {
+    if (!import.is_constant(node, index)) return combine_views(import, node, by, import.view(node, index), Mul{});
+    return apply_constant(import, node, by, *import.constant(node, index), Arithmetic::multiply);
+  };
+  const View first = chosen(condition, 1);
+  const View second = chosen(opposite, 2);
+  import.set(node, combine_views(import, node, first, second, Add{}));
 }
 
 void negate(Import& import, const OnnxNode& node) {
@@ -199,6 +263,18 @@ void negate(Import& import, const OnnxNode& node) {
 
 }  // namespace
 
+void emit_like(Import& import, const OnnxNode& node, Operator op) {
+  const View view = import.view(node, 0);
+  import.set_like(node, view, import.emit(node, std::move(op), {view.value}));
+}
+
+float scalar_of(Import& import, const OnnxNode& node, int index, float otherwise) {
+  const ConstantPointer constant = import.constant(node, index);
+  if (constant == nullptr) return otherwise;
+  if (constant->integral || constant->size() != 1) throw node.error("has an input {} that is not one float", index);
+  return constant->floats[0];
+}
+
 View apply_constant(Import& import, const OnnxNode& node, View view, const Constant& constant, Arithmetic arithmetic) {
   if (constant.integral) throw node.error("computes with integers where float32 is needed");
   const auto mismatch = [&] {
@@ -219,8 +295,7 @@ View apply_constant(Import& import, const OnnxNode& node, View view, const Const
 
   bool per_channel = varying.empty() || (varying.size() == 1 && axis_of_dimension(import, view, varying[0]) == 0);
   if (!per_channel && is_plain(view, import.shape_of(view)) && varying == std::vector<std::int64_t>{1}) {
-    const ValueId value = import.plain(node, view);  // flattened before
-    view = plain_view(value, import.shape_of(value));
+    view = import.plain(node, view);  // flattened before
     per_channel = true;
   }
   const Shape shape = import.shape_of(view);
@@ -251,6 +326,7 @@ void add_elementwise(Operators& operators) {
   operators["HardSigmoid"] = hard_sigmoid;
   for (const char* type : {"Add", "Sub", "Mul", "Div"}) operators[type] = arithmetic;
   operators["Sum"] = sum;
+  operators["Where"] = where;
   operators["Neg"] = negate;
 }
 

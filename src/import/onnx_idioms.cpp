@@ -43,6 +43,31 @@ struct Uniform {
   return clip != nullptr ? std::optional(*clip) : std::nullopt;
 }
 
+/// For each channel of the result its place among the input's, where pixels stay where they are.
+[[nodiscard]] std::optional<std::vector<std::int64_t>> channel_order(const Permute& op, const Shape& input) {
+  constexpr std::int64_t most_channels = 1 << 16;
+  if (input.size() != 3 || op.shape != input || input[0] > most_channels) return std::nullopt;
+  std::size_t dimensions = 0;  // that make up the channels
+  std::int64_t channels = 1;
+  while (channels < input[0] && dimensions < op.from.size()) channels *= op.from[dimensions++];
+  if (channels != input[0]) return std::nullopt;
+  for (std::size_t i = dimensions; i < op.order.size(); ++i) {
+    if (op.order[i] != static_cast<std::int64_t>(i)) return std::nullopt;
+  }
+  std::vector<std::int64_t> strides(dimensions, 1);
+  for (std::size_t i = dimensions; i-- > 1;) strides[i - 1] = strides[i] * op.from[i];
+  std::vector<std::int64_t> order{0};
+  for (std::size_t i = 0; i < dimensions; ++i) {
+    const auto axis = static_cast<std::size_t>(op.order[i]);
+    std::vector<std::int64_t> finer;
+    for (const std::int64_t base : order) {
+      for (std::int64_t k = 0; k < op.from[axis]; ++k) finer.push_back(base + k * strides[axis]);
+    }
+    order = std::move(finer);
+  }
+  return order;
+}
+
 /// One walk over the nodes. A rewritten node reads past those it has taken in; they are removed afterwards.
 class Sweep {
  public:
@@ -75,6 +100,16 @@ class Sweep {
     const std::int64_t made_by = maker_[at(value)];
     return made_by >= 0 && readers_[at(value)] == 1 ? &graph_.nodes[static_cast<std::size_t>(made_by)] : nullptr;
   }
+  [[nodiscard]] const Node* maker(ValueId value) const {
+    const std::int64_t made_by = maker_[at(value)];
+    return made_by < 0 ? nullptr : &graph_.nodes[static_cast<std::size_t>(made_by)];
+  }
+  /// The node reads what `before` reads, instead of what it makes.
+  void read_past(Node& node, const Node& before) {
+    --readers_[at(node.inputs[0])];
+    node.inputs[0] = before.inputs[0];
+    ++readers_[at(node.inputs[0])];
+  }
   [[nodiscard]] static const Operator* op_of(const Node* node) { return node != nullptr ? &node->op : nullptr; }
 
   /// Those who read the node's output read `value` instead.
@@ -88,6 +123,8 @@ class Sweep {
     if (std::holds_alternative<Affine>(node.op)) return rewrite_affine(node);
     if (as_clip(&node.op).has_value()) return rewrite_clip(node);
     if (std::holds_alternative<Mul>(node.op)) return rewrite_mul(node);
+    if (std::holds_alternative<Permute>(node.op)) return rewrite_permute(node);
+    if (std::holds_alternative<Gather>(node.op)) return rewrite_gather(node);
     return false;
   }
 
@@ -152,6 +189,30 @@ class Sweep {
     const float high = std::clamp(inner->high, outer.low, outer.high);
     node.op = low == 0 && high == unbounded ? Operator(Relu{}) : Operator(Clip{low, high});
     node.inputs[0] = before->inputs[0];
+    return true;
+  }
+
+  /// A Permute cuts its input itself; and one that only puts channels into another order is a Gather.
+  bool rewrite_permute(Node& node) {
+    const Node* before = maker(node.inputs[0]);
+    if (before != nullptr && std::holds_alternative<Reshape>(before->op)) {
+      read_past(node, *before);
+      return true;
+    }
+    auto order = channel_order(std::get<Permute>(node.op), graph_.shape_of(node.inputs[0]));
+    if (!order.has_value()) return false;
+    node.op = Gather{0, std::move(*order)};
+    return true;
+  }
+
+  /// Part of a part, or a part of channels in another order.
+  bool rewrite_gather(Node& node) {
+    const Node* before = maker(node.inputs[0]);
+    const auto* inner = before != nullptr ? std::get_if<Gather>(&before->op) : nullptr;
+    auto& op = std::get<Gather>(node.op);
+    if (inner == nullptr || inner->axis != op.axis) return false;
+    for (std::int64_t& index : op.indices) index = inner->indices[static_cast<std::size_t>(index)];
+    read_past(node, *before);
     return true;
   }
 

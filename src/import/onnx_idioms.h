@@ -9,4 +9,8 @@ namespace trimtab::onnx_reader {
 /// definitions. The function of the graph stays the same.
 [[nodiscard]] Graph recognize_idioms(Graph graph);
 
+/// Makes one ScalarFunction of all that is a function of the same numbers and needs a table anyway: x * sigmoid(x), the
+/// parts of a Gelu, a constant factor behind a tanh. The function of the graph stays the same.
+[[nodiscard]] Graph fuse_functions(Graph graph);
+
 }  // namespace trimtab::onnx_reader

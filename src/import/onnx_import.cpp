@@ -93,15 +93,25 @@ ValueId Import::reshaped(const OnnxNode& node, ValueId value, const Shape& shape
   return position->second;
 }
 
-ValueId Import::plain(const OnnxNode& node, const View& view) {
-  if (!is_plain(view, shape_of(view))) {
-    throw node.error(
-        "reads a value whose axes Transposes have rearranged; only changes between channels first and "
-        "channels last around whole networks are supported");
+View Import::plain(const OnnxNode& node, const View& view) {
+  const Shape own = shape_of(view);
+  Shape shape = sample_shape(view);
+  if (shape.empty()) shape = {1};
+  if (shape.size() == 2) shape = {shape[0], 1, shape[1]};
+  ValueId value = view.value;
+  if (!is_plain(view, own)) {
+    if (!begins_with_batch(view, own))
+      throw node.error("mixes the batch with other dimensions, which is not supported");
+    Permute turn{own, {}, shape};
+    for (const int axis : long_order(view, own)) turn.order.push_back(axis);
+    for (std::size_t axis = 0; axis < own.size(); ++axis) {
+      if (own[axis] == 1) turn.order.push_back(static_cast<std::int64_t>(axis));
+    }
+    value = emit(node, std::move(turn), {value}, "/order");
   }
-  const Shape shape = sample_shape(view);
-  if (shape.empty()) throw node.error("reads a value of no dimension besides the batch");
-  return reshaped(node, view.value, shape);
+  View result = plain_view(reshaped(node, value, shape), shape);
+  result.shape = view.shape;
+  return result;
 }
 
 void Import::set_like(const OnnxNode& node, View view, ValueId value) {

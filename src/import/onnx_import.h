@@ -47,9 +47,10 @@ class Import {
   /// Adds a node and returns its output; named after `node`, made unique, with the
   /// suffix where it is a helper.
   ValueId emit(const OnnxNode& node, Operator op, std::vector<ValueId> inputs, const char* suffix = "");
-  /// The same elements as the ONNX tensor has, in a value of its shape: adds a Reshape where needed. Throws Error (bad
-  /// input), naming `node`, where Transposes have changed the order of the elements.
-  [[nodiscard]] ValueId plain(const OnnxNode& node, const View& view);
+  /// The same ONNX tensor over a value that has its elements in their order: adds a Reshape where needed. The value has
+  /// the tensor's shape, but a sequence is an image of height 1 and a number for each sample a vector of one. Throws
+  /// Error (bad input), naming `node`, where the batch is not the first dimension.
+  [[nodiscard]] View plain(const OnnxNode& node, const View& view);
   [[nodiscard]] ValueId reshaped(const OnnxNode& node, ValueId value, const Shape& shape);
 
   /// Output 0 of an ONNX node.
@@ -77,15 +78,41 @@ using Operators = std::map<std::string, std::function<void(Import&, const OnnxNo
 
 /// Conv, Gemm, MatMul, BatchNormalization, pools and Softmax.
 void add_layers(Operators& operators);
-/// Activation functions and arithmetics.
+/// Activation functions that the graph has operators for, and arithmetics.
 void add_elementwise(Operators& operators);
+/// All other functions of one number.
+void add_functions(Operators& operators);
 /// What moves data, and Shape.
 void add_layout(Operators& operators);
+/// Slice, Split, Gather, Pad and what moves pixels to channels and back.
+void add_moves(Operators& operators);
+/// Resize, Upsample and ConvTranspose.
+void add_upsampling(Operators& operators);
+/// Sums, means and extrema over axes.
+void add_reductions(Operators& operators);
+
+/// Why no ConvNet on a small device has the operator.
+[[nodiscard]] std::string reason_against(const std::string& type);
+
+/// Emits an operator that works element by element on input 0.
+void emit_like(Import& import, const OnnxNode& node, Operator op);
+
+/// Input `index` as one number; `otherwise` where it is left out. Throws Error (bad input) where it is not one float.
+[[nodiscard]] float scalar_of(Import& import, const OnnxNode& node, int index, float otherwise);
+
+/// Elements of one dimension: parts, other orders, repetitions.
+[[nodiscard]] View gather_elements(Import& import, const OnnxNode& node, View view, std::int64_t dimension,
+                                   std::vector<std::int64_t> indices, const char* suffix = "");
 
 /// Applies constants of an Add, Sub, Mul or Div to a view: emits an Affine.
 enum class Arithmetic { add, subtract, subtract_from, multiply, divide };
 [[nodiscard]] View apply_constant(Import& import, const OnnxNode& node, View view, const Constant& constant,
                                   Arithmetic arithmetic);
+
+/// The axis of a plain view's value for dimension `dimension`: a sequence is an image of height 1.
+[[nodiscard]] inline std::int64_t plain_axis(const View& view, std::int64_t dimension) {
+  return view.shape.size() == 3 && dimension == 2 ? 2 : dimension - 1;
+}
 
 /// The axis of the value that dimension `dimension` is made of, or -1 where it is none, several or part of one.
 [[nodiscard]] int axis_of_dimension(const Import& import, const View& view, std::int64_t dimension);

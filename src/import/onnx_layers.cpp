@@ -9,10 +9,17 @@ namespace {
 
 using Pair = std::array<std::int64_t, 2>;
 
+/// The input of an operator that needs channels x height x width, or channels x length: an image of height 1.
+struct Image {
+  ValueId value;
+  bool is_sequence;
+};
+
 /// An attribute with one number per spatial axis.
-[[nodiscard]] Pair pair_of(const OnnxNode& node, const char* attribute, Pair otherwise) {
-  const auto given = node.integers(attribute);
+[[nodiscard]] Pair pair_of(const OnnxNode& node, const char* attribute, const Image& image, Pair otherwise) {
+  auto given = node.integers(attribute);
   if (given.empty()) return otherwise;
+  if (image.is_sequence) given.insert(given.begin(), 1);
   if (given.size() != 2) {
     throw node.error("has {} numbers in '{}'; networks over images need two", given.size(), attribute);
   }
@@ -23,11 +30,13 @@ using Pair = std::array<std::int64_t, 2>;
 }
 
 /// The padding of a window operator on rows x columns of `input`, from pads or auto_pad.
-[[nodiscard]] Padding padding_of(const OnnxNode& node, const Shape& input, Pair kernel, Pair stride, Pair dilation) {
+[[nodiscard]] Padding padding_of(const OnnxNode& node, const Image& image, const Shape& input, Pair kernel, Pair stride,
+                                 Pair dilation) {
   const std::string automatic = node.text("auto_pad", "NOTSET");
   if (automatic == "NOTSET" || automatic.empty()) {
-    const auto pads = node.integers("pads");
+    auto pads = node.integers("pads");
     if (pads.empty()) return {};
+    if (image.is_sequence && pads.size() == 2) pads = {0, pads[0], 0, pads[1]};
     if (pads.size() != 4) throw node.error("has {} pads; four are needed", pads.size());
     for (const std::int64_t pad : pads) {
       if (pad < 0 || pad > most_elements) throw node.error("has a pad of {}; it must not be negative", pad);
@@ -52,18 +61,22 @@ using Pair = std::array<std::int64_t, 2>;
   return {before[0], before[1], after[0], after[1]};
 }
 
-/// The input of an operator that needs channels x height x width.
-[[nodiscard]] ValueId image(Import& import, const OnnxNode& node) {
+[[nodiscard]] Image image_of(Import& import, const OnnxNode& node) {
   const View& view = import.view(node, 0);
-  if (view.shape.size() != 4) {
-    throw node.error("reads a tensor of shape {}; only images (batch x channels x height x width) are supported",
-                     describe_shape(view.shape));
+  if (view.shape.size() != 4 && view.shape.size() != 3) {
+    throw node.error(
+        "reads a tensor of shape {}; only images (batch x channels x height x width) and sequences (batch x channels x "
+        "length) are supported",
+        describe_shape(view.shape));
   }
-  return import.plain(node, view);
+  return {import.plain(node, view).value, view.shape.size() == 3};
 }
 
-void set_plain(Import& import, const OnnxNode& node, ValueId value) {
-  import.set(node, plain_view(value, import.shape_of(value)));
+/// Output 0: an image, or a sequence where the input is one.
+void set_image(Import& import, const OnnxNode& node, const Image& input, ValueId value) {
+  View view = plain_view(value, import.shape_of(value));
+  if (input.is_sequence) view.shape.erase(view.shape.begin() + 2);
+  import.set(node, std::move(view));
 }
 
 /// An optional vector of `length` numbers; a scalar or {1} is repeated, leading dimensions of 1 are dropped.
@@ -85,21 +98,22 @@ void set_plain(Import& import, const OnnxNode& node, ValueId value) {
 }
 
 void conv(Import& import, const OnnxNode& node) {
-  const ValueId input = image(import, node);
+  const Image input = image_of(import, node);
   Conv op;
   op.weight = import.parameter(node, 1, "weight");
-  const Shape& weight = op.weight.shape;
+  Shape& weight = op.weight.shape;
+  if (input.is_sequence && weight.size() == 3) weight.insert(weight.begin() + 2, 1);
   if (weight.size() != 4) throw node.error("has a weight of shape {}; four dimensions are needed", to_string(weight));
-  const Pair kernel = pair_of(node, "kernel_shape", {weight[2], weight[3]});
+  const Pair kernel = pair_of(node, "kernel_shape", input, {weight[2], weight[3]});
   if (kernel != Pair{weight[2], weight[3]}) {
     throw node.error("has kernel_shape {}x{} but a weight of shape {}", kernel[0], kernel[1], to_string(weight));
   }
   op.bias = optional_vector(import, node, 2, "bias", weight[0]);
-  op.stride = pair_of(node, "strides", {1, 1});
-  op.dilation = pair_of(node, "dilations", {1, 1});
+  op.stride = pair_of(node, "strides", input, {1, 1});
+  op.dilation = pair_of(node, "dilations", input, {1, 1});
   op.groups = node.integer("group", 1);
-  op.padding = padding_of(node, import.shape_of(input), kernel, op.stride, op.dilation);
-  set_plain(import, node, import.emit(node, std::move(op), {input}));
+  op.padding = padding_of(node, input, import.shape_of(input.value), kernel, op.stride, op.dilation);
+  set_image(import, node, input, import.emit(node, std::move(op), {input.value}));
 }
 
 /// weight {outputs, inputs} in the order of the ONNX tensor's elements, applied to input 0.
@@ -121,7 +135,8 @@ void linear(Import& import, const OnnxNode& node, Tensor weight, Tensor bias) {
     }
   }
   const ValueId input = import.reshaped(node, view.value, {weight.shape[1]});
-  set_plain(import, node, import.emit(node, Linear{std::move(weight), std::move(bias)}, {input}));
+  const ValueId value = import.emit(node, Linear{std::move(weight), std::move(bias)}, {input});
+  import.set(node, plain_view(value, import.shape_of(value)));
 }
 
 [[nodiscard]] Tensor transposed(Import& import, const Tensor& matrix) {
@@ -162,8 +177,7 @@ void matmul(Import& import, const OnnxNode& node) {
 void batch_normalization(Import& import, const OnnxNode& node) {
   if (node.integer("training_mode", 0) != 0) throw node.error("is in training mode; export the model for inference");
   if (node.integer("spatial", 1) != 1) throw node.error("normalizes each pixel by itself, which is not supported");
-  const View& view = import.view(node, 0);
-  const ValueId input = import.plain(node, view);
+  const View input = import.plain(node, import.view(node, 0));
   const std::int64_t channels = import.shape_of(input)[0];
   BatchNormalization op;
   op.scale = optional_vector(import, node, 1, "scale", channels);
@@ -171,87 +185,63 @@ void batch_normalization(Import& import, const OnnxNode& node) {
   op.mean = optional_vector(import, node, 3, "mean", channels);
   op.variance = optional_vector(import, node, 4, "variance", channels);
   op.epsilon = node.number("epsilon", 1e-5F);
-  set_plain(import, node, import.emit(node, std::move(op), {input}));
+  import.set_like(node, input, import.emit(node, std::move(op), {input.value}));
+}
+
+/// The mean of a dilated window: a depthwise convolution.
+[[nodiscard]] Operator dilated_mean(const OnnxNode& node, const Pool& pool, std::int64_t channels) {
+  if (pool.ceil_mode || (pool.padding != Padding{} && !pool.count_include_pad)) {
+    throw node.error("has a dilation, and windows of different sizes at the borders, which is not supported");
+  }
+  const std::int64_t window = pool.kernel[0] * pool.kernel[1];
+  if (window < 1 || window > 1 << 16 || channels * window > 1 << 24) throw node.error("has a window of {}", window);
+  Conv conv;
+  conv.weight.shape = {channels, 1, pool.kernel[0], pool.kernel[1]};
+  conv.weight.data.assign(static_cast<std::size_t>(channels * window), 1.0F / static_cast<float>(window));
+  conv.stride = pool.stride;
+  conv.dilation = pool.dilation;
+  conv.padding = pool.padding;
+  conv.groups = channels;
+  return conv;
 }
 
 void pool(Import& import, const OnnxNode& node, PoolKind kind) {
-  const ValueId input = image(import, node);
-  const Shape shape = import.shape_of(input);
+  const Image input = image_of(import, node);
+  const Shape shape = import.shape_of(input.value);
   Pool op;
   op.kind = kind;
   if (node.integers("kernel_shape").empty()) throw node.error("lacks its kernel_shape");
-  op.kernel = pair_of(node, "kernel_shape", {});
-  op.stride = pair_of(node, "strides", {1, 1});
-  op.dilation = pair_of(node, "dilations", {1, 1});
+  op.kernel = pair_of(node, "kernel_shape", input, {});
+  op.stride = pair_of(node, "strides", input, {1, 1});
+  op.dilation = pair_of(node, "dilations", input, {1, 1});
   op.ceil_mode = node.integer("ceil_mode", 0) != 0;
   op.count_include_pad = kind == PoolKind::average && node.integer("count_include_pad", 0) != 0;
-  op.padding = padding_of(node, shape, op.kernel, op.stride, op.dilation);
-  const bool whole = op.kernel == Pair{shape[1], shape[2]} && op.padding == Padding{};
-  if (kind == PoolKind::average && whole && op.dilation == Pair{1, 1}) {
-    set_plain(import, node, import.emit(node, GlobalAveragePool{}, {input}));
-  } else {
-    set_plain(import, node, import.emit(node, op, {input}));
+  op.padding = padding_of(node, input, shape, op.kernel, op.stride, op.dilation);
+  Operator made = op;
+  if (kind == PoolKind::average && op.dilation != Pair{1, 1}) {
+    made = dilated_mean(node, op, shape[0]);
+  } else if (kind == PoolKind::average && op.kernel == Pair{shape[1], shape[2]} && op.padding == Padding{}) {
+    made = GlobalAveragePool{};
   }
+  set_image(import, node, input, import.emit(node, std::move(made), {input.value}));
 }
 
 void global_average_pool(Import& import, const OnnxNode& node) {
-  const ValueId input = image(import, node);
-  set_plain(import, node, import.emit(node, GlobalAveragePool{}, {input}));
+  const Image input = image_of(import, node);
+  set_image(import, node, input, import.emit(node, GlobalAveragePool{}, {input.value}));
 }
 
 void global_max_pool(Import& import, const OnnxNode& node) {
-  const ValueId input = image(import, node);
-  const Shape& shape = import.shape_of(input);
+  const Image input = image_of(import, node);
+  const Shape& shape = import.shape_of(input.value);
   Pool op;
   op.kernel = {shape[1], shape[2]};
   op.stride = {1, 1};
-  set_plain(import, node, import.emit(node, op, {input}));
-}
-
-/// The mean over height, width or both, whatever the layout of the ONNX tensor.
-void reduce_mean(Import& import, const OnnxNode& node) {
-  const View view = import.view(node, 0);
-  const Shape shape = import.shape_of(view);
-  const auto axes = normalize_axes(node, import.integers(node, "axes", 1), view.shape.size());
-  const bool keep = node.integer("keepdims", 1) != 0;
-  const auto groups = axes_of_dimensions(view, shape);
-  const auto unsupported = [&] {
-    return node.error("takes the mean over other axes than height and width, which is not supported");
-  };
-  if (shape.size() != 3 || !groups.has_value() || axes.empty()) throw unsupported();
-  std::array<bool, 3> reduced{};
-  for (const std::int64_t axis : axes) {
-    for (const int part : groups->at(static_cast<std::size_t>(axis))) {
-      if (part == batch_axis) throw unsupported();
-      reduced[static_cast<std::size_t>(part)] = true;
-    }
-  }
-  const bool channels = reduced[0] && shape[0] != 1;
-  const bool rows = reduced[1] || shape[1] == 1;
-  const bool columns = reduced[2] || shape[2] == 1;
-  if (channels || !(rows || columns)) throw unsupported();
-
-  View result = view;
-  for (const std::int64_t axis : axes) result.shape[static_cast<std::size_t>(axis)] = 1;
-  if (!keep) {
-    auto sorted = axes;
-    std::sort(sorted.rbegin(), sorted.rend());
-    for (const std::int64_t axis : sorted) result.shape.erase(result.shape.begin() + axis);
-  }
-  if (rows && columns) {
-    result.value = import.emit(node, GlobalAveragePool{keep}, {view.value});
-    if (!keep) std::erase_if(result.order, [](int axis) { return axis > 0; });
-  } else {
-    Pool op;
-    op.kind = PoolKind::average;
-    op.kernel = {rows ? shape[1] : 1, columns ? shape[2] : 1};
-    op.stride = {1, 1};
-    result.value = import.emit(node, op, {view.value});
-  }
-  import.set(node, std::move(result));
+  set_image(import, node, input, import.emit(node, op, {input.value}));
 }
 
 void softmax(Import& import, const OnnxNode& node) {
+  const Softmax op{node.type() == "LogSoftmax"};
   const View view = import.view(node, 0);
   const auto rank = view.shape.size();
   const bool coerces = node.opset() < 13;  // to a matrix of what stands before and after the axis
@@ -259,7 +249,7 @@ void softmax(Import& import, const OnnxNode& node) {
   bool last = true;
   for (std::size_t i = static_cast<std::size_t>(axis) + 1; i < rank; ++i) last = last && view.shape[i] == 1;
   if ((!coerces || last) && axis_of_dimension(import, view, axis) == 0) {
-    import.set_like(node, view, import.emit(node, Softmax{}, {view.value}));
+    import.set_like(node, view, import.emit(node, op, {view.value}));
     return;
   }
   if (axis != 1 || !(coerces || last) || !is_plain(view, import.shape_of(view))) {
@@ -267,7 +257,7 @@ void softmax(Import& import, const OnnxNode& node) {
   }
   const Shape shape = import.shape_of(view);
   const ValueId flat = import.reshaped(node, view.value, {element_count(shape)});
-  import.set_like(node, view, import.reshaped(node, import.emit(node, Softmax{}, {flat}), shape));
+  import.set_like(node, view, import.reshaped(node, import.emit(node, op, {flat}), shape));
 }
 
 }  // namespace
@@ -281,8 +271,8 @@ void add_layers(Operators& operators) {
   operators["AveragePool"] = [](Import& import, const OnnxNode& node) { pool(import, node, PoolKind::average); };
   operators["GlobalAveragePool"] = global_average_pool;
   operators["GlobalMaxPool"] = global_max_pool;
-  operators["ReduceMean"] = reduce_mean;
   operators["Softmax"] = softmax;
+  operators["LogSoftmax"] = softmax;
 }
 
 }  // namespace trimtab::onnx_reader

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include "import/onnx_import.h"
 
@@ -47,7 +48,10 @@ void set_shape(Import& import, const OnnxNode& node, const View& view, Shape sha
 
 void reshape(Import& import, const OnnxNode& node) {
   const View& view = import.view(node, 0);
-  set_shape(import, node, view, reshape_shape(node, view.shape, import.integers(node, "shape", 1)));
+  const Shape shape = reshape_shape(node, view.shape, import.integers(node, "shape", 1));
+  // A Reshape that changes nothing says that the order counts: serialize_onnx puts it behind every Transpose.
+  const bool ordered = shape == view.shape && shape.size() > 2 && !is_plain(view, import.shape_of(view));
+  set_shape(import, node, ordered ? import.plain(node, view) : view, shape);
 }
 
 void flatten(Import& import, const OnnxNode& node) {
@@ -73,8 +77,8 @@ void transpose(Import& import, const OnnxNode& node) {
   const auto permutation = transpose_permutation(node, view.shape.size());
   auto groups = axes_of_dimensions(view, import.shape_of(view));
   if (!groups.has_value()) {  // the tensor cuts axes into parts: give it axes of its own
-    const ValueId value = import.plain(node, view);
-    view = plain_view(value, import.shape_of(value));
+    const Shape shape = sample_shape(view);
+    view = plain_view(import.reshaped(node, import.plain(node, view).value, shape), shape);
     groups = axes_of_dimensions(view, import.shape_of(view));
   }
   View result{view.value, {}, {}};
@@ -92,9 +96,9 @@ void concat(Import& import, const OnnxNode& node) {
   if (views.empty()) throw node.error("has no input");
   const std::int64_t axis = normalize_axes(node, {node.integer("axis", 1)}, views[0].shape.size())[0];
   const auto dimension = static_cast<std::size_t>(axis);
-  View result = views[0];
-  result.shape[dimension] = 0;
-  bool alike = true;  // all lie in the same way, and the axis is the channels
+  const auto place = [&] { return axis_of_dimension(import, views[0], axis); };
+  std::int64_t length = 0;
+  bool alike = true;  // all lie in the same way
   for (const View& view : views) {
     Shape expected = views[0].shape;
     if (view.shape.size() != expected.size()) throw node.error("joins tensors that do not fit");
@@ -103,65 +107,27 @@ void concat(Import& import, const OnnxNode& node) {
       throw node.error("joins tensors of shapes {} and {} along axis {}, which do not fit",
                        describe_shape(views[0].shape), describe_shape(view.shape), axis);
     }
-    result.shape[dimension] += view.shape[dimension];
-    alike = alike && view.order == views[0].order && axis_of_dimension(import, view, axis) == 0 &&
+    length += view.shape[dimension];
+    alike = alike && view.order == views[0].order && axis_of_dimension(import, view, axis) == place() &&
             import.shape_of(view).size() == import.shape_of(views[0]).size();
   }
+  if (!alike || place() < 0) {
+    for (View& view : views) view = import.plain(node, view);
+  }
   std::vector<ValueId> inputs;
-  if (alike) {
-    for (const View& view : views) inputs.push_back(view.value);
-    result.value = import.emit(node, Concat{}, inputs);
-    import.set(node, std::move(result));
-    return;
-  }
-  if (axis != 1) throw node.error("joins tensors along another axis than the channels, which is not supported");
-  for (const View& view : views) inputs.push_back(import.plain(node, view));
-  const ValueId value = import.emit(node, Concat{}, inputs);
-  import.set(node, plain_view(value, import.shape_of(value)));
-}
-
-void pad(Import& import, const OnnxNode& node) {
-  const std::string mode = node.text("mode", "constant");
-  if (mode != "constant") throw node.error("pads in mode '{}'; only constant is supported", clean_name(mode));
-  const View view = import.view(node, 0);
-  const Shape shape = import.shape_of(view);
-  const auto pads = import.integers(node, "pads", 1);
-  float value = node.number("value", 0);
-  if (const ConstantPointer given = import.constant(node, 2); given != nullptr) {
-    if (given->integral || given->size() != 1) throw node.error("has a value that is not one float");
-    value = given->floats[0];
-  }
-  std::vector<std::int64_t> axes;
-  for (std::size_t i = 0; i < view.shape.size(); ++i) axes.push_back(static_cast<std::int64_t>(i));
-  if (import.has_input(node, 3)) axes = normalize_axes(node, import.integers(node, "axes", 3), view.shape.size());
-  if (pads.size() != 2 * axes.size()) throw node.error("has {} pads for {} axes", pads.size(), axes.size());
-
-  View result = view;
-  Pad op{{}, value};
-  for (std::size_t i = 0; i < axes.size(); ++i) {
-    const std::int64_t before = pads[i];
-    const std::int64_t after = pads[axes.size() + i];
-    if (before == 0 && after == 0) continue;
-    if (before < 0 || after < 0 || before > most_elements || after > most_elements) {
-      throw node.error("pads by {} and {}; only adding is supported", before, after);
-    }
-    const int axis = axis_of_dimension(import, view, axes[i]);
-    if (shape.size() != 3 || axis < 1) throw node.error("pads another axis than height and width");
-    (axis == 1 ? op.padding.top : op.padding.left) = before;
-    (axis == 1 ? op.padding.bottom : op.padding.right) = after;
-    result.shape[static_cast<std::size_t>(axes[i])] += before + after;
-  }
-  if (op.padding == Padding{}) {
-    import.set(node, view);
-    return;
-  }
-  result.value = import.emit(node, op, {view.value});
-  import.set(node, std::move(result));
+  for (const View& view : views) inputs.push_back(view.value);
+  // an axis of length 1 is no dimension's own where others could be meant: the plain order tells
+  const std::int64_t along = place() >= 0 ? place() : plain_axis(views[0], axis);
+  View result = views[0];
+  result.shape[dimension] = length;
+  import.set_like(node, result, import.emit(node, Concat{along}, inputs));
 }
 
 void identity(Import& import, const OnnxNode& node) {
-  if (node.type() == "Cast" && node.integer("to", onnx::TensorProto::FLOAT) != onnx::TensorProto::FLOAT) {
-    throw node.error("casts a value to another type than float32, which is not supported");
+  static const std::set<std::int64_t> floats{onnx::TensorProto::FLOAT, onnx::TensorProto::FLOAT16,
+                                             onnx::TensorProto::BFLOAT16, onnx::TensorProto::DOUBLE};
+  if (node.type() == "Cast" && floats.count(node.integer("to", onnx::TensorProto::FLOAT)) == 0) {
+    throw node.error("casts a value to integers, which is not supported");
   }
   import.set(node, import.view(node, 0));
 }
@@ -205,7 +171,6 @@ void add_layout(Operators& operators) {
   operators["Unsqueeze"] = unsqueeze;
   operators["Transpose"] = transpose;
   operators["Concat"] = concat;
-  operators["Pad"] = pad;
   for (const char* type : {"Identity", "Dropout", "Cast"}) operators[type] = identity;
   operators["Shape"] = shape_of_value;
   operators["Constant"] = constant;

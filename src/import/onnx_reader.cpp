@@ -1,14 +1,17 @@
+#include <fmt/ranges.h>
 #include <google/protobuf/io/coded_stream.h>
 
 #include <algorithm>
-#include <deque>
 #include <map>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "graph/passes.h"
 #include "import/onnx.h"
+#include "import/onnx_external.h"
 #include "import/onnx_idioms.h"
 #include "import/onnx_import.h"
 
@@ -38,8 +41,8 @@ constexpr int most_nodes = 10'000;
 [[nodiscard]] std::int64_t opset_of(const onnx::ModelProto& model) {
   for (const auto& opset : model.opset_import()) {
     if (!is_standard(opset.domain())) continue;
-    if (opset.version() < 7 || opset.version() > 21) {
-      throw bad_input("the model uses opset {}; 7 to 21 are supported", opset.version());
+    if (opset.version() < 7 || opset.version() > 25) {
+      throw bad_input("the model uses opset {}; 7 to 25 are supported", opset.version());
     }
     return opset.version();
   }
@@ -48,73 +51,95 @@ constexpr int most_nodes = 10'000;
 
 /// Channels last if the first operator behind the input that tells is a Transpose to channels first, as tf2onnx puts
 /// it.
-[[nodiscard]] bool is_channels_last(const onnx::GraphProto& graph, const std::string& input) {
+[[nodiscard]] bool is_channels_last(const onnx::GraphProto& graph, const std::string& input, std::size_t rank) {
   static const std::set<std::string> channels_first{"Conv",          "MaxPool",           "AveragePool",
                                                     "GlobalMaxPool", "GlobalAveragePool", "BatchNormalization"};
   std::set<std::string> reached{input};  // nodes are sorted: one walk finds all that depends on the input
   for (const auto& node : graph.node()) {
     if (node.input_size() == 0 || reached.count(node.input(0)) == 0) continue;
     if (channels_first.count(node.op_type()) > 0) return false;
-    if (node.op_type() == "Transpose" && node.attribute_size() == 1 && node.attribute(0).ints_size() == 4) {
-      const auto& permutation = node.attribute(0).ints();
-      return permutation[0] == 0 && permutation[1] == 3 && permutation[2] == 1 && permutation[3] == 2;
+    if (node.op_type() == "Transpose" && node.attribute_size() == 1) {
+      const auto& given = node.attribute(0).ints();
+      const std::vector<std::int64_t> permutation(given.begin(), given.end());
+      return permutation == (rank == 4 ? std::vector<std::int64_t>{0, 3, 1, 2} : std::vector<std::int64_t>{0, 2, 1});
     }
+    if (node.op_type() == "Reshape") continue;  // dimensions of another meaning
     reached.insert(node.output().begin(), node.output().end());
   }
   return false;
 }
 
+[[nodiscard]] bool is_number(int type) {
+  static const std::set<int> numbers{onnx::TensorProto::FLOAT,  onnx::TensorProto::FLOAT16, onnx::TensorProto::BFLOAT16,
+                                     onnx::TensorProto::DOUBLE, onnx::TensorProto::UINT8,   onnx::TensorProto::INT8};
+  return numbers.count(type) > 0;
+}
+
 /// The dimensions of the network's input; the first is the batch, whatever is written there.
-[[nodiscard]] Shape input_shape(const onnx::ValueInfoProto& input) {
+[[nodiscard]] Shape input_shape(const onnx::ValueInfoProto& input, const ImportOptions& options) {
   const std::string name = clean_name(input.name());
   if (!input.type().has_tensor_type()) throw bad_input("the input '{}' is no tensor", name);
   const auto& tensor = input.type().tensor_type();
-  if (tensor.elem_type() != onnx::TensorProto::FLOAT) {
-    throw bad_input("the input '{}' is not of type float32; export the model with float32 inputs", name);
+  if (!is_number(tensor.elem_type())) {
+    throw bad_input("the input '{}' is not of type float32, float16, bfloat16, float64, uint8 or int8", name);
   }
   const auto& dimensions = tensor.shape().dim();
   if (dimensions.size() < 2 || dimensions.size() > 4) {
     throw bad_input("the input '{}' has {} dimensions; 2 to 4 with the batch are supported", name, dimensions.size());
   }
+  const auto rank = static_cast<std::size_t>(dimensions.size() - 1);
+  if (!options.input_shape.empty() && options.input_shape.size() != rank) {
+    throw bad_input("the input '{}' has {} dimensions behind the batch; --input-shape has {}", name, rank,
+                    options.input_shape.size());
+  }
   Shape shape;
-  for (int i = 1; i < dimensions.size(); ++i) {
-    if (!dimensions[i].has_dim_value() || dimensions[i].dim_value() < 1) {
-      throw bad_input("the input '{}' has a dimension {} that is not a positive number; only the batch may be free",
-                      name, i);
+  for (std::size_t i = 0; i < rank; ++i) {
+    const auto& dimension = dimensions[static_cast<int>(i) + 1];
+    const bool fixed = dimension.has_dim_value() && dimension.dim_value() >= 1;
+    if (!fixed && options.input_shape.empty()) {
+      throw bad_input(
+          "the input '{}' has a dimension {} that is not a positive number; only the batch may be free without "
+          "--input-shape",
+          name, i + 1);
     }
-    if (dimensions[i].dim_value() > most_elements) {
-      throw bad_input("the input '{}' has a dimension of {}, which is too large", name, dimensions[i].dim_value());
+    const std::int64_t length = options.input_shape.empty() ? dimension.dim_value() : options.input_shape[i];
+    if (length < 1 || length > most_elements) {
+      throw bad_input("the input '{}' has a dimension of {}, which is too large or not positive", name, length);
     }
-    shape.push_back(dimensions[i].dim_value());
+    if (fixed && length != dimension.dim_value()) {
+      throw bad_input("the input '{}' has the fixed dimension {}; --input-shape gives {}", name, dimension.dim_value(),
+                      length);
+    }
+    shape.push_back(length);
   }
   return shape;
 }
 
-void import_input(Import& import, const onnx::GraphProto& graph) {
+void import_input(Import& import, const onnx::GraphProto& graph, const std::set<std::string>& read,
+                  const ImportOptions& options) {
   std::vector<const onnx::ValueInfoProto*> inputs;
   for (const auto& input : graph.input()) {
-    if (!import.defined(input.name())) inputs.push_back(&input);
+    if (!import.defined(input.name()) && (read.count(input.name()) > 0 || graph.input_size() == 1)) {
+      inputs.push_back(&input);
+    }
   }
   if (inputs.size() != 1) throw bad_input("the model has {} inputs; one is needed", inputs.size());
   const std::string& name = inputs[0]->name();
   if (name.empty()) throw bad_input("the model's input has no name");
-  const Shape shape = input_shape(*inputs[0]);
-  View view{-1, {batch}, {batch_axis}};
+  const Shape shape = input_shape(*inputs[0], options);
+  const bool last = shape.size() > 1 && is_channels_last(graph, name, shape.size() + 1);
+  const Shape sequence = last ? Shape{shape.back(), 1, shape[0]} : Shape{shape[0], 1, shape.back()};
+  const Shape picture = last ? Shape{shape.back(), shape[0], shape[shape.size() - 2]} : shape;
+  View view{import.add_input(name, shape.size() == 2 ? sequence : picture), {batch}, {batch_axis}};
   view.shape.insert(view.shape.end(), shape.begin(), shape.end());
-  if (shape.size() == 3 && is_channels_last(graph, name)) {
-    view.value = import.add_input(name, {shape[2], shape[0], shape[1]});
-    view.order = {batch_axis, 1, 2, 0};
-  } else {
-    view.value = import.add_input(name, shape);
-    view = plain_view(view.value, shape);
-  }
+  const std::vector<int> order = last ? std::vector<int>{1, 2, 0} : std::vector<int>{0, 1, 2};
+  view.order.insert(view.order.end(), order.begin(), shape.size() == 1 ? order.begin() + 1 : order.end());
   import.graph().input = view.value;
   import.define(name, view);
 }
 
-/// For each node whether the network's output depends on it.
-[[nodiscard]] std::vector<bool> needed_nodes(const onnx::GraphProto& graph, const std::string& output) {
-  std::set<std::string> names{output};
+/// For each node whether one of the tensors depends on it; `names` become all that they depend on.
+[[nodiscard]] std::vector<bool> needed_nodes(const onnx::GraphProto& graph, std::set<std::string>& names) {
   std::vector<bool> needed(static_cast<std::size_t>(graph.node_size()), false);
   for (int i = graph.node_size(); i-- > 0;) {
     const auto& node = graph.node(i);
@@ -126,18 +151,33 @@ void import_input(Import& import, const onnx::GraphProto& graph) {
   return needed;
 }
 
-void import_node(Import& import, const OnnxNode& node) {
-  static const Operators operators = [] {
+[[nodiscard]] const Operators& operators() {
+  static const Operators known = [] {
     Operators all;
     add_layers(all);
     add_elementwise(all);
+    add_functions(all);
     add_layout(all);
+    add_reductions(all);
+    add_moves(all);
+    add_upsampling(all);
     return all;
   }();
+  return known;
+}
+
+/// Throws Error (bad input) where nothing can read the node, whatever its inputs are.
+void check_operator(const OnnxNode& node) {
   const auto& proto = node.proto();
   if (!is_standard(proto.domain())) {
     throw node.error("is of the domain '{}'; only ONNX's own operators are supported", clean_name(proto.domain()));
   }
+  if (operators().count(node.type()) > 0 || can_evaluate(node)) return;
+  throw node.error("{}", reason_against(node.type()));
+}
+
+void import_node(Import& import, const OnnxNode& node) {
+  const auto& proto = node.proto();
   if (proto.output_size() < 1 || proto.output(0).empty()) throw node.error("has no output");
   for (const std::string& output : proto.output()) {
     if (!output.empty() && import.defined(output)) {
@@ -154,66 +194,196 @@ void import_node(Import& import, const OnnxNode& node) {
     import.set(node, evaluate(node, inputs, import.budget()));
     return;
   }
-  const auto found = operators.find(node.type());
-  if (found == operators.end()) throw node.error("is of an operator that is not supported");
+  const auto found = operators().find(node.type());
+  if (found == operators().end()) throw node.error("reads the network's input; it is supported for constants only");
   found->second(import, node);
 }
 
 /// The graph's output: as ONNX has it, or the value itself where an image is merely turned to channels last.
-[[nodiscard]] ValueId import_output(Import& import, const onnx::GraphProto& graph) {
+[[nodiscard]] ValueId import_output(Import& import, const std::string& name) {
   onnx::NodeProto output;
-  output.set_name(graph.output(0).name());
+  output.set_name(name);
   output.set_op_type("output");
-  output.add_input(graph.output(0).name());
+  output.add_input(name);
   const OnnxNode node(output, 0);
-  if (!import.defined(graph.output(0).name())) {
-    throw bad_input("no node makes the output '{}'", clean_name(graph.output(0).name()));
-  }
+  if (!import.defined(name)) throw bad_input("no node makes the output '{}'", clean_name(name));
   const View& view = import.view(node, 0);
   const Shape& shape = import.shape_of(view);
   const bool image = shape.size() == 3 && view.shape.size() == 4 && view.shape[0] == batch;
   if (image && !is_plain(view, shape) && axis_of_dimension(import, view, 3) == 0) return view.value;
-  return import.plain(node, view);
+  return import.plain(node, view).value;
 }
 
-[[nodiscard]] Graph import_model(const onnx::ModelProto& model, const std::string& name, std::int64_t bytes) {
-  const std::int64_t opset = opset_of(model);
-  const onnx::GraphProto& graph = model.graph();
-  if (graph.sparse_initializer_size() > 0) throw bad_input("the model has sparse weights, which are not supported");
-  if (graph.node_size() > most_nodes) {
-    throw bad_input("the model has {} nodes; at most {} are supported", graph.node_size(), most_nodes);
+/// The name of the output to read.
+[[nodiscard]] std::string chosen_output(const onnx::GraphProto& graph, const ImportOptions& options) {
+  std::vector<std::string> names;
+  for (const auto& output : graph.output()) names.push_back(clean_name(output.name()));
+  if (options.output.empty()) {
+    if (names.size() == 1) return graph.output(0).name();
+    throw bad_input("the model has {} outputs{}; choose one with --output", names.size(),
+                    names.empty() ? "" : fmt::format(" ({})", fmt::join(names, ", ")));
   }
-  if (graph.output_size() != 1) throw bad_input("the model has {} outputs; one is needed", graph.output_size());
+  for (const auto& output : graph.output()) {
+    if (output.name() == options.output) return output.name();
+  }
+  throw bad_input("the model has no output '{}'; it has {}", clean_name(options.output), fmt::join(names, ", "));
+}
 
-  // A weight is decoded, copied to its operator and perhaps transposed; constants that are repeated add a little.
-  Import import(name, bytes + (std::int64_t{1} << 18));
-  for (const auto& tensor : graph.initializer()) {
-    if (tensor.name().empty()) throw bad_input("the model has an initializer without a name");
-    if (import.defined(tensor.name())) {
-      throw bad_input("the model has two initializers '{}'; names must be unique", clean_name(tensor.name()));
+/// Reads one model, and goes on behind whatever it cannot read.
+class Reading {
+ public:
+  Reading(const onnx::ModelProto& model, const std::string& name, std::int64_t numbers, const ImportOptions& options)
+      : graph_(model.graph()), opset_(opset_of(model)), options_(options), import_(name, numbers) {
+    if (graph_.sparse_initializer_size() > 0) throw bad_input("the model has sparse weights, which are not supported");
+    if (graph_.node_size() > most_nodes) {
+      throw bad_input("the model has {} nodes; at most {} are supported", graph_.node_size(), most_nodes);
     }
-    import.define(tensor);
   }
-  import_input(import, graph);
-  const auto needed = needed_nodes(graph, graph.output(0).name());
-  for (int i = 0; i < graph.node_size(); ++i) {
-    if (needed[static_cast<std::size_t>(i)]) import_node(import, OnnxNode(graph.node(i), opset));
+
+  /// Empty where there are obstacles.
+  [[nodiscard]] std::optional<Graph> run() {
+    for (const auto& tensor : graph_.initializer()) {
+      if (tensor.name().empty()) throw bad_input("the model has an initializer without a name");
+      if (import_.defined(tensor.name())) {
+        throw bad_input("the model has two initializers '{}'; names must be unique", clean_name(tensor.name()));
+      }
+      import_.define(tensor);
+    }
+    std::string output;
+    attempt(nullptr, [&] { output = chosen_output(graph_, options_); });
+    const onnx::NodeProto* choice = output.empty() ? nullptr : arg_max(output);
+    if (choice != nullptr) output = choice->input(0);
+    std::set<std::string> names{output};
+    if (output.empty()) {
+      for (const auto& each : graph_.output()) names.insert(each.name());
+    }
+    const std::vector<bool> needed = needed_nodes(graph_, names);
+    if (!attempt(nullptr, [&] { import_input(import_, graph_, names, options_); })) {
+      for (const auto& input : graph_.input()) unknown_.insert(input.name());
+    }
+    for (int i = 0; i < graph_.node_size(); ++i) {
+      if (needed[static_cast<std::size_t>(i)]) read(OnnxNode(graph_.node(i), opset_));
+    }
+    if (unknown_.count(output) > 0 || output.empty()) return std::nullopt;
+    const bool read = attempt(nullptr, [&] {
+      if (choice != nullptr) check_choice(OnnxNode(*choice, opset_));
+      import_.graph().output = import_output(import_, output);
+    });
+    return read && obstacles_.empty() ? std::optional(std::move(import_.graph())) : std::nullopt;
   }
-  import.graph().output = import_output(import, graph);
-  Graph result = std::move(import.graph());
+
+  [[nodiscard]] const std::vector<Obstacle>& obstacles() const { return obstacles_; }
+
+ private:
+  template <typename Function>
+  bool attempt(const OnnxNode* node, const Function& function) {
+    try {
+      function();
+      return true;
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::bad_input) throw;
+      obstacles_.push_back(
+          {node != nullptr ? node->name() : "", node != nullptr ? clean_name(node->type()) : "", error.what()});
+      return false;
+    }
+  }
+
+  void read(const OnnxNode& node) {
+    const auto& inputs = node.proto().input();
+    const bool reads_unknown =
+        std::any_of(inputs.begin(), inputs.end(), [&](const std::string& input) { return unknown_.count(input) > 0; });
+    const bool done = attempt(&node, [&] {
+      check_operator(node);
+      if (!reads_unknown) import_node(import_, node);
+    });
+    if (done && !reads_unknown) return;
+    for (const std::string& output : node.proto().output()) {
+      if (!output.empty() && !import_.defined(output)) unknown_.insert(output);
+    }
+  }
+
+  /// The ArgMax that makes the tensor, or null: the largest output is found without it.
+  [[nodiscard]] const onnx::NodeProto* arg_max(const std::string& tensor) const {
+    for (const auto& node : graph_.node()) {
+      const bool makes = node.output_size() == 1 && node.output(0) == tensor;
+      if (makes && node.op_type() == "ArgMax" && is_standard(node.domain()) && node.input_size() == 1) return &node;
+    }
+    return nullptr;
+  }
+
+  void check_choice(const OnnxNode& node) const {
+    const View& view = import_.view(node, 0);
+    const std::int64_t axis = normalize_axes(node, {node.integer("axis", 0)}, view.shape.size())[0];
+    if (axis_of_dimension(import_, view, axis) != 0) throw node.error("does not choose among the channels");
+  }
+
+  const onnx::GraphProto& graph_;
+  std::int64_t opset_;
+  const ImportOptions& options_;
+  Import import_;
+  std::set<std::string> unknown_;  ///< tensors that could not be read
+  std::vector<Obstacle> obstacles_;
+};
+
+/// One sentence for all obstacles; nodes of the same operator with the same reason are named together.
+[[nodiscard]] std::string sentence_of(const std::vector<Obstacle>& obstacles) {
+  if (obstacles.size() == 1) return obstacles[0].reason;
+  std::vector<std::pair<std::string, int>> groups;  // the first one's sentence, and how many more there are
+  std::map<std::string, std::size_t> known;
+  for (const Obstacle& obstacle : obstacles) {
+    const std::string prefix = fmt::format("node '{}' ({}) ", obstacle.node, obstacle.operator_name);
+    const bool starts = obstacle.reason.starts_with(prefix);
+    const std::string key = obstacle.operator_name + (starts ? obstacle.reason.substr(prefix.size()) : obstacle.reason);
+    const auto [entry, fresh] = known.try_emplace(key, groups.size());
+    if (fresh) groups.emplace_back(obstacle.reason, 0);
+    groups[entry->second].second += fresh ? 0 : 1;
+  }
+  std::string text = fmt::format("the network has {} obstacles: ", obstacles.size());
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    text += i == 0 ? "" : "; ";
+    text += groups[i].first;
+    if (groups[i].second > 0) text += fmt::format(" (and {} more like it)", groups[i].second);
+  }
+  return text;
+}
+
+[[nodiscard]] Graph import_model(const onnx::ModelProto& model, const std::string& name, std::int64_t numbers,
+                                 const ImportOptions& options) {
+  Reading reading(model, name, numbers, options);
+  std::optional<Graph> read = reading.run();
+  if (!read.has_value()) throw bad_input("{}", sentence_of(reading.obstacles()));
+  Graph result = std::move(*read);
   validate(result);
-  return recognize_idioms(remove_unused(std::move(result)));
+  return fuse_functions(recognize_idioms(remove_unused(std::move(result))));
+}
+
+/// A model with its side files, and how many numbers reading it may make.
+struct Loaded {
+  onnx::ModelProto model;
+  std::int64_t numbers;
+};
+
+[[nodiscard]] Loaded load(std::span<const std::uint8_t> bytes, const std::filesystem::path& folder) {
+  Loaded loaded{parse(bytes), static_cast<std::int64_t>(bytes.size())};
+  // A weight is decoded, copied to its operator and perhaps transposed; constants that are repeated add a little.
+  loaded.numbers += embed_external_data(loaded.model, folder, largest_file) + (std::int64_t{1} << 18);
+  return loaded;
+}
+
+/// The folder of a file that is read by its path.
+[[nodiscard]] std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
 }  // namespace
 }  // namespace onnx_reader
 
-Graph parse_onnx(std::span<const std::uint8_t> bytes, const std::string& name) {
+Graph parse_onnx(std::span<const std::uint8_t> bytes, const std::string& name, const std::filesystem::path& folder,
+                 const ImportOptions& options) {
   try {
-    const onnx::ModelProto model = onnx_reader::parse(bytes);
-    const std::string stem = std::filesystem::path(name).stem().string();
-    Graph graph =
-        onnx_reader::import_model(model, onnx_reader::clean_name(stem), static_cast<std::int64_t>(bytes.size()));
+    const onnx_reader::Loaded loaded = onnx_reader::load(bytes, folder);
+    const std::string stem = onnx_reader::clean_name(std::filesystem::path(name).stem().string());
+    Graph graph = onnx_reader::import_model(loaded.model, stem, loaded.numbers, options);
     validate(graph);
     return graph;
   } catch (const Error& error) {
@@ -221,8 +391,20 @@ Graph parse_onnx(std::span<const std::uint8_t> bytes, const std::string& name) {
   }
 }
 
-Graph read_onnx(const std::filesystem::path& path) {
-  return parse_onnx(read_file(path, onnx_reader::largest_file), path.string());
+Graph read_onnx(const std::filesystem::path& path, const ImportOptions& options) {
+  return parse_onnx(read_file(path, onnx_reader::largest_file), path.string(), onnx_reader::folder_of(path), options);
+}
+
+std::vector<Obstacle> onnx_obstacles(const std::filesystem::path& path, const ImportOptions& options) {
+  try {
+    const onnx_reader::Loaded loaded =
+        onnx_reader::load(read_file(path, onnx_reader::largest_file), onnx_reader::folder_of(path));
+    onnx_reader::Reading reading(loaded.model, path.stem().string(), loaded.numbers, options);
+    static_cast<void>(reading.run());
+    return reading.obstacles();
+  } catch (const Error& error) {
+    throw Error(error.code(), path.string() + ": " + error.what());
+  }
 }
 
 }  // namespace trimtab

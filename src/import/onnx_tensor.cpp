@@ -25,6 +25,9 @@ static_assert(std::endian::native == std::endian::little, "raw_data is little-en
   return (bits & 0x8000) != 0 ? -magnitude : magnitude;
 }
 
+/// The upper half of a float32.
+[[nodiscard]] float from_bfloat(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16U); }
+
 /// Elements of `raw`, whose size fits.
 template <typename Stored, typename Result>
 [[nodiscard]] std::vector<Result> from_raw(const std::string& raw) {
@@ -57,11 +60,15 @@ struct Type {
     case onnx::TensorProto::DOUBLE:
       return {8, false};
     case onnx::TensorProto::FLOAT16:
+    case onnx::TensorProto::BFLOAT16:
       return {2, false};
     case onnx::TensorProto::INT64:
       return {8, true};
     case onnx::TensorProto::INT32:
       return {4, true};
+    case onnx::TensorProto::INT16:
+    case onnx::TensorProto::UINT16:
+      return {2, true};
     case onnx::TensorProto::INT8:
     case onnx::TensorProto::UINT8:
     case onnx::TensorProto::BOOL:
@@ -88,11 +95,20 @@ void decode_raw(const onnx::TensorProto& tensor, Constant& constant) {
     case onnx::TensorProto::FLOAT16:
       for (const auto bits : from_raw<std::uint16_t, std::uint16_t>(raw)) constant.floats.push_back(from_half(bits));
       break;
+    case onnx::TensorProto::BFLOAT16:
+      for (const auto bits : from_raw<std::uint16_t, std::uint16_t>(raw)) constant.floats.push_back(from_bfloat(bits));
+      break;
     case onnx::TensorProto::INT64:
       constant.integers = from_raw<std::int64_t, std::int64_t>(raw);
       break;
     case onnx::TensorProto::INT32:
       constant.integers = from_raw<std::int32_t, std::int64_t>(raw);
+      break;
+    case onnx::TensorProto::INT16:
+      constant.integers = from_raw<std::int16_t, std::int64_t>(raw);
+      break;
+    case onnx::TensorProto::UINT16:
+      constant.integers = from_raw<std::uint16_t, std::int64_t>(raw);
       break;
     case onnx::TensorProto::INT8:
       constant.integers = from_raw<std::int8_t, std::int64_t>(raw);
@@ -114,6 +130,10 @@ void decode_fields(const onnx::TensorProto& tensor, Constant& constant) {
     case onnx::TensorProto::FLOAT16:
       for (const auto bits : tensor.int32_data())
         constant.floats.push_back(from_half(static_cast<std::uint16_t>(bits)));
+      break;
+    case onnx::TensorProto::BFLOAT16:
+      for (const auto bits : tensor.int32_data())
+        constant.floats.push_back(from_bfloat(static_cast<std::uint16_t>(bits)));
       break;
     case onnx::TensorProto::INT64:
       constant.integers = from_field<std::int64_t>(tensor.int64_data());
@@ -147,9 +167,6 @@ std::int64_t checked_count(const Shape& shape, const std::string& what) {
 }
 
 Constant decode_tensor(const onnx::TensorProto& tensor, const std::string& what, Budget& budget) {
-  if (tensor.data_location() == onnx::TensorProto::EXTERNAL || tensor.external_data_size() > 0) {
-    throw bad_input("{} lies in a file of its own; save the model with its weights inside", what);
-  }
   if (tensor.has_segment()) throw bad_input("{} is stored in segments, which is not supported", what);
   const Type type = type_of(tensor, what);
   Constant constant;

@@ -58,12 +58,16 @@ std::optional<std::vector<std::vector<int>>> long_axes_of_dimensions(const View&
   return groups;
 }
 
-bool is_plain(const View& view, const Shape& value_shape) {
+bool begins_with_batch(const View& view, const Shape& value_shape) {
   if (view.shape.empty() || view.shape[0] != batch) return false;
   const auto first =
       std::find_if(view.order.begin(), view.order.end(), [&](int axis) { return length_of(axis, value_shape) != 1; });
+  return first != view.order.end() && *first == batch_axis;
+}
+
+bool is_plain(const View& view, const Shape& value_shape) {
   const auto axes = long_order(view, value_shape);
-  return first != view.order.end() && *first == batch_axis && std::is_sorted(axes.begin(), axes.end());
+  return begins_with_batch(view, value_shape) && std::is_sorted(axes.begin(), axes.end());
 }
 
 Shape sample_shape(const View& view) { return {view.shape.begin() + 1, view.shape.end()}; }

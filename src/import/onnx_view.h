@@ -37,6 +37,9 @@ constexpr int batch_axis = -1;
 /// Whether the ONNX tensor has the batch first and runs through the value's elements in their own order.
 [[nodiscard]] bool is_plain(const View& view, const Shape& value_shape);
 
+/// Whether the ONNX tensor has the batch first, in whatever order the value's elements follow.
+[[nodiscard]] bool begins_with_batch(const View& view, const Shape& value_shape);
+
 /// The ONNX shape without the batch, which must be first.
 [[nodiscard]] Shape sample_shape(const View& view);
 

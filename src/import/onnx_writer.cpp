@@ -151,10 +151,13 @@ class Writer {
                    [&](const GlobalAveragePool& op) { write(node, op); },
                    [&](const Add&) { write_both(node, "Add"); },
                    [&](const Mul&) { write_both(node, "Mul"); },
-                   [&](const Concat&) { set(whole(node, "Concat"), "axis", std::int64_t{1}); },
+                   [&](const Concat& op) { set(whole(node, "Concat"), "axis", 1 + op.axis); },
+                   [&](const Gather& op) { write(node, op); },
+                   [&](const Permute& op) { write(node, op); },
                    [&](const Reshape& op) { write(node, op); },
                    [&](const Pad& op) { write(node, op); },
-                   [&](const Softmax&) { write_softmax(node); },
+                   [&](const Softmax& op) { write_softmax(node, op.logarithm ? "LogSoftmax" : "Softmax"); },
+                   [&](const ScalarFunction& op) { write(node, op); },
                },
                node.op);
   }
@@ -240,10 +243,10 @@ class Writer {
   }
 
   /// Until opset 13 a Softmax is over all dimensions from its axis on, so the channels must be the last.
-  void write_softmax(const Node& node) {
+  void write_softmax(const Node& node, const char* type) {
     const Shape& shape = graph_.shape_of(node.output);
     if (element_count(shape) == shape[0]) {
-      set(whole(node, "Softmax"), "axis", std::int64_t{1});
+      set(whole(node, type), "axis", std::int64_t{1});
       return;
     }
     const auto last = static_cast<std::int64_t>(shape.size());
@@ -256,7 +259,7 @@ class Writer {
     forth.push_back(1);
     const std::string turned = step(node, "Transpose", "/channels_last", name_of(node.inputs[0]), "");
     set(last_node(), "perm", forth);
-    const std::string result = step(node, "Softmax", "", turned, "");
+    const std::string result = step(node, type, "", turned, "");
     set(last_node(), "axis", last);
     onnx::NodeProto& made = add_node(node.name + "/channels_first", "Transpose");
     made.add_input(result);
@@ -270,6 +273,106 @@ class Writer {
     set(last_node(), "alpha", 1.0F / 6);
     set(last_node(), "beta", 0.5F);
     whole(node, "Mul").add_input(gate);
+  }
+
+  /// Each step as the operators that compute it; the last one's value gets the name of the node's output.
+  void write(const Node& node, const ScalarFunction& op) {
+    std::vector<std::string> results;
+    const auto operand = [&](std::int32_t index) {
+      return index < 0 ? name_of(node.inputs[0]) : results[static_cast<std::size_t>(index)];
+    };
+    for (std::size_t i = 0; i < op.steps.size(); ++i) {
+      results.push_back(write_step(node, op.steps[i], operand(op.steps[i].a), operand(op.steps[i].b), i));
+    }
+    onnx::NodeProto& made = add_node(node.name, "Identity");
+    made.add_input(results.back());
+    made.add_output(name_of(node.output));
+  }
+
+  std::string write_step(const Node& node, const FunctionStep& step_of, const std::string& a, const std::string& b,
+                         std::size_t index) {
+    using Kind = FunctionStep::Kind;
+    const std::string suffix = fmt::format("/{}", index);
+    const auto plain = [&](const char* type, const std::string& x, const std::string& y = "") {
+      return step(node, type, suffix.c_str(), x, y);
+    };
+    const auto with = [&](const char* type, const std::string& x, float number) {
+      return plain(type, x, add(node.name + suffix, Tensor{{}, {number}}));
+    };
+    const auto as_float = [&](const std::string& truth) {
+      const std::string result = plain("Cast", truth);
+      set(last_node(), "to", std::int64_t{onnx::TensorProto::FLOAT});
+      return result;
+    };
+    switch (step_of.kind) {
+      case Kind::affine:
+        return with("Add", with("Mul", a, step_of.alpha), step_of.beta);
+      case Kind::clip: {
+        const std::string result = plain("Clip", a);
+        set(last_node(), "min", step_of.alpha);
+        set(last_node(), "max", step_of.beta);
+        return result;
+      }
+      case Kind::leaky: {
+        const std::string result = plain("LeakyRelu", a);
+        set(last_node(), "alpha", step_of.alpha);
+        return result;
+      }
+      case Kind::elu: {
+        const std::string result = plain("Elu", a);
+        set(last_node(), "alpha", step_of.alpha);
+        return with("Mul", result, step_of.beta);
+      }
+      case Kind::power:
+        return with("Pow", a, step_of.alpha);
+      case Kind::greater:
+        return as_float(with("Greater", a, step_of.alpha));
+      case Kind::less:
+        return as_float(with("Less", a, step_of.alpha));
+      case Kind::add:
+        return plain("Add", a, b);
+      case Kind::multiply:
+        return plain("Mul", a, b);
+      default:
+        return plain(function_type(step_of.kind), a);
+    }
+  }
+
+  /// ONNX's name of a step that it has as it is.
+  static const char* function_type(FunctionStep::Kind kind) {
+    using Kind = FunctionStep::Kind;
+    switch (kind) {
+      case Kind::sigmoid:
+        return "Sigmoid";
+      case Kind::tanh:
+        return "Tanh";
+      case Kind::exp:
+        return "Exp";
+      case Kind::log:
+        return "Log";
+      case Kind::sqrt:
+        return "Sqrt";
+      case Kind::abs:
+        return "Abs";
+      case Kind::erf:
+        return "Erf";
+      case Kind::softplus:
+        return "Softplus";
+      case Kind::sin:
+        return "Sin";
+      case Kind::cos:
+        return "Cos";
+      case Kind::floor:
+        return "Floor";
+      case Kind::ceil:
+        return "Ceil";
+      case Kind::sign:
+        return "Sign";
+      case Kind::reciprocal:
+        return "Reciprocal";
+      default:
+        throw failure("a step of a function has no ONNX operator of its own");
+    }
   }
 
   void write(const Node& node, const Pool& op) {
@@ -307,6 +410,29 @@ class Writer {
     std::vector<std::int64_t> shape{0};  // the batch stays
     shape.insert(shape.end(), op.shape.begin(), op.shape.end());
     whole(node, "Reshape").add_input(add(node.name + ".shape", shape));
+  }
+
+  void write(const Node& node, const Gather& op) {
+    onnx::NodeProto& made = whole(node, "Gather");
+    made.add_input(add(node.name + ".indices", op.indices));
+    set(made, "axis", 1 + op.axis);
+  }
+
+  void write(const Node& node, const Permute& op) {
+    const auto with_batch = [&](const Shape& shape) {
+      std::vector<std::int64_t> dimensions{0};  // the batch stays
+      dimensions.insert(dimensions.end(), shape.begin(), shape.end());
+      return add(node.name + ".shape", dimensions);
+    };
+    const std::string cut = step(node, "Reshape", "/cut", name_of(node.inputs[0]), with_batch(op.from));
+    const std::string turned = step(node, "Transpose", "", cut, "");
+    std::vector<std::int64_t> order{0};
+    for (const std::int64_t axis : op.order) order.push_back(1 + axis);
+    set(last_node(), "perm", order);
+    onnx::NodeProto& made = add_node(node.name + "/join", "Reshape");
+    made.add_input(turned);
+    made.add_input(with_batch(op.shape));
+    made.add_output(name_of(node.output));
   }
 
   void write(const Node& node, const Pad& op) {

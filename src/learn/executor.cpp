@@ -34,6 +34,66 @@ torch::Tensor per_channel(const torch::Tensor& parameter, const torch::Tensor& l
   return like.dim() == 4 ? parameter.view({1, -1, 1, 1}) : parameter;
 }
 
+torch::Tensor apply(const FunctionStep& step, const torch::Tensor& a, const torch::Tensor& b) {
+  using Kind = FunctionStep::Kind;
+  switch (step.kind) {
+    case Kind::affine:
+      return a * step.alpha + step.beta;
+    case Kind::clip:
+      return torch::clamp(a, step.alpha, step.beta);
+    case Kind::leaky:
+      return torch::leaky_relu(a, step.alpha);
+    case Kind::elu:
+      return torch::elu(a, step.alpha) * step.beta;
+    case Kind::power:
+      return torch::pow(a, step.alpha);
+    case Kind::greater:
+      return torch::gt(a, step.alpha).to(a.scalar_type());
+    case Kind::less:
+      return torch::lt(a, step.alpha).to(a.scalar_type());
+    case Kind::sigmoid:
+      return torch::sigmoid(a);
+    case Kind::tanh:
+      return torch::tanh(a);
+    case Kind::exp:
+      return torch::exp(a);
+    case Kind::log:
+      return torch::log(a);
+    case Kind::sqrt:
+      return torch::sqrt(a);
+    case Kind::abs:
+      return torch::abs(a);
+    case Kind::erf:
+      return torch::erf(a);
+    case Kind::softplus:
+      return torch::softplus(a);
+    case Kind::sin:
+      return torch::sin(a);
+    case Kind::cos:
+      return torch::cos(a);
+    case Kind::floor:
+      return torch::floor(a);
+    case Kind::ceil:
+      return torch::ceil(a);
+    case Kind::sign:
+      return torch::sign(a);
+    case Kind::reciprocal:
+      return torch::reciprocal(a);
+    case Kind::add:
+      return a + b;
+    case Kind::multiply:
+      return a * b;
+  }
+  return a;
+}
+
+torch::Tensor apply(const ScalarFunction& f, const torch::Tensor& x) {
+  std::vector<torch::Tensor> results;
+  const auto operand = [&](std::int32_t index) { return index < 0 ? x : results[static_cast<std::size_t>(index)]; };
+  for (const FunctionStep& step : f.steps) results.push_back(apply(step, operand(step.a), operand(step.b)));
+  return results.back();
+}
+
 bool is_symmetric(const Padding& padding) { return padding.top == padding.bottom && padding.left == padding.right; }
 
 /// Rows or columns behind the end that the last window of a pool reads.
@@ -250,29 +310,40 @@ torch::Tensor Executor::run_node(std::size_t index, const std::vector<torch::Ten
   torch::Tensor x = inputs[0];
   const bool in_place = state.in_place && !value_hook && !node_hook;
   return std::visit(
-      overloaded{[&](const Conv& op) { return convolve(op, index, x); },
-                 [&](const Linear&) { return torch::linear(to_computed(x), weight_of(index), to_computed(own.bias)); },
-                 [&](const BatchNormalization& op) {
-                   return torch::batch_norm(x, own.weight, own.bias, own.mean, own.variance, training,
-                                            batch_norm_momentum, static_cast<double>(op.epsilon), true);
-                 },
-                 [&](const Affine&) { return torch::addcmul(per_channel(own.bias, x), x, per_channel(own.weight, x)); },
-                 [&](const Relu&) { return in_place ? torch::relu_(x) : torch::relu(x); },
-                 [&](const Clip& op) {
-                   return in_place ? torch::clamp_(x, op.low, op.high) : torch::clamp(x, op.low, op.high);
-                 },
-                 [&](const LeakyRelu& op) { return torch::leaky_relu(x, op.alpha); },
-                 [&](const HardSigmoid& op) { return torch::clamp(x * op.alpha + op.beta, 0, 1); },
-                 [&](const HardSwish&) { return torch::hardswish(x); },
-                 [&](const Sigmoid&) { return torch::sigmoid(x); }, [&](const Pool& op) { return pool(op, state, x); },
-                 [&](const GlobalAveragePool& op) {
-                   return x.mean({2, 3}, op.keep_dimensions);
-                 },
-                 [&](const Add&) { return inputs[0] + inputs[1]; }, [&](const Mul&) { return inputs[0] * inputs[1]; },
-                 [&](const Concat&) { return torch::cat(inputs, 1); },
-                 [&](const Reshape& op) { return x.reshape(batch_of(op.shape, x.size(0))); },
-                 [&](const Pad& op) { return trimtab::pad(x, op.padding, op.value); },
-                 [&](const Softmax&) { return torch::softmax(x, 1); }},
+      overloaded{
+          [&](const Conv& op) { return convolve(op, index, x); },
+          [&](const Linear&) { return torch::linear(to_computed(x), weight_of(index), to_computed(own.bias)); },
+          [&](const BatchNormalization& op) {
+            return torch::batch_norm(x, own.weight, own.bias, own.mean, own.variance, training, batch_norm_momentum,
+                                     static_cast<double>(op.epsilon), true);
+          },
+          [&](const Affine&) { return torch::addcmul(per_channel(own.bias, x), x, per_channel(own.weight, x)); },
+          [&](const Relu&) { return in_place ? torch::relu_(x) : torch::relu(x); },
+          [&](const Clip& op) {
+            return in_place ? torch::clamp_(x, op.low, op.high) : torch::clamp(x, op.low, op.high);
+          },
+          [&](const LeakyRelu& op) { return torch::leaky_relu(x, op.alpha); },
+          [&](const HardSigmoid& op) { return torch::clamp(x * op.alpha + op.beta, 0, 1); },
+          [&](const HardSwish&) { return torch::hardswish(x); },
+          [&](const Sigmoid&) { return torch::sigmoid(x); },
+          [&](const Pool& op) { return pool(op, state, x); },
+          [&](const GlobalAveragePool& op) {
+            return x.mean({2, 3}, op.keep_dimensions);
+          },
+          [&](const Add&) { return inputs[0] + inputs[1]; },
+          [&](const Mul&) { return inputs[0] * inputs[1]; },
+          [&](const Concat& op) { return torch::cat(inputs, 1 + op.axis); },
+          [&](const Reshape& op) { return x.reshape(batch_of(op.shape, x.size(0))); },
+          [&](const Pad& op) { return trimtab::pad(x, op.padding, op.value); },
+          [&](const Softmax& op) { return op.logarithm ? torch::log_softmax(x, 1) : torch::softmax(x, 1); },
+          [&](const ScalarFunction& op) { return apply(op, x); },
+          [&](const Gather& op) { return x.index_select(1 + op.axis, torch::tensor(op.indices).to(x.device())); },
+          [&](const Permute& op) {
+            std::vector<std::int64_t> order{0};
+            for (const std::int64_t axis : op.order) order.push_back(1 + axis);
+            const torch::Tensor cut = x.reshape(batch_of(op.from, x.size(0))).permute(order);
+            return channels_last(cut.reshape(batch_of(op.shape, x.size(0))));
+          }},
       node.op);
 }
 

@@ -87,6 +87,7 @@ void IntegerNetwork::build(const QuantizedNetwork& network) {
         break;
       case DeviceForm::max_pool:
       case DeviceForm::view:
+      case DeviceForm::movement:
         copies = input == output;
         break;
       case DeviceForm::addition:

@@ -77,6 +77,17 @@ std::string fingerprint(const Graph& graph) {
                             print.add(op.scale);
                             print.add(op.offset);
                           },
+                          [&](const ScalarFunction& op) { print.add(op.steps); },
+                          [&](const Concat& op) { print.add(op.axis); },
+                          [&](const Gather& op) {
+                            print.add(op.axis);
+                            print.add(op.indices);
+                          },
+                          [&](const Permute& op) {
+                            print.add(op.from);
+                            print.add(op.order);
+                            print.add(op.shape);
+                          },
                           [](const auto&) {}},
                node.op);
   }

@@ -137,10 +137,33 @@ class Walk {
       return units;
     }
     if (to[0] == static_cast<std::int64_t>(input.size())) return input;
+    return move(from, to);
+  }
+
+  /// Channels get parts of several: none of them can go.
+  std::vector<UnitId> move(ValueId from, const Shape& to) {
     fix(from);
     std::vector<UnitId> units = make(to[0]);
     for (const UnitId unit : units) ties_.fix(unit);
     return units;
+  }
+
+  /// Which channels stand where decides the indices: none of them can go.
+  std::vector<UnitId> gather(const Gather& op, const std::vector<UnitId>& input) {
+    if (op.axis != 0) return input;
+    for (const UnitId unit : input) ties_.fix(unit);
+    std::vector<UnitId> units;
+    for (const std::int64_t index : op.indices) units.push_back(input[static_cast<std::size_t>(index)]);
+    return units;
+  }
+
+  /// Element by element, or channel by channel.
+  std::vector<UnitId> tied(const Node& node) {
+    const std::vector<UnitId> first = of(node.inputs[0]);
+    for (std::size_t i = 1; i < node.inputs.size(); ++i) {
+      for (std::size_t c = 0; c < first.size(); ++c) ties_.tie(first[c], of(node.inputs[i])[c]);
+    }
+    return first;
   }
 
   void visit(std::int64_t index) {
@@ -149,7 +172,10 @@ class Walk {
     of(node.output) = std::visit(overloaded{[&](const Conv& op) { return convolve(op, index, first); },
                                             [&](const Linear& op) { return filters(index, op.weight.shape[0]); },
                                             [&](const Reshape& op) { return reshape(node.inputs[0], op.shape); },
-                                            [&](const Concat&) {
+                                            [&](const Gather& op) { return gather(op, first); },
+                                            [&](const Permute& op) { return move(node.inputs[0], op.shape); },
+                                            [&](const Concat& op) {
+                                              if (op.axis != 0) return tied(node);
                                               std::vector<UnitId> units;
                                               for (const ValueId input : node.inputs)
                                                 units.insert(units.end(), of(input).begin(), of(input).end());
@@ -159,13 +185,7 @@ class Walk {
                                               fix(node.inputs[0]);
                                               return first;
                                             },
-                                            [&](const auto&) {  // element by element, or channel by channel
-                                              for (std::size_t i = 1; i < node.inputs.size(); ++i) {
-                                                for (std::size_t c = 0; c < first.size(); ++c)
-                                                  ties_.tie(first[c], of(node.inputs[i])[c]);
-                                              }
-                                              return first;
-                                            }},
+                                            [&](const auto&) { return tied(node); }},
                                  node.op);
   }
 

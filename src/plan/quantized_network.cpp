@@ -23,8 +23,12 @@ bool rectifies(const Operator& op) {
   if (const auto* clip = std::get_if<Clip>(&op)) {
     return clip->low >= 0;
   }
+  if (const auto* function = std::get_if<ScalarFunction>(&op)) {
+    return is_non_negative(*function);
+  }
+  const auto* softmax = std::get_if<Softmax>(&op);
   return std::holds_alternative<Relu>(op) || std::holds_alternative<Sigmoid>(op) ||
-         std::holds_alternative<HardSigmoid>(op) || std::holds_alternative<Softmax>(op);
+         std::holds_alternative<HardSigmoid>(op) || (softmax != nullptr && !softmax->logarithm);
 }
 
 /// Whether the operator makes values >= 0 from inputs that are all >= 0.
@@ -34,7 +38,8 @@ bool keeps_sign(const Operator& op) {
   }
   return std::holds_alternative<Pool>(op) || std::holds_alternative<GlobalAveragePool>(op) ||
          std::holds_alternative<Add>(op) || std::holds_alternative<Mul>(op) || std::holds_alternative<Concat>(op) ||
-         std::holds_alternative<Reshape>(op) || std::holds_alternative<LeakyRelu>(op) ||
+         std::holds_alternative<Reshape>(op) || std::holds_alternative<Gather>(op) ||
+         std::holds_alternative<Permute>(op) || std::holds_alternative<LeakyRelu>(op) ||
          std::holds_alternative<HardSwish>(op);
 }
 

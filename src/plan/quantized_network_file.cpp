@@ -26,6 +26,17 @@ constexpr std::size_t prefix = 16;  // the letters and the header's length
 constexpr int format = 2;           // 1: operators by their number in the variant
 constexpr const char* maker_of_format_1 = "0.1.0";
 
+/// Infinities (Clip) are no JSON numbers.
+Json stored_number(float number) {
+  if (std::isfinite(number)) return number;
+  return number < 0 ? "-inf" : "inf";
+}
+float number_of(const Json& stored) {
+  return stored == "inf"    ? std::numeric_limits<float>::infinity()
+         : stored == "-inf" ? -std::numeric_limits<float>::infinity()
+                            : stored.get<float>();
+}
+
 /// Puts fields into JSON, tensors behind it.
 class Writer {
  public:
@@ -36,20 +47,20 @@ class Writer {
   void operator()(const char* name, const T& field) {
     json[name] = field;
   }
-  /// Infinities (Clip) are no JSON numbers.
-  void operator()(const char* name, float field) {
-    if (std::isfinite(field)) {
-      json[name] = field;
-    } else {
-      json[name] = field < 0 ? "-inf" : "inf";
-    }
-  }
+  void operator()(const char* name, float field) { json[name] = stored_number(field); }
   void operator()(const char* name, const Tensor& tensor) {
     json[name] = {{"shape", tensor.shape}, {"offset", parameters_.size()}, {"count", tensor.data.size()}};
     parameters_.insert(parameters_.end(), tensor.data.begin(), tensor.data.end());
   }
   void operator()(const char* name, const Padding& padding) {
     json[name] = {padding.top, padding.left, padding.bottom, padding.right};
+  }
+  void operator()(const char* name, const std::vector<FunctionStep>& steps) {
+    Json& stored = json[name] = Json::array();
+    for (const auto& [kind, a, b, alpha, beta] : steps) {
+      stored.push_back(
+          {function_step_names.at(static_cast<std::size_t>(kind)), a, b, stored_number(alpha), stored_number(beta)});
+    }
   }
 
  private:
@@ -65,12 +76,7 @@ class Reader {
   void operator()(const char* name, T& field) {
     json_.at(name).get_to(field);
   }
-  void operator()(const char* name, float& field) {
-    const Json& stored = json_.at(name);
-    field = stored == "inf"    ? std::numeric_limits<float>::infinity()
-            : stored == "-inf" ? -std::numeric_limits<float>::infinity()
-                               : stored.get<float>();
-  }
+  void operator()(const char* name, float& field) { field = number_of(json_.at(name)); }
   void operator()(const char* name, Tensor& tensor) {
     const Json& stored = json_.at(name);
     const auto offset = stored.at("offset").get<std::uint64_t>();
@@ -90,6 +96,16 @@ class Reader {
   void operator()(const char* name, Padding& padding) {
     const auto sides = json_.at(name).get<std::array<std::int64_t, 4>>();
     padding = {sides[0], sides[1], sides[2], sides[3]};
+  }
+  void operator()(const char* name, std::vector<FunctionStep>& steps) {
+    for (const Json& stored : json_.at(name)) {
+      const auto [name, a, b, alpha, beta] =
+          stored.get<std::tuple<std::string, std::int32_t, std::int32_t, Json, Json>>();
+      const auto* const found = std::ranges::find(function_step_names, name);
+      if (found == function_step_names.end()) throw std::out_of_range("step of a function");
+      steps.push_back({static_cast<FunctionStep::Kind>(found - function_step_names.begin()), a, b, number_of(alpha),
+                       number_of(beta)});
+    }
   }
 
  private:
@@ -130,6 +146,16 @@ void fields(Io& io, Op& op) {
     all(io, "keep_dimensions", op.keep_dimensions);
   } else if constexpr (std::is_same_v<Plain, Reshape>) {
     all(io, "shape", op.shape);
+  } else if constexpr (std::is_same_v<Plain, Concat>) {
+    all(io, "axis", op.axis);
+  } else if constexpr (std::is_same_v<Plain, Gather>) {
+    all(io, "axis", op.axis, "indices", op.indices);
+  } else if constexpr (std::is_same_v<Plain, Permute>) {
+    all(io, "from", op.from, "order", op.order, "shape", op.shape);
+  } else if constexpr (std::is_same_v<Plain, Softmax>) {
+    all(io, "logarithm", op.logarithm);
+  } else if constexpr (std::is_same_v<Plain, ScalarFunction>) {
+    all(io, "steps", op.steps);
   } else if constexpr (std::is_same_v<Plain, Pad>) {
     all(io, "padding", op.padding, "value", op.value);
   } else {

@@ -132,6 +132,7 @@ void Lowering::lower_layer(const Layer& layer) {
     case DeviceForm::table:
       return lower_table(layer);
     case DeviceForm::normalization:
+    case DeviceForm::movement:
     case DeviceForm::padding:
     case DeviceForm::probabilities:
       throw bad_input("layer '{}' is a {}, which has no integer form for a device", layer.name, operator_name(op));

@@ -18,6 +18,7 @@ double apply(const Operator& op, double x) {
                  [&](const HardSigmoid& f) { return std::clamp(f.alpha * x + f.beta, 0.0, 1.0); },
                  [&](const HardSwish&) { return x * std::clamp(x / 6 + 0.5, 0.0, 1.0); },
                  [&](const Sigmoid&) { return 1 / (1 + std::exp(-x)); },
+                 [&](const ScalarFunction& f) { return evaluate(f, x); },
                  [&](const auto&) -> double { throw failure("{} is no function of one number", operator_name(op)); }},
       op);
 }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <limits>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "graph/graph.h"
@@ -136,6 +137,57 @@ inline Values pad(const Pad& op, const Values& x, const Shape& in, const Shape& 
   return result;
 }
 
+/// Elements in front of the axis, and behind it.
+inline std::pair<std::size_t, std::size_t> around(const Shape& shape, std::int64_t axis) {
+  return {static_cast<std::size_t>(element_count({shape.begin(), shape.begin() + axis})),
+          static_cast<std::size_t>(element_count({shape.begin() + axis + 1, shape.end()}))};
+}
+
+inline Values concat(const Concat& op, const std::vector<Values>& inputs, const Shape& out) {
+  const std::size_t rows = around(out, op.axis).first;
+  Values joined;
+  for (std::size_t row = 0; row < rows; ++row) {
+    for (const Values& part : inputs) {
+      const std::size_t length = part.size() / rows;
+      for (std::size_t i = 0; i < length; ++i) joined.push_back(part[row * length + i]);
+    }
+  }
+  return joined;
+}
+
+inline Values gather(const Gather& op, const Values& x, const Shape& in) {
+  const auto [rows, block] = around(in, op.axis);
+  const std::size_t length = x.size() / rows / block;
+  Values result;
+  for (std::size_t row = 0; row < rows; ++row) {
+    for (const std::int64_t index : op.indices) {
+      for (std::size_t i = 0; i < block; ++i) {
+        result.push_back(x[(row * length + static_cast<std::size_t>(index)) * block + i]);
+      }
+    }
+  }
+  return result;
+}
+
+/// Every element by the digits of its index.
+inline Values permute(const Permute& op, const Values& x) {
+  Values result;
+  const std::size_t rank = op.from.size();
+  for (std::size_t to = 0; to < x.size(); ++to) {
+    std::vector<std::int64_t> index(rank);
+    auto rest = static_cast<std::int64_t>(to);
+    for (std::size_t i = rank; i-- > 0;) {
+      const auto axis = static_cast<std::size_t>(op.order[i]);
+      index[axis] = rest % op.from[axis];
+      rest /= op.from[axis];
+    }
+    std::int64_t from = 0;
+    for (std::size_t axis = 0; axis < rank; ++axis) from = from * op.from[axis] + index[axis];
+    result.push_back(x[static_cast<std::size_t>(from)]);
+  }
+  return result;
+}
+
 inline Values run(const Node& node, const std::vector<Values>& inputs, const Shape& in, const Shape& out) {
   const Values& x = inputs[0];
   const auto number = [](const Tensor& tensor, std::size_t c) { return double{tensor.data[c]}; };
@@ -178,14 +230,17 @@ inline Values run(const Node& node, const std::vector<Values>& inputs, const Sha
           },
           [&](const Add&) { return both(x, inputs[1], out, [](float a, float b) { return a + b; }); },
           [&](const Mul&) { return both(x, inputs[1], out, [](float a, float b) { return a * b; }); },
-          [&](const Concat&) {
-            Values joined;
-            for (const Values& part : inputs) joined.insert(joined.end(), part.begin(), part.end());
-            return joined;
-          },
+          [&](const Concat& op) { return concat(op, inputs, out); },
+          [&](const Gather& op) { return gather(op, x, in); },
+          [&](const Permute& op) { return permute(op, x); },
           [&](const Reshape&) { return x; },
           [&](const Pad& op) { return pad(op, x, in, out); },
-          [&](const Softmax&) { return softmax(x, in); },
+          [&](const Softmax& op) {
+            Values shares = softmax(x, in);
+            for (float& share : shares) share = op.logarithm ? std::log(share) : share;
+            return shares;
+          },
+          [&](const ScalarFunction& op) { return each(x, in, [&](double v, auto) { return evaluate(op, v); }); },
       },
       node.op);
 }

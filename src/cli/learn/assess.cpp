@@ -22,7 +22,6 @@
 #include "base/units.h"
 #include "cli/learn/trials.h"
 #include "cli/model_data.h"
-#include "import/onnx.h"
 #include "learn/evaluate.h"
 #include "learn/train.h"
 #include "plan/layers.h"
@@ -100,6 +99,8 @@ struct Inputs {
 template <typename Archive, typename Command>
 void assess_context(Archive& archive, Command& command) {
   archive("model", command.model);
+  archive("input_shape", command.choice.input_shape);
+  archive("output", command.choice.output);
   archive("data", command.data);
   archive("preprocessing", command.preprocessing);
   archive("limit", command.limit);
@@ -115,7 +116,7 @@ nlohmann::json assess_context_of(AssessCommand command) {
 
 Inputs load(const AssessCommand& command) {
   Inputs inputs;
-  inputs.graph = read_onnx(command.model);
+  inputs.graph = read_model(command.model, command.choice);
   inputs.preprocessing = choose_preprocessing(command.preprocessing, command.model, inputs.graph.input_shape()[0]);
   DataOptions source;
   source.shape = inputs.graph.input_shape();

@@ -5,12 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/model_data.h"
-#include "import/onnx.h"
 
 namespace trimtab::cli {
 
 void evaluate_network(EvalOptions& options) {
-  const Graph graph = read_onnx(options.model);
+  const Graph graph = read_model(options.model, options.choice);
   options.source.shape = graph.input_shape();
   options.source.seed = options.common.seed;
   const Dataset data =

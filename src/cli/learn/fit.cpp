@@ -126,7 +126,7 @@ struct FitInputs {
 
 FitInputs load(FitCommand& command) {
   FitInputs inputs;
-  inputs.graph = read_onnx(command.model);
+  inputs.graph = read_model(command.model, command.choice);
   const Shape& shape = inputs.graph.input_shape();
   inputs.preprocessing = choose_preprocessing(command.preprocessing, command.model, shape[0]);
   command.source.shape = shape;
@@ -145,6 +145,8 @@ FitInputs load(FitCommand& command) {
 template <typename Archive, typename Command>
 void fit_context(Archive& archive, Command& command) {
   archive("model", command.model);
+  archive("input_shape", command.choice.input_shape);
+  archive("output", command.choice.output);
   archive("data", command.data);
   archive("train_data", command.train_data);
   archive("preprocessing", command.preprocessing);

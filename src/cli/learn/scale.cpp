@@ -22,7 +22,6 @@
 #include "data/dataset.h"
 #include "data/taxonomy.h"
 #include "data/wordnet.h"
-#include "import/onnx.h"
 #include "program/program_file.h"
 #include "scale/result.h"
 #include "scale/scale.h"
@@ -99,7 +98,7 @@ void run_scale(ScaleCommand& command) {
   }
   for (const std::string& text : command.uniform) options.uniform.push_back(parse_precision(text));
   if (!command.train_precision.empty()) options.training.only = parse_precision(command.train_precision);
-  const Graph graph = read_onnx(command.model);
+  const Graph graph = read_model(command.model, command.choice);
   command.source.shape = graph.input_shape();
   command.source.seed = command.common.seed;
   const Preprocessing preprocessing =

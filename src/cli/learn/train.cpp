@@ -72,7 +72,7 @@ void run_train(TrainCommand& command) {
   command.training.threads = command.common.threads;
   Graph graph;
   if (!command.model.empty()) {
-    graph = read_onnx(command.model);
+    graph = read_model(command.model, command.choice);
     command.source.shape = graph.input_shape();
   } else if (!command.shape.empty()) {
     command.source.shape = parse_shape(command.shape, "--shape");

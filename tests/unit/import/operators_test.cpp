@@ -15,7 +15,11 @@ std::set<std::string> imported_operators() {
   onnx_reader::Operators operators;
   onnx_reader::add_layers(operators);
   onnx_reader::add_elementwise(operators);
+  onnx_reader::add_functions(operators);
   onnx_reader::add_layout(operators);
+  onnx_reader::add_moves(operators);
+  onnx_reader::add_upsampling(operators);
+  onnx_reader::add_reductions(operators);
   std::set<std::string> names;
   for (const auto& [name, read] : operators) names.insert(name);
   return names;

@@ -101,11 +101,44 @@ TEST(FloatNetwork, RunsEveryElementwiseOperator) {
       Reshape{{5, 3, 4}},
       Pad{{1, 2, 3, 0}, -0.5F},
       Softmax{},
+      Softmax{true},
+      Gather{0, {2, 0, 0, 1}},
+      Gather{1, {3, 1}},
+      Gather{2, {4, 4, 0}},
+      Permute{{3, 2, 2, 5}, {0, 2, 3, 1}, {3, 2, 10}},
   };
   for (const Operator& op : operators) {
     GraphMaker maker({3, 4, 5});
     maker.add(op, {0});
     SCOPED_TRACE(operator_name(op));
+    expect_equal_to_reference(maker.graph(), random);
+  }
+}
+
+TEST(FloatNetwork, RunsEveryStepOfAFunction) {
+  using Kind = FunctionStep::Kind;
+  Random random(5);
+  for (int kind = 0; kind <= static_cast<int>(Kind::multiply); ++kind) {
+    SCOPED_TRACE(kind);
+    GraphMaker maker({3, 4, 5});
+    // of positive numbers, for the logarithm, the square root and the like
+    const FunctionStep positive{Kind::affine, -1, -1, 0.2F, 1.5F};
+    maker.add(ScalarFunction{{positive, {static_cast<Kind>(kind), 0, -1, 0.5F, 1.25F}}}, {0});
+    expect_equal_to_reference(maker.graph(), random);
+    GraphMaker both({3, 4, 5});
+    const bool of_all = kind != static_cast<int>(Kind::log) && kind != static_cast<int>(Kind::sqrt) &&
+                        kind != static_cast<int>(Kind::power) && kind != static_cast<int>(Kind::reciprocal);
+    if (!of_all) continue;
+    both.add(ScalarFunction{{{static_cast<Kind>(kind), -1, -1, 0.5F, 1.25F}}}, {0});
+    expect_equal_to_reference(both.graph(), random);
+  }
+}
+
+TEST(FloatNetwork, JoinsAlongEveryAxis) {
+  Random random(6);
+  for (const std::int64_t axis : {0, 1, 2}) {
+    GraphMaker maker({3, 4, 5});
+    maker.add(Concat{axis}, {0, maker.add(Relu{}, {0})});
     expect_equal_to_reference(maker.graph(), random);
   }
 }

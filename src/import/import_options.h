@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+
+#include "graph/graph.h"
+
+namespace trimtab {
+
+/// What a file leaves open about its network.
+struct ImportOptions {
+  Shape input_shape{};   ///< the input's dimensions behind the batch, as the file orders them; empty: the file's own
+  std::string output{};  ///< name of the output to keep; empty: the only one
+};
+
+/// Why a network cannot be read.
+struct Obstacle {
+  std::string node;           ///< empty: the network as a whole
+  std::string operator_name;  ///< empty: the network as a whole
+  std::string reason;         ///< a sentence that names the node
+};
+
+}  // namespace trimtab
