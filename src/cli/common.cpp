@@ -18,9 +18,10 @@ void add_common_options(CLI::App& command, CommonOptions& options, const std::st
 void print(const Result& result, bool json) { fmt::print("{}", json ? result.json.dump(2) + "\n" : result.text); }
 
 CLI::Option* add_model(CLI::App& command, std::string& model) {
-  return command.add_option("MODEL", model,
-                            "the network: an ONNX file; eval and inspect also take a folder that fit made, or its "
-                            "program.bin");
+  return command.add_option(
+      "MODEL", model,
+      "the network: an ONNX or TensorFlow Lite file; eval and inspect also take a folder that fit "
+      "made, or its program.bin");
 }
 
 CLI::Option* add_out_option(CLI::App& command, std::string& out, const std::string& kind) {
@@ -99,7 +100,7 @@ CLI::Option* add_learning_rate_option(CLI::App& command, double& learning_rate) 
 }
 
 CLI::Option* add_teacher_option(CLI::App& command, std::string& teacher) {
-  return command.add_option("--teacher", teacher, "ONNX network with the same inputs and classes to distil from");
+  return command.add_option("--teacher", teacher, "network with the same inputs and classes to distil from");
 }
 
 CLI::Option* add_batch_size_option(CLI::App& command, std::int64_t& batch_size) {

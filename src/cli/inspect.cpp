@@ -12,7 +12,7 @@
 #include "emit/explain.h"
 #include "emit/firmware.h"
 #include "graph/summary.h"
-#include "import/onnx.h"
+#include "import/network_file.h"
 #include "program/describe.h"
 #include "program/program_file.h"
 #include "target/target.h"
@@ -112,7 +112,7 @@ void run(const InspectOptions& options) {
     run_program(options, folder ? path / "program.bin" : path);
     return;
   }
-  const Graph graph = read_onnx(path);
+  const Graph graph = load_network(path);
   const GraphSummary summary = summarize(graph);
   if (options.common.json) {
     fmt::print("{}\n", to_json(graph, summary).dump(2));

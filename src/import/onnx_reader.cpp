@@ -11,6 +11,7 @@
 #include "import/onnx.h"
 #include "import/onnx_idioms.h"
 #include "import/onnx_import.h"
+#include "import/onnx_model.h"
 
 namespace trimtab {
 namespace onnx_reader {
@@ -126,14 +127,18 @@ void import_input(Import& import, const onnx::GraphProto& graph) {
   return needed;
 }
 
-void import_node(Import& import, const OnnxNode& node) {
-  static const Operators operators = [] {
+[[nodiscard]] const Operators& operators() {
+  static const Operators known = [] {
     Operators all;
     add_layers(all);
     add_elementwise(all);
     add_layout(all);
     return all;
   }();
+  return known;
+}
+
+void import_node(Import& import, const OnnxNode& node) {
   const auto& proto = node.proto();
   if (!is_standard(proto.domain())) {
     throw node.error("is of the domain '{}'; only ONNX's own operators are supported", clean_name(proto.domain()));
@@ -154,8 +159,8 @@ void import_node(Import& import, const OnnxNode& node) {
     import.set(node, evaluate(node, inputs, import.budget()));
     return;
   }
-  const auto found = operators.find(node.type());
-  if (found == operators.end()) throw node.error("is of an operator that is not supported");
+  const auto found = operators().find(node.type());
+  if (found == operators().end()) throw node.error("is of an operator that is not supported");
   found->second(import, node);
 }
 
@@ -176,7 +181,11 @@ void import_node(Import& import, const OnnxNode& node) {
   return import.plain(node, view);
 }
 
-[[nodiscard]] Graph import_model(const onnx::ModelProto& model, const std::string& name, std::int64_t bytes) {
+}  // namespace
+
+bool has_operator(const std::string& type) { return operators().count(type) > 0; }
+
+Graph import_model(const onnx::ModelProto& model, const std::string& name, std::int64_t numbers, const Grids& grids) {
   const std::int64_t opset = opset_of(model);
   const onnx::GraphProto& graph = model.graph();
   if (graph.sparse_initializer_size() > 0) throw bad_input("the model has sparse weights, which are not supported");
@@ -185,8 +194,7 @@ void import_node(Import& import, const OnnxNode& node) {
   }
   if (graph.output_size() != 1) throw bad_input("the model has {} outputs; one is needed", graph.output_size());
 
-  // A weight is decoded, copied to its operator and perhaps transposed; constants that are repeated add a little.
-  Import import(name, bytes + (std::int64_t{1} << 18));
+  Import import(name, numbers);
   for (const auto& tensor : graph.initializer()) {
     if (tensor.name().empty()) throw bad_input("the model has an initializer without a name");
     if (import.defined(tensor.name())) {
@@ -195,27 +203,33 @@ void import_node(Import& import, const OnnxNode& node) {
     import.define(tensor);
   }
   import_input(import, graph);
+  const auto note_grid = [&](const std::string& tensor) {
+    if (const auto found = grids.find(tensor); found != grids.end()) import.set_grid(tensor, found->second);
+  };
+  for (const auto& input : graph.input()) note_grid(input.name());
   const auto needed = needed_nodes(graph, graph.output(0).name());
   for (int i = 0; i < graph.node_size(); ++i) {
-    if (needed[static_cast<std::size_t>(i)]) import_node(import, OnnxNode(graph.node(i), opset));
+    if (!needed[static_cast<std::size_t>(i)]) continue;
+    import_node(import, OnnxNode(graph.node(i), opset));
+    note_grid(graph.node(i).output(0));
   }
   import.graph().output = import_output(import, graph);
   Graph result = std::move(import.graph());
   validate(result);
-  return recognize_idioms(remove_unused(std::move(result)));
+  result = recognize_idioms(remove_unused(std::move(result)));
+  validate(result);
+  return result;
 }
 
-}  // namespace
 }  // namespace onnx_reader
 
 Graph parse_onnx(std::span<const std::uint8_t> bytes, const std::string& name) {
   try {
     const onnx::ModelProto model = onnx_reader::parse(bytes);
     const std::string stem = std::filesystem::path(name).stem().string();
-    Graph graph =
-        onnx_reader::import_model(model, onnx_reader::clean_name(stem), static_cast<std::int64_t>(bytes.size()));
-    validate(graph);
-    return graph;
+    // A weight is decoded, copied to its operator and perhaps transposed; constants that are repeated add a little.
+    const std::int64_t numbers = static_cast<std::int64_t>(bytes.size()) + (std::int64_t{1} << 18);
+    return onnx_reader::import_model(model, onnx_reader::clean_name(stem), numbers);
   } catch (const Error& error) {
     throw Error(error.code(), name + ": " + error.what());
   }

@@ -22,7 +22,7 @@
 #include "base/units.h"
 #include "cli/learn/trials.h"
 #include "cli/model_data.h"
-#include "import/onnx.h"
+#include "import/network_file.h"
 #include "learn/evaluate.h"
 #include "learn/train.h"
 #include "plan/layers.h"
@@ -115,7 +115,7 @@ nlohmann::json assess_context_of(AssessCommand command) {
 
 Inputs load(const AssessCommand& command) {
   Inputs inputs;
-  inputs.graph = read_onnx(command.model);
+  inputs.graph = load_network(command.model);
   inputs.preprocessing = choose_preprocessing(command.preprocessing, command.model, inputs.graph.input_shape()[0]);
   DataOptions source;
   source.shape = inputs.graph.input_shape();

@@ -5,12 +5,12 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/model_data.h"
-#include "import/onnx.h"
+#include "import/network_file.h"
 
 namespace trimtab::cli {
 
 void evaluate_network(EvalOptions& options) {
-  const Graph graph = read_onnx(options.model);
+  const Graph graph = load_network(options.model);
   options.source.shape = graph.input_shape();
   options.source.seed = options.common.seed;
   const Dataset data =

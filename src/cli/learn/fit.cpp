@@ -22,7 +22,7 @@
 #include "data/dataset.h"
 #include "fit/fit.h"
 #include "fit/result.h"
-#include "import/onnx.h"
+#include "import/network_file.h"
 #include "program/program_file.h"
 #include "study/dispatch.h"
 
@@ -98,7 +98,7 @@ void configure(FitCommand& command) {
   }
   configure_search(command);
   options.importance = parse_importance(command.importance);
-  if (!command.teacher.empty()) options.teacher = std::make_shared<const Graph>(read_onnx(command.teacher));
+  if (!command.teacher.empty()) options.teacher = std::make_shared<const Graph>(load_network(command.teacher));
   if (!command.plan.empty()) options.plan_file = command.plan;
   options.calibration.activations = parse_range_method(command.calibration);
   options.optimize = command.optimize == "size" ? Optimize::size : Optimize::speed;
@@ -125,7 +125,7 @@ struct FitInputs {
 
 FitInputs load(FitCommand& command) {
   FitInputs inputs;
-  inputs.graph = read_onnx(command.model);
+  inputs.graph = load_network(command.model);
   const Shape& shape = inputs.graph.input_shape();
   inputs.preprocessing = choose_preprocessing(command.preprocessing, command.model, shape[0]);
   command.source.shape = shape;

@@ -20,7 +20,7 @@
 #include "data/dataset.h"
 #include "data/taxonomy.h"
 #include "data/wordnet.h"
-#include "import/onnx.h"
+#include "import/network_file.h"
 #include "program/program_file.h"
 #include "scale/result.h"
 #include "scale/scale.h"
@@ -97,7 +97,7 @@ void run_scale(ScaleCommand& command) {
   }
   for (const std::string& text : command.uniform) options.uniform.push_back(parse_precision(text));
   if (!command.train_precision.empty()) options.training.only = parse_precision(command.train_precision);
-  const Graph graph = read_onnx(command.model);
+  const Graph graph = load_network(command.model);
   command.source.shape = graph.input_shape();
   command.source.seed = command.common.seed;
   const Preprocessing preprocessing =

@@ -18,6 +18,7 @@
 #include "cli/model_data.h"
 #include "data/dataset.h"
 #include "graph/networks.h"
+#include "import/network_file.h"
 #include "import/onnx.h"
 #include "learn/train.h"
 #include "learn/train_result.h"
@@ -89,7 +90,7 @@ void run_train(TrainCommand& command) {
   command.training.threads = command.common.threads;
   Graph graph;
   if (!command.model.empty()) {
-    graph = read_onnx(command.model);
+    graph = load_network(command.model);
     command.source.shape = graph.input_shape();
   } else if (!command.shape.empty()) {
     command.source.shape = parse_shape(command.shape, "--shape");
@@ -104,7 +105,7 @@ void run_train(TrainCommand& command) {
                                           ? measure_preprocessing(train_data)
                                           : parse_preprocessing(command.preprocessing, train_data.shape.at(0));
   choose_augmentation(command, train_data);
-  if (!command.teacher.empty()) command.training.teacher = std::make_shared<Graph>(read_onnx(command.teacher));
+  if (!command.teacher.empty()) command.training.teacher = std::make_shared<Graph>(load_network(command.teacher));
 
   const nlohmann::json settings = training_settings(graph, train_data, preprocessing, command.training);
   make_directory(out);

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "graph/graph.h"
+
+namespace trimtab {
+
+/// Reads a TensorFlow Lite model (one network without state, float32, float16 or quantized) as the float network that
+/// it stands for. The graph is channels first throughout, as that of read_onnx. A value that the file quantizes keeps
+/// its grid. Throws Error (bad input) with one sentence where the file is truncated, malformed or inconsistent, and
+/// with one that names every obstacle where the network uses what is not supported.
+[[nodiscard]] Graph read_tflite(const std::filesystem::path& path);
+[[nodiscard]] Graph parse_tflite(std::span<const std::uint8_t> bytes, const std::string& name);
+
+}  // namespace trimtab
