@@ -32,9 +32,10 @@ CLI::Option* add_model(CLI::App& command, std::string& model, ModelChoice& choic
       ->default_str("as stored");
   command.add_option("--output", choice.output, "name of the one output of MODEL to keep, where it has several")
       ->default_str("the only one");
-  return command.add_option("MODEL", model,
-                            "the network: an ONNX file; eval and inspect also take a folder that fit or scale made, or "
-                            "its program.bin");
+  return command.add_option(
+      "MODEL", model,
+      "the network: an ONNX or TensorFlow Lite file; eval and inspect also take a folder that fit or scale made, or "
+      "its program.bin");
 }
 
 CLI::Option* add_out_option(CLI::App& command, std::string& out, const std::string& kind) {
@@ -113,7 +114,7 @@ CLI::Option* add_learning_rate_option(CLI::App& command, double& learning_rate) 
 }
 
 CLI::Option* add_teacher_option(CLI::App& command, std::string& teacher) {
-  return command.add_option("--teacher", teacher, "ONNX network to distil from, with the same inputs and classes");
+  return command.add_option("--teacher", teacher, "network to distil from, with the same inputs and classes");
 }
 
 CLI::Option* add_batch_size_option(CLI::App& command, std::int64_t& batch_size) {

@@ -14,7 +14,7 @@
 #include "emit/firmware.h"
 #include "emit/recipe.h"
 #include "graph/summary.h"
-#include "import/onnx.h"
+#include "import/network_file.h"
 #include "plan/layers.h"
 #include "program/describe.h"
 #include "program/program_file.h"
@@ -134,11 +134,11 @@ void run(const InspectOptions& options) {
     return;
   }
   const ImportOptions choice = import_options(options.choice);
-  if (const std::vector<Obstacle> obstacles = onnx_obstacles(path, choice); !obstacles.empty()) {
+  if (const std::vector<Obstacle> obstacles = network_obstacles(path, choice); !obstacles.empty()) {
     print_obstacles(path, obstacles, options.common.json);
     return;
   }
-  const Graph graph = read_onnx(path, choice);
+  const Graph graph = load_network(path, choice);
   const GraphSummary summary = summarize(graph);
   const std::vector<std::string> undeployable = layers_without(&FormTraits::runs, prepare_for_deployment(graph, {}));
   if (options.common.json) {

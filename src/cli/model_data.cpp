@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "import/onnx.h"
+#include "import/network_file.h"
 
 namespace trimtab::cli {
 
 Graph read_model(const std::string& model, const ModelChoice& choice) {
-  return read_onnx(model, import_options(choice));
+  return load_network(model, import_options(choice));
 }
 
 Preprocessing choose_preprocessing(const std::string& description, const std::filesystem::path& model,

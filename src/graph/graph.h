@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -154,10 +155,21 @@ using Operator =
 /// Index into Graph::values.
 using ValueId = std::int32_t;
 
-/// What flows between operators.
+/// The numbers that a value had in the quantized network that it was read from: scale * (q - zero_point), with q an
+/// integer of so many bits.
+struct SourceGrid {
+  float scale = 1;
+  std::int32_t zero_point = 0;
+  int bits = 8;
+  bool is_signed = true;
+  bool operator==(const SourceGrid&) const = default;
+};
+
+/// What flows between operators. A graph's function does not depend on the grids: they are kept for who quantizes it.
 struct Value {
   std::string name;
   Shape shape;
+  std::optional<SourceGrid> grid{};
 };
 
 /// One use of an operator. All operators have one output.

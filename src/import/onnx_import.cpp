@@ -119,6 +119,13 @@ void Import::set_like(const OnnxNode& node, View view, ValueId value) {
   set(node, std::move(view));
 }
 
+void Import::set_grid(const std::string& name, const SourceGrid& grid) {
+  const auto* view = std::get_if<View>(&items_.at(name));
+  if (view == nullptr) return;
+  Value& value = graph_.values.at(static_cast<std::size_t>(view->value));
+  if (!value.grid.has_value()) value.grid = grid;
+}
+
 int axis_of_dimension(const Import& import, const View& view, std::int64_t dimension) {
   const auto groups = axes_of_dimensions(view, import.shape_of(view));
   if (!groups.has_value()) return -1;

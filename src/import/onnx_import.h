@@ -59,6 +59,9 @@ class Import {
   /// The output of an element-by-element operator, which lies as its input does.
   void set_like(const OnnxNode& node, View view, ValueId value);
 
+  /// A value that is nobody's yet gets the grid of the tensor `name`, if it stands for a value.
+  void set_grid(const std::string& name, const SourceGrid& grid);
+
   [[nodiscard]] Budget& budget() { return budget_; }
   [[nodiscard]] Graph& graph() { return graph_; }
 

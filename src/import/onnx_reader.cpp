@@ -14,6 +14,7 @@
 #include "import/onnx_external.h"
 #include "import/onnx_idioms.h"
 #include "import/onnx_import.h"
+#include "import/onnx_model.h"
 
 namespace trimtab {
 namespace onnx_reader {
@@ -232,8 +233,9 @@ void import_node(Import& import, const OnnxNode& node) {
 /// Reads one model, and goes on behind whatever it cannot read.
 class Reading {
  public:
-  Reading(const onnx::ModelProto& model, const std::string& name, std::int64_t numbers, const ImportOptions& options)
-      : graph_(model.graph()), opset_(opset_of(model)), options_(options), import_(name, numbers) {
+  Reading(const onnx::ModelProto& model, const std::string& name, std::int64_t numbers, const ImportOptions& options,
+          const Grids& grids)
+      : graph_(model.graph()), opset_(opset_of(model)), options_(options), grids_(grids), import_(name, numbers) {
     if (graph_.sparse_initializer_size() > 0) throw bad_input("the model has sparse weights, which are not supported");
     if (graph_.node_size() > most_nodes) {
       throw bad_input("the model has {} nodes; at most {} are supported", graph_.node_size(), most_nodes);
@@ -261,6 +263,7 @@ class Reading {
     if (!attempt(nullptr, [&] { import_input(import_, graph_, names, options_); })) {
       for (const auto& input : graph_.input()) unknown_.insert(input.name());
     }
+    for (const auto& input : graph_.input()) note_grid(input.name());
     for (int i = 0; i < graph_.node_size(); ++i) {
       if (needed[static_cast<std::size_t>(i)]) read(OnnxNode(graph_.node(i), opset_));
     }
@@ -296,10 +299,16 @@ class Reading {
       check_operator(node);
       if (!reads_unknown) import_node(import_, node);
     });
+    for (const std::string& output : node.proto().output()) note_grid(output);
     if (done && !reads_unknown) return;
     for (const std::string& output : node.proto().output()) {
       if (!output.empty() && !import_.defined(output)) unknown_.insert(output);
     }
+  }
+
+  void note_grid(const std::string& tensor) {
+    const auto found = grids_.find(tensor);
+    if (found != grids_.end() && import_.defined(tensor)) import_.set_grid(tensor, found->second);
   }
 
   /// The ArgMax that makes the tensor, or null: the largest output is found without it.
@@ -320,6 +329,7 @@ class Reading {
   const onnx::GraphProto& graph_;
   std::int64_t opset_;
   const ImportOptions& options_;
+  const Grids& grids_;
   Import import_;
   std::set<std::string> unknown_;  ///< tensors that could not be read
   std::vector<Obstacle> obstacles_;
@@ -347,15 +357,21 @@ class Reading {
   return text;
 }
 
-[[nodiscard]] Graph import_model(const onnx::ModelProto& model, const std::string& name, std::int64_t numbers,
-                                 const ImportOptions& options) {
-  Reading reading(model, name, numbers, options);
+}  // namespace
+
+bool has_operator(const std::string& type) { return operators().count(type) > 0; }
+
+Graph import_model(const onnx::ModelProto& model, const std::string& name, std::int64_t numbers,
+                   const ImportOptions& options, const Grids& grids) {
+  Reading reading(model, name, numbers, options, grids);
   std::optional<Graph> read = reading.run();
   if (!read.has_value()) throw bad_input("{}", sentence_of(reading.obstacles()));
   Graph result = std::move(*read);
   validate(result);
   return fuse_functions(recognize_idioms(remove_unused(std::move(result))));
 }
+
+namespace {
 
 /// A model with its side files, and how many numbers reading it may make.
 struct Loaded {
@@ -399,7 +415,8 @@ std::vector<Obstacle> onnx_obstacles(const std::filesystem::path& path, const Im
   try {
     const onnx_reader::Loaded loaded =
         onnx_reader::load(read_file(path, onnx_reader::largest_file), onnx_reader::folder_of(path));
-    onnx_reader::Reading reading(loaded.model, path.stem().string(), loaded.numbers, options);
+    const onnx_reader::Grids none;
+    onnx_reader::Reading reading(loaded.model, path.stem().string(), loaded.numbers, options, none);
     static_cast<void>(reading.run());
     return reading.obstacles();
   } catch (const Error& error) {

@@ -23,7 +23,7 @@
 #include "data/dataset.h"
 #include "fit/fit.h"
 #include "fit/result.h"
-#include "import/onnx.h"
+#include "import/network_file.h"
 #include "program/program_file.h"
 #include "study/dispatch.h"
 
@@ -99,7 +99,7 @@ void configure(FitCommand& command) {
   }
   configure_search(command);
   options.importance = parse_importance(command.importance);
-  if (!command.teacher.empty()) options.teacher = std::make_shared<const Graph>(read_onnx(command.teacher));
+  if (!command.teacher.empty()) options.teacher = std::make_shared<const Graph>(load_network(command.teacher));
   if (!command.plan.empty()) options.plan_file = command.plan;
   options.calibration.activations = parse_range_method(command.calibration);
   options.optimize = command.optimize == "size" ? Optimize::size : Optimize::speed;

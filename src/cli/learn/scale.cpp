@@ -22,6 +22,7 @@
 #include "data/dataset.h"
 #include "data/taxonomy.h"
 #include "data/wordnet.h"
+#include "import/network_file.h"
 #include "program/program_file.h"
 #include "scale/result.h"
 #include "scale/scale.h"
@@ -123,7 +124,7 @@ void run_scale(ScaleCommand& command) {
     options.training.training.threads = options.training.calibration.threads = command.common.threads;
     options.training.directory = fs::path(command.out) / "training";
     options.training.training.interrupted = interrupt.emplace().flag();
-    if (!command.teacher.empty()) options.teacher = std::make_shared<const Graph>(read_onnx(command.teacher));
+    if (!command.teacher.empty()) options.teacher = std::make_shared<const Graph>(load_network(command.teacher));
   } else if (!command.teacher.empty()) {
     throw bad_input("--teacher is for training; give --epochs with it");
   }

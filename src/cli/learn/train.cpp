@@ -17,6 +17,7 @@
 #include "cli/model_data.h"
 #include "data/dataset.h"
 #include "graph/networks.h"
+#include "import/network_file.h"
 #include "import/onnx.h"
 #include "learn/train.h"
 #include "learn/train_result.h"
@@ -87,7 +88,7 @@ void run_train(TrainCommand& command) {
                                           ? measure_preprocessing(train_data)
                                           : parse_preprocessing(command.preprocessing, train_data.shape.at(0));
   choose_augmentation(command, train_data);
-  if (!command.teacher.empty()) command.training.teacher = std::make_shared<Graph>(read_onnx(command.teacher));
+  if (!command.teacher.empty()) command.training.teacher = std::make_shared<Graph>(load_network(command.teacher));
 
   const nlohmann::json settings = training_settings(graph, train_data, preprocessing, command.training);
   make_directory(out);

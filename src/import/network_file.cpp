@@ -1,0 +1,35 @@
+#include "import/network_file.h"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+
+#include "import/onnx.h"
+#include "import/tflite.h"
+
+namespace trimtab {
+namespace {
+
+/// Bytes 4 to 7 of the file are TFL3.
+[[nodiscard]] bool begins_as_tflite(const std::filesystem::path& path) {
+  std::array<char, 8> start{};
+  std::ifstream(path, std::ios::binary).read(start.data(), start.size());
+  constexpr std::array<char, 4> identifier{'T', 'F', 'L', '3'};
+  return std::equal(identifier.begin(), identifier.end(), start.begin() + 4);
+}
+
+[[nodiscard]] bool is_tflite(const std::filesystem::path& path) {
+  return path.extension() == ".tflite" || begins_as_tflite(path);
+}
+
+}  // namespace
+
+Graph load_network(const std::filesystem::path& path, const ImportOptions& options) {
+  return is_tflite(path) ? read_tflite(path, options) : read_onnx(path, options);
+}
+
+std::vector<Obstacle> network_obstacles(const std::filesystem::path& path, const ImportOptions& options) {
+  return is_tflite(path) ? tflite_obstacles(path, options) : onnx_obstacles(path, options);
+}
+
+}  // namespace trimtab

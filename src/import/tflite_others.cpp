@@ -1,0 +1,228 @@
+#include <algorithm>
+#include <utility>
+
+#include "import/tflite_translation.h"
+
+// Functions of one value, arithmetics, padding and what only moves data.
+namespace trimtab::tflite_reader {
+namespace {
+
+using tflite::Activation;
+using tflite::Code;
+
+void same(Translation& network, const TfliteOperator& node) { network.finish(node, network.input(node, 0)); }
+
+void activation(Translation& network, const TfliteOperator& node, Activation function) {
+  network.finish(node, network.input(node, 0), function);
+}
+
+void leaky_relu(Translation& network, const TfliteOperator& node) {
+  const auto* options = node.table->options_as_LeakyRelu();
+  if (options == nullptr) throw Translation::error(node, "lacks its alpha; the file is damaged");
+  network.finish(node, network.add(node, "LeakyRelu", {network.input(node, 0)}, {number("alpha", options->alpha())}));
+}
+
+/// A slope per channel is x's positive part and, scaled by the slopes, its negative part.
+void prelu(Translation& network, const TfliteOperator& node) {
+  const std::string x = network.input(node, 0);
+  if (!network.tensor(node, 1).data.empty()) {
+    const auto slopes = network.floats_of(node, 1);
+    if (!slopes.empty() && std::all_of(slopes.begin(), slopes.end(), [&](float s) { return s == slopes[0]; })) {
+      network.finish(node, network.add(node, "LeakyRelu", {x}, {number("alpha", slopes[0])}));
+      return;
+    }
+  }
+  const std::string positive = network.add(node, "Relu", {x}, {}, "/positive");
+  const std::string turned = network.add(node, "Relu", {network.add(node, "Neg", {x}, {}, "/turned")}, {}, "/negative");
+  const std::string slope = network.add(node, "Neg", {network.input(node, 1)});
+  network.finish(node, network.add(node, "Add", {positive, network.add(node, "Mul", {turned, slope}, {}, "/sloped")}));
+}
+
+[[nodiscard]] Activation activation_of(const TfliteOperator& node) {
+  const tflite::Arithmetic* options = nullptr;
+  if (node.code == Code::ADD) options = node.table->options_as_Add();
+  if (node.code == Code::SUB) options = node.table->options_as_Sub();
+  if (node.code == Code::MUL) options = node.table->options_as_Mul();
+  if (node.code == Code::DIV) options = node.table->options_as_Div();
+  return options != nullptr ? options->activation() : Activation::NONE;
+}
+
+void arithmetic(Translation& network, const TfliteOperator& node, const char* type) {
+  network.finish(node, network.add(node, type, {network.input(node, 0), network.input(node, 1)}), activation_of(node));
+}
+
+void concatenate(Translation& network, const TfliteOperator& node) {
+  const auto* options = node.table->options_as_Concatenation();
+  if (options == nullptr) throw Translation::error(node, "lacks its axis; the file is damaged");
+  std::vector<std::string> inputs;
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) inputs.push_back(network.input(node, i));
+  network.finish(node, network.add(node, "Concat", inputs, {integer("axis", options->axis())}), options->activation());
+}
+
+/// `count` channels of `value` beside an image (channels first): a Conv of weights 0.
+[[nodiscard]] std::string constant_channels(Translation& network, const TfliteOperator& node, const std::string& image,
+                                            std::int64_t channels, std::int64_t count, float value) {
+  if (count > 4096 || count * channels > (1 << 20)) throw Translation::error(node, "adds {} channels", count);
+  const auto numbers = static_cast<std::size_t>(count);
+  const std::string weight =
+      network.floats(node, {count, channels, 1, 1}, std::vector<float>(numbers * static_cast<std::size_t>(channels)));
+  return network.add(node, "Conv", {image, weight, network.floats(node, {count}, std::vector<float>(numbers, value))},
+                     {}, "/channels");
+}
+
+void pad(Translation& network, const TfliteOperator& node) {
+  const auto pads = network.integers_of(node, 1);  // before and after each axis
+  const Shape& shape = network.tensor(node, 0).shape;
+  if (pads.size() != 2 * shape.size()) {
+    throw Translation::error(node, "has {} pads for a tensor of {} dimensions", pads.size(), shape.size());
+  }
+  std::string x = network.input(node, 0);
+  if (std::all_of(pads.begin(), pads.end(), [](std::int64_t pad) { return pad == 0; })) {
+    network.finish(node, x);
+    return;
+  }
+  if (node.code == Code::MIRROR_PAD) throw Translation::error(node, "pads with a mirror image, which is not supported");
+  if (shape.size() != 4 || pads[0] != 0 || pads[1] != 0) {
+    throw Translation::error(node, "pads other axes than those of an image, which is not supported");
+  }
+  if (std::any_of(pads.begin(), pads.end(), [](std::int64_t pad) { return pad < 0; })) {
+    throw Translation::error(node, "has a negative pad");
+  }
+  float value = 0;
+  if (node.code == Code::PADV2 && network.has(node, 2)) {
+    const auto given = network.floats_of(node, 2);
+    if (given.size() != 1) throw Translation::error(node, "pads with {} numbers; one is needed", given.size());
+    value = given[0];
+  }
+  x = network.channels_first(node, x);
+  if (pads[6] != 0 || pads[7] != 0) {
+    std::vector<std::string> parts{x};
+    if (pads[6] != 0) parts.insert(parts.begin(), constant_channels(network, node, x, shape[3], pads[6], value));
+    if (pads[7] != 0) parts.push_back(constant_channels(network, node, x, shape[3], pads[7], value));
+    x = network.add(node, "Concat", parts, {integer("axis", 1)});
+  }
+  if (pads[2] != 0 || pads[3] != 0 || pads[4] != 0 || pads[5] != 0) {
+    const std::string sides = network.whole(node, {0, 0, pads[2], pads[4], 0, 0, pads[3], pads[5]});
+    x = network.add(node, "Pad", {x, sides, network.scalar(node, value)});
+  }
+  network.finish(node, network.channels_last(node, x));
+}
+
+void reshape(Translation& network, const TfliteOperator& node) {
+  Shape shape = network.result(node).shape;
+  const auto* options = node.table->options_as_Reshape();
+  if (network.has(node, 1) && !network.tensor(node, 1).data.empty()) {
+    shape = network.integers_of(node, 1);
+  } else if (!network.has(node, 1) && options != nullptr && options->shape() != nullptr &&
+             options->shape()->size() <= 8) {
+    shape.assign(options->shape()->begin(), options->shape()->end());
+  }
+  network.finish(node, network.reshaped(node, network.input(node, 0), shape));
+}
+
+void squeeze(Translation& network, const TfliteOperator& node) {
+  const auto* options = node.table->options_as_Squeeze();
+  const bool given = options != nullptr && options->axes() != nullptr && options->axes()->size() > 0;
+  if (!given) {  // all axes of length 1, as the output has it
+    network.finish(node, network.reshaped(node, network.input(node, 0), network.result(node).shape));
+    return;
+  }
+  if (options->axes()->size() > 8) throw Translation::error(node, "removes {} axes", options->axes()->size());
+  const std::string axes = network.whole(node, {options->axes()->begin(), options->axes()->end()});
+  network.finish(node, network.add(node, "Squeeze", {network.input(node, 0), axes}));
+}
+
+void expand_dimensions(Translation& network, const TfliteOperator& node) {
+  const std::string axes = network.whole(node, network.integers_of(node, 1));
+  network.finish(node, network.add(node, "Unsqueeze", {network.input(node, 0), axes}));
+}
+
+void transpose(Translation& network, const TfliteOperator& node) {
+  network.finish(
+      node, network.add(node, "Transpose", {network.input(node, 0)}, {integers("perm", network.integers_of(node, 1))}));
+}
+
+void resize(Translation& network, const TfliteOperator& node) {
+  const Shape& from = network.tensor(node, 0).shape;
+  const auto size = network.integers_of(node, 1);
+  if (from.size() != 4 || size.size() != 2) throw Translation::error(node, "resizes something else than an image");
+  if (size == std::vector<std::int64_t>{from[1], from[2]}) {
+    same(network, node);
+    return;
+  }
+  bool corners = false;
+  bool centers = false;
+  if (const auto* options = node.table->options_as_BilinearResize(); options != nullptr) {
+    corners = options->align_corners();
+    centers = options->half_pixel_centers();
+  }
+  if (const auto* options = node.table->options_as_Resize(); options != nullptr) {
+    corners = options->align_corners();
+    centers = options->half_pixel_centers();
+  }
+  if (!onnx_reader::has_operator("Resize")) {
+    throw Translation::error(node, "changes {}x{} pixels into {}x{}, which is not supported", from[1], from[2], size[0],
+                             size[1]);
+  }
+  const bool linear = node.code == Code::RESIZE_BILINEAR;
+  const std::string x = network.add(
+      node, "Resize", {network.image(node, 0), "", "", network.whole(node, {from[0], from[3], size[0], size[1]})},
+      {text("mode", linear ? "linear" : "nearest"),
+       text("nearest_mode", corners || centers ? "round_prefer_ceil" : "floor"),
+       text("coordinate_transformation_mode", corners   ? "align_corners"
+                                              : centers ? "half_pixel"
+                                                        : "asymmetric")});
+  network.finish(node, network.channels_last(node, x));
+}
+
+/// Operators that ONNX has in the same form.
+constexpr std::pair<Code, const char*> functions[] = {
+    {Code::LOGISTIC, "Sigmoid"}, {Code::HARD_SWISH, "HardSwish"},
+    {Code::NEG, "Neg"},          {Code::ELU, "Elu"},
+    {Code::ABS, "Abs"},          {Code::EXP, "Exp"},
+    {Code::SQRT, "Sqrt"},        {Code::LOG_SOFTMAX, "LogSoftmax"},
+};
+constexpr std::pair<Code, const char*> arithmetics[] = {
+    {Code::ADD, "Add"}, {Code::SUB, "Sub"},     {Code::MUL, "Mul"},
+    {Code::DIV, "Div"}, {Code::MAXIMUM, "Max"}, {Code::MINIMUM, "Min"},
+};
+
+}  // namespace
+
+void add_others(Translators& translators) {
+  for (const auto& entry : functions) {
+    const char* type = entry.second;
+    if (!onnx_reader::has_operator(type)) continue;
+    translators[entry.first] = [type](Translation& network, const TfliteOperator& node) {
+      network.finish(node, network.add(node, type, {network.input(node, 0)}));
+    };
+  }
+  for (const auto& entry : arithmetics) {
+    const char* type = entry.second;
+    translators[entry.first] = [type](Translation& network, const TfliteOperator& node) {
+      arithmetic(network, node, type);
+    };
+  }
+  const auto function = [&](Code code, Activation kind) {
+    translators[code] = [kind](Translation& network, const TfliteOperator& node) { activation(network, node, kind); };
+  };
+  function(Code::RELU, Activation::RELU);
+  function(Code::RELU6, Activation::RELU6);
+  function(Code::RELU_N1_TO_1, Activation::RELU_N1_TO_1);
+  function(Code::TANH, Activation::TANH);
+  translators[Code::RELU_0_TO_1] = [](Translation& network, const TfliteOperator& node) {
+    network.finish(node, network.clipped(node, network.input(node, 0), 0, 1));
+  };
+  translators[Code::LEAKY_RELU] = leaky_relu;
+  translators[Code::PRELU] = prelu;
+  translators[Code::CONCATENATION] = concatenate;
+  for (const Code code : {Code::PAD, Code::PADV2, Code::MIRROR_PAD}) translators[code] = pad;
+  translators[Code::RESHAPE] = reshape;
+  translators[Code::SQUEEZE] = squeeze;
+  translators[Code::EXPAND_DIMS] = expand_dimensions;
+  translators[Code::TRANSPOSE] = transpose;
+  for (const Code code : {Code::RESIZE_BILINEAR, Code::RESIZE_NEAREST_NEIGHBOR}) translators[code] = resize;
+  for (const Code code : {Code::QUANTIZE, Code::DEQUANTIZE, Code::CAST}) translators[code] = same;
+}
+
+}  // namespace trimtab::tflite_reader
