@@ -1,6 +1,5 @@
 #include "base/error.h"
 #include "base/file.h"
-#include "graph/passes.h"
 #include "import/tflite.h"
 #include "import/tflite_translation.h"
 

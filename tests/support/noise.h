@@ -14,9 +14,9 @@ inline Dataset noise(const Shape& shape, std::int64_t count) {
   data.shape = shape;
   data.classes.assign(10, "class");
   for (std::int64_t i = 0; i < count; ++i) data.labels.push_back(i % 10);
-  for (std::int64_t i = 0; i < count * element_count(shape); ++i) {
-    data.pixels.push_back(static_cast<std::uint8_t>(random.integer(0, 255)));
-  }
+  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(count * element_count(shape)));
+  for (std::uint8_t& pixel : pixels) pixel = static_cast<std::uint8_t>(random.integer(0, 255));
+  data.pixels = {std::move(pixels), element_count(shape)};
   return data;
 }
 

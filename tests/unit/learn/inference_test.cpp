@@ -195,13 +195,15 @@ TEST(FloatNetwork, RunsADataSetAsItsPreprocessedSamples) {
   Dataset data;
   data.shape = {2, 3, 3};
   data.classes = {"a"};
-  for (int i = 0; i < 5 * 18; ++i) data.features.push_back(static_cast<float>(random.uniform(-1, 1)));
+  std::vector<float> values;
+  for (int i = 0; i < 5 * 18; ++i) values.push_back(static_cast<float>(random.uniform(-1, 1)));
+  data.features = {values, 18};
   data.labels.assign(5, 0);
   const Preprocessing preprocessing{{0.5F, -1}, {2, 4}};
   std::vector<float> inputs;
-  for (std::size_t i = 0; i < data.features.size(); ++i) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
     const bool second = i / 9 % 2 == 1;
-    inputs.push_back(second ? (data.features[i] + 1) / 4 : (data.features[i] - 0.5F) / 2);
+    inputs.push_back(second ? (values[i] + 1) / 4 : (values[i] - 0.5F) / 2);
   }
   const FloatNetwork network(maker.graph(), "cpu", 1);
   const std::vector<float> expected = network.run(inputs, 5);
