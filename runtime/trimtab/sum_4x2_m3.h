@@ -242,15 +242,17 @@ inline int32_t load_field(const uint8_t* packed, int32_t index) {
 template <int k>
 inline void add_quad(const int32_t* words, int32_t weight, int32_t& sum0, int32_t& sum1, int32_t& sum2, int32_t& sum3) {
 #if defined(__ARM_ARCH_6M__)
-  // Keeps GCC from computing a sum at a time with all weights at hand, more than there are registers.
-  int32_t product;
-  asm(".syntax unified\n"  // the compiler takes the older syntax on Armv6-M
-      "ldr %[product], [%[words], %[at0]]\n muls %[product], %[weight]\n adds %[sum0], %[product]\n"
+  // Keeps GCC from computing a sum at a time with all weights at hand, more than there are registers. The compiler takes
+  // the older syntax on Armv6-M, so the block names its own; the first load is left to the compiler, which counts lines
+  // to tell whether a loop is too long for a short branch.
+  int32_t product = words[4 * k];
+  asm(".syntax unified\n"
+      "muls %[product], %[weight]\n adds %[sum0], %[product]\n"
       "ldr %[product], [%[words], %[at1]]\n muls %[product], %[weight]\n adds %[sum1], %[product]\n"
       "ldr %[product], [%[words], %[at2]]\n muls %[product], %[weight]\n adds %[sum2], %[product]\n"
       "ldr %[product], [%[words], %[at3]]\n muls %[product], %[weight]\n adds %[sum3], %[product]\n"
-      : [product] "=&l"(product), [sum0] "+l"(sum0), [sum1] "+l"(sum1), [sum2] "+l"(sum2), [sum3] "+l"(sum3)
-      : [words] "l"(words), [weight] "l"(weight), [at0] "i"(16 * k), [at1] "i"(16 * k + 4), [at2] "i"(16 * k + 8),
+      : [product] "+&l"(product), [sum0] "+l"(sum0), [sum1] "+l"(sum1), [sum2] "+l"(sum2), [sum3] "+l"(sum3)
+      : [words] "l"(words), [weight] "l"(weight), [at1] "i"(16 * k + 4), [at2] "i"(16 * k + 8),
         [at3] "i"(16 * k + 12), "m"(*reinterpret_cast<const int32_t(*)[16]>(words))
       : "cc");
 #else
