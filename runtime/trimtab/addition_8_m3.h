@@ -8,6 +8,20 @@ namespace trimtab::TRIMTAB_RUNTIME {
 
 namespace detail {
 
+/// saturate() in as many instructions whatever the value is.
+inline int32_t saturate_steadily(int32_t value, int32_t minimum, int32_t maximum) {
+#if defined(__ARM_ARCH_7M__)
+  asm("cmp %[value], %[minimum]\n it lt\n movlt %[value], %[minimum]\n"
+      "cmp %[value], %[maximum]\n it gt\n movgt %[value], %[maximum]\n"
+      : [value] "+r"(value)
+      : [minimum] "r"(minimum), [maximum] "r"(maximum)
+      : "cc");
+  return value;
+#else
+  return saturate(value, minimum, maximum);
+#endif
+}
+
 /// `AtPoints`: other operating points may have smaller ranges; all take the same time.
 template <bool AtPoints, typename A, typename B, typename Output>
 inline void addition_8(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
@@ -41,6 +55,10 @@ inline void addition_8(const Addition& step, const uint8_t* a, const uint8_t* b,
         store(i + 3);
       }
       for (; i < channels; ++i) store(i);
+    } else if constexpr (AtPoints) {
+      for (int32_t i = 0; i < channels; ++i) {
+        output[i] = static_cast<uint8_t>(saturate_steadily(sum(i), minimum, maximum));
+      }
     } else {
       for (int32_t i = 0; i < channels; ++i) output[i] = static_cast<uint8_t>(saturate(sum(i), minimum, maximum));
     }
