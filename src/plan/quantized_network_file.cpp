@@ -99,9 +99,9 @@ class Reader {
   }
   void operator()(const char* name, std::vector<FunctionStep>& steps) {
     for (const Json& stored : json_.at(name)) {
-      const auto [name, a, b, alpha, beta] =
+      const auto [kind, a, b, alpha, beta] =
           stored.get<std::tuple<std::string, std::int32_t, std::int32_t, Json, Json>>();
-      const auto* const found = std::ranges::find(function_step_names, name);
+      const auto* const found = std::ranges::find(function_step_names, kind);
       if (found == function_step_names.end()) throw std::out_of_range("step of a function");
       steps.push_back({static_cast<FunctionStep::Kind>(found - function_step_names.begin()), a, b, number_of(alpha),
                        number_of(beta)});

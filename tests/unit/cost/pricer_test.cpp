@@ -20,7 +20,7 @@ Target at_100_mhz(Processor processor) {
 std::string misses(Processor processor, const Deployment& deployment, double latency_ms) {
   Dataset data;
   data.shape = {1, 1, 1};
-  data.features = {0.0F};
+  data.features = {{0.0F}, 1};
   data.labels = {0};
   data.classes = {"a"};
   const Pricer pricer(at_100_mhz(processor), Optimize::speed, data, data, {}, "net", true);

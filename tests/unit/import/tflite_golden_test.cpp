@@ -96,7 +96,7 @@ TEST(TfliteGolden, BlazeFaceMapByMap) {
       const auto cut = maker(part);
       ASSERT_EQ(cut.type, "RESHAPE");
       model.outputs = {cut.inputs[0]};
-      const Graph graph = tflite_reader::Translation(model).graph("blazeface");
+      const Graph graph = tflite_reader::Translation(model).graph("blazeface", {});
       const auto map = reference::run(graph, row);
       const Shape& shape = graph.output_shape();
       const std::int64_t pixels = shape[1] * shape[2];
