@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "assess/assess.h"
+#include "base/index.h"
 #include "cost/plan_layers.h"
 
 namespace trimtab {
@@ -112,7 +113,7 @@ DeployablePlan deployable_plan(const Graph& prepared, const std::vector<double>&
   }
   result = refined(deploying, std::move(result), budget_bytes);
   for (const ChannelGroup& group : groups.groups) {
-    const auto name = [&](std::int64_t node) { return prepared.nodes[static_cast<std::size_t>(node)].name; };
+    const auto name = [&](std::int64_t node) { return nth(prepared.nodes, node).name; };
     const auto kept = point.filters.find(name(group.nodes[0]));
     if (kept == point.filters.end()) continue;
     for (LayerPlan& layer : result.plan.layers) {

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "plan/layers.h"
 #include "plan/prune.h"
 
@@ -24,15 +25,14 @@ class Liveness {
     for (std::size_t v = 0; v < buffer_.size(); ++v) buffer_[v] = v;
     last_read_.assign(graph.values.size(), -1);
     made_.assign(graph.values.size(), std::numeric_limits<std::int64_t>::max());
-    made_[static_cast<std::size_t>(graph.input)] = -1;
+    nth(made_, graph.input) = -1;
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       const Layer& layer = layers_[i];
       const auto output = static_cast<std::size_t>(layer.output);
-      if (std::holds_alternative<Reshape>(graph.nodes[static_cast<std::size_t>(layer.node)].op))
-        buffer_[output] = buffer_[static_cast<std::size_t>(layer.inputs[0])];
+      if (std::holds_alternative<Reshape>(nth(graph.nodes, layer.node).op))
+        buffer_[output] = nth(buffer_, layer.inputs[0]);
       made_[buffer_[output]] = std::min(made_[buffer_[output]], static_cast<std::int64_t>(i));
-      for (const ValueId input : layer.inputs)
-        last_read_[buffer_[static_cast<std::size_t>(input)]] = static_cast<std::int64_t>(i);
+      for (const ValueId input : layer.inputs) last_read_[nth(buffer_, input)] = static_cast<std::int64_t>(i);
     }
   }
 
@@ -54,7 +54,7 @@ class Liveness {
  private:
   [[nodiscard]] std::int64_t size(std::size_t value) const { return element_count(graph_.values[value].shape); }
   [[nodiscard]] bool is_pool(const Layer& layer) const {
-    return std::holds_alternative<Pool>(graph_.nodes[static_cast<std::size_t>(layer.node)].op);
+    return std::holds_alternative<Pool>(nth(graph_.nodes, layer.node).op);
   }
 
   const Graph& graph_;
@@ -88,7 +88,7 @@ std::vector<std::vector<double>> sorted_importance(const ChannelGroups& groups, 
   std::vector<std::vector<double>> sorted;
   for (const ChannelGroup& group : groups.groups) {
     std::vector<double>& own = sorted.emplace_back();
-    for (const UnitId unit : group.units) own.push_back(importance[static_cast<std::size_t>(unit)]);
+    for (const UnitId unit : group.units) own.push_back(nth(importance, unit));
     std::sort(own.begin(), own.end());
   }
   return sorted;
@@ -109,7 +109,7 @@ bool remove_least(const Graph& prepared, const ChannelGroups& groups, const std:
     fewer[g] -= step;
     const std::int64_t saved = now - numbers_of(prepared, groups, importance, fewer);
     double lost = 0;
-    for (std::int64_t i = size - kept[g]; i < size - fewer[g]; ++i) lost += sorted[g][static_cast<std::size_t>(i)];
+    for (std::int64_t i = size - kept[g]; i < size - fewer[g]; ++i) lost += nth(sorted[g], i);
     const double price = lost / static_cast<double>(std::max<std::int64_t>(saved, 1));
     if (best.has_value() && price >= best_price) continue;
     best = g;
@@ -159,7 +159,7 @@ KeptFilters choose_filters(const Graph& prepared, const ChannelGroups& groups, c
   }
   KeptFilters filters;
   for (std::size_t g = 0; g < kept.size(); ++g) {
-    if (kept[g] < all[g]) filters[prepared.nodes[static_cast<std::size_t>(groups.groups[g].nodes[0])].name] = kept[g];
+    if (kept[g] < all[g]) filters[nth(prepared.nodes, groups.groups[g].nodes[0]).name] = kept[g];
   }
   return filters;
 }
@@ -170,7 +170,7 @@ Graph prune_to(const Graph& prepared, const ChannelGroups& groups, const std::ve
   for (const auto& [name, count] : kept) {
     bool found = false;
     for (std::size_t g = 0; g < counts.size(); ++g) {
-      if (prepared.nodes[static_cast<std::size_t>(groups.groups[g].nodes[0])].name != name) continue;
+      if (nth(prepared.nodes, groups.groups[g].nodes[0]).name != name) continue;
       found = true;
       if (count < 1 || count > counts[g])
         throw bad_input("{} of {} filters of '{}' cannot stay", count, counts[g], name);

@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/index.h"
+
 namespace trimtab {
 
 /// Random numbers that are the same on every machine and with every standard library: splitmix64 (Steele, Lea, Flood,
@@ -32,7 +34,7 @@ class Random {
   template <typename T>
   void shuffle(std::vector<T>& items) {
     for (std::size_t i = items.size(); i > 1; --i) {
-      std::swap(items[i - 1], items[static_cast<std::size_t>(bits() % i)]);
+      std::swap(items[i - 1], nth(items, bits() % i));
     }
   }
 

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/index.h"
 #include "base/progress.h"
 #include "base/staging.h"
 #include "cli/commands.h"
@@ -54,7 +55,7 @@ OperandTraces read_traces(CharacterizeCommand& command) {
   if (command.data.empty()) throw bad_input("{} needs samples to run on: give --data", command.program);
   const fs::path path = command.program;
   const Program program = load_program(fs::is_directory(path) ? path / "program.bin" : path);
-  const Buffer& input = program.buffers[static_cast<std::size_t>(program.input)];
+  const Buffer& input = nth(program.buffers, program.input);
   command.source.shape = {input.channels, input.height, input.width};
   command.source.seed = command.common.seed;
   const Dataset data = load_dataset(command.data, Split::test, command.source);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/index.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "data/contact_sheet.h"
@@ -58,7 +59,7 @@ ChannelStatistics measure(const Dataset& data) {
 
 std::vector<std::int64_t> count_labels(const Dataset& data) {
   std::vector<std::int64_t> counts(data.classes.size());
-  for (const std::int64_t label : data.labels) ++counts[static_cast<std::size_t>(label)];
+  for (const std::int64_t label : data.labels) ++nth(counts, label);
   return counts;
 }
 

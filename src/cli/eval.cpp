@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "cli/commands.h"
 #include "data/dataset.h"
 #include "program/evaluate.h"
@@ -27,7 +28,7 @@ void check_point(const Program& program, std::size_t point) {
 void run_program(EvalOptions& options) {
   const std::filesystem::path path = options.model;
   const Program program = load_program(std::filesystem::is_directory(path) ? path / "program.bin" : path);
-  const Buffer& input = program.buffers[static_cast<std::size_t>(program.input)];
+  const Buffer& input = nth(program.buffers, program.input);
   options.source.shape = {input.channels, input.height, input.width};
   options.source.seed = options.common.seed;
   const Dataset data =

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/index.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "data/dataset.h"
@@ -33,9 +34,9 @@ struct LevelSummary {
 
 LevelSummary summarize(const Level& level) {
   std::vector<std::int64_t> sizes(level.classes.size());
-  for (const std::int64_t index : level.class_of) ++sizes[static_cast<std::size_t>(index)];
+  for (const std::int64_t index : level.class_of) ++nth(sizes, index);
   const auto largest = std::max_element(sizes.begin(), sizes.end());
-  return {level.classes[static_cast<std::size_t>(largest - sizes.begin())], *largest};
+  return {nth(level.classes, largest - sizes.begin()), *largest};
 }
 
 void print(const Taxonomy& taxonomy) {

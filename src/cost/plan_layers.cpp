@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "base/index.h"
 #include "plan/layers.h"
 #include "plan/quantized_network.h"
 
@@ -11,7 +12,7 @@ namespace trimtab {
 std::vector<WeightLayer> weight_layers(const Graph& network) {
   std::vector<WeightLayer> result;
   for (const Layer& layer : fuse_layers(network)) {
-    const Tensor* weight = weight_of(network.nodes[static_cast<std::size_t>(layer.node)].op);
+    const Tensor* weight = weight_of(nth(network.nodes, layer.node).op);
     if (weight != nullptr) result.push_back({layer.name, element_count(weight->shape), weight->shape[0]});
   }
   return result;
@@ -26,7 +27,7 @@ std::int64_t packed_bytes(const std::vector<WeightLayer>& layers, const Plan& pl
 
 std::vector<std::vector<std::string>> activation_sets(const Graph& network, std::initializer_list<ValueId> without) {
   const std::vector<ValueId> set = shared_grids(network);
-  const auto set_of = [&](ValueId value) { return set[static_cast<std::size_t>(value)]; };
+  const auto set_of = [&](ValueId value) { return nth(set, value); };
   std::map<ValueId, std::vector<std::string>> sets;
   for (const Layer& layer : fuse_layers(network)) sets[set_of(layer.output)].push_back(layer.name);
   for (const ValueId value : without) sets.erase(set_of(value));

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/index.h"
 #include "data/pictures.h"
 
 namespace trimtab {
@@ -19,7 +20,7 @@ constexpr std::int64_t gap = 2;  ///< pixels between samples
 std::vector<std::vector<std::int64_t>> choose_rows(const Dataset& data) {
   std::vector<std::vector<std::int64_t>> rows(data.classes.size());
   for (std::int64_t i = 0; i < data.size(); ++i) {
-    auto& row = rows[static_cast<std::size_t>(data.labels[static_cast<std::size_t>(i)])];
+    auto& row = nth(rows, nth(data.labels, i));
     if (row.size() < sheet_columns) row.push_back(i);
   }
   std::erase_if(rows, [](const auto& row) { return row.empty(); });
@@ -44,9 +45,8 @@ void draw_sample(const Dataset& data, std::int64_t index, Picture& sheet, std::i
     for (std::int64_t x = 0; x < width; ++x) {
       for (std::int64_t c = 0; c < 3; ++c) {
         const std::int64_t channel = data.shape[0] == 3 ? c : 0;
-        const float value =
-            255 * (sample[static_cast<std::size_t>((channel * height + y) * width + x)] - low) / (high - low);
-        sheet.pixels[static_cast<std::size_t>(((top + y) * sheet.columns + left + x) * 3 + c)] =
+        const float value = 255 * (nth(sample, (channel * height + y) * width + x) - low) / (high - low);
+        nth(sheet.pixels, ((top + y) * sheet.columns + left + x) * 3 + c) =
             static_cast<std::uint8_t>(std::clamp(value + 0.5F, 0.0F, 255.0F));
       }
     }

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/index.h"
 #include "base/random.h"
 #include "data/sources.h"
 
@@ -96,7 +97,7 @@ Dataset Dataset::pick(std::span<const std::int64_t> indices) const {
   picked.pixels = pixels.pick(indices);
   picked.features = features.pick(indices);
   picked.labels.reserve(indices.size());
-  for (const std::int64_t index : indices) picked.labels.push_back(labels[static_cast<std::size_t>(index)]);
+  for (const std::int64_t index : indices) picked.labels.push_back(nth(labels, index));
   return picked;
 }
 
@@ -113,7 +114,7 @@ Dataset Dataset::sample(std::int64_t count, std::uint64_t seed) const {
   if (count < 1) throw bad_input("{} samples are asked for; at least 1 is needed", count);
   std::vector<std::vector<std::int64_t>> by_class(classes.size());
   for (std::int64_t i = 0; i < size(); ++i) {
-    by_class[static_cast<std::size_t>(labels[static_cast<std::size_t>(i)])].push_back(i);
+    nth(by_class, nth(labels, i)).push_back(i);
   }
   std::erase_if(by_class, [](const auto& members) { return members.empty(); });
   Random random(seed);
@@ -135,7 +136,7 @@ void check_fits(const Dataset& data, const Shape& input, std::int64_t outputs) {
     throw bad_input("the samples have the shape {}; the network takes {}", to_string(data.shape), to_string(input));
   }
   for (std::int64_t i = 0; i < data.size(); ++i) {
-    const std::int64_t label = data.labels[static_cast<std::size_t>(i)];
+    const std::int64_t label = nth(data.labels, i);
     if (label >= outputs) {
       throw bad_input("sample {} has the label {}; the network has {} outputs, so labels 0 to {} are possible", i,
                       label, outputs, outputs - 1);
@@ -174,7 +175,7 @@ Dataset load_dataset(const std::string& description, Split split, const DataOpti
 std::vector<std::int64_t> spread(std::int64_t total, std::int64_t limit) {
   const std::int64_t count = limit > 0 ? std::min(limit, total) : total;
   std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
-  for (std::int64_t i = 0; i < count; ++i) indices[static_cast<std::size_t>(i)] = i * total / count;
+  for (std::int64_t i = 0; i < count; ++i) nth(indices, i) = i * total / count;
   return indices;
 }
 

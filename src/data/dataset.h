@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/index.h"
 #include "data/samples.h"
 #include "graph/graph.h"
 
@@ -18,11 +19,9 @@ struct Preprocessing {
   std::vector<float> mean;       ///< per channel, or empty (0)
   std::vector<float> deviation;  ///< per channel, or empty (1)
 
-  [[nodiscard]] float mean_of(std::int64_t channel) const {
-    return mean.empty() ? 0.0F : mean[static_cast<std::size_t>(channel)];
-  }
+  [[nodiscard]] float mean_of(std::int64_t channel) const { return mean.empty() ? 0.0F : nth(mean, channel); }
   [[nodiscard]] float deviation_of(std::int64_t channel) const {
-    return deviation.empty() ? 1.0F : deviation[static_cast<std::size_t>(channel)];
+    return deviation.empty() ? 1.0F : nth(deviation, channel);
   }
 };
 

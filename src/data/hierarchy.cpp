@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/index.h"
 
 namespace trimtab {
 
@@ -28,17 +29,17 @@ class Cutter {
     std::int64_t root = -1;
     for (std::size_t node = 0; node < tree_.parent.size(); ++node) {
       if (tree_.parent[node] >= 0) {
-        children_[static_cast<std::size_t>(tree_.parent[node])].push_back(static_cast<std::int64_t>(node));
+        nth(children_, tree_.parent[node]).push_back(static_cast<std::int64_t>(node));
       } else {
         root = static_cast<std::int64_t>(node);
       }
     }
     for (std::size_t label = 0; label < tree_.leaves.size(); ++label) {
-      for (std::int64_t node = tree_.leaves[label]; node >= 0; node = tree_.parent[static_cast<std::size_t>(node)]) {
-        below_[static_cast<std::size_t>(node)].push_back(static_cast<std::int64_t>(label));
+      for (std::int64_t node = tree_.leaves[label]; node >= 0; node = nth(tree_.parent, node)) {
+        nth(below_, node).push_back(static_cast<std::int64_t>(label));
       }
     }
-    groups_.push_back({root, false, below_[static_cast<std::size_t>(root)]});
+    groups_.push_back({root, false, nth(below_, root)});
   }
 
   /// Splits as far as `size` classes allow.
@@ -62,7 +63,7 @@ class Cutter {
       std::string name = wanted;
       for (int number = 2; !taken.insert(name).second; ++number) name = fmt::format("{} ({})", wanted, number);
       for (const std::int64_t leaf : group.leaves) {
-        level.class_of[static_cast<std::size_t>(leaf)] = static_cast<std::int64_t>(level.classes.size());
+        nth(level.class_of, leaf) = static_cast<std::int64_t>(level.classes.size());
       }
       level.classes.push_back(name);
     }
@@ -74,9 +75,9 @@ class Cutter {
 
   [[nodiscard]] std::string name_of(const Group& group) const {
     if (group.leaves.size() == 1) {
-      return tree_.names[static_cast<std::size_t>(tree_.leaves[static_cast<std::size_t>(group.leaves[0])])];
+      return nth(tree_.names, nth(tree_.leaves, group.leaves[0]));
     }
-    const std::string& name = tree_.names[static_cast<std::size_t>(group.node)];
+    const std::string& name = nth(tree_.names, group.node);
     return group.is_rest ? "other " + name : name;
   }
 
@@ -90,8 +91,8 @@ class Cutter {
       // Down to where the tree branches.
       std::int64_t node = group.node;
       while (const std::int64_t only = only_child(node, group.leaves.size())) node = only;
-      for (const std::int64_t child : children_[static_cast<std::size_t>(node)]) {
-        const auto& leaves = below_[static_cast<std::size_t>(child)];
+      for (const std::int64_t child : nth(children_, node)) {
+        const auto& leaves = nth(below_, child);
         placed.insert(leaves.begin(), leaves.end());
         if (leaves.size() > 1) parts.push_back({child, false, leaves});
         if (leaves.size() == 1) rest.leaves.push_back(leaves[0]);
@@ -112,8 +113,8 @@ class Cutter {
 
   /// The child that holds all `leaves` leaves of the node, or 0 (the root is nobody's child).
   [[nodiscard]] std::int64_t only_child(std::int64_t node, std::size_t leaves) const {
-    for (const std::int64_t child : children_[static_cast<std::size_t>(node)]) {
-      if (below_[static_cast<std::size_t>(child)].size() == leaves) return child;
+    for (const std::int64_t child : nth(children_, node)) {
+      if (nth(below_, child).size() == leaves) return child;
     }
     return 0;
   }
@@ -144,7 +145,7 @@ Level level_of_leaves(const Hierarchy& hierarchy) {
   Level level;
   level.name = "class";
   for (std::size_t label = 0; label < hierarchy.leaves.size(); ++label) {
-    level.classes.push_back(hierarchy.names[static_cast<std::size_t>(hierarchy.leaves[label])]);
+    level.classes.push_back(nth(hierarchy.names, hierarchy.leaves[label]));
     level.class_of.push_back(static_cast<std::int64_t>(label));
   }
   return level;
@@ -173,7 +174,7 @@ Hierarchy make_hierarchy(const std::vector<std::pair<std::string, std::string>>&
     const auto index = static_cast<std::size_t>(node(child));
     if (tree.parent[index] != 0) {
       throw bad_input("{}: the class '{}' has two parents, '{}' and '{}'", where, child,
-                      tree.names[static_cast<std::size_t>(tree.parent[index])], parent);
+                      nth(tree.names, tree.parent[index]), parent);
     }
     tree.parent[index] = node(parent);
     parents.insert(parent);
@@ -183,9 +184,9 @@ Hierarchy make_hierarchy(const std::vector<std::pair<std::string, std::string>>&
     auto at = static_cast<std::int64_t>(start);
     for (std::size_t steps = 0; at > 0; ++steps) {
       if (steps > tree.names.size()) {
-        throw bad_input("{}: the class '{}' is its own ancestor", where, tree.names[static_cast<std::size_t>(at)]);
+        throw bad_input("{}: the class '{}' is its own ancestor", where, nth(tree.names, at));
       }
-      at = tree.parent[static_cast<std::size_t>(at)];
+      at = nth(tree.parent, at);
     }
   }
   for (const auto& [child, parent] : pairs) {

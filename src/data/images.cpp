@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/index.h"
 #include "data/parallel.h"
 #include "data/pictures.h"
 #include "data/sources.h"
@@ -219,20 +220,20 @@ Dataset load_images(const fs::path& folder, Split split, const DataOptions& opti
   data.shape = options.shape;
   const bool as_stored = data.shape.empty();
   if (as_stored) {
-    const Picture first = decode(listing.files[static_cast<std::size_t>(chosen[0])], true);
+    const Picture first = decode(nth(listing.files, chosen[0]), true);
     data.shape = {3, first.rows, first.columns};
   }
   check_shape(data.shape);
   const auto sample_size = static_cast<std::size_t>(element_count(data.shape));
   data.labels.resize(chosen.size());
   for (std::size_t i = 0; i < chosen.size(); ++i) {
-    data.labels[i] = listing.labels[static_cast<std::size_t>(chosen[i])];
+    data.labels[i] = nth(listing.labels, chosen[i]);
   }
   name_classes(data, listing.classes, fs::exists(list) ? list.string() : source.string());
 
   std::vector<std::uint8_t> pixels(chosen.size() * sample_size);
   parallel_for(static_cast<std::int64_t>(chosen.size()), [&](std::int64_t i) {
-    const fs::path& file = listing.files[static_cast<std::size_t>(chosen[static_cast<std::size_t>(i)])];
+    const fs::path& file = nth(listing.files, nth(chosen, i));
     Picture picture = decode(file, data.shape[0] == 3);
     if (as_stored && (picture.rows != data.shape[1] || picture.columns != data.shape[2])) {
       throw bad_input("{} is {}x{}, the first picture {}x{}; give --shape to make them equal", file.string(),

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/index.h"
+
 namespace trimtab {
 
 /// Samples of `sample_size` values each, which never change. Copies and picks share the values: they cost no more than
@@ -32,8 +34,7 @@ class Samples {
   /// The values of sample `index`, valid as long as these samples or any picked from them.
   [[nodiscard]] std::span<const T> operator[](std::int64_t index) const {
     const auto length = static_cast<std::size_t>(sample_size_);
-    return std::span(*values_).subspan(static_cast<std::size_t>(order_[static_cast<std::size_t>(index)]) * length,
-                                       length);
+    return std::span(*values_).subspan(static_cast<std::size_t>(nth(order_, index)) * length, length);
   }
 
   /// The samples with these indices, in their order. None of none.
@@ -43,7 +44,7 @@ class Samples {
     picked.values_ = values_;
     picked.sample_size_ = sample_size_;
     picked.order_.reserve(indices.size());
-    for (const std::int64_t index : indices) picked.order_.push_back(order_[static_cast<std::size_t>(index)]);
+    for (const std::int64_t index : indices) picked.order_.push_back(nth(order_, index));
     return picked;
   }
 

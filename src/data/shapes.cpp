@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 
+#include "base/index.h"
 #include "base/random.h"
 #include "data/parallel.h"
 #include "data/sources.h"
@@ -175,7 +176,7 @@ class Picture {
   }
 
  private:
-  Colour& at(std::int64_t x, std::int64_t y) { return pixels_[static_cast<std::size_t>(y * side + x)]; }
+  Colour& at(std::int64_t x, std::int64_t y) { return nth(pixels_, y * side + x); }
 
   static Point random_position(Random& random, std::int64_t margin) {
     const std::int64_t x = random.integer(margin, side * subpixel - margin);

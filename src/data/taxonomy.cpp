@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/index.h"
 
 namespace trimtab {
 
@@ -29,12 +30,12 @@ void check_level(const Level& level, std::int64_t leaves, const std::string& whe
     if (index < 0 || index >= static_cast<std::int64_t>(level.classes.size())) {
       throw bad_input("{}: the level '{}' has no class number {}", where, level.name, index);
     }
-    used[static_cast<std::size_t>(index)] = true;
+    nth(used, index) = true;
   }
   const auto unused = std::find(used.begin(), used.end(), false);
   if (unused != used.end()) {
-    throw bad_input("{}: the class '{}' of the level '{}' is empty", where,
-                    level.classes[static_cast<std::size_t>(unused - used.begin())], level.name);
+    throw bad_input("{}: the class '{}' of the level '{}' is empty", where, nth(level.classes, unused - used.begin()),
+                    level.name);
   }
 }
 
@@ -45,8 +46,8 @@ void check_nested(const Level& fine, const Level& coarse, const std::string& whe
     if (parent[child] == -1) parent[child] = coarse.class_of[leaf];
     if (parent[child] != coarse.class_of[leaf]) {
       throw bad_input("{}: '{}' of the level '{}' lies in both '{}' and '{}' of the level '{}'; levels must be nested",
-                      where, fine.classes[child], fine.name, coarse.classes[static_cast<std::size_t>(parent[child])],
-                      coarse.classes[static_cast<std::size_t>(coarse.class_of[leaf])], coarse.name);
+                      where, fine.classes[child], fine.name, nth(coarse.classes, parent[child]),
+                      nth(coarse.classes, coarse.class_of[leaf]), coarse.name);
     }
   }
 }
@@ -174,7 +175,7 @@ LevelScore score(const Level& level, std::span<const float> probabilities, std::
       throw bad_input("sample {} has the label {}; the taxonomy has {} classes", sample, labels[sample],
                       level.class_of.size());
     }
-    const auto wanted = static_cast<std::size_t>(level.class_of[static_cast<std::size_t>(labels[sample])]);
+    const auto wanted = static_cast<std::size_t>(nth(level.class_of, labels[sample]));
     ++total[wanted];
     if (static_cast<std::size_t>(answered[sample]) == wanted) ++right[wanted];
   }

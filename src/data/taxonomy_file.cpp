@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/index.h"
 #include "data/hierarchy.h"
 #include "data/taxonomy.h"
 
@@ -198,7 +199,7 @@ std::string to_toml(const Taxonomy& taxonomy) {
     text += "  [";
     for (std::size_t i = 0; i < taxonomy.levels.size(); ++i) {
       const Level& level = taxonomy.levels[i];
-      text += (i > 0 ? ", " : "") + quoted(level.classes[static_cast<std::size_t>(level.class_of[leaf])]);
+      text += (i > 0 ? ", " : "") + quoted(nth(level.classes, level.class_of[leaf]));
     }
     text += "],\n";
   }

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/index.h"
 #include "emit/emulator.h"
 #include "emit/firmware.h"
 #include "emit/recipe.h"
@@ -69,8 +70,8 @@ Deployment deploy(const Program& program, const Schedule& schedule, const Target
   deployment.arena_bytes = schedule.arena_bytes;
   if (inputs.empty()) return deployment;
 
-  const Buffer& input = program.buffers[static_cast<std::size_t>(program.input)];
-  const Buffer& output = program.buffers[static_cast<std::size_t>(program.output)];
+  const Buffer& input = nth(program.buffers, program.input);
+  const Buffer& output = nth(program.buffers, program.output);
   const std::size_t points = program.points.size();
   const EmulatorRun run =
       run_firmware(image.elf, target, inputs, input.bytes(), output.bytes(), static_cast<std::int64_t>(points));
@@ -99,9 +100,8 @@ std::vector<std::vector<ExecutedBlock>> profile_steps(const Program& program, co
                                                       std::size_t point) {
   const TemporaryDirectory directory;
   const BuildResult image = build(program, schedule, target, "network", directory.path(), true);
-  auto segments =
-      profile_firmware(image.elf, target, input, program.buffers[static_cast<std::size_t>(program.output)].bytes(),
-                       static_cast<std::int64_t>(point));
+  auto segments = profile_firmware(image.elf, target, input, nth(program.buffers, program.output).bytes(),
+                                   static_cast<std::int64_t>(point));
   if (segments.size() < schedule.operations.size()) {
     throw failure("the emulator's profile has {} steps; there are more", segments.size());
   }

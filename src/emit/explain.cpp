@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/index.h"
 #include "base/random.h"
 #include "base/units.h"
 #include "emit/deploy.h"
@@ -30,8 +31,7 @@ std::string cycles(const std::optional<CycleEstimate>& estimate) {
 std::vector<StepCost> measure_steps(const Program& program, const Schedule& schedule, const Target& target,
                                     std::size_t point) {
   Random random(5);
-  std::vector<std::uint8_t> input(
-      static_cast<std::size_t>(program.buffers[static_cast<std::size_t>(program.input)].bytes()));
+  std::vector<std::uint8_t> input(static_cast<std::size_t>(nth(program.buffers, program.input).bytes()));
   for (std::uint8_t& byte : input) byte = static_cast<std::uint8_t>(random.bits());
   std::vector<StepCost> costs;
   for (const std::vector<ExecutedBlock>& blocks : profile_steps(program, schedule, target, input, point)) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/index.h"
+
 namespace trimtab {
 namespace {
 
@@ -94,7 +96,7 @@ std::int32_t append(ScalarFunction& f, const ScalarFunction& added, std::int32_t
 
 double evaluate(const ScalarFunction& f, double x) {
   std::vector<double> results;
-  const auto operand = [&](std::int32_t index) { return index < 0 ? x : results[static_cast<std::size_t>(index)]; };
+  const auto operand = [&](std::int32_t index) { return index < 0 ? x : nth(results, index); };
   for (const FunctionStep& step : f.steps) results.push_back(evaluate(step, operand(step.a), operand(step.b)));
   return results.empty() ? x : results.back();
 }

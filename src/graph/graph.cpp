@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/index.h"
 
 namespace trimtab {
 namespace {
@@ -426,7 +427,7 @@ void validate(const Graph& graph) {
   check_id(graph, graph.output, "the output");
   check_shape(graph.input_shape(), fmt::format("the input of the network '{}'", graph.name));
   std::vector<bool> made(graph.values.size(), false);
-  made[static_cast<std::size_t>(graph.input)] = true;
+  nth(made, graph.input) = true;
   std::set<std::string_view> names;
   for (const Node& node : graph.nodes) {
     if (node.name.empty()) throw bad_input("the network '{}' has a node without a name", graph.name);
@@ -436,9 +437,8 @@ void validate(const Graph& graph) {
     std::vector<Shape> shapes;
     for (const ValueId input : node.inputs) {
       check_id(graph, input, fmt::format("an input of {}", describe(node)));
-      if (!made[static_cast<std::size_t>(input)]) {
-        throw bad_input("{} reads value '{}' before it is made", describe(node),
-                        graph.values[static_cast<std::size_t>(input)].name);
+      if (!nth(made, input)) {
+        throw bad_input("{} reads value '{}' before it is made", describe(node), nth(graph.values, input).name);
       }
       shapes.push_back(graph.shape_of(input));
     }
@@ -453,7 +453,7 @@ void validate(const Graph& graph) {
     }
     check_parameters(node);
   }
-  if (!made[static_cast<std::size_t>(graph.output)]) {
+  if (!nth(made, graph.output)) {
     throw bad_input("no node makes the output of the network '{}'", graph.name);
   }
 }

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/index.h"
+
 namespace trimtab {
 namespace {
 
@@ -137,7 +139,7 @@ void fold_before(const Layer& layer, const ScaleOffset& fold) {
   std::vector<Layer> layers;
   std::vector<std::vector<double>> paddings;
   for (const std::int64_t reader : readers) {
-    const Layer layer = layer_of(graph.nodes[static_cast<std::size_t>(reader)].op);
+    const Layer layer = layer_of(nth(graph.nodes, reader).op);
     if (layer.weight == nullptr) return false;
     auto padding =
         layer.conv != nullptr && has_padding(*layer.conv) ? padding_before(*layer.conv, fold) : std::vector<double>();
@@ -152,7 +154,7 @@ void fold_before(const Layer& layer, const ScaleOffset& fold) {
     layers[i].conv->padding_value = zeros ? Tensor{} : to_tensor(paddings[i]);
   }
   for (const std::int64_t reader : readers) {
-    auto& inputs = graph.nodes[static_cast<std::size_t>(reader)].inputs;
+    auto& inputs = nth(graph.nodes, reader).inputs;
     std::replace(inputs.begin(), inputs.end(), affine.output, affine.inputs[0]);
   }
   return !readers.empty();
@@ -162,11 +164,11 @@ void fold_before(const Layer& layer, const ScaleOffset& fold) {
 [[nodiscard]] bool fold_through_reshape(Graph& graph, const Node& affine) {
   const std::int64_t reader = graph.only_consumer(affine.output);
   if (reader < 0) return false;
-  Node& reshape = graph.nodes[static_cast<std::size_t>(reader)];
+  Node& reshape = nth(graph.nodes, reader);
   if (!std::holds_alternative<Reshape>(reshape.op)) return false;
   const std::int64_t next = graph.only_consumer(reshape.output);
   if (next < 0) return false;
-  Node& linear = graph.nodes[static_cast<std::size_t>(next)];
+  Node& linear = nth(graph.nodes, next);
   if (!std::holds_alternative<Linear>(linear.op)) return false;
   fold_before(layer_of(linear.op), per_element(*scale_offset(affine.op), graph.shape_of(affine.output)));
   reshape.inputs[0] = affine.inputs[0];
@@ -219,7 +221,7 @@ Graph fold_batch_normalization(Graph graph) {
       if (!erased[j] && graph.nodes[j].output == node.inputs[0]) made_by = static_cast<std::int64_t>(j);
     }
     if (made_by >= 0 && graph.only_consumer(node.inputs[0]) == static_cast<std::int64_t>(i)) {
-      Node& maker = graph.nodes[static_cast<std::size_t>(made_by)];
+      Node& maker = nth(graph.nodes, made_by);
       if (const Layer layer = layer_of(maker.op); layer.weight != nullptr) {
         fold_behind(layer, *fold);
         maker.output = node.output;
@@ -239,7 +241,7 @@ Graph merge_padding(Graph graph) {
     if (node.inputs.empty()) continue;
     const std::int64_t made_by = graph.producer(node.inputs[0]);
     if (made_by < 0 || graph.only_consumer(node.inputs[0]) < 0) continue;
-    const Node& maker = graph.nodes[static_cast<std::size_t>(made_by)];
+    const Node& maker = nth(graph.nodes, made_by);
     const auto* pad = std::get_if<Pad>(&maker.op);
     if (pad == nullptr) continue;
     auto* conv = std::get_if<Conv>(&node.op);
@@ -263,16 +265,16 @@ Graph fold_affine_forward(Graph graph) {
 
 Graph remove_unused(Graph graph) {
   std::vector<bool> read(graph.values.size(), false);
-  read[static_cast<std::size_t>(graph.output)] = true;
+  nth(read, graph.output) = true;
   std::vector<bool> erased(graph.nodes.size(), false);
   for (std::size_t i = graph.nodes.size(); i-- > 0;) {
     const Node& node = graph.nodes[i];
-    erased[i] = !read[static_cast<std::size_t>(node.output)];
+    erased[i] = !nth(read, node.output);
     if (erased[i]) continue;
-    for (const ValueId input : node.inputs) read[static_cast<std::size_t>(input)] = true;
+    for (const ValueId input : node.inputs) nth(read, input) = true;
   }
   erase_nodes(graph, erased);
-  read[static_cast<std::size_t>(graph.input)] = true;
+  nth(read, graph.input) = true;
 
   std::vector<ValueId> renumbered(graph.values.size(), -1);
   std::vector<Value> values;
@@ -282,7 +284,7 @@ Graph remove_unused(Graph graph) {
     values.push_back(std::move(graph.values[i]));
   }
   graph.values = std::move(values);
-  const auto renumber = [&](ValueId& value) { value = renumbered[static_cast<std::size_t>(value)]; };
+  const auto renumber = [&](ValueId& value) { value = nth(renumbered, value); };
   renumber(graph.input);
   renumber(graph.output);
   for (Node& node : graph.nodes) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/index.h"
+
 namespace trimtab {
 namespace {
 
@@ -31,7 +33,7 @@ namespace {
       const auto value = static_cast<std::size_t>(input);
       const bool dies = last_read[value] == static_cast<std::int64_t>(i);
       if (!dies || element_count(graph.shape_of(input)) != element_count(graph.shape_of(node.output))) continue;
-      buffer[static_cast<std::size_t>(node.output)] = buffer[value];
+      nth(buffer, node.output) = buffer[value];
       break;
     }
   }
@@ -44,11 +46,11 @@ GraphSummary summarize(const Graph& graph) {
   const auto end = static_cast<std::int64_t>(graph.nodes.size());
   std::vector<std::int64_t> last_read(graph.values.size(), -1);
   for (std::int64_t i = 0; i < end; ++i) {
-    for (const ValueId input : graph.nodes[static_cast<std::size_t>(i)].inputs) {
-      last_read[static_cast<std::size_t>(input)] = i;
+    for (const ValueId input : nth(graph.nodes, i).inputs) {
+      nth(last_read, input) = i;
     }
   }
-  last_read[static_cast<std::size_t>(graph.output)] = end;
+  nth(last_read, graph.output) = end;
 
   // A buffer lives from its first value's making to its last value's last reading.
   const auto buffer = shared_buffers(graph, last_read);
@@ -62,7 +64,7 @@ GraphSummary summarize(const Graph& graph) {
   summary.activation_bytes = bytes_of(graph.input);
   std::vector<std::size_t> alive{static_cast<std::size_t>(graph.input)};
   for (std::int64_t i = 0; i < end; ++i) {
-    const Node& node = graph.nodes[static_cast<std::size_t>(i)];
+    const Node& node = nth(graph.nodes, i);
     const auto output = static_cast<std::size_t>(node.output);
     std::erase_if(alive, [&](std::size_t value) { return dies[value] < i; });
     if (buffer[output] == output) alive.push_back(output);

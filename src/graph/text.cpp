@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/index.h"
+
 namespace trimtab {
 namespace {
 
@@ -13,8 +15,7 @@ std::string padding_text(const Padding& padding) {
 }
 
 std::string value_text(const Graph& graph, ValueId value) {
-  const std::string name =
-      value >= 0 && value < std::ssize(graph.values) ? graph.values[static_cast<std::size_t>(value)].name : "";
+  const std::string name = value >= 0 && value < std::ssize(graph.values) ? nth(graph.values, value).name : "";
   return fmt::format("{} {}", name.empty() ? fmt::format("value {}", value) : name, to_string(graph.shape_of(value)));
 }
 

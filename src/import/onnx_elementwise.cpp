@@ -3,6 +3,7 @@
 #include <limits>
 #include <optional>
 
+#include "base/index.h"
 #include "import/onnx_import.h"
 
 // Activation functions and arithmetics.
@@ -212,7 +213,7 @@ void negate(Import& import, const OnnxNode& node) {
 [[nodiscard]] Affine affine_of(const std::vector<float>& numbers, std::int64_t channels, Arithmetic arithmetic) {
   Affine affine{{{channels}, {}}, {{channels}, {}}};
   for (std::int64_t c = 0; c < channels; ++c) {
-    const float number = numbers.size() == 1 ? numbers[0] : numbers[static_cast<std::size_t>(c)];
+    const float number = numbers.size() == 1 ? numbers[0] : nth(numbers, c);
     float scale = 1;
     float offset = 0;
     switch (arithmetic) {
@@ -256,7 +257,7 @@ void negate(Import& import, const OnnxNode& node) {
       if (own[axis] != 1) from += index * stride;
       stride *= own[axis];
     }
-    numbers[static_cast<std::size_t>(order[i])] = constant.floats[static_cast<std::size_t>(from)];
+    nth(numbers, order[i]) = nth(constant.floats, from);
   }
   return numbers;
 }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/index.h"
 #include "graph/passes.h"
 #include "import/onnx_idioms.h"
 
@@ -71,7 +72,7 @@ class Fusion {
   [[nodiscard]] static std::size_t at(ValueId value) { return static_cast<std::size_t>(value); }
   [[nodiscard]] const Node* maker(ValueId value) const {
     const std::int64_t index = maker_[at(value)];
-    return index < 0 ? nullptr : &graph_.nodes[static_cast<std::size_t>(index)];
+    return index < 0 ? nullptr : &nth(graph_.nodes, index);
   }
 
   /// The value as a function of its maker's input: a table, or an Affine that nobody else reads. A saturation stays,

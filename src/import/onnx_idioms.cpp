@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/index.h"
 #include "graph/passes.h"
 
 namespace trimtab::onnx_reader {
@@ -98,11 +99,11 @@ class Sweep {
   /// The node that makes the value if only one node reads it, or null.
   [[nodiscard]] Node* sole(ValueId value) {
     const std::int64_t made_by = maker_[at(value)];
-    return made_by >= 0 && readers_[at(value)] == 1 ? &graph_.nodes[static_cast<std::size_t>(made_by)] : nullptr;
+    return made_by >= 0 && readers_[at(value)] == 1 ? &nth(graph_.nodes, made_by) : nullptr;
   }
   [[nodiscard]] const Node* maker(ValueId value) const {
     const std::int64_t made_by = maker_[at(value)];
-    return made_by < 0 ? nullptr : &graph_.nodes[static_cast<std::size_t>(made_by)];
+    return made_by < 0 ? nullptr : &nth(graph_.nodes, made_by);
   }
   /// The node reads what `before` reads, instead of what it makes.
   void read_past(Node& node, const Node& before) {
@@ -211,7 +212,7 @@ class Sweep {
     const auto* inner = before != nullptr ? std::get_if<Gather>(&before->op) : nullptr;
     auto& op = std::get<Gather>(node.op);
     if (inner == nullptr || inner->axis != op.axis) return false;
-    for (std::int64_t& index : op.indices) index = inner->indices[static_cast<std::size_t>(index)];
+    for (std::int64_t& index : op.indices) index = nth(inner->indices, index);
     read_past(node, *before);
     return true;
   }

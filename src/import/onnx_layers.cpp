@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/index.h"
 #include "import/onnx_import.h"
 
 // The operators with weights and windows.
@@ -130,7 +131,7 @@ void linear(Import& import, const OnnxNode& node, Tensor weight, Tensor bias) {
     if (order.size() != inputs) throw node.error("reads a tensor whose batch is not its first dimension");
     std::vector<float> row(inputs);
     for (std::size_t begin = 0; begin < weight.data.size(); begin += inputs) {
-      for (std::size_t i = 0; i < inputs; ++i) row[static_cast<std::size_t>(order[i])] = weight.data[begin + i];
+      for (std::size_t i = 0; i < inputs; ++i) nth(row, order[i]) = weight.data[begin + i];
       std::copy(row.begin(), row.end(), weight.data.begin() + static_cast<std::ptrdiff_t>(begin));
     }
   }

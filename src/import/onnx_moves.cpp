@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/index.h"
 #include "import/onnx_import.h"
 
 // What moves elements so that another view of the same value does not do.
@@ -41,7 +42,7 @@ void slice(Import& import, const OnnxNode& node) {
     throw node.error("has starts, ends, axes and steps of different lengths");
   }
   for (std::size_t i = 0; i < axes.size(); ++i) {
-    const std::int64_t length = view.shape[static_cast<std::size_t>(axes[i])];
+    const std::int64_t length = nth(view.shape, axes[i]);
     const bool all = steps[i] == 1 && starts[i] == 0 && (ends[i] == batch || ends[i] >= most_elements);
     if (length == batch && all) continue;
     if (length == batch) throw node.error("takes part of the batch");
@@ -70,7 +71,7 @@ void slice(Import& import, const OnnxNode& node) {
 void split(Import& import, const OnnxNode& node) {
   const View view = import.view(node, 0);
   const std::int64_t axis = normalize_axes(node, {node.integer("axis", 0)}, view.shape.size())[0];
-  const std::int64_t length = view.shape[static_cast<std::size_t>(axis)];
+  const std::int64_t length = nth(view.shape, axis);
   if (length == batch) throw node.error("splits the batch");
   import.budget().charge(length);
   std::int64_t begin = 0;
@@ -88,7 +89,7 @@ void split(Import& import, const OnnxNode& node) {
 void gather(Import& import, const OnnxNode& node) {
   const View view = import.view(node, 0);
   const std::int64_t axis = normalize_axes(node, {node.integer("axis", 0)}, view.shape.size())[0];
-  const std::int64_t length = view.shape[static_cast<std::size_t>(axis)];
+  const std::int64_t length = nth(view.shape, axis);
   const ConstantPointer constant = import.constant(node, 1);
   if (constant == nullptr || !constant->integral || constant->shape.size() > 1 || constant->integers.empty()) {
     throw node.error("gathers elements that are not a list of known numbers");

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/index.h"
 #include "graph/passes.h"
 #include "import/onnx.h"
 #include "import/onnx_external.h"
@@ -146,7 +147,7 @@ void import_input(Import& import, const onnx::GraphProto& graph, const std::set<
     const auto& node = graph.node(i);
     const bool read = std::any_of(node.output().begin(), node.output().end(),
                                   [&](const std::string& made) { return names.count(made) > 0; });
-    needed[static_cast<std::size_t>(i)] = read;
+    nth(needed, i) = read;
     if (read) names.insert(node.input().begin(), node.input().end());
   }
   return needed;
@@ -265,7 +266,7 @@ class Reading {
     }
     for (const auto& input : graph_.input()) note_grid(input.name());
     for (int i = 0; i < graph_.node_size(); ++i) {
-      if (needed[static_cast<std::size_t>(i)]) read(OnnxNode(graph_.node(i), opset_));
+      if (nth(needed, i)) read(OnnxNode(graph_.node(i), opset_));
     }
     if (unknown_.count(output) > 0 || output.empty()) return std::nullopt;
     const bool read = attempt(nullptr, [&] {

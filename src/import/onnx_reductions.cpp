@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/index.h"
 #include "import/onnx_import.h"
 
 // Sums, means and extrema over axes of each sample.
@@ -24,7 +25,7 @@ struct ReducedAxes {
   for (const std::int64_t axis : axes) {
     for (const int part : groups->at(static_cast<std::size_t>(axis))) {
       if (part == batch_axis) throw node.error("reduces the batch, which mixes samples");
-      reduced[static_cast<std::size_t>(part)] = true;
+      nth(reduced, part) = true;
     }
   }
   return {reduced[0] && shape[0] != 1, reduced[1] || shape[1] == 1, reduced[2] || shape[2] == 1};
@@ -87,7 +88,7 @@ void reduce(Import& import, const OnnxNode& node, Reduction reduction, bool nega
   const ReducedAxes reduced = reduced_axes(node, view, shape, axes);
   const bool keep = node.integer("keepdims", 1) != 0;
   View result = view;
-  for (const std::int64_t axis : axes) result.shape[static_cast<std::size_t>(axis)] = 1;
+  for (const std::int64_t axis : axes) nth(result.shape, axis) = 1;
   if (!keep) {
     auto sorted = axes;
     std::sort(sorted.rbegin(), sorted.rend());

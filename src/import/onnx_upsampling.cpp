@@ -2,6 +2,7 @@
 #include <array>
 #include <cmath>
 
+#include "base/index.h"
 #include "import/onnx_import.h"
 
 // Larger images: as parts of what a graph has operators for.
@@ -95,7 +96,7 @@ void conv_transpose(Import& import, const OnnxNode& node) {
                     weight.shape[3] +
                 column;
             const bool inside = row < weight.shape[2] && column < weight.shape[3];
-            conv.weight.data.push_back(inside ? weight.data[static_cast<std::size_t>(from)] : 0.0F);
+            conv.weight.data.push_back(inside ? nth(weight.data, from) : 0.0F);
           }
         }
       }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/index.h"
 #include "import/onnx_constant.h"
 
 namespace trimtab::onnx_reader {
@@ -91,7 +92,7 @@ std::vector<std::int64_t> element_order(const View& view, const Shape& value_sha
     finer.reserve(order.size() * static_cast<std::size_t>(length_of(axis, value_shape)));
     for (const std::int64_t base : order) {
       for (std::int64_t i = 0; i < length_of(axis, value_shape); ++i) {
-        finer.push_back(base + i * strides[static_cast<std::size_t>(axis)]);
+        finer.push_back(base + i * nth(strides, axis));
       }
     }
     order = std::move(finer);

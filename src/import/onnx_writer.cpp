@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/file.h"
+#include "base/index.h"
 #include "import/onnx.h"
 #include "import/onnx_node.h"
 
@@ -190,10 +191,10 @@ class Writer {
     Tensor bias{{shape[0]}, {}};
     std::size_t next = 0;
     for (std::int64_t o = 0; o < shape[0]; ++o) {
-      double sum = op.bias.empty() ? 0.0 : op.bias.data[static_cast<std::size_t>(o)];
+      double sum = op.bias.empty() ? 0.0 : nth(op.bias.data, o);
       const std::int64_t first = o / (shape[0] / op.groups) * shape[1];
       for (std::int64_t i = 0; i < shape[1]; ++i) {
-        const double value = op.padding_value.data[static_cast<std::size_t>(first + i)];
+        const double value = nth(op.padding_value.data, first + i);
         for (std::size_t k = 0; k < window; ++k) sum += value * op.weight.data[next++];
       }
       bias.data.push_back(static_cast<float>(sum));
@@ -278,9 +279,7 @@ class Writer {
   /// Each step as the operators that compute it; the last one's value gets the name of the node's output.
   void write(const Node& node, const ScalarFunction& op) {
     std::vector<std::string> results;
-    const auto operand = [&](std::int32_t index) {
-      return index < 0 ? name_of(node.inputs[0]) : results[static_cast<std::size_t>(index)];
-    };
+    const auto operand = [&](std::int32_t index) { return index < 0 ? name_of(node.inputs[0]) : nth(results, index); };
     for (std::size_t i = 0; i < op.steps.size(); ++i) {
       results.push_back(write_step(node, op.steps[i], operand(op.steps[i].a), operand(op.steps[i].b), i));
     }

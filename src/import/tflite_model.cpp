@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "import/onnx_constant.h"
 
 namespace trimtab::tflite_reader {
@@ -72,8 +73,7 @@ void read_quantization(const tflite::Tensor& table, TfliteTensor& tensor) {
     if (tensor.quantized_axis < 0 || tensor.quantized_axis >= static_cast<std::int64_t>(tensor.shape.size())) {
       throw inconsistent("the tensor does not have this axis");
     }
-    if (tensor.shape[static_cast<std::size_t>(tensor.quantized_axis)] !=
-        static_cast<std::int64_t>(tensor.scales.size())) {
+    if (nth(tensor.shape, tensor.quantized_axis) != static_cast<std::int64_t>(tensor.scales.size())) {
       throw inconsistent("there must be one scale, or one per index");
     }
   }
@@ -138,7 +138,7 @@ void read_quantization(const tflite::Tensor& table, TfliteTensor& tensor) {
     }
   }
   // A converter joins the names of all that it has merged: "conv/Relu;bn/FusedBatchNorm;conv/Conv2D".
-  result.name = result.outputs.empty() ? result.type : tensors[static_cast<std::size_t>(result.outputs[0])].name;
+  result.name = result.outputs.empty() ? result.type : nth(tensors, result.outputs[0]).name;
   result.name = result.name.substr(0, std::max<std::size_t>(result.name.find(';'), 1));
   return result;
 }
@@ -161,25 +161,25 @@ void check_order(const TfliteModel& model) {
   std::vector<bool> known;
   for (const TfliteTensor& tensor : model.tensors) known.push_back(!tensor.data.empty() || tensor.is_variable);
   const auto make = [&](std::int32_t index) {
-    if (known[static_cast<std::size_t>(index)]) {
-      throw bad_input("tensor '{}' is made twice", model.tensors[static_cast<std::size_t>(index)].name);
+    if (nth(known, index)) {
+      throw bad_input("tensor '{}' is made twice", nth(model.tensors, index).name);
     }
-    known[static_cast<std::size_t>(index)] = true;
+    nth(known, index) = true;
   };
   for (const std::int32_t input : model.inputs) make(input);
   for (const TfliteOperator& node : model.operators) {
     for (const std::int32_t input : node.inputs) {
       if (input < 0) continue;
-      const TfliteTensor& tensor = model.tensors[static_cast<std::size_t>(input)];
-      if (known[static_cast<std::size_t>(input)] || element_count(tensor.shape) == 0) continue;
+      const TfliteTensor& tensor = nth(model.tensors, input);
+      if (nth(known, input) || element_count(tensor.shape) == 0) continue;
       throw bad_input("operator '{}' ({}) reads '{}', which no earlier operator makes", node.name, node.type,
                       tensor.name);
     }
     for (const std::int32_t output : node.outputs) make(output);
   }
   for (const std::int32_t output : model.outputs) {
-    if (!known[static_cast<std::size_t>(output)]) {
-      throw bad_input("no operator makes the output '{}'", model.tensors[static_cast<std::size_t>(output)].name);
+    if (!nth(known, output)) {
+      throw bad_input("no operator makes the output '{}'", nth(model.tensors, output).name);
     }
   }
 }

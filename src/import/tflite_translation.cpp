@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/index.h"
+
 namespace trimtab::tflite_reader {
 namespace {
 
@@ -104,12 +106,12 @@ bool Translation::has(const TfliteOperator& node, std::size_t index) const {
 
 const TfliteTensor& Translation::tensor(const TfliteOperator& node, std::size_t index) const {
   if (!has(node, index)) throw error(node, "lacks its input {}", index);
-  return tflite_.tensors[static_cast<std::size_t>(node.inputs[index])];
+  return nth(tflite_.tensors, node.inputs[index]);
 }
 
 const TfliteTensor& Translation::result(const TfliteOperator& node) const {
   if (node.outputs.empty()) throw error(node, "has no output");
-  return tflite_.tensors[static_cast<std::size_t>(node.outputs[0])];
+  return nth(tflite_.tensors, node.outputs[0]);
 }
 
 std::string Translation::input(const TfliteOperator& node, std::size_t index) {
@@ -246,7 +248,7 @@ void Translation::note_grid(std::int32_t tensor) {
 
 /// Whether the input {1, height, width} gets its only channel from the operator that reads it.
 bool Translation::is_image_of_one_channel(std::int32_t input) const {
-  Shape image = tflite_.tensors[static_cast<std::size_t>(input)].shape;
+  Shape image = nth(tflite_.tensors, input).shape;
   image.push_back(1);
   return std::any_of(tflite_.operators.begin(), tflite_.operators.end(), [&](const TfliteOperator& node) {
     return !node.inputs.empty() && node.inputs[0] == input && !node.outputs.empty() && result(node).shape == image;
@@ -272,13 +274,12 @@ void Translation::add_inputs() {
       if (i == 0) {
         dimension.set_dim_param("N");
       } else {
-        dimension.set_dim_value(tensor.shape[static_cast<std::size_t>(first[i])]);
+        dimension.set_dim_value(nth(tensor.shape, first[i]));
       }
     }
     if (moves) {
       std::vector<std::int64_t> last(first.size());
-      for (std::size_t i = 0; i < first.size(); ++i)
-        last[static_cast<std::size_t>(first[i])] = static_cast<std::int64_t>(i);
+      for (std::size_t i = 0; i < first.size(); ++i) nth(last, first[i]) = static_cast<std::int64_t>(i);
       onnx::NodeProto& turn = *graph_.add_node();
       turn.set_op_type("Transpose");
       turn.set_name(tensor.name);
@@ -297,7 +298,7 @@ void Translation::add_inputs() {
 void Translation::add_outputs() {
   for (const std::int32_t index : tflite_.outputs) {
     onnx::ValueInfoProto& info = *graph_.add_output();
-    info.set_name(onnx_names_[static_cast<std::size_t>(index)]);
+    info.set_name(nth(onnx_names_, index));
     info.mutable_type()->mutable_tensor_type()->set_elem_type(onnx::TensorProto::FLOAT);
   }
 }
@@ -306,15 +307,15 @@ void Translation::add_outputs() {
 /// its output tensor has it.
 std::vector<bool> Translation::needed_operators() const {
   std::vector<bool> read(tflite_.tensors.size(), false);
-  for (const std::int32_t output : tflite_.outputs) read[static_cast<std::size_t>(output)] = true;
+  for (const std::int32_t output : tflite_.outputs) nth(read, output) = true;
   std::vector<bool> needed(tflite_.operators.size(), false);
   for (std::size_t i = needed.size(); i-- > 0;) {
     const TfliteOperator& node = tflite_.operators[i];
-    for (const std::int32_t output : node.outputs) needed[i] = needed[i] || read[static_cast<std::size_t>(output)];
+    for (const std::int32_t output : node.outputs) needed[i] = needed[i] || nth(read, output);
     if (!needed[i]) continue;
     const std::size_t inputs = node.code == tflite::Code::RESHAPE ? 1 : node.inputs.size();
     for (std::size_t k = 0; k < std::min(inputs, node.inputs.size()); ++k) {
-      if (node.inputs[k] >= 0) read[static_cast<std::size_t>(node.inputs[k])] = true;
+      if (node.inputs[k] >= 0) nth(read, node.inputs[k]) = true;
     }
   }
   return needed;

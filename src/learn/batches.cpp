@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "base/random.h"
 
 namespace trimtab {
@@ -144,8 +145,8 @@ void BatchLoader::fill(std::int64_t number, Batch& batch) {
   batch.inputs.resize(static_cast<std::size_t>(count * elements));
   batch.labels.resize(static_cast<std::size_t>(count));
   for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t sample = order_[static_cast<std::size_t>(first + i)];
-    batch.labels[static_cast<std::size_t>(i)] = data_.labels[static_cast<std::size_t>(sample)];
+    const std::int64_t sample = nth(order_, first + i);
+    nth(batch.labels, i) = nth(data_.labels, sample);
     write_image(
         sample, mix(epoch_key, static_cast<std::uint64_t>(first + i)),
         std::span(batch.inputs).subspan(static_cast<std::size_t>(i * elements), static_cast<std::size_t>(elements)));
@@ -177,11 +178,11 @@ void BatchLoader::write_image(std::int64_t sample, std::uint64_t key, std::span<
     const float mean = preprocessing_.mean_of(c);
     const float deviation = preprocessing_.deviation_of(c);
     if (data_.is_pixels()) {
-      write_channel(&data_.pixels[sample][offset], height, width, place, mean, deviation, fill_of(c),
-                    &out[static_cast<std::size_t>(c)], channels);
+      write_channel(&data_.pixels[sample][offset], height, width, place, mean, deviation, fill_of(c), &nth(out, c),
+                    channels);
     } else {
-      write_channel(&data_.features[sample][offset], height, width, place, mean, deviation, fill_of(c),
-                    &out[static_cast<std::size_t>(c)], channels);
+      write_channel(&data_.features[sample][offset], height, width, place, mean, deviation, fill_of(c), &nth(out, c),
+                    channels);
     }
   }
   if (!augment || change.cutout <= 0) return;
@@ -189,8 +190,7 @@ void BatchLoader::write_image(std::int64_t sample, std::uint64_t key, std::span<
   const std::int64_t left = random.integer(0, width - 1) - change.cutout / 2;
   for (std::int64_t r = std::max<std::int64_t>(top, 0); r < std::min(top + change.cutout, height); ++r) {
     for (std::int64_t x = std::max<std::int64_t>(left, 0); x < std::min(left + change.cutout, width); ++x) {
-      for (std::int64_t c = 0; c < channels; ++c)
-        out[static_cast<std::size_t>((r * width + x) * channels + c)] = fill_of(c);
+      for (std::int64_t c = 0; c < channels; ++c) nth(out, (r * width + x) * channels + c) = fill_of(c);
     }
   }
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/index.h"
+
 namespace trimtab {
 
 namespace {
@@ -10,9 +12,8 @@ namespace {
 /// Whether everybody who reads the input multiplies it with weights.
 bool input_can_be_divided(const Graph& graph) {
   const std::vector<std::int64_t> readers = graph.consumers(graph.input);
-  return std::all_of(readers.begin(), readers.end(), [&](std::int64_t reader) {
-    return weight_of(graph.nodes[static_cast<std::size_t>(reader)].op) != nullptr;
-  });
+  return std::all_of(readers.begin(), readers.end(),
+                     [&](std::int64_t reader) { return weight_of(nth(graph.nodes, reader).op) != nullptr; });
 }
 
 void multiply_input(Tensor& tensor, float factor) {
@@ -45,7 +46,7 @@ Graph for_divided_input(Graph graph, float divisor) {
                             multiply_input(op.padding_value, 1 / divisor);
                           },
                           [&](Linear& op) { multiply_input(op.weight, divisor); }, [](auto&) {}},
-               graph.nodes[static_cast<std::size_t>(reader)].op);
+               nth(graph.nodes, reader).op);
   }
   return graph;
 }

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/index.h"
 
 namespace trimtab {
 namespace {
@@ -89,7 +90,7 @@ torch::Tensor apply(const FunctionStep& step, const torch::Tensor& a, const torc
 
 torch::Tensor apply(const ScalarFunction& f, const torch::Tensor& x) {
   std::vector<torch::Tensor> results;
-  const auto operand = [&](std::int32_t index) { return index < 0 ? x : results[static_cast<std::size_t>(index)]; };
+  const auto operand = [&](std::int32_t index) { return index < 0 ? x : nth(results, index); };
   for (const FunctionStep& step : f.steps) results.push_back(apply(step, operand(step.a), operand(step.b)));
   return results.back();
 }
@@ -211,22 +212,21 @@ void Executor::plan_lifetimes() {
   std::vector<std::int64_t> reads(graph_.values.size(), 0);
   for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
     for (const ValueId input : graph_.nodes[i].inputs) {
-      last[static_cast<std::size_t>(input)] = static_cast<std::int64_t>(i);
-      ++reads[static_cast<std::size_t>(input)];
+      nth(last, input) = static_cast<std::int64_t>(i);
+      ++nth(reads, input);
     }
   }
   for (std::size_t value = 0; value < last.size(); ++value) {
     if (last[value] >= 0 && static_cast<ValueId>(value) != graph_.output) {
-      nodes_[static_cast<std::size_t>(last[value])].last_read.push_back(static_cast<ValueId>(value));
+      nth(nodes_, last[value]).last_read.push_back(static_cast<ValueId>(value));
     }
   }
   for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
     const Node& node = graph_.nodes[i];
     if (!std::holds_alternative<Relu>(node.op) && !std::holds_alternative<Clip>(node.op)) continue;
     const std::int64_t producer = graph_.producer(node.inputs[0]);
-    nodes_[i].in_place = producer >= 0 && reads[static_cast<std::size_t>(node.inputs[0])] == 1 &&
-                         node.inputs[0] != graph_.output &&
-                         output_is_free(graph_.nodes[static_cast<std::size_t>(producer)].op);
+    nodes_[i].in_place = producer >= 0 && nth(reads, node.inputs[0]) == 1 && node.inputs[0] != graph_.output &&
+                         output_is_free(nth(graph_.nodes, producer).op);
   }
 }
 
@@ -234,24 +234,24 @@ torch::Tensor Executor::forward(torch::Tensor input, bool training, ValueId unti
   if (until < 0) until = graph_.output;
   std::vector<torch::Tensor> values(graph_.values.size());
   const auto set = [&](ValueId value, torch::Tensor tensor) {
-    values[static_cast<std::size_t>(value)] = value_hook ? value_hook(value, tensor) : std::move(tensor);
+    nth(values, value) = value_hook ? value_hook(value, tensor) : std::move(tensor);
   };
   const std::int64_t count = input.size(0);
   const torch::Tensor first = channels_last(input.to(device_).view(batch_of(graph_.input_shape(), count)));
   set(graph_.input, bfloat16 ? first.to(torch::kBFloat16) : first);
-  for (std::size_t i = 0; i < graph_.nodes.size() && !values[static_cast<std::size_t>(until)].defined(); ++i) {
+  for (std::size_t i = 0; i < graph_.nodes.size() && !nth(values, until).defined(); ++i) {
     const Node& node = graph_.nodes[i];
     std::vector<torch::Tensor> inputs;
-    for (const ValueId value : node.inputs) inputs.push_back(values[static_cast<std::size_t>(value)]);
+    for (const ValueId value : node.inputs) inputs.push_back(nth(values, value));
     for (const ValueId value : nodes_[i].last_read) {
-      if (value != until) values[static_cast<std::size_t>(value)].reset();
+      if (value != until) nth(values, value).reset();
     }
     torch::Tensor output;
     if (node_hook) output = node_hook(i, inputs, training);
     if (!output.defined()) output = run_node(i, inputs, training);
     set(node.output, std::move(output));
   }
-  return values[static_cast<std::size_t>(until)].to(torch::kFloat);
+  return nth(values, until).to(torch::kFloat);
 }
 
 torch::Tensor pad_images(const torch::Tensor& input, const Padding& around, const torch::Tensor& value) {
@@ -398,7 +398,7 @@ Graph Executor::to_graph() const {
 ValueId logits_of(const Graph& graph) {
   const std::int64_t producer = graph.producer(graph.output);
   if (producer < 0) return graph.output;
-  const Node& node = graph.nodes[static_cast<std::size_t>(producer)];
+  const Node& node = nth(graph.nodes, producer);
   return std::holds_alternative<Softmax>(node.op) ? node.inputs[0] : graph.output;
 }
 

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <vector>
 
+#include "base/index.h"
 #include "learn/number_loops.h"
 
 namespace trimtab {
@@ -164,8 +165,8 @@ class ActivationFunction : public torch::autograd::Function<ActivationFunction> 
       at::parallel_for(0, blocks, 4, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t b = begin; b < end; ++b) {
           const std::int64_t first = b * block;
-          sums[static_cast<std::size_t>(b)] = differentiate_numbers(numbers + first, from + first, to + first,
-                                                                    std::min(block, x.numel() - first), levels);
+          nth(sums, b) = differentiate_numbers(numbers + first, from + first, to + first,
+                                               std::min(block, x.numel() - first), levels);
         }
       });
     });

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/index.h"
 
 namespace trimtab {
 
@@ -23,9 +24,7 @@ const LayerPlan& layer_plan(const Plan& plan, const std::string& layer) {
 std::vector<std::optional<ActivationGrid>> plan_grids(const Graph& graph, const std::vector<Layer>& layers,
                                                       const Plan& plan, bool pixels) {
   const std::vector<ValueId> representative = shared_grids(graph);
-  const auto set_of = [&](ValueId value) {
-    return static_cast<std::size_t>(representative[static_cast<std::size_t>(value)]);
-  };
+  const auto set_of = [&](ValueId value) { return static_cast<std::size_t>(nth(representative, value)); };
   std::vector<std::optional<ActivationGrid>> sets(graph.values.size());
   for (const Layer& layer : layers) {
     const bool is_signed = !is_non_negative(graph, layers, layer.output);
@@ -36,13 +35,13 @@ std::vector<std::optional<ActivationGrid>> plan_grids(const Graph& graph, const 
   }
   sets[set_of(graph.input)] = pixels ? ActivationGrid{1, 8, false} : ActivationGrid{0, 8, true};
   std::vector<std::optional<ActivationGrid>> result(graph.values.size());
-  result[static_cast<std::size_t>(graph.input)] = sets[set_of(graph.input)];
-  for (const Layer& layer : layers) result[static_cast<std::size_t>(layer.output)] = sets[set_of(layer.output)];
+  nth(result, graph.input) = sets[set_of(graph.input)];
+  for (const Layer& layer : layers) nth(result, layer.output) = sets[set_of(layer.output)];
   return result;
 }
 
 bool computes(const Graph& graph, const Layer& layer) {
-  return !device_traits(graph.nodes[static_cast<std::size_t>(layer.node)].op).passes_through;
+  return !device_traits(nth(graph.nodes, layer.node).op).passes_through;
 }
 
 Graph without_fused_activations(Graph graph, const std::vector<Layer>& layers) {
@@ -51,7 +50,7 @@ Graph without_fused_activations(Graph graph, const std::vector<Layer>& layers) {
     if (layer.activation < 0) continue;
     const auto last = static_cast<std::size_t>(layer.normalization >= 0 ? layer.normalization : layer.node);
     graph.nodes[last].output = layer.output;
-    removed[static_cast<std::size_t>(layer.activation)] = true;
+    nth(removed, layer.activation) = true;
   }
   std::vector<Node> kept;
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/index.h"
 #include "graph/graph.h"
 #include "plan/layers.h"
 #include "plan/plan.h"
@@ -46,9 +47,9 @@ template <typename Grid>
   std::map<std::string, ValueId> outputs;
   for (const Layer& layer : fuse_layers(from)) outputs[layer.name] = layer.output;
   std::vector<std::optional<Grid>> result(to.values.size());
-  result[static_cast<std::size_t>(to.input)] = grids[static_cast<std::size_t>(from.input)];
+  nth(result, to.input) = nth(grids, from.input);
   for (const Layer& layer : fuse_layers(to)) {
-    result[static_cast<std::size_t>(layer.output)] = grids[static_cast<std::size_t>(outputs.at(layer.name))];
+    nth(result, layer.output) = nth(grids, outputs.at(layer.name));
   }
   return result;
 }

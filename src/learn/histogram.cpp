@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/index.h"
+
 namespace trimtab {
 
 Histogram::Histogram(float low, float high, int bins) : low_(std::min(low, 0.0F)), high_(std::max(high, 0.0F)) {
@@ -67,7 +69,7 @@ float Histogram::scale(int bits, bool is_signed, RangeMethod method, double frac
     std::int64_t gone = 0;
     while (first < zero_ || last > zero_) {
       const bool from_below = is_signed && zero_ - first > last - zero_;
-      const std::int64_t count = counts_[static_cast<std::size_t>(from_below ? first : last)];
+      const std::int64_t count = nth(counts_, from_below ? first : last);
       if (gone + count > allowed || (!from_below && last == zero_)) {
         break;
       }

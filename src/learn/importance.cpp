@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "base/progress.h"
 #include "learn/executor.h"
 #include "learn/integer_network.h"
@@ -20,12 +21,12 @@ std::map<ValueId, std::size_t> makers(const Graph& graph, const ChannelGroups& g
   std::vector<bool> makes(graph.nodes.size(), false);
   for (const ChannelGroup& group : groups.groups) {
     for (const std::int64_t node : group.nodes) {
-      makes[static_cast<std::size_t>(node)] = true;
+      nth(makes, node) = true;
     }
   }
   std::map<ValueId, std::size_t> result;
   for (const Layer& layer : fuse_layers(graph)) {
-    if (makes[static_cast<std::size_t>(layer.node)]) {
+    if (nth(makes, layer.node)) {
       result[layer.output] = static_cast<std::size_t>(layer.node);
     }
   }
@@ -57,9 +58,9 @@ std::vector<double> taylor(const Graph& graph, const ChannelGroups& groups, cons
     for (auto& [value, tensor] : seen) {
       const torch::Tensor product = tensor.detach() * tensor.grad();
       const torch::Tensor change = (product.dim() == 4 ? product.sum({2, 3}) : product).square().sum(0);
-      const auto& units = groups.of_value[static_cast<std::size_t>(value)];
+      const auto& units = nth(groups.of_value, value);
       for (std::size_t c = 0; c < units.size(); ++c) {
-        importance[static_cast<std::size_t>(units[c])] +=
+        nth(importance, units[c]) +=
             change[static_cast<std::int64_t>(c)].item<double>() / static_cast<double>(samples.size());
       }
     }
@@ -75,11 +76,11 @@ std::vector<double> taylor(const Graph& graph, const ChannelGroups& groups, cons
 
 /// Mean magnitude of a filter's weights, or of its normalization's scale.
 std::vector<double> magnitudes(const Graph& graph, const Layer& layer, ImportanceMeasure measure) {
-  const Operator& op = graph.nodes[static_cast<std::size_t>(layer.node)].op;
+  const Operator& op = nth(graph.nodes, layer.node).op;
   const Tensor& weight = *weight_of(op);
   const Tensor* tensor = &weight;
   if (measure == ImportanceMeasure::batch_norm && layer.normalization >= 0) {
-    const Operator& norm = graph.nodes[static_cast<std::size_t>(layer.normalization)].op;
+    const Operator& norm = nth(graph.nodes, layer.normalization).op;
     if (const auto* batch_norm = std::get_if<BatchNormalization>(&norm)) {
       tensor = &batch_norm->scale;
     }
@@ -96,7 +97,7 @@ std::vector<double> magnitudes(const Graph& graph, const Layer& layer, Importanc
 std::vector<double> by_magnitude(const Graph& graph, const ChannelGroups& groups, ImportanceMeasure measure) {
   std::map<std::int64_t, std::vector<double>> of_node;
   for (const Layer& layer : fuse_layers(graph)) {
-    const Operator& op = graph.nodes[static_cast<std::size_t>(layer.node)].op;
+    const Operator& op = nth(graph.nodes, layer.node).op;
     if (weight_of(op) == nullptr) continue;
     std::vector<double> own = magnitudes(graph, layer, measure);
     double mean = 0;
@@ -111,7 +112,7 @@ std::vector<double> by_magnitude(const Graph& graph, const ChannelGroups& groups
   std::vector<double> importance(groups.units.size(), 0.0);
   for (std::size_t u = 0; u < groups.units.size(); ++u) {
     for (const ChannelUnit::Filter& filter : groups.units[u].filters) {
-      importance[u] += of_node.at(filter.node)[static_cast<std::size_t>(filter.channel)];
+      importance[u] += nth(of_node.at(filter.node), filter.channel);
     }
   }
   return importance;

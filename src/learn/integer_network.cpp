@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "learn/weight_grid.h"
 
 namespace trimtab {
@@ -15,7 +16,7 @@ namespace {
 const ActivationGrid& grid_of(const QuantizedNetwork& network, ValueId value) {
   const auto& grid = network.values.at(static_cast<std::size_t>(value));
   if (!grid) {
-    throw failure("the value {} has no grid", network.graph.values[static_cast<std::size_t>(value)].name);
+    throw failure("the value {} has no grid", nth(network.graph.values, value).name);
   }
   return *grid;
 }
@@ -121,7 +122,7 @@ void IntegerNetwork::build(const QuantizedNetwork& network) {
       for (const double unit : how.unit) {
         how.multiplier.push_back(unit / out);
       }
-      requantizations_[static_cast<std::size_t>(layer.output)] = std::move(how);
+      nth(requantizations_, layer.output) = std::move(how);
     }
   }
   // fused activation functions go, conversions to reals come
@@ -153,7 +154,7 @@ void IntegerNetwork::build(const QuantizedNetwork& network) {
     return add_factors_[node] ? add(node, inputs) : torch::Tensor();
   };
   executor_->value_hook = [this](ValueId value, const torch::Tensor& tensor) {
-    const auto& how = requantizations_[static_cast<std::size_t>(value)];
+    const auto& how = nth(requantizations_, value);
     return how ? requantize(tensor, *how) : tensor;
   };
 }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "base/index.h"
 #include "learn/weight_grid.h"
 
 namespace trimtab {
@@ -23,9 +24,9 @@ LearnedSteps::LearnedSteps(const Graph& network, const std::vector<Layer>& layer
   values_.resize(graph.values.size());
   std::vector<torch::Tensor> of_set(graph.values.size());
   const auto add_value = [&](ValueId value, const Saturation& saturation) {
-    const ActivationGrid& grid = *grids_[static_cast<std::size_t>(value)];
-    torch::Tensor& step = of_set[static_cast<std::size_t>(set_[static_cast<std::size_t>(value)])];
-    ValueStep& own = values_[static_cast<std::size_t>(value)].emplace();
+    const ActivationGrid& grid = *nth(grids_, value);
+    torch::Tensor& step = nth(of_set, nth(set_, value));
+    ValueStep& own = nth(values_, value).emplace();
     own.leads = !step.defined();
     if (own.leads) step = trainable({grid.scale});
     own.step = step;
@@ -34,12 +35,12 @@ LearnedSteps::LearnedSteps(const Graph& network, const std::vector<Layer>& layer
     own.gradient_scale =
         1 / std::sqrt(static_cast<double>(element_count(graph.shape_of(value))) * static_cast<double>(grid.maximum()));
   };
-  const ActivationGrid& input = *grids_[static_cast<std::size_t>(network.input)];
+  const ActivationGrid& input = *nth(grids_, network.input);
   const bool raw_pixels = !input.is_signed;  // features are signed
   if (!raw_pixels) add_value(network.input, {});
   for (const Layer& layer : layers) {
-    const ActivationGrid& grid = *grids_[static_cast<std::size_t>(layer.output)];
-    const bool of_input = set_[static_cast<std::size_t>(layer.output)] == set_[static_cast<std::size_t>(network.input)];
+    const ActivationGrid& grid = *nth(grids_, layer.output);
+    const bool of_input = nth(set_, layer.output) == nth(set_, network.input);
     if (computes(network, layer) && grid.bits <= 8 && !(of_input && raw_pixels)) {
       add_value(layer.output, saturation_of(network, layer));
     }
@@ -60,7 +61,7 @@ LearnedSteps::LearnedSteps(const Graph& network, const std::vector<Layer>& layer
     return fake_quantize_weight(weight, own.step, own.bits, own.gradient_scale);
   };
   executor_.value_hook = [this](ValueId value, const torch::Tensor& tensor) {
-    const auto& own = values_[static_cast<std::size_t>(value)];
+    const auto& own = nth(values_, value);
     return own ? fake_quantize_activation(tensor, own->step, own->range, own->gradient_scale) : tensor;
   };
 }

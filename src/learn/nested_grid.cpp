@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "graph/passes.h"
 #include "learn/executor.h"
 #include "learn/grid_plan.h"
@@ -42,7 +43,7 @@ void choose_exponents(NestedNetwork& network, const Dataset& samples) {
   std::vector<Errors> errors(layers.size(), Errors{});  // by group
   std::vector<int> watched(graph.values.size(), -1);    // by value: its group
   for (std::size_t l = 0; l < layers.size(); ++l) {
-    if (computes(graph, layers[l])) watched[static_cast<std::size_t>(layers[l].output)] = groups[l];
+    if (computes(graph, layers[l])) nth(watched, layers[l].output) = groups[l];
   }
   const torch::NoGradGuard no_gradients;
   Executor executor(graph);
@@ -59,8 +60,7 @@ void choose_exponents(NestedNetwork& network, const Dataset& samples) {
                                             .floor_()
                                             .clamp_(fewer.minimum(), fewer.maximum())
                                             .mul_(fewer.scale);
-        errors[static_cast<std::size_t>(watched[id])][static_cast<std::size_t>(bits)][less] +=
-            quantized.sub_(tensor).square_().sum().item<double>();
+        nth(nth(errors, watched[id]), bits)[less] += quantized.sub_(tensor).square_().sum().item<double>();
       }
     }
     return tensor;
@@ -74,9 +74,9 @@ void choose_exponents(NestedNetwork& network, const Dataset& samples) {
   for (std::size_t l = 0; l < layers.size(); ++l) {
     if (groups[l] < 0) continue;
     for (const int bits : fewer_activation_bits) {
-      const auto& of_bits = errors[static_cast<std::size_t>(groups[l])][static_cast<std::size_t>(bits)];
+      const auto& of_bits = nth(nth(errors, groups[l]), bits);
       const auto less = std::min_element(of_bits.begin(), of_bits.end()) - of_bits.begin();
-      network.values[static_cast<std::size_t>(layers[l].output)]->exponent.at(static_cast<std::size_t>(bits)) =
+      nth(network.values, layers[l].output)->exponent.at(static_cast<std::size_t>(bits)) =
           stored_activation_bits - bits - static_cast<int>(less);
     }
   }

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "learn/executor.h"
 #include "learn/fake_quantize.h"
 #include "learn/grid_plan.h"
@@ -23,7 +24,7 @@ class NestedSimulation::Implementation {
     layer_of_value_.resize(graph.values.size(), -1);
     layer_of_node_.resize(graph.nodes.size(), -1);
     for (std::size_t l = 0; l < layers_.size(); ++l) {
-      layer_of_value_[static_cast<std::size_t>(layers_[l].output)] = static_cast<int>(l);
+      nth(layer_of_value_, layers_[l].output) = static_cast<int>(l);
       for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
         if (graph.nodes[n].name == layers_[l].name) layer_of_node_[n] = static_cast<int>(l);
       }
@@ -48,12 +49,12 @@ class NestedSimulation::Implementation {
     std::size_t node_now = 0;
     executor_.node_hook = [&](std::size_t node, const std::vector<torch::Tensor>&, bool) {
       node_now = node;
-      return node < first ? kept_[static_cast<std::size_t>(executor_.graph().nodes[node].output)] : torch::Tensor();
+      return node < first ? nth(kept_, executor_.graph().nodes[node].output) : torch::Tensor();
     };
     executor_.value_hook = [&](ValueId value, const torch::Tensor& tensor) {
       if (value == executor_.graph().input || node_now < first) return tensor;
       torch::Tensor result = finish(value, tensor, precision);
-      last_[static_cast<std::size_t>(value)] = result;
+      nth(last_, value) = result;
       return result;
     };
     std::fill(last_.begin(), last_.end(), torch::Tensor());
@@ -70,8 +71,7 @@ class NestedSimulation::Implementation {
     for (std::size_t l = 0; l < layers_.size(); ++l) {
       if (!biases_[l].defined()) continue;
       const torch::Tensor bias = biases_[l].contiguous();
-      result.bias[static_cast<std::size_t>(layers_[l].node)].assign(bias.data_ptr<float>(),
-                                                                    bias.data_ptr<float>() + bias.numel());
+      nth(result.bias, layers_[l].node).assign(bias.data_ptr<float>(), bias.data_ptr<float>() + bias.numel());
     }
     return result;
   }
@@ -101,8 +101,7 @@ class NestedSimulation::Implementation {
   }
 
   [[nodiscard]] bool is_weighted(int layer) const {
-    return layer >= 0 &&
-           network_.weights[static_cast<std::size_t>(layers_[static_cast<std::size_t>(layer)].node)].has_value();
+    return layer >= 0 && nth(network_.weights, nth(layers_, layer).node).has_value();
   }
 
   [[nodiscard]] static torch::Tensor channel_means(const torch::Tensor& tensor) {
@@ -113,7 +112,7 @@ class NestedSimulation::Implementation {
   void run_float() {
     const torch::NoGradGuard no_gradients;
     executor_.value_hook = [&](ValueId value, const torch::Tensor& tensor) {
-      const int layer = layer_of_value_[static_cast<std::size_t>(value)];
+      const int layer = nth(layer_of_value_, value);
       if (layer < 0) return tensor;
       const auto l = static_cast<std::size_t>(layer);
       if (is_weighted(layer)) means_[l] = channel_means(tensor);
@@ -136,8 +135,7 @@ class NestedSimulation::Implementation {
     if (kept_precision_.empty()) return 0;
     for (std::size_t n = 0; n < layer_of_node_.size(); ++n) {
       const int layer = layer_of_node_[n];
-      if (layer >= 0 &&
-          precision[static_cast<std::size_t>(layer)] != kept_precision_[static_cast<std::size_t>(layer)]) {
+      if (layer >= 0 && nth(precision, layer) != nth(kept_precision_, layer)) {
         return n;
       }
     }
@@ -149,7 +147,7 @@ class NestedSimulation::Implementation {
     const int bits = precision[l].weights;
     torch::Tensor& weight = weights_[l].at(static_cast<std::size_t>(bits));
     if (!weight.defined()) {
-      const StoredWeights& stored = *network_.weights[static_cast<std::size_t>(layers_[l].node)];
+      const StoredWeights& stored = *nth(network_.weights, layers_[l].node);
       torch::Tensor dense = torch::empty(real.sizes(), torch::kFloat32);
       for (std::size_t i = 0; i < stored.digits.size(); ++i) dense.data_ptr<float>()[i] = stored.weight(i, bits);
       weight = dense.dim() == 4 ? dense.contiguous(torch::MemoryFormat::ChannelsLast) : dense;
@@ -159,7 +157,7 @@ class NestedSimulation::Implementation {
 
   /// Bias correction and the output's grid.
   torch::Tensor finish(ValueId value, const torch::Tensor& tensor, const std::vector<Precision>& precision) {
-    const int layer = layer_of_value_[static_cast<std::size_t>(value)];
+    const int layer = nth(layer_of_value_, value);
     if (layer < 0) return tensor;
     const auto l = static_cast<std::size_t>(layer);
     torch::Tensor x = tensor;
@@ -174,7 +172,7 @@ class NestedSimulation::Implementation {
         x = tensor + (tensor.dim() == 4 ? change.view({1, -1, 1, 1}) : change);
       }
     }
-    const auto& grid = network_.values[static_cast<std::size_t>(value)];
+    const auto& grid = nth(network_.values, value);
     const bool passes = !computes(network_.graph, layers_[l]);
     const Saturation saturation = saturation_of(network_.graph, layers_[l]);
     if (passes || grid->grid.bits > stored_activation_bits) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 
+#include "base/index.h"
 #include "base/random.h"
 #include "learn/divided_input.h"
 #include "learn/nested_grid.h"
@@ -22,7 +23,7 @@ constexpr double leading_share = 0.5;
 /// Of every layer, by its group: uniform, or by layer.
 std::vector<Precision> random_precision(const std::vector<int>& groups, const Precision& least, Random& random) {
   const auto pick = [&random](const std::vector<int>& choices) {
-    return choices[static_cast<std::size_t>(random.integer(0, std::ssize(choices) - 1))];
+    return nth(choices, random.integer(0, std::ssize(choices) - 1));
   };
   const std::vector<int> weight_bits{8, 6, 5, 4, 3};
   const std::vector<int> activation_bits{8, 6, 4};

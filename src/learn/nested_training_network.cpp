@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "base/index.h"
 #include "graph/passes.h"
 #include "learn/channel_normalization.h"
 #include "learn/evaluate_executor.h"
@@ -45,20 +46,20 @@ NestedTrainingNetwork::NestedTrainingNetwork(const Graph& prepared, const Nested
   std::map<ValueId, torch::Tensor> of_set;
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     const Layer& layer = layers_[l];
-    layer_of_value_[static_cast<std::size_t>(layer.output)] = static_cast<int>(l);
+    nth(layer_of_value_, layer.output) = static_cast<int>(l);
     for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
       if (graph.nodes[n].name == layer.name) layer_of_node_[n] = static_cast<int>(l);
     }
-    if (const Tensor* weight = weight_of(prepared.nodes[static_cast<std::size_t>(layer.node)].op)) {
+    if (const Tensor* weight = weight_of(nth(prepared.nodes, layer.node).op)) {
       const StoredWeights stored = store_weights(*weight, NestedRange::balanced);
       std::vector<std::int64_t> shape(weight->shape.size(), 1);
       shape[0] = static_cast<std::int64_t>(stored.scale.size());
       scales_[l] = torch::tensor(stored.scale).view(shape).requires_grad_(true);
       least_steps_.push_back({scales_[l], scales_[l].detach() * least_step_share});
     }
-    const ActivationGrid& grid = grids_[static_cast<std::size_t>(layer.output)]->grid;
+    const ActivationGrid& grid = nth(grids_, layer.output)->grid;
     if (computes(prepared, layer) && grid.bits == stored_activation_bits) {
-      torch::Tensor& step = of_set[set[static_cast<std::size_t>(layer.output)]];
+      torch::Tensor& step = of_set[nth(set, layer.output)];
       if (!step.defined()) {
         step = torch::tensor({grid.scale}).requires_grad_(true);
         least_steps_.push_back({step, step.detach() * least_step_share});
@@ -74,7 +75,7 @@ NestedTrainingNetwork::NestedTrainingNetwork(const Graph& prepared, const Nested
     return normalize(node, inputs[0], training);
   };
   executor_.value_hook = [this](ValueId value, const torch::Tensor& tensor) {
-    const int layer = layer_of_value_[static_cast<std::size_t>(value)];
+    const int layer = nth(layer_of_value_, value);
     return layer < 0 ? tensor : activate(static_cast<std::size_t>(layer), tensor);
   };
 }
@@ -151,11 +152,11 @@ NestedNetwork NestedTrainingNetwork::finish() const {
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     before[layers_[l].name] = l;
     for (std::size_t v = 0; v < grids.size(); ++v) {
-      const bool shares = set[v] == set[static_cast<std::size_t>(layers_[l].output)];
+      const bool shares = set[v] == nth(set, layers_[l].output);
       if (steps_[l].defined() && grids[v] && shares) grids[v]->grid.scale = steps_[l].item<float>();
     }
   }
-  grids[static_cast<std::size_t>(prepared_.input)] = grids_[static_cast<std::size_t>(prepared_.input)];
+  nth(grids, prepared_.input) = nth(grids_, prepared_.input);
   network.values = by_layer(grids, prepared_, network.graph);
   for (const Layer& layer : fuse_layers(network.graph)) {
     const auto node = static_cast<std::size_t>(layer.node);
@@ -195,7 +196,7 @@ torch::Tensor NestedTrainingNetwork::activate(std::size_t l, const torch::Tensor
   const Saturation saturation = saturation_of(prepared_, layers_[l]);
   if (!steps_[l].defined()) return layers_[l].activation < 0 ? x : torch::clamp(x, saturation.low, saturation.high);
   const int bits = groups_[l] < 0 ? stored_activation_bits : precision_[l].activations;
-  const NestedActivationGrid& grid = *grids_[static_cast<std::size_t>(layers_[l].output)];
+  const NestedActivationGrid& grid = *nth(grids_, layers_[l].output);
   const ActivationGrid at = grid.at(bits);
   const double growth = static_cast<double>(at.scale) / static_cast<double>(grid.grid.scale);
   return fake_quantize_activation(x, steps_[l] * growth, {at.minimum(), at.maximum(), saturation}, 1);
@@ -205,7 +206,7 @@ torch::Tensor NestedTrainingNetwork::activate(std::size_t l, const torch::Tensor
 /// grid -(2q + 1) = 2(-q - 1) + 1, at every precision.
 StoredWeights NestedTrainingNetwork::stored(std::size_t l, const Graph& trained) const {
   const Layer& layer = layers_[l];
-  const Tensor& weight = *weight_of(trained.nodes[static_cast<std::size_t>(layer.node)].op);
+  const Tensor& weight = *weight_of(nth(trained.nodes, layer.node).op);
   const torch::Tensor own = scales_[l].detach().contiguous();
   StoredWeights result;
   result.scale.assign(own.data_ptr<float>(), own.data_ptr<float>() + own.numel());
@@ -214,7 +215,7 @@ StoredWeights NestedTrainingNetwork::stored(std::size_t l, const Graph& trained)
     result.digits.push_back(quantize_nested(weight.data[i], result.scale[i / size]));
   }
   if (layer.normalization < 0) return result;
-  const Operator& op = trained.nodes[static_cast<std::size_t>(layer.normalization)].op;
+  const Operator& op = nth(trained.nodes, layer.normalization).op;
   for (std::size_t c = 0; c < result.scale.size(); ++c) {
     float factor = 1;
     if (const auto* norm = std::get_if<BatchNormalization>(&op)) {

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/index.h"
 #include "base/settings.h"
 #include "graph/passes.h"
 #include "learn/divided_input.h"
@@ -85,7 +86,7 @@ struct Normalization {
 Normalization normalization_of(const Graph& graph, const Layer& layer, std::size_t channels) {
   Normalization result{std::vector<double>(channels, 1.0), std::vector<double>(channels, 0.0)};
   if (layer.normalization < 0) return result;
-  const Operator& op = graph.nodes[static_cast<std::size_t>(layer.normalization)].op;
+  const Operator& op = nth(graph.nodes, layer.normalization).op;
   for (std::size_t c = 0; c < channels; ++c) {
     if (const auto* affine = std::get_if<Affine>(&op)) {
       result.factor[c] = affine->scale.data[c];
@@ -104,7 +105,7 @@ Normalization normalization_of(const Graph& graph, const Layer& layer, std::size
 /// Folds a trained Conv or Linear: its weights stay the integers they are; normalization moves into scales and bias.
 void fold_layer(const Graph& trained, const Layer& layer, const std::vector<float>& step, float input_scale,
                 WeightGrid& grid, Tensor& weight, Tensor& bias) {
-  const Operator& op = trained.nodes[static_cast<std::size_t>(layer.node)].op;
+  const Operator& op = nth(trained.nodes, layer.node).op;
   const std::size_t channels = step.size();
   const std::size_t per_channel = weight_of(op)->data.size() / channels;
   const Normalization normalization = normalization_of(trained, layer, channels);
@@ -136,7 +137,7 @@ QuantizedNetwork fold(const Graph& prepared, const Graph& trained, const Plan& p
   QuantizedNetwork network;
   network.graph = fold_batch_normalization(prepared);
   network.values = by_layer(grids, prepared, network.graph);
-  auto& input = network.values[static_cast<std::size_t>(network.graph.input)];
+  auto& input = nth(network.values, network.graph.input);
   input->scale *= divisor;
   network.weights.resize(network.graph.nodes.size());
   std::map<std::string, Layer> before;
@@ -145,7 +146,7 @@ QuantizedNetwork fold(const Graph& prepared, const Graph& trained, const Plan& p
   for (std::size_t i = 0; i < executor.graph().nodes.size(); ++i) executed[executor.graph().nodes[i].name] = i;
   for (const Layer& layer : fuse_layers(network.graph)) {
     LayerPlan of_layer = layer_plan(plan, layer.name);
-    of_layer.activation_bits = network.values[static_cast<std::size_t>(layer.output)]->bits;
+    of_layer.activation_bits = nth(network.values, layer.output)->bits;
     network.plan.layers.push_back(of_layer);
     const auto index = static_cast<std::size_t>(layer.node);
     for_weighted(network.graph.nodes[index].op, [&](Tensor& weight, Tensor& bias) {
@@ -155,7 +156,7 @@ QuantizedNetwork fold(const Graph& prepared, const Graph& trained, const Plan& p
       for (float& size : step) size /= original.inputs.at(0) == trained.input ? divisor : 1;
       WeightGrid& grid = network.weights[index].emplace();
       grid.bits = of_layer.weight_bits;
-      const float input_scale = network.values[static_cast<std::size_t>(layer.inputs.at(0))]->scale;
+      const float input_scale = nth(network.values, layer.inputs.at(0))->scale;
       fold_layer(trained, original, step, input_scale, grid, weight, bias);
     });
   }
@@ -197,7 +198,7 @@ QuantizedNetwork train_quantized(const Graph& prepared, const Plan& plan, const 
   std::vector<std::optional<ActivationGrid>> grids = by_layer(start.values, start.graph, prepared);
   const std::vector<ValueId> set = shared_grids(prepared);
   for (std::size_t i = 0; i < grids.size(); ++i) {
-    if (grids[i] && set[i] == set[static_cast<std::size_t>(prepared.input)]) grids[i]->scale /= divisor;
+    if (grids[i] && set[i] == nth(set, prepared.input)) grids[i]->scale /= divisor;
   }
   const std::vector<Layer> layers = fuse_layers(divided);
   Executor executor(without_fused_activations(divided, layers));

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "base/progress.h"
 #include "graph/passes.h"
 #include "learn/executor.h"
@@ -55,9 +56,9 @@ void run_float(Executor& executor, const Dataset& samples, const std::string& wh
 /// Values whose numbers a grid is chosen from: those that some layer computes, and the input.
 std::vector<bool> values_to_watch(const Graph& graph, const std::vector<Layer>& layers) {
   std::vector<bool> watch(graph.values.size(), false);
-  watch[static_cast<std::size_t>(graph.input)] = true;
+  nth(watch, graph.input) = true;
   for (const Layer& layer : layers) {
-    watch[static_cast<std::size_t>(layer.output)] = computes(graph, layer);
+    nth(watch, layer.output) = computes(graph, layer);
   }
   return watch;
 }
@@ -70,7 +71,7 @@ using Ranges = std::vector<std::array<float, 2>>;
 std::vector<bool> open_values(const Graph& graph, const std::vector<Layer>& layers, bool pixels) {
   std::vector<bool> open = values_to_watch(graph, layers);
   const std::vector<ValueId> set = shared_grids(graph);
-  const ValueId input_set = set[static_cast<std::size_t>(graph.input)];
+  const ValueId input_set = nth(set, graph.input);
   for (std::size_t value = 0; pixels && value < open.size(); ++value) {
     if (set[value] == input_set) open[value] = false;
   }
@@ -82,15 +83,15 @@ Ranges find_ranges(Executor& executor, const Dataset& samples, const std::vector
   const std::vector<ValueId> set = shared_grids(graph);
   Ranges range(graph.values.size(), {0, 0});
   run_float(executor, samples, "calibration, ranges", [&](ValueId value, const torch::Tensor& tensor) {
-    if (!open[static_cast<std::size_t>(value)]) {
+    if (!nth(open, value)) {
       return;
     }
     const auto [low, high] = torch::aminmax(tensor);
-    auto& ends = range[static_cast<std::size_t>(set[static_cast<std::size_t>(value)])];
+    auto& ends = nth(range, nth(set, value));
     ends = {std::min(ends[0], low.item<float>()), std::max(ends[1], high.item<float>())};
     if (!std::isfinite(ends[0]) || !std::isfinite(ends[1])) {
       throw bad_input("the value {} of the network becomes infinite on the calibration samples",
-                      graph.values[static_cast<std::size_t>(value)].name);
+                      nth(graph.values, value).name);
     }
   });
   return range;
@@ -102,8 +103,8 @@ void find_scales(Executor& executor, const std::vector<Layer>& layers, const Dat
   const Graph& graph = executor.graph();
   const std::vector<ValueId> set = shared_grids(graph);
   const std::vector<bool> open = open_values(graph, layers, samples.is_pixels());
-  const auto is_open = [&](ValueId value) { return open[static_cast<std::size_t>(value)]; };
-  const auto set_of = [&](ValueId value) { return static_cast<std::size_t>(set[static_cast<std::size_t>(value)]); };
+  const auto is_open = [&](ValueId value) { return nth(open, value); };
+  const auto set_of = [&](ValueId value) { return static_cast<std::size_t>(nth(set, value)); };
   const Ranges range = find_ranges(executor, samples, open);
   std::vector<std::optional<Histogram>> histograms(graph.values.size());
   for (std::size_t i = 0; i < range.size(); ++i) {
@@ -133,15 +134,15 @@ std::vector<std::vector<double>> float_means(Executor& executor, const Dataset& 
   std::vector<std::int64_t> producer(graph.values.size(), -1);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     if (weight_of(graph.nodes[i].op) != nullptr) {
-      producer[static_cast<std::size_t>(graph.nodes[i].output)] = static_cast<std::int64_t>(i);
+      nth(producer, graph.nodes[i].output) = static_cast<std::int64_t>(i);
     }
   }
   run_float(executor, samples, "bias correction, means", [&](ValueId value, const torch::Tensor& tensor) {
-    const std::int64_t node = producer[static_cast<std::size_t>(value)];
+    const std::int64_t node = nth(producer, value);
     if (node < 0) {
       return;
     }
-    auto& mean = means[static_cast<std::size_t>(node)];
+    auto& mean = nth(means, node);
     mean.resize(static_cast<std::size_t>(tensor.size(1)));
     const torch::Tensor batch = (tensor.dim() == 4 ? tensor.mean({2, 3}) : tensor).sum(0).to(torch::kFloat64);
     for (std::size_t c = 0; c < mean.size(); ++c) {
@@ -182,10 +183,10 @@ void quantize_weights(QuantizedNetwork& network, const std::vector<Layer>& layer
   network.weights.resize(network.graph.nodes.size());
   for (const Layer& layer : layers) {
     LayerPlan of_layer = layer_plan(plan, layer.name);
-    of_layer.activation_bits = network.values[static_cast<std::size_t>(layer.output)]->bits;
+    of_layer.activation_bits = nth(network.values, layer.output)->bits;
     network.plan.layers.push_back(of_layer);
     const auto index = static_cast<std::size_t>(layer.node);
-    const float input_scale = network.values[static_cast<std::size_t>(layer.inputs.at(0))]->scale;
+    const float input_scale = nth(network.values, layer.inputs.at(0))->scale;
     Tensor* weight = weight_of(network.graph.nodes[index].op);
     if (weight == nullptr) continue;
     Tensor& bias = *bias_of(network.graph.nodes[index].op);
@@ -259,7 +260,7 @@ QuantizedNetwork QuickQuantizer::quantize(const Plan& plan) const {
   for (std::size_t i = 0; i < network.values.size(); ++i) {
     std::optional<ActivationGrid>& grid = network.values[i];
     if (!grid || grid->scale != 0) continue;
-    const auto& [low, high] = known_->ranges[static_cast<std::size_t>(set[i])];
+    const auto& [low, high] = nth(known_->ranges, set[i]);
     grid->scale = Histogram(low, high, 4).scale(grid->bits, grid->is_signed, RangeMethod::min_max, 1);
   }
   quantize_weights(network, known_->layers, plan, RangeMethod::min_max);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/index.h"
 #include "learn/integer_network.h"
 
 namespace trimtab {
@@ -42,7 +43,7 @@ double QuantizedSimulation::top1(const Dataset& data) const {
     const std::size_t classes = outputs.size() / static_cast<std::size_t>(size);
     for (std::int64_t i = 0; i < size; ++i) {
       const auto* row = outputs.data() + static_cast<std::size_t>(i) * classes;
-      right += std::max_element(row, row + classes) - row == data.labels[static_cast<std::size_t>(start + i)] ? 1 : 0;
+      right += std::max_element(row, row + classes) - row == nth(data.labels, start + i) ? 1 : 0;
     }
   }
   return data.size() == 0 ? 0.0 : static_cast<double>(right) / static_cast<double>(data.size());

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "base/progress.h"
 #include "graph/passes.h"
 #include "learn/executor.h"
@@ -48,7 +49,7 @@ class Probe {
     for (const Layer& layer : layers_) {
       LayerSensitivity& own = result.emplace_back();
       own.layer = layer.name;
-      if (const Tensor* weight = weight_of(graph_.nodes[static_cast<std::size_t>(layer.node)].op)) {
+      if (const Tensor* weight = weight_of(nth(graph_.nodes, layer.node).op)) {
         own.weight_count = element_count(weight->shape);
       }
     }
@@ -150,7 +151,7 @@ class Probe {
         if (!computes(graph_, layers_[l]) || output == graph_.output) {
           continue;
         }
-        const ActivationGrid grid = *network.values[static_cast<std::size_t>(output)];
+        const ActivationGrid grid = *nth(network.values, output);
         executor_.value_hook = [&](ValueId value, const torch::Tensor& tensor) {
           if (value != output) {
             return tensor;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <memory>
 
+#include "base/index.h"
 #include "learn/recover.h"
 #include "plan/prune.h"
 
@@ -33,16 +34,16 @@ std::vector<double> weights_of_units(const Graph& graph, const ChannelGroups& gr
     }
     const Tensor& weight = conv != nullptr ? conv->weight : linear->weight;
     const auto count = static_cast<double>(element_count(weight.shape));
-    const auto& outputs = groups.of_value[static_cast<std::size_t>(node.output)];
+    const auto& outputs = nth(groups.of_value, node.output);
     for (const UnitId unit : outputs) {
-      weights[static_cast<std::size_t>(unit)] += count / static_cast<double>(outputs.size());
+      nth(weights, unit) += count / static_cast<double>(outputs.size());
     }
     if (conv != nullptr && conv->groups > 1 && weight.shape[1] == 1) {
       continue;  // depthwise: its outputs are its inputs
     }
-    const auto& inputs = groups.of_value[static_cast<std::size_t>(node.inputs[0])];
+    const auto& inputs = nth(groups.of_value, node.inputs[0]);
     for (const UnitId unit : inputs) {
-      weights[static_cast<std::size_t>(unit)] += count / static_cast<double>(inputs.size());
+      nth(weights, unit) += count / static_cast<double>(inputs.size());
     }
   }
   return weights;

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "plan/layers.h"
 
 namespace trimtab {
@@ -68,15 +69,15 @@ class Walk {
     }
     for (const Made& made : made_) {
       const UnitId id = number_of(made.unit);
-      result.units[static_cast<std::size_t>(id)].filters.push_back(made.filter);
+      nth(result.units, id).filters.push_back(made.filter);
     }
     std::vector<bool> fixed(result.units.size());
-    for (const auto& [unit, id] : number) fixed[static_cast<std::size_t>(id)] = ties_.is_fixed(unit);
+    for (const auto& [unit, id] : number) nth(fixed, id) = ties_.is_fixed(unit);
     std::map<std::vector<std::int64_t>, std::int32_t> by_nodes;
     for (const Made& made : made_) {
       const UnitId id = number_of(made.unit);
-      ChannelUnit& unit = result.units[static_cast<std::size_t>(id)];
-      if (fixed[static_cast<std::size_t>(id)] || unit.group >= 0) continue;
+      ChannelUnit& unit = nth(result.units, id);
+      if (nth(fixed, id) || unit.group >= 0) continue;
       std::vector<std::int64_t> nodes;
       for (const ChannelUnit::Filter& filter : unit.filters) nodes.push_back(filter.node);
       std::sort(nodes.begin(), nodes.end());
@@ -84,13 +85,13 @@ class Walk {
       const auto [entry, is_new] = by_nodes.try_emplace(nodes, static_cast<std::int32_t>(result.groups.size()));
       if (is_new) result.groups.push_back({nodes, {}});
       unit.group = entry->second;
-      result.groups[static_cast<std::size_t>(unit.group)].units.push_back(id);
+      nth(result.groups, unit.group).units.push_back(id);
     }
     return result;
   }
 
  private:
-  std::vector<UnitId>& of(ValueId value) { return of_value_[static_cast<std::size_t>(value)]; }
+  std::vector<UnitId>& of(ValueId value) { return nth(of_value_, value); }
 
   std::vector<UnitId> make(std::int64_t count) {
     std::vector<UnitId> units;
@@ -104,7 +105,7 @@ class Walk {
   /// New channels of a Conv or Linear.
   std::vector<UnitId> filters(std::int64_t node, std::int64_t count) {
     std::vector<UnitId> units = make(count);
-    for (std::int64_t c = 0; c < count; ++c) made_.push_back({{node, c}, units[static_cast<std::size_t>(c)]});
+    for (std::int64_t c = 0; c < count; ++c) made_.push_back({{node, c}, nth(units, c)});
     return units;
   }
   /// Ties the channels at the same place of every group.
@@ -119,7 +120,7 @@ class Walk {
     if (conv.weight.shape[1] == 1) {  // depthwise: outputs follow their input
       std::vector<UnitId> units;
       const std::int64_t multiplier = outputs / conv.groups;
-      for (std::int64_t c = 0; c < outputs; ++c) units.push_back(input[static_cast<std::size_t>(c / multiplier)]);
+      for (std::int64_t c = 0; c < outputs; ++c) units.push_back(nth(input, c / multiplier));
       return units;
     }
     tie_groups(input, conv.groups);
@@ -153,7 +154,7 @@ class Walk {
     if (op.axis != 0) return input;
     for (const UnitId unit : input) ties_.fix(unit);
     std::vector<UnitId> units;
-    for (const std::int64_t index : op.indices) units.push_back(input[static_cast<std::size_t>(index)]);
+    for (const std::int64_t index : op.indices) units.push_back(nth(input, index));
     return units;
   }
 
@@ -167,7 +168,7 @@ class Walk {
   }
 
   void visit(std::int64_t index) {
-    const Node& node = graph_.nodes[static_cast<std::size_t>(index)];
+    const Node& node = nth(graph_.nodes, index);
     const std::vector<UnitId> first = of(node.inputs.at(0));
     of(node.output) = std::visit(overloaded{[&](const Conv& op) { return convolve(op, index, first); },
                                             [&](const Linear& op) { return filters(index, op.weight.shape[0]); },
@@ -214,28 +215,27 @@ std::vector<std::int64_t> kept_of_plan(const Graph& graph, const ChannelGroups& 
     const auto found = by_name.find(layer.name);
     if (found == by_name.end() || found->second->filters <= 0) continue;
     const LayerPlan& wanted = *found->second;
-    const std::vector<UnitId>& channels = groups.of_value[static_cast<std::size_t>(layer.output)];
+    const std::vector<UnitId>& channels = nth(groups.of_value, layer.output);
     const auto count = static_cast<std::int64_t>(channels.size());
     if (wanted.filters > count) {
       throw bad_input("{}, layer '{}': {} filters are to stay and it has {}", source, layer.name, wanted.filters,
                       count);
     }
     checks.push_back({&wanted, &channels});
-    const std::int32_t group = groups.units[static_cast<std::size_t>(channels[0])].group;
-    const bool alone = group >= 0 && std::all_of(channels.begin(), channels.end(), [&](UnitId unit) {
-                         return groups.units[static_cast<std::size_t>(unit)].group == group;
-                       });
+    const std::int32_t group = nth(groups.units, channels[0]).group;
+    const bool alone = group >= 0 && std::all_of(channels.begin(), channels.end(),
+                                                 [&](UnitId unit) { return nth(groups.units, unit).group == group; });
     if (!alone) continue;
-    const auto units = static_cast<std::int64_t>(groups.groups[static_cast<std::size_t>(group)].units.size());
-    std::int64_t& stays = kept[static_cast<std::size_t>(group)];
+    const auto units = static_cast<std::int64_t>(nth(groups.groups, group).units.size());
+    std::int64_t& stays = nth(kept, group);
     const std::int64_t share = wanted.filters * units / count;
     if (stays > 0 && stays != share) {
       throw bad_input(
           "{}, layer '{}': {} filters are to stay, but it is added to or follows layer '{}', which keeps {}", source,
-          layer.name, wanted.filters, said_by[static_cast<std::size_t>(group)], stays);
+          layer.name, wanted.filters, nth(said_by, group), stays);
     }
     stays = share;
-    said_by[static_cast<std::size_t>(group)] = layer.name;
+    nth(said_by, group) = layer.name;
   }
   for (std::size_t g = 0; g < kept.size(); ++g) {
     if (said_by[g].empty()) kept[g] = static_cast<std::int64_t>(groups.groups[g].units.size());
@@ -244,10 +244,10 @@ std::vector<std::int64_t> kept_of_plan(const Graph& graph, const ChannelGroups& 
   for (const Check& check : checks) {
     double stays = 0;
     for (const UnitId unit : *check.channels) {
-      const std::int32_t group = groups.units[static_cast<std::size_t>(unit)].group;
+      const std::int32_t group = nth(groups.units, unit).group;
       stays += group < 0 ? 1.0
-                         : static_cast<double>(kept[static_cast<std::size_t>(group)]) /
-                               static_cast<double>(groups.groups[static_cast<std::size_t>(group)].units.size());
+                         : static_cast<double>(nth(kept, group)) /
+                               static_cast<double>(nth(groups.groups, group).units.size());
     }
     if (std::llround(stays) != check.wanted->filters) {
       throw bad_input("{}, layer '{}': {} filters are to stay, but {} of its {} can or do", source, check.wanted->layer,

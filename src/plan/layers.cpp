@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "base/index.h"
 #include "graph/passes.h"
 
 namespace trimtab {
@@ -16,7 +17,7 @@ bool is_normalization(const Operator& op) {
   return device_form(op) == DeviceForm::normalization || device_form(op) == DeviceForm::channel_scale;
 }
 
-const Node& node_at(const Graph& graph, std::int64_t index) { return graph.nodes[static_cast<std::size_t>(index)]; }
+const Node& node_at(const Graph& graph, std::int64_t index) { return nth(graph.nodes, index); }
 
 /// The Affine with the function of a BatchNormalization.
 Affine to_affine(const BatchNormalization& norm) {

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "graph/device_form.h"
 #include "graph/passes.h"
 
@@ -65,21 +66,20 @@ QuantizedNetwork at_point(const NestedNetwork& network, const OperatingPoint& po
 std::vector<int> activation_groups(const Graph& graph, const std::vector<Layer>& layers) {
   std::vector<ValueId> set = shared_grids(graph);
   const auto join = [&set](ValueId a, ValueId b) {
-    const ValueId from = set[static_cast<std::size_t>(a)];
-    const ValueId to = set[static_cast<std::size_t>(b)];
+    const ValueId from = nth(set, a);
+    const ValueId to = nth(set, b);
     std::replace(set.begin(), set.end(), from, to);
   };
   for (const Layer& layer : layers) {
-    if (device_form(graph.nodes[static_cast<std::size_t>(layer.node)].op) == DeviceForm::addition) {
+    if (device_form(nth(graph.nodes, layer.node).op) == DeviceForm::addition) {
       for (const ValueId input : layer.inputs) join(layer.inputs.front(), input);
     }
   }
   std::map<ValueId, int> numbers;
   std::vector<int> groups;
   for (const Layer& layer : layers) {
-    const ValueId own = set[static_cast<std::size_t>(layer.output)];
-    const bool fixed =
-        own == set[static_cast<std::size_t>(graph.input)] || own == set[static_cast<std::size_t>(graph.output)];
+    const ValueId own = nth(set, layer.output);
+    const bool fixed = own == nth(set, graph.input) || own == nth(set, graph.output);
     groups.push_back(fixed ? -1 : numbers.emplace(own, static_cast<int>(numbers.size())).first->second);
   }
   return groups;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/index.h"
 
 namespace trimtab {
 namespace {
@@ -73,7 +74,7 @@ class Pruning {
     Indices indices;
     const std::vector<UnitId>& units = all(value);
     for (std::size_t c = 0; c < units.size(); ++c) {
-      if (keep_[static_cast<std::size_t>(units[c])]) indices.push_back(static_cast<std::int64_t>(c));
+      if (nth(keep_, units[c])) indices.push_back(static_cast<std::int64_t>(c));
     }
     return indices;
   }
@@ -106,10 +107,8 @@ Graph prune(const Graph& graph, const ChannelGroups& groups, const std::vector<b
       throw bad_input("a channel of {} is to be removed that its input, output or layout needs", graph.name);
   }
   for (const ChannelGroup& group : groups.groups) {
-    if (std::none_of(group.units.begin(), group.units.end(),
-                     [&](UnitId unit) { return keep[static_cast<std::size_t>(unit)]; })) {
-      throw bad_input("layer '{}' of {} would lose all its filters",
-                      graph.nodes[static_cast<std::size_t>(group.nodes[0])].name, graph.name);
+    if (std::none_of(group.units.begin(), group.units.end(), [&](UnitId unit) { return nth(keep, unit); })) {
+      throw bad_input("layer '{}' of {} would lose all its filters", nth(graph.nodes, group.nodes[0]).name, graph.name);
     }
   }
   return Pruning(graph, groups, keep).run();
@@ -120,11 +119,10 @@ std::vector<bool> most_important(const ChannelGroups& groups, const std::vector<
   std::vector<bool> keep(groups.units.size(), true);
   for (std::size_t g = 0; g < groups.groups.size(); ++g) {
     std::vector<UnitId> units = groups.groups[g].units;
-    std::stable_sort(units.begin(), units.end(), [&](UnitId a, UnitId b) {
-      return importance[static_cast<std::size_t>(a)] > importance[static_cast<std::size_t>(b)];
-    });
+    std::stable_sort(units.begin(), units.end(),
+                     [&](UnitId a, UnitId b) { return nth(importance, a) > nth(importance, b); });
     for (std::size_t i = static_cast<std::size_t>(std::max<std::int64_t>(kept.at(g), 1)); i < units.size(); ++i)
-      keep[static_cast<std::size_t>(units[i])] = false;
+      nth(keep, units[i]) = false;
   }
   return keep;
 }

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/index.h"
+
 namespace trimtab {
 
 namespace {
@@ -53,7 +55,7 @@ std::int32_t quantize(float real, const ActivationGrid& grid) {
 
 Saturation saturation_of(const Graph& graph, const Layer& layer) {
   if (layer.activation < 0) return {};
-  const auto* clip = std::get_if<Clip>(&graph.nodes[static_cast<std::size_t>(layer.activation)].op);
+  const auto* clip = std::get_if<Clip>(&nth(graph.nodes, layer.activation).op);
   return clip != nullptr ? Saturation{clip->low, clip->high} : Saturation{0, std::numeric_limits<float>::infinity()};
 }
 
@@ -65,8 +67,8 @@ std::vector<ValueId> shared_grids(const Graph& graph) {
   std::vector<ValueId> parent(graph.values.size());
   std::iota(parent.begin(), parent.end(), 0);
   const auto find = [&parent](ValueId value) {
-    while (parent[static_cast<std::size_t>(value)] != value) {
-      value = parent[static_cast<std::size_t>(value)];
+    while (nth(parent, value) != value) {
+      value = nth(parent, value);
     }
     return value;
   };
@@ -75,7 +77,7 @@ std::vector<ValueId> shared_grids(const Graph& graph) {
     for (const ValueId input : node.inputs) {
       const ValueId a = find(input);
       const ValueId b = find(node.output);
-      parent[static_cast<std::size_t>(std::max(a, b))] = std::min(a, b);
+      nth(parent, std::max(a, b)) = std::min(a, b);
     }
   }
   std::vector<ValueId> representative(parent.size());
@@ -90,11 +92,11 @@ bool is_non_negative(const Graph& graph, const std::vector<Layer>& layers, Value
   if (index < 0) {
     return false;  // the graph's input: nothing is known of it here
   }
-  const Layer& layer = layers[static_cast<std::size_t>(index)];
+  const Layer& layer = nth(layers, index);
   if (layer.activation >= 0) {
-    return rectifies(graph.nodes[static_cast<std::size_t>(layer.activation)].op);
+    return rectifies(nth(graph.nodes, layer.activation).op);
   }
-  const Operator& op = graph.nodes[static_cast<std::size_t>(layer.node)].op;
+  const Operator& op = nth(graph.nodes, layer.node).op;
   if (rectifies(op)) {
     return true;
   }

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/index.h"
 #include "plan/layers.h"
 
 namespace trimtab {
@@ -286,7 +287,7 @@ void check_grids(const QuantizedNetwork& network) {
   if (network.values.size() != network.graph.values.size() || network.weights.size() != network.graph.nodes.size()) {
     throw std::out_of_range("grids");
   }
-  const auto has_grid = [&](ValueId value) { return network.values[static_cast<std::size_t>(value)].has_value(); };
+  const auto has_grid = [&](ValueId value) { return nth(network.values, value).has_value(); };
   bool complete = has_grid(network.graph.input);
   for (const Layer& layer : fuse_layers(network.graph)) {
     complete = complete && has_grid(layer.output);

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include "base/index.h"
 #include "base/random.h"
 
 namespace trimtab {
@@ -156,8 +157,7 @@ Arena plan_arena(std::span<const Block> blocks, std::span<const Overlap> overlap
   const auto last = static_cast<std::int64_t>(blocks.size()) - 1;
   for (int i = 0; i < tries && arena.bytes > arena.lower_bound_bytes; ++i) {
     std::vector<std::size_t> order = best;
-    std::swap(order[static_cast<std::size_t>(random.integer(0, last))],
-              order[static_cast<std::size_t>(random.integer(0, last))]);
+    std::swap(nth(order, random.integer(0, last)), nth(order, random.integer(0, last)));
     attempt(order);
   }
   return arena;

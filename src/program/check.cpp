@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "program/overflow.h"
 
 namespace trimtab {
@@ -77,7 +78,7 @@ class Check {
   }
 
  private:
-  const Buffer& buffer(BufferId id) const { return program_.buffers[static_cast<std::size_t>(id)]; }
+  const Buffer& buffer(BufferId id) const { return nth(program_.buffers, id); }
 
   void check_id(BufferId id, const std::string& where) const {
     if (id < 0 || id >= std::ssize(program_.buffers)) {
@@ -202,10 +203,10 @@ class Check {
 
   /// The largest magnitude that an input can have at the present point: of all that its outermost buffer holds.
   std::int64_t largest(const Step& step, std::size_t index = 0) const {
-    return largest_[static_cast<std::size_t>(place(step.inputs[index]).first)];
+    return nth(largest_, place(step.inputs[index]).first);
   }
   void set_largest(BufferId id, std::int64_t magnitude) {
-    std::int64_t& own = largest_[static_cast<std::size_t>(place(id).first)];
+    std::int64_t& own = nth(largest_, place(id).first);
     own = std::max(own, magnitude);
   }
 
@@ -219,7 +220,7 @@ class Check {
   /// Which channels of the outermost buffer are written.
   std::span<char> channels(BufferId id) {
     const auto [owner, first] = place(id);
-    std::vector<char>& all = written_[static_cast<std::size_t>(owner)];
+    std::vector<char>& all = nth(written_, owner);
     all.resize(static_cast<std::size_t>(buffer(owner).channels));
     return std::span(all).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(buffer(id).channels));
   }

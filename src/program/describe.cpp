@@ -4,14 +4,13 @@
 
 #include <algorithm>
 
+#include "base/index.h"
 #include "base/units.h"
 
 namespace trimtab {
 namespace {
 
-const Buffer& output_of(const Program& program, const Step& step) {
-  return program.buffers[static_cast<std::size_t>(step.output)];
-}
+const Buffer& output_of(const Program& program, const Step& step) { return nth(program.buffers, step.output); }
 
 int weight_bits(const Step& step) {
   const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
@@ -64,7 +63,7 @@ std::string draw_arena(const Program& program, const Schedule& schedule) {
   const auto paint = [&](std::string& line, std::int64_t offset, std::int64_t bytes, char sign) {
     for (std::int64_t column = offset / unit; bytes > 0 && column <= (offset + bytes - 1) / unit && column < columns;
          ++column) {
-      char& cell = line[static_cast<std::size_t>(column)];
+      char& cell = nth(line, column);
       cell = cell == '.' || cell == sign ? sign : '*';
     }
   };
@@ -104,7 +103,7 @@ nlohmann::ordered_json to_json(const Program& program, const Schedule& schedule)
                      {"kernel", kernel.name},
                      {"reason", kernel.reason},
                      {"scratch_bytes", kernel.scratch_bytes},
-                     {"output_offset", schedule.offsets[static_cast<std::size_t>(step.output)]}});
+                     {"output_offset", nth(schedule.offsets, step.output)}});
   }
   return {{"name", program.name},
           {"layers", steps},

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "base/progress.h"
 #include "program/execute.h"
 
@@ -13,10 +14,10 @@ namespace {
 
 /// Position of the label among the outputs from the largest down; of equal outputs the first counts as larger.
 std::int64_t rank_of(std::span<const std::int32_t> outputs, std::int64_t label) {
-  const std::int32_t own = outputs[static_cast<std::size_t>(label)];
+  const std::int32_t own = nth(outputs, label);
   std::int64_t rank = 0;
   for (std::int64_t i = 0; i < static_cast<std::int64_t>(outputs.size()); ++i) {
-    const std::int32_t other = outputs[static_cast<std::size_t>(i)];
+    const std::int32_t other = nth(outputs, i);
     rank += other > own || (other == own && i < label) ? 1 : 0;
   }
   return rank;
@@ -55,8 +56,7 @@ std::vector<std::uint8_t> convert_samples(const Program& program, const Dataset&
     std::uint8_t* pixel = converted.data() + i * bytes;
     for (std::int64_t p = 0; p < pixels; ++p, pixel += stride) {
       for (std::int32_t c = 0; c < input.channels; ++c) {
-        runtime::store_activation(pixel, c, quantize(sample[static_cast<std::size_t>(c * pixels + p)], input.grid),
-                                  layout.format);
+        runtime::store_activation(pixel, c, quantize(nth(sample, c * pixels + p), input.grid), layout.format);
       }
     }
   }
@@ -102,7 +102,7 @@ ProgramEvaluation evaluate_program(const Program& program, const Dataset& data, 
     for (std::int64_t i = 0; i < part.size(); ++i) {
       const auto row =
           std::span(results).subspan(static_cast<std::size_t>(i * outputs), static_cast<std::size_t>(outputs));
-      const std::int64_t rank = rank_of(row, part.labels[static_cast<std::size_t>(i)]);
+      const std::int64_t rank = rank_of(row, nth(part.labels, i));
       first_places += rank == 0 ? 1 : 0;
       among_five += rank < 5 ? 1 : 0;
       evaluation.predictions.push_back(std::max_element(row.begin(), row.end()) - row.begin());

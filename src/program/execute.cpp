@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "program/kernel_functions.h"
 #include "program/pack.h"
 #include "trimtab/pooled_convolution.h"
@@ -143,14 +144,14 @@ struct ProgramRunner::Binding {
   /// Copies a sample without gaps to its place, which has gaps where it is a part of a concatenation.
   void load(const std::uint8_t* sample, std::uint8_t* arena) const {
     const auto pixel = static_cast<std::size_t>(runtime::pixel_bytes(input.channels, input.format.bits));
-    std::uint8_t* place = arena + schedule.offsets[static_cast<std::size_t>(program.input)];
+    std::uint8_t* place = arena + nth(schedule.offsets, program.input);
     for (std::int64_t i = 0; i < std::int64_t{input.height} * input.width; ++i) {
       std::memcpy(place + i * input.pixel_stride, sample + i * static_cast<std::int64_t>(pixel), pixel);
     }
   }
 
   void store(const std::uint8_t* arena, std::int32_t* result) const {
-    const std::uint8_t* place = arena + schedule.offsets[static_cast<std::size_t>(program.output)];
+    const std::uint8_t* place = arena + nth(schedule.offsets, program.output);
     for (std::int64_t i = 0; i < std::int64_t{output.height} * output.width; ++i, place += output.pixel_stride) {
       for (std::int32_t c = 0; c < output.channels; ++c) {
         *result++ = runtime::load_activation(place, c, output.format);
@@ -177,12 +178,8 @@ ProgramRunner& ProgramRunner::operator=(ProgramRunner&&) noexcept = default;
 const Program& ProgramRunner::program() const { return binding_->program; }
 const Schedule& ProgramRunner::schedule() const { return binding_->schedule; }
 
-std::int64_t ProgramRunner::input_bytes() const {
-  return program().buffers[static_cast<std::size_t>(program().input)].bytes();
-}
-std::int64_t ProgramRunner::output_elements() const {
-  return program().buffers[static_cast<std::size_t>(program().output)].elements();
-}
+std::int64_t ProgramRunner::input_bytes() const { return nth(program().buffers, program().input).bytes(); }
+std::int64_t ProgramRunner::output_elements() const { return nth(program().buffers, program().output).elements(); }
 
 void ProgramRunner::run(std::span<const std::uint8_t> inputs, std::int64_t count, std::span<std::int32_t> outputs,
                         int threads) const {

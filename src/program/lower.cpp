@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "graph/device_form.h"
 #include "program/images.h"
 #include "program/lowering.h"
@@ -47,7 +48,7 @@ Program Lowering::run() {
   program_.input = add_buffer(graph_.input);
   for (const Layer& layer : layers_) lower_layer(layer);
   program_.output = buffer_of(graph_.output);
-  const Buffer& output = program_.buffers[static_cast<std::size_t>(program_.output)];
+  const Buffer& output = nth(program_.buffers, program_.output);
   if (output.height * output.width > 1 && graph_.output_shape().size() == 1) {
     throw bad_input(
         "the network's output is a flattened image of {} x {} pixels; a device needs a layer after the flattening",
@@ -59,12 +60,12 @@ Program Lowering::run() {
 
 const ActivationGrid& Lowering::grid_in(const std::vector<std::optional<ActivationGrid>>& grids, ValueId value) const {
   const auto& grid = grids.at(static_cast<std::size_t>(value));
-  if (!grid.has_value()) throw failure("value '{}' has no grid", graph_.values[static_cast<std::size_t>(value)].name);
+  if (!grid.has_value()) throw failure("value '{}' has no grid", nth(graph_.values, value).name);
   return *grid;
 }
 
 BufferId Lowering::add_buffer(ValueId value) {
-  program_.buffers.push_back(make_buffer(graph_.values[static_cast<std::size_t>(value)], format_of(value)));
+  program_.buffers.push_back(make_buffer(nth(graph_.values, value), format_of(value)));
   const auto id = static_cast<BufferId>(program_.buffers.size() - 1);
   buffers_[value] = id;
   return id;

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "program/lowering.h"
 #include "program/overflow.h"
 
@@ -18,7 +19,7 @@ std::vector<std::int16_t> channels_last(const std::vector<std::int16_t>& weights
     for (std::int64_t y = 0; y < height; ++y) {
       for (std::int64_t x = 0; x < width; ++x) {
         for (std::int64_t i = 0; i < inputs; ++i) {
-          result.push_back(weights[static_cast<std::size_t>(((o * inputs + i) * height + y) * width + x)]);
+          result.push_back(nth(weights, ((o * inputs + i) * height + y) * width + x));
         }
       }
     }

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/index.h"
 #include "program/lowering_input.h"
 #include "program/program.h"
 #include "program/requantization.h"
@@ -25,9 +26,7 @@ class Lowering {
 
  private:
   [[nodiscard]] std::size_t points() const { return input_.points.size(); }
-  [[nodiscard]] const Operator& operator_of(const Layer& layer) const {
-    return graph_.nodes[static_cast<std::size_t>(layer.node)].op;
-  }
+  [[nodiscard]] const Operator& operator_of(const Layer& layer) const { return nth(graph_.nodes, layer.node).op; }
 
   [[nodiscard]] const ActivationGrid& grid_in(const std::vector<std::optional<ActivationGrid>>& grids,
                                               ValueId value) const;
@@ -60,7 +59,7 @@ class Lowering {
 
   BufferId add_buffer(ValueId value);
   [[nodiscard]] BufferId buffer_of(ValueId value) const { return buffers_.at(value); }
-  [[nodiscard]] Buffer& buffer(BufferId id) { return program_.buffers[static_cast<std::size_t>(id)]; }
+  [[nodiscard]] Buffer& buffer(BufferId id) { return nth(program_.buffers, id); }
 
   /// `numbers`: by operating point.
   void add_step(const std::string& name, Operation operation, const std::vector<BufferId>& inputs, BufferId output,

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "base/random.h"
 #include "program/evaluate.h"
 #include "program/execute.h"
@@ -41,7 +42,7 @@ std::vector<std::int32_t> run_head(const Program& program, std::size_t steps, Bu
 /// The value that padding has for a channel, on the grid of the input.
 std::int32_t padding(const ConvolutionStep& step, std::int64_t channel) {
   if (step.padding_value.empty()) return 0;
-  return std::clamp<std::int32_t>(step.padding_value[static_cast<std::size_t>(channel)], 0, 255);
+  return std::clamp<std::int32_t>(nth(step.padding_value, channel), 0, 255);
 }
 
 DotProduct dot_product(const TracedLayer& layer, std::int64_t number) {
@@ -65,8 +66,8 @@ DotProduct dot_product(const TracedLayer& layer, std::int64_t number) {
         row * c.window.stride_rows - c.window.pad_top + i / depth / c.window.kernel_width * c.window.dilation_rows;
     const bool is_inside = x >= 0 && x < c.input.width && y >= 0 && y < c.input.height;
     const std::int64_t index = ((sample * c.input.height + y) * c.input.width + x) * c.input.channels + input_channel;
-    product.activations.push_back(static_cast<std::int16_t>(is_inside ? layer.inputs[static_cast<std::size_t>(index)]
-                                                                      : padding(*layer.step, input_channel)));
+    product.activations.push_back(
+        static_cast<std::int16_t>(is_inside ? nth(layer.inputs, index) : padding(*layer.step, input_channel)));
   }
   return product;
 }
@@ -82,7 +83,7 @@ OperandTraces trace_operands(const Program& program, const Dataset& samples, std
     const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
     if (convolution == nullptr) continue;
     const BufferId input = step.inputs.at(0);
-    const ActivationGrid& grid = program.buffers[static_cast<std::size_t>(input)].grid;
+    const ActivationGrid& grid = nth(program.buffers, input).grid;
     if (grid.bits != 8 || grid.is_signed || convolution->convolution.weight_bits != 8) {
       traces.skipped.push_back(step.name);
       continue;

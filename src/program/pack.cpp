@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/index.h"
 #include "trimtab/convolution_columns_dsp.h"
 #include "trimtab/weights.h"
 
@@ -56,7 +57,7 @@ void append_filter_pair(std::vector<std::int16_t>& words, const ConvolutionStep&
       const auto at = runtime::column_position(i % layout.run_length, layout.run_length, per_word);
       const std::int32_t pair = run * layout.run_pairs + at.pair;
       words[begin + static_cast<std::size_t>(4 * pair + 2 * at.lane + filter - first)] =
-          step.weights[static_cast<std::size_t>(filter * size + i)];
+          nth(step.weights, filter * size + i);
     }
   }
 }
@@ -69,11 +70,11 @@ std::vector<std::uint8_t> pack_filters(std::span<const std::int16_t> weights, st
   std::vector<std::uint8_t> packed(static_cast<std::size_t>(filter_bytes * filters));
   for (std::int64_t filter = 0; filter < filters; ++filter) {
     for (std::int64_t i = 0; i < size; ++i) {
-      const auto weight = static_cast<std::uint32_t>(weights[static_cast<std::size_t>(filter * size + i)]);
+      const auto weight = static_cast<std::uint32_t>(nth(weights, filter * size + i));
       for (int bit = 0; bit < bits; ++bit) {
         const std::int64_t position = i * bits + bit;
         const std::uint32_t value = (weight >> bit & 1U) << (position & 7);
-        packed[static_cast<std::size_t>(filter * filter_bytes + (position >> 3))] |= static_cast<std::uint8_t>(value);
+        nth(packed, filter * filter_bytes + (position >> 3)) |= static_cast<std::uint8_t>(value);
       }
     }
   }
@@ -128,8 +129,7 @@ std::vector<std::uint8_t> pack_pairs(const ConvolutionStep& step, std::int64_t p
     const std::int64_t in_group = filter % group_filters;
     const std::int64_t pair = filter / group_filters * group_pairs + in_group / 2;
     for (std::int64_t k = 0; k < size; ++k) {
-      pairs[static_cast<std::size_t>((pair * padded_size + k) * 2 + in_group % 2)] =
-          step.weights[static_cast<std::size_t>(filter * size + k)];
+      nth(pairs, (pair * padded_size + k) * 2 + in_group % 2) = nth(step.weights, filter * size + k);
     }
   }
   return pack_filters(pairs, groups * group_pairs, stored_bits(step));

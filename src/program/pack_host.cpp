@@ -5,6 +5,7 @@
 #include <bit>
 #include <span>
 
+#include "base/index.h"
 #include "program/pack.h"
 #include "trimtab/convolution_s16_4x16_avx2.h"
 #include "trimtab/depthwise_s16_1x16_avx2.h"
@@ -30,7 +31,7 @@ void append_constants(std::vector<std::uint8_t>& bytes, const ConvolutionStep& s
   for (const std::vector<std::int32_t>* constants : {&step.bias, &step.multiplier}) {
     for (std::int32_t lane = 0; lane < lanes; ++lane) {
       const std::int32_t channel = runtime::block_channel(lanes, lane);
-      append(bytes, channel < count ? (*constants)[static_cast<std::size_t>(first + channel)] : std::int32_t{0});
+      append(bytes, channel < count ? nth((*constants), first + channel) : std::int32_t{0});
     }
   }
 }
@@ -55,7 +56,7 @@ std::vector<std::uint8_t> blocks_of(const ConvolutionStep& step, std::span<const
             for (std::int32_t input = 2 * pair; input < 2 * pair + 2; ++input) {
               const bool real = channel < count && input < runs.length;
               const std::int32_t index = (first + channel) * filter_size + run * runs.length + input;
-              append(packed, real ? std::int16_t{weights[static_cast<std::size_t>(index)]} : std::int16_t{0});
+              append(packed, real ? std::int16_t{nth(weights, index)} : std::int16_t{0});
             }
           }
         }
@@ -80,7 +81,7 @@ std::vector<std::uint8_t> depthwise_of(const ConvolutionStep& step, std::span<co
         for (std::int32_t tap = pair; tap < pair + 2; ++tap) {
           const bool real = channel < count && tap < taps;
           const std::int32_t index = (first + channel) * taps + tap;
-          append(packed, real ? std::int16_t{weights[static_cast<std::size_t>(index)]} : std::int16_t{0});
+          append(packed, real ? std::int16_t{nth(weights, index)} : std::int16_t{0});
         }
       }
     }

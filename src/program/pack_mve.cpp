@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/index.h"
 #include "program/pack.h"
 #include "trimtab/convolution_8_4x2_mve.h"
 
@@ -17,8 +18,7 @@ std::vector<std::uint8_t> pack_chunk_pairs(const ConvolutionStep& step) {
     for (std::int64_t first = 0; first < size; first += 16) {
       for (const std::int64_t filter : {pair, std::min(pair + 1, filters - 1)}) {
         for (std::int64_t k = first; k < first + 16; ++k) {
-          const std::int16_t weight =
-              k < size ? step.weights[static_cast<std::size_t>(filter * size + k)] : std::int16_t{0};
+          const std::int16_t weight = k < size ? nth(step.weights, filter * size + k) : std::int16_t{0};
           packed.push_back(static_cast<std::uint8_t>(weight));
         }
       }
@@ -46,8 +46,7 @@ std::vector<std::uint8_t> pack_lanes(const ConvolutionStep& step) {
         const std::int64_t lane = i / bits % lanes;
         const std::int64_t filter = i / bits / lanes;
         const std::int64_t bit = filter * bits + i % bits;
-        const int weight =
-            step.weights[static_cast<std::size_t>(std::min(block + filter, filters - 1) * size + first + lane)];
+        const int weight = nth(step.weights, std::min(block + filter, filters - 1) * size + first + lane);
         const unsigned value = static_cast<unsigned>(weight) >> (i % bits) & 1U;
         packed[begin + static_cast<std::size_t>(bit / 8 * lanes + lane)] |=
             static_cast<std::uint8_t>(value << (bit % 8));

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/index.h"
 #include "graph/text.h"
 #include "program/describe.h"
 
@@ -36,9 +37,7 @@ std::string plan_text(const Plan& plan) {
 
 std::string layers_text(const Graph& graph) {
   std::string text;
-  const auto name_of = [&](std::int64_t node) {
-    return node < 0 ? std::string("-") : graph.nodes[static_cast<std::size_t>(node)].name;
-  };
+  const auto name_of = [&](std::int64_t node) { return node < 0 ? std::string("-") : nth(graph.nodes, node).name; };
   for (const Layer& layer : fuse_layers(graph)) {
     text += fmt::format("{}: normalization {}, activation {}\n", layer.name, name_of(layer.normalization),
                         name_of(layer.activation));
@@ -70,7 +69,7 @@ std::string grids_text(const Graph& graph, const std::vector<std::optional<Value
 
 std::string step_text(const Program& program, const Step& step) {
   const auto buffer = [&](BufferId id) {
-    const Buffer& b = program.buffers[static_cast<std::size_t>(id)];
+    const Buffer& b = nth(program.buffers, id);
     return fmt::format("{} {} {}x{}x{}, {}", id, b.name, b.height, b.width, b.channels, grid_text(b.grid));
   };
   std::string text = fmt::format("{}: {}\n", step.name, kind_of(step.operation));

@@ -6,6 +6,7 @@
 #include <limits>
 #include <optional>
 
+#include "base/index.h"
 #include "program/arena.h"
 #include "program/overlap.h"
 #include "trimtab/pooled_convolution.h"
@@ -21,8 +22,8 @@ struct Place {
 
 Place place_of(const Program& program, BufferId id) {
   Place place{id, 0};
-  while (program.buffers[static_cast<std::size_t>(place.owner)].parent.has_value()) {
-    const Buffer& buffer = program.buffers[static_cast<std::size_t>(place.owner)];
+  while (nth(program.buffers, place.owner).parent.has_value()) {
+    const Buffer& buffer = nth(program.buffers, place.owner);
     place.offset += std::int64_t{buffer.parent_channel} * buffer.grid.bits / 8;
     place.owner = *buffer.parent;
   }
@@ -53,20 +54,20 @@ using PooledSteps = std::vector<bool>;
 /// The convolutions whose output nobody reads but the pool of the next step, which never needs all of it at once.
 PooledSteps poolable_steps(const Program& program) {
   std::vector<int> uses(program.buffers.size());
-  ++uses[static_cast<std::size_t>(program.output)];
+  ++nth(uses, program.output);
   for (const Step& step : program.steps) {
-    for (const BufferId input : step.inputs) ++uses[static_cast<std::size_t>(input)];
+    for (const BufferId input : step.inputs) ++nth(uses, input);
   }
   for (const Buffer& buffer : program.buffers) {
-    if (buffer.parent.has_value()) ++uses[static_cast<std::size_t>(*buffer.parent)];
+    if (buffer.parent.has_value()) ++nth(uses, *buffer.parent);
   }
   PooledSteps poolable(program.steps.size());
   for (std::size_t s = 0; s + 1 < program.steps.size(); ++s) {
     const Step& step = program.steps[s];
     const std::optional<PoolImages> pool = pool_of(program.steps[s + 1]);
     poolable[s] = std::holds_alternative<ConvolutionStep>(step.operation) && pool.has_value() &&
-                  program.steps[s + 1].inputs[0] == step.output && uses[static_cast<std::size_t>(step.output)] == 1 &&
-                  !program.buffers[static_cast<std::size_t>(step.output)].parent.has_value() &&
+                  program.steps[s + 1].inputs[0] == step.output && nth(uses, step.output) == 1 &&
+                  !nth(program.buffers, step.output).parent.has_value() &&
                   runtime::pooled_convolution_band_rows(pool->input, pool->window, 1) < pool->input.height;
   }
   return poolable;
@@ -80,8 +81,8 @@ std::vector<Block> buffer_blocks(const Program& program, const PooledSteps& pool
   std::vector<Block> blocks(program.buffers.size(), Block{0, steps, -1});
   const auto touch = [&](BufferId id, std::int64_t step) {
     const BufferId owner = place_of(program, id).owner;
-    Block& block = blocks[static_cast<std::size_t>(owner)];
-    block.bytes = program.buffers[static_cast<std::size_t>(owner)].bytes();
+    Block& block = nth(blocks, owner);
+    block.bytes = nth(program.buffers, owner).bytes();
     block.first = std::min(block.first, step);
     block.last = std::max(block.last, step);
   };
@@ -223,7 +224,7 @@ ScheduledOperation operation_for(const Program& program, std::size_t s, const Ch
   ScheduledOperation operation;
   operation.step = s;
   operation.kernel = choice.kernel;
-  operation.rows = program.buffers[static_cast<std::size_t>(program.steps[s].output)].height;
+  operation.rows = nth(program.buffers, program.steps[s].output).height;
   operation.scratch = scratch;
   if (choice.pooled_rows > 0) {
     ScheduledPool& pool = operation.pool.emplace();
@@ -263,7 +264,7 @@ Schedule schedule(const Program& program, Core core, Optimize optimize) {
   const std::size_t first_scratch = blocks.size() - program.steps.size();
   for (std::size_t id = 0; id < program.buffers.size(); ++id) {
     const Place place = place_of(program, static_cast<BufferId>(id));
-    result.offsets.push_back(arena.offsets[static_cast<std::size_t>(place.owner)] + place.offset);
+    result.offsets.push_back(nth(arena.offsets, place.owner) + place.offset);
     result.lifetimes.push_back({blocks[id].first, blocks[id].last});
   }
   // A second round: kernels that are faster with more scratch memory take what the arena leaves free at their step.
@@ -275,7 +276,7 @@ Schedule schedule(const Program& program, Core core, Optimize optimize) {
     Choice choice = choose_at(program, s, best.pooled[s], core, optimize, gap.bytes);
     if (best.pooled[s]) {
       take_room(choice, program.steps[s + 1], gap.bytes);
-      result.offsets[static_cast<std::size_t>(program.steps[s].output)] = gap.offset;
+      nth(result.offsets, program.steps[s].output) = gap.offset;
     }
     scratch.bytes = choice.kernel.scratch_bytes;
     if (s > 0 && best.pooled[s - 1]) {

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/index.h"
+
 namespace trimtab {
 namespace {
 
@@ -85,7 +87,7 @@ MeanDifference expected_loss(const Level& level, std::span<const float> truth, s
   std::vector<double> lost;
   for (std::size_t i = 0; i < answers_before.size(); ++i) {
     const auto row = std::span(probable).subspan(i * classes, classes);
-    const auto of = [&](std::int64_t answer) { return static_cast<double>(row[static_cast<std::size_t>(answer)]); };
+    const auto of = [&](std::int64_t answer) { return static_cast<double>(nth(row, answer)); };
     lost.push_back(of(answers_before[i]) - of(answers_after[i]));
   }
   return mean_difference(lost);

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "base/index.h"
 #include "plan/layers.h"
 
 namespace trimtab {
@@ -17,7 +18,7 @@ NetworkEnergy::NetworkEnergy(const Graph& graph, EnergyTable table, bool count_a
   std::map<ValueId, int> producer;
   for (std::size_t l = 0; l < layers.size(); ++l) {
     const Layer& layer = layers[l];
-    const Node& node = graph.nodes[static_cast<std::size_t>(layer.node)];
+    const Node& node = nth(graph.nodes, layer.node);
     Work work;
     work.macs = multiply_accumulates(graph, node);
     if (const Tensor* weight = weight_of(node.op)) work.weights = element_count(weight->shape);
@@ -36,7 +37,7 @@ NetworkEnergy::NetworkEnergy(const Graph& graph, EnergyTable table, bool count_a
 
 InferenceEnergy NetworkEnergy::at(const std::vector<Precision>& precision) const {
   const auto activation_bits = [&](int layer) {
-    return layer < 0 ? stored_activation_bits : precision[static_cast<std::size_t>(layer)].activations;
+    return layer < 0 ? stored_activation_bits : nth(precision, layer).activations;
   };
   InferenceEnergy energy;
   for (std::size_t l = 0; l < layers_.size(); ++l) {

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "plan/layers.h"
 #include "study/evolve.h"
 
@@ -29,7 +30,7 @@ std::vector<Knob> find_knobs(const NestedNetwork& network) {
   std::vector<Knob> knobs;
   std::vector<Knob> of_groups;
   for (std::size_t l = 0; l < layers.size(); ++l) {
-    if (network.weights[static_cast<std::size_t>(layers[l].node)]) knobs.push_back({true, {l}});
+    if (nth(network.weights, layers[l].node)) knobs.push_back({true, {l}});
     if (groups[l] < 0) continue;
     const auto group = static_cast<std::size_t>(groups[l]);
     if (of_groups.size() <= group) of_groups.resize(group + 1, {false, {}});

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/index.h"
 #include "base/units.h"
 #include "report/plot.h"
 
@@ -51,7 +52,7 @@ nlohmann::ordered_json point_json(const ScaleResult& result, std::size_t index) 
   const ScalePoint& point = result.points[index];
   nlohmann::ordered_json plan = nlohmann::ordered_json::array();
   for (std::size_t l = 0; l < result.layers.size(); ++l) {
-    const bool weighted = result.network.weights[static_cast<std::size_t>(result.layers[l].node)].has_value();
+    const bool weighted = nth(result.network.weights, result.layers[l].node).has_value();
     nlohmann::ordered_json layer = {{"layer", result.layers[l].name}};
     if (weighted) layer["weight_bits"] = point.precision[l].weights;
     layer["activation_bits"] = point.precision[l].activations;

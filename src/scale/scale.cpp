@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "emit/source.h"
 #include "learn/inference.h"
 #include "learn/nested_grid.h"
@@ -25,7 +26,7 @@ std::vector<bool> hits(const Level& level, const std::vector<float>& probabiliti
   const std::vector<std::int64_t> answered = answers(level, probabilities);
   std::vector<bool> right;
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    right.push_back(answered[i] == level.class_of[static_cast<std::size_t>(labels[i])]);
+    right.push_back(answered[i] == nth(level.class_of, labels[i]));
   }
   return right;
 }

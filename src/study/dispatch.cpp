@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/index.h"
 #include "study/dispatch_child.h"
 #include "study/dispatch_ranks.h"
 
@@ -52,7 +53,7 @@ class ProcessRunner::Implementation {
       while (!alone) {
         const std::optional<RankMessage> message = receive_from_ranks();
         if (!message.has_value()) break;
-        Worker& worker = workers_[static_cast<std::size_t>(message->rank)];
+        Worker& worker = nth(workers_, message->rank);
         if (message->value.contains("slots")) {
           worker.free = message->value.at("slots");
           worker.owner = message->value.at("owner");

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "base/random.h"
 
 namespace trimtab {
@@ -40,7 +41,7 @@ std::vector<int> choose_ranges(std::span<const OperandTrace> traces, int bits) {
     for (const OperandTrace& trace : traces) {
       for (const MacOperand& operand : trace.operands) {
         const int error = (narrow(operand.activation, bits, dropped) << dropped) - operand.activation;
-        errors[static_cast<std::size_t>(trace.layer)] += error * error;
+        nth(errors, trace.layer) += error * error;
       }
     }
     for (std::size_t layer = 0; layer < errors.size(); ++layer) {
@@ -66,12 +67,11 @@ class OperandStream {
       return {static_cast<std::int8_t>(random_.integer(-128, 127)), activation};
     }
     while (trace_ == nullptr || position_ == trace_->operands.size()) {
-      trace_ = &traces_[static_cast<std::size_t>(random_.integer(0, static_cast<std::int64_t>(traces_.size()) - 1))];
+      trace_ = &nth(traces_, random_.integer(0, static_cast<std::int64_t>(traces_.size()) - 1));
       position_ = 0;
     }
     MacOperand operand = trace_->operands[position_++];
-    operand.activation =
-        narrow(operand.activation, activation_bits_, dropped_[static_cast<std::size_t>(trace_->layer)]);
+    operand.activation = narrow(operand.activation, activation_bits_, nth(dropped_, trace_->layer));
     return operand;
   }
 

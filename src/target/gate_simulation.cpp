@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/index.h"
 
 namespace trimtab {
 namespace {
@@ -60,11 +61,10 @@ GateSimulation::GateSimulation(const Netlist& netlist, const GateLibrary& librar
 void GateSimulation::price_nets(const GateLibrary& library) {
   std::vector<double>& fj = fj_;
   const auto add_input = [&](NetId net, const LibertyPin& pin) {
-    fj[static_cast<std::size_t>(net)] +=
-        library.switching_fj(pin.capacitance) + library.internal_fj(pin.internal_energy);
+    nth(fj, net) += library.switching_fj(pin.capacitance) + library.internal_fj(pin.internal_energy);
   };
   const auto add_output = [&](NetId net, const LibertyPin& pin) {
-    fj[static_cast<std::size_t>(net)] += library.internal_fj(pin.internal_energy);
+    nth(fj, net) += library.internal_fj(pin.internal_energy);
   };
   for (const Netlist::Gate& gate : netlist_.gates) {
     std::size_t input = 0;
@@ -81,7 +81,7 @@ void GateSimulation::price_nets(const GateLibrary& library) {
   for (const Netlist::FlipFlop& each : netlist_.flip_flops) {
     add_input(each.data, *flip_flop.find(flip_flop.next_state));
     add_output(each.output, *flip_flop.output());
-    is_register_[static_cast<std::size_t>(each.output)] = true;
+    nth(is_register_, each.output) = true;
     area_ += flip_flop.area;
   }
 }
@@ -92,7 +92,7 @@ void GateSimulation::build_gates(const GateLibrary& library) {
   for (const Netlist::Gate& gate : netlist_.gates) {
     std::size_t input = 0;
     for (const LibertyPin& pin : gate.cell->pins) {
-      if (!pin.is_output) load[static_cast<std::size_t>(gate.inputs[input++])] += pin.capacitance;
+      if (!pin.is_output) nth(load, gate.inputs[input++]) += pin.capacitance;
     }
   }
   inverter_ = inverter_delay(library);
@@ -111,7 +111,7 @@ void GateSimulation::build_gates(const GateLibrary& library) {
     fast.first_step = static_cast<std::uint32_t>(steps_.size());
     fast.steps = static_cast<std::uint32_t>(function->second.size());
     fast.output = gate.output;
-    const double delay = gate.cell->output()->delay.at(load[static_cast<std::size_t>(gate.output)]);
+    const double delay = gate.cell->output()->delay.at(nth(load, gate.output));
     fast.delay =
         static_cast<std::int32_t>(std::clamp(std::round(delay / tick_), 1.0, static_cast<double>(most_slots - 1)));
     longest = std::max(longest, fast.delay);
@@ -119,7 +119,7 @@ void GateSimulation::build_gates(const GateLibrary& library) {
       steps_.push_back({step.kind, step.kind == LogicStep::Kind::input ? gate.inputs[step.input] : NetId{0}});
     }
     for (const NetId net : gate.inputs) {
-      auto& of_net = readers[static_cast<std::size_t>(net)];
+      auto& of_net = nth(readers, net);
       const auto index = static_cast<std::int32_t>(gates_.size());
       if (of_net.empty() || of_net.back() != index) of_net.push_back(index);
     }
@@ -173,7 +173,7 @@ GateSimulation::Word GateSimulation::evaluate(const FastGate& gate) const {
     const Step& step = steps_[index];
     switch (step.kind) {
       case LogicStep::Kind::input:
-        stack[top++] = values_[static_cast<std::size_t>(step.net)];
+        stack[top++] = nth(values_, step.net);
         break;
       case LogicStep::Kind::zero:
         stack[top++] = 0;
@@ -207,7 +207,7 @@ void GateSimulation::settle_without_delay() {
     bool changed = false;
     for (std::size_t index = 0; index < gates_.size(); ++index) {
       const Word value = evaluate(gates_[index]);
-      Word& net = values_[static_cast<std::size_t>(gates_[index].output)];
+      Word& net = nth(values_, gates_[index].output);
       changed = changed || net != value;
       net = value;
       projected_[index] = value;
@@ -223,8 +223,8 @@ void GateSimulation::toggle(NetId net, Word lanes) {
   toggles_[index] += std::popcount(lanes);
   for (std::uint32_t reader = first_reader_[index]; reader < first_reader_[index + 1]; ++reader) {
     const std::int32_t gate = readers_[reader];
-    if (is_touched_[static_cast<std::size_t>(gate)]) continue;
-    is_touched_[static_cast<std::size_t>(gate)] = true;
+    if (nth(is_touched_, gate)) continue;
+    nth(is_touched_, gate) = true;
     touched_.push_back(gate);
   }
 }
@@ -235,7 +235,7 @@ void GateSimulation::schedule(std::int32_t gate, std::int64_t now) {
   const Word target = evaluate(gates_[index]);
   const Word changing = target ^ projected_[index];
   if (changing == 0) return;
-  const Word on_the_way = projected_[index] ^ values_[static_cast<std::size_t>(gates_[index].output)];
+  const Word on_the_way = projected_[index] ^ nth(values_, gates_[index].output);
   Word* slots = &pending_[index * static_cast<std::size_t>(slots_)];
   if (const Word called_back = changing & on_the_way; called_back != 0) {
     for (std::int32_t slot = 0; slot < slots_; ++slot) slots[slot] &= ~called_back;
@@ -253,17 +253,17 @@ void GateSimulation::clock() {
   std::vector<std::pair<NetId, Word>> loads;
   loads.reserve(netlist_.flip_flops.size());
   for (const Netlist::FlipFlop& each : netlist_.flip_flops) {
-    const Word enabled = each.enable < 0 ? ~Word{0} : values_[static_cast<std::size_t>(each.enable)];
-    const Word change = (values_[static_cast<std::size_t>(each.data)] ^ values_[static_cast<std::size_t>(each.output)]);
+    const Word enabled = each.enable < 0 ? ~Word{0} : nth(values_, each.enable);
+    const Word change = (nth(values_, each.data) ^ nth(values_, each.output));
     if ((change & enabled) != 0) loads.emplace_back(each.output, change & enabled);
   }
   for (std::size_t group = 0; group < groups_.size(); ++group) {
     const NetId enable = groups_[group].enable;
-    group_clocks_[group] += enable < 0 ? streams : std::popcount(values_[static_cast<std::size_t>(enable)]);
+    group_clocks_[group] += enable < 0 ? streams : std::popcount(nth(values_, enable));
   }
   for (const auto& [net, lanes] : loads) toggle(net, lanes);
   for (const NetId net : input_nets_) {
-    const Word change = values_[static_cast<std::size_t>(net)] ^ next_inputs_[static_cast<std::size_t>(net)];
+    const Word change = nth(values_, net) ^ nth(next_inputs_, net);
     if (change != 0) toggle(net, change);
   }
 
@@ -272,12 +272,12 @@ void GateSimulation::clock() {
   std::int64_t quiet = 0;
   std::vector<std::int32_t> due;
   for (;; ++now) {
-    due.swap(wheel_[static_cast<std::size_t>(now % slots_)]);
+    due.swap(nth(wheel_, now % slots_));
     for (const std::int32_t gate : due) {
       Word& lanes = pending_[static_cast<std::size_t>(gate) * static_cast<std::size_t>(slots_) +
                              static_cast<std::size_t>(now % slots_)];
       if (lanes != 0) {
-        toggle(gates_[static_cast<std::size_t>(gate)].output, lanes);
+        toggle(nth(gates_, gate).output, lanes);
         last_event = now;
       }
       lanes = 0;
@@ -285,7 +285,7 @@ void GateSimulation::clock() {
     due.clear();
     quiet = touched_.empty() ? quiet + 1 : 0;
     for (const std::int32_t gate : touched_) {
-      is_touched_[static_cast<std::size_t>(gate)] = false;
+      nth(is_touched_, gate) = false;
       schedule(gate, now);
     }
     touched_.clear();
@@ -305,7 +305,7 @@ void GateSimulation::set_input(const std::string& port, int stream, std::span<co
   if (found == netlist_.inputs.end()) throw failure("{} has no input {}", netlist_.top, port);
   const Word lane = Word{1} << static_cast<unsigned>(stream);
   for (std::size_t bit = 0; bit < found->second.size() && bit / 32 < words.size(); ++bit) {
-    Word& value = next_inputs_[static_cast<std::size_t>(found->second[bit])];
+    Word& value = nth(next_inputs_, found->second[bit]);
     value = (words[bit / 32] >> (bit % 32) & 1U) != 0 ? value | lane : value & ~lane;
   }
 }
@@ -319,7 +319,7 @@ std::uint32_t GateSimulation::output(const std::string& port, int stream) const 
   if (found == netlist_.outputs.end()) throw failure("{} has no output {}", netlist_.top, port);
   std::uint32_t word = 0;
   for (std::size_t bit = 0; bit < std::min<std::size_t>(found->second.size(), 32); ++bit) {
-    const Word value = values_[static_cast<std::size_t>(found->second[bit])];
+    const Word value = nth(values_, found->second[bit]);
     word |= static_cast<std::uint32_t>(value >> static_cast<unsigned>(stream) & 1U) << bit;
   }
   return word;

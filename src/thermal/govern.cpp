@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/index.h"
 #include "thermal/sysfs.h"
 
 namespace trimtab::thermal {
@@ -110,7 +111,7 @@ void Controller::resynchronise(double celsius) {
   double at = celsius;
   for (Eigen::Index i = 0; i < state.size(); ++i) {
     state(i) = at;
-    at -= power * soc_.network.resistance[static_cast<std::size_t>(i)];
+    at -= power * nth(soc_.network.resistance, i);
   }
   model_.set_state(state);
   filtered_ = celsius;

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "thermal/identify.h"
 
 namespace trimtab::thermal {
@@ -189,7 +190,7 @@ PowerFit fit_power(const std::vector<PowerRow>& rows, bool own_work) {
   const std::vector<std::pair<const double*, const double*>> blocks{{p, p}};
   const bool computed = covariance.Compute(blocks, &problem) && covariance.GetCovarianceBlock(p, p, matrix.data());
   for (int i = 0; i < 6 + extra; ++i) {
-    const double v = matrix[static_cast<std::size_t>(i * shared_count + i)];
+    const double v = nth(matrix, i * shared_count + i);
     const double deviation = computed && v > 0 ? std::sqrt(v * variance) : std::numeric_limits<double>::infinity();
     fit.estimates.push_back({shared_names[i], p[i], deviation});
   }

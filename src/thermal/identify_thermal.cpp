@@ -9,6 +9,7 @@
 #include <unsupported/Eigen/MatrixFunctions>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "thermal/identify.h"
 #include "thermal/network.h"
 
@@ -86,9 +87,9 @@ Prediction predict(const ThermalFit& fit, const ThermalRun& run, std::size_t kno
   Eigen::MatrixXd m = Eigen::MatrixXd::Zero(rows + nodes, nodes + 1);
   Eigen::VectorXd target(rows + nodes);
   for (Eigen::Index k = 0; k < rows; ++k) {
-    const double w = (weights != nullptr ? (*weights)[static_cast<std::size_t>(k)] : 1.0) / sensor_deviation;
+    const double w = (weights != nullptr ? nth((*weights), k) : 1.0) / sensor_deviation;
     m.row(k) = basis.row(k) * w;
-    target(k) = (run.celsius[static_cast<std::size_t>(k)] - response(k)) * w;
+    target(k) = (nth(run.celsius, k) - response(k)) * w;
   }
   m.block(rows, 1, nodes, nodes) = identity / start_deviation;
   target.tail(nodes) = idle / start_deviation;
@@ -224,13 +225,13 @@ ThermalFit fit_thermal(const std::vector<ThermalRun>& runs, int nodes) {
       covariance_known =
           covariance.Compute(blocks, &problem) && covariance.GetCovarianceBlock(z.data(), z.data(), matrix.data());
       for (int i = 0; i < count; ++i) {
-        covariance_diagonal[static_cast<std::size_t>(i)] = matrix[static_cast<std::size_t>(i * count + i)];
+        nth(covariance_diagonal, i) = nth(matrix, i * count + i);
       }
     }
   }
   constexpr double infinity = std::numeric_limits<double>::infinity();
   const auto relative = [&](int i) {
-    const double v = covariance_diagonal[static_cast<std::size_t>(i)];
+    const double v = nth(covariance_diagonal, i);
     return covariance_known && v > 0 ? std::sqrt(v * variance) : infinity;
   };
   std::string undetermined;

@@ -7,6 +7,7 @@
 #include <unsupported/Eigen/MatrixFunctions>
 
 #include "base/error.h"
+#include "base/index.h"
 
 namespace trimtab::thermal {
 namespace {
@@ -26,10 +27,10 @@ Eigen::MatrixXd state_matrix(const Network& network, bool fan) {
   const auto count = static_cast<Eigen::Index>(network.capacity.size());
   Eigen::MatrixXd a = Eigen::MatrixXd::Zero(count, count);
   for (Eigen::Index i = 0; i < count; ++i) {
-    const double c = network.capacity[static_cast<std::size_t>(i)];
+    const double c = nth(network.capacity, i);
     if (i + 1 < count) {
-      const double g = 1 / network.resistance[static_cast<std::size_t>(i)];
-      const double next = network.capacity[static_cast<std::size_t>(i + 1)];
+      const double g = 1 / nth(network.resistance, i);
+      const double next = nth(network.capacity, i + 1);
       a(i, i) -= g / c;
       a(i, i + 1) += g / c;
       a(i + 1, i + 1) -= g / next;

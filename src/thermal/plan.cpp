@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/index.h"
 
 namespace trimtab::thermal {
 namespace {
@@ -34,17 +35,17 @@ std::optional<Solution> maximise(const std::vector<double>& c, const std::vector
   glp_add_cols(lp, columns);
   for (int j = 1; j <= columns; ++j) {
     glp_set_col_bnds(lp, j, GLP_LO, 0, 0);
-    glp_set_obj_coef(lp, j, c[static_cast<std::size_t>(j - 1)]);
+    glp_set_obj_coef(lp, j, nth(c, j - 1));
   }
   glp_add_rows(lp, static_cast<int>(rows.size()));
   std::vector<int> indices(c.size() + 1);
   std::vector<double> values(c.size() + 1);
   for (int i = 1; i <= static_cast<int>(rows.size()); ++i) {
-    const Row& row = rows[static_cast<std::size_t>(i - 1)];
+    const Row& row = nth(rows, i - 1);
     glp_set_row_bnds(lp, i, row.kind, row.bound, row.bound);
     for (int j = 1; j <= columns; ++j) {
-      indices[static_cast<std::size_t>(j)] = j;
-      values[static_cast<std::size_t>(j)] = row.coefficients[static_cast<std::size_t>(j - 1)];
+      nth(indices, j) = j;
+      nth(values, j) = nth(row.coefficients, j - 1);
     }
     glp_set_mat_row(lp, i, columns, indices.data(), values.data());
   }
