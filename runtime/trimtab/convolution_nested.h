@@ -1,7 +1,7 @@
 #pragma once
 
-// Convolution with weights on the nested mid-rise grid (nested_weights.h), at any precision, of any shape and core: slow
-// and small. Filters are bytes in the order kernel row, kernel column, input channel of the group.
+// Convolution with weights on the nested mid-rise grid (nested_weights.h), at any precision, of any shape and core:
+// slow and small. Filters are bytes in the order kernel row, kernel column, input channel of the group.
 
 #include "trimtab/nested_weights.h"
 #include "trimtab/window_products.h"

@@ -73,7 +73,7 @@ struct NestedMveRun : MveRun {
   int32_t activations[8];  // 108: sums of the pixels 0, 0, 1, 1, 2, 2, 3, 3, shifted like the bias
 };
 
-#define TRIMTAB_LOAD_MASKED_CHUNK \
+#define TRIMTAB_LOAD_MASKED_CHUNK                                                                                     \
   "vldrb.8 q4, [r9], #16\n vldrb.8 q0, [r1], #16\n vand q4, q4, q7\n vldrb.8 q5, [r9], #16\n vldrb.8 q1, [r3], #16\n" \
   "vand q5, q5, q7\n vldrb.8 q2, [r5], #16\n vldrb.8 q3, [r7], #16\n"
 #define TRIMTAB_MASKED_CHUNK TRIMTAB_LOAD_MASKED_CHUNK TRIMTAB_MULTIPLY("vmladava.s8")

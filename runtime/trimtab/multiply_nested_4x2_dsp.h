@@ -36,8 +36,8 @@ struct NestedMultiplyState {
   int32_t sums[8];            // 64: filter 0, pixels 0 to 3, filter 1
 };
 
-/// A shift to the left, or where it is negative to the right, as a register shift takes it: the lowest byte is the number
-/// of bits, the sign the direction.
+/// A shift to the left, or where it is negative to the right, as a register shift takes it: the lowest byte is the
+/// number of bits, the sign the direction.
 inline int32_t encode_shift(int32_t shift) { return shift >= 0 ? shift : INT32_MIN | -shift; }
 
 #if TRIMTAB_HAS_DSP && defined(__arm__)

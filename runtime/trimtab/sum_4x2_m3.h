@@ -77,17 +77,16 @@ enum class FilterOutput { unsigned_bytes, signed_bytes, sums };
   TRIMTAB_REQUANTIZE("r10", saturation) \
   TRIMTAB_REQUANTIZE("r11", saturation)
 
-#define TRIMTAB_SUMS_FROM_BIAS                                            \
-  "ldr r3, [r2, #8]\n ldrd r4, r8, [r3], #8\n str r3, [r2, #8]\n"         \
+#define TRIMTAB_SUMS_FROM_BIAS                                    \
+  "ldr r3, [r2, #8]\n ldrd r4, r8, [r3], #8\n str r3, [r2, #8]\n" \
   "mov r5, r4\n mov r6, r4\n mov r7, r4\n mov r9, r8\n mov r10, r8\n mov r11, r8\n"
 
 // [sp] is the end of the words, [sp, #4] the run. Flags are free between the instructions of a block.
-#define TRIMTAB_RUN(start, products, store)                                                                          \
+#define TRIMTAB_RUN(start, products, store)                                                                   \
   asm volatile(                                                                                               \
       "ldrd r1, r3, [r0, #4]\n mov r2, r0\n push {r1, r2}\n ldr r1, [r0, #32]\n"                              \
       "2:\n"                                                                                                  \
-      "ldr r2, [sp, #4]\n ldr r0, [r2]\n" start                                                               \
-      "1:\n" products                                                                                         \
+      "ldr r2, [sp, #4]\n ldr r0, [r2]\n" start "1:\n" products                                               \
       "ldr r2, [sp]\n cmp r0, r2\n bne 1b\n"                                                                  \
       "ldr r0, [sp, #4]\n str r1, [r0, #32]\n" store                                                          \
       "ldr r0, [sp, #4]\n ldr r1, [r0, #32]\n ldr r3, [r0, #28]\n subs r3, #1\n str r3, [r0, #28]\n bne 2b\n" \
@@ -98,13 +97,13 @@ enum class FilterOutput { unsigned_bytes, signed_bytes, sums };
 
 #define TRIMTAB_STORE_SUMS "ldr r1, [r0, #16]\n stm r1!, {r4-r11}\n str r1, [r0, #16]\n"
 
-#define TRIMTAB_RUN_TO(products)                                                          \
-  if constexpr (kind == FilterOutput::unsigned_bytes) {                                   \
-    TRIMTAB_RUN(TRIMTAB_SUMS_FROM_BIAS, products, TRIMTAB_STORE("usat"));                                         \
-  } else if constexpr (kind == FilterOutput::signed_bytes) {                              \
-    TRIMTAB_RUN(TRIMTAB_SUMS_FROM_BIAS, products, TRIMTAB_STORE("ssat"));                                         \
-  } else {                                                                                \
-    TRIMTAB_RUN(TRIMTAB_SUMS_FROM_BIAS, products, TRIMTAB_STORE_SUMS);                    \
+#define TRIMTAB_RUN_TO(products)                                          \
+  if constexpr (kind == FilterOutput::unsigned_bytes) {                   \
+    TRIMTAB_RUN(TRIMTAB_SUMS_FROM_BIAS, products, TRIMTAB_STORE("usat")); \
+  } else if constexpr (kind == FilterOutput::signed_bytes) {              \
+    TRIMTAB_RUN(TRIMTAB_SUMS_FROM_BIAS, products, TRIMTAB_STORE("ssat")); \
+  } else {                                                                \
+    TRIMTAB_RUN(TRIMTAB_SUMS_FROM_BIAS, products, TRIMTAB_STORE_SUMS);    \
   }
 
 template <int bits, FilterOutput kind>
@@ -135,28 +134,28 @@ __attribute__((noinline)) inline void run_filters_4x2(FilterRun& run) {
 }
 
 // Nested weights: a byte of each filter, of which the highest bits count.
-#define TRIMTAB_DIGITS                                                                    \
-  "ldrh r12, [r1], #2\n sbfx lr, r12, #(16 - %c[bits]), %[bits]\n sbfx r12, r12, #(8 - %c[bits]), %[bits]\n" \
-      TRIMTAB_PRODUCTS
+#define TRIMTAB_DIGITS                                                                              \
+  "ldrh r12, [r1], #2\n sbfx lr, r12, #(16 - %c[bits]), %[bits]\n sbfx r12, r12, #(8 - %c[bits]), " \
+  "%[bits]\n" TRIMTAB_PRODUCTS
 
-#define TRIMTAB_SUMS_FROM_ZERO                                                            \
-  "mov.w r4, #0\n mov.w r5, #0\n mov.w r6, #0\n mov.w r7, #0\n"                           \
+#define TRIMTAB_SUMS_FROM_ZERO                                  \
+  "mov.w r4, #0\n mov.w r5, #0\n mov.w r6, #0\n mov.w r7, #0\n" \
   "mov.w r8, #0\n mov.w r9, #0\n mov.w r10, #0\n mov.w r11, #0\n"
 
 // bias + activations + 2 * sum; r0 is the run, before and after.
-#define TRIMTAB_FINISH_NESTED                                                             \
-  "ldr r3, [r0, #8]\n ldrd r1, r2, [r3], #8\n str r3, [r0, #8]\n"                         \
-  "add.w lr, r0, #36\n ldm.w lr, {r0, r3, r12, lr}\n"                                     \
-  "add.w r4, r0, r4, lsl #1\n add.w r5, r3, r5, lsl #1\n add.w r6, r12, r6, lsl #1\n add.w r7, lr, r7, lsl #1\n" \
+#define TRIMTAB_FINISH_NESTED                                                                                        \
+  "ldr r3, [r0, #8]\n ldrd r1, r2, [r3], #8\n str r3, [r0, #8]\n"                                                    \
+  "add.w lr, r0, #36\n ldm.w lr, {r0, r3, r12, lr}\n"                                                                \
+  "add.w r4, r0, r4, lsl #1\n add.w r5, r3, r5, lsl #1\n add.w r6, r12, r6, lsl #1\n add.w r7, lr, r7, lsl #1\n"     \
   "add.w r8, r0, r8, lsl #1\n add.w r9, r3, r9, lsl #1\n add.w r10, r12, r10, lsl #1\n add.w r11, lr, r11, lsl #1\n" \
-  "add r4, r1\n add r5, r1\n add r6, r1\n add r7, r1\n add r8, r2\n add r9, r2\n add r10, r2\n add r11, r2\n" \
+  "add r4, r1\n add r5, r1\n add r6, r1\n add r7, r1\n add r8, r2\n add r9, r2\n add r10, r2\n add r11, r2\n"        \
   "ldr r0, [sp, #4]\n"
 
 // r0 is the shift, r1 half, r3 the multiplier.
 #define TRIMTAB_SCALE(sum) \
   "lsl.w " sum ", " sum ", r0\n smull r2, " sum ", " sum ", r3\n adds r2, r1\n adc " sum ", " sum ", #0\n"
 
-#define TRIMTAB_STORE_NESTED                                                              \
+#define TRIMTAB_STORE_NESTED \
   "ldr r2, [r0, #12]\n ldrd r3, lr, [r2], #8\n str r2, [r0, #12]\n ldr.w r12, [r0, #52]\n ldr r0, [r0, #24]\n"   \
   "mov.w r1, #0x80000000\n"                                                               \
   TRIMTAB_SCALE("r4") TRIMTAB_SCALE("r5") TRIMTAB_SCALE("r6") TRIMTAB_SCALE("r7") "mov r3, lr\n" \
@@ -165,17 +164,17 @@ __attribute__((noinline)) inline void run_filters_4x2(FilterRun& run) {
   "strb r4, [r1]\n strb.w r8, [r1, #1]\n add r1, r2\n strb r5, [r1]\n strb.w r9, [r1, #1]\n add r1, r2\n"         \
   "strb r6, [r1]\n strb.w r10, [r1, #1]\n add r1, r2\n strb r7, [r1]\n strb.w r11, [r1, #1]\n"
 
-#define TRIMTAB_RUN_NESTED(store)                                                         \
-  asm volatile(                                                                           \
-      "ldrd r1, r3, [r0, #4]\n mov r2, r0\n push {r1, r2}\n ldr r1, [r0, #32]\n"          \
-      "2:\n ldr r2, [sp, #4]\n ldr r0, [r2]\n" TRIMTAB_SUMS_FROM_ZERO                     \
-      "1:\n" TRIMTAB_DIGITS TRIMTAB_DIGITS TRIMTAB_DIGITS TRIMTAB_DIGITS                   \
-      "ldr r2, [sp]\n cmp r0, r2\n bne 1b\n"                                              \
-      "ldr r0, [sp, #4]\n str r1, [r0, #32]\n" TRIMTAB_FINISH_NESTED store                \
+#define TRIMTAB_RUN_NESTED(store)                                                                               \
+  asm volatile(                                                                                                 \
+      "ldrd r1, r3, [r0, #4]\n mov r2, r0\n push {r1, r2}\n ldr r1, [r0, #32]\n"                                \
+      "2:\n ldr r2, [sp, #4]\n ldr r0, [r2]\n" TRIMTAB_SUMS_FROM_ZERO                                           \
+      "1:\n" TRIMTAB_DIGITS TRIMTAB_DIGITS TRIMTAB_DIGITS TRIMTAB_DIGITS                                        \
+      "ldr r2, [sp]\n cmp r0, r2\n bne 1b\n"                                                                    \
+      "ldr r0, [sp, #4]\n str r1, [r0, #32]\n" TRIMTAB_FINISH_NESTED store                                      \
       "ldr r0, [sp, #4]\n ldr r1, [r0, #32]\n ldr r3, [r0, #28]\n subs r3, #1\n str r3, [r0, #28]\n bne.w 2b\n" \
-      "add sp, #8\n"                                                                      \
-      : "+r"(r0)                                                                          \
-      : [bits] "i"(bits)                                                                  \
+      "add sp, #8\n"                                                                                            \
+      : "+r"(r0)                                                                                                \
+      : [bits] "i"(bits)                                                                                        \
       : "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory")
 
 /// The same for nested weights (nested_weights.h) at `bits` bits. Where `to_bytes` the results are saturated by
@@ -242,9 +241,9 @@ inline int32_t load_field(const uint8_t* packed, int32_t index) {
 template <int k>
 inline void add_quad(const int32_t* words, int32_t weight, int32_t& sum0, int32_t& sum1, int32_t& sum2, int32_t& sum3) {
 #if defined(__ARM_ARCH_6M__)
-  // Keeps GCC from computing a sum at a time with all weights at hand, more than there are registers. The compiler takes
-  // the older syntax on Armv6-M, so the block names its own; the first load is left to the compiler, which counts lines
-  // to tell whether a loop is too long for a short branch.
+  // Keeps GCC from computing a sum at a time with all weights at hand, more than there are registers. The compiler
+  // takes the older syntax on Armv6-M, so the block names its own; the first load is left to the compiler, which counts
+  // lines to tell whether a loop is too long for a short branch.
   int32_t product = words[4 * k];
   asm(".syntax unified\n"
       "muls %[product], %[weight]\n adds %[sum0], %[product]\n"
@@ -252,8 +251,8 @@ inline void add_quad(const int32_t* words, int32_t weight, int32_t& sum0, int32_
       "ldr %[product], [%[words], %[at2]]\n muls %[product], %[weight]\n adds %[sum2], %[product]\n"
       "ldr %[product], [%[words], %[at3]]\n muls %[product], %[weight]\n adds %[sum3], %[product]\n"
       : [product] "+&l"(product), [sum0] "+l"(sum0), [sum1] "+l"(sum1), [sum2] "+l"(sum2), [sum3] "+l"(sum3)
-      : [words] "l"(words), [weight] "l"(weight), [at1] "i"(16 * k + 4), [at2] "i"(16 * k + 8),
-        [at3] "i"(16 * k + 12), "m"(*reinterpret_cast<const int32_t(*)[16]>(words))
+      : [words] "l"(words), [weight] "l"(weight), [at1] "i"(16 * k + 4), [at2] "i"(16 * k + 8), [at3] "i"(16 * k + 12),
+        "m"(*reinterpret_cast<const int32_t(*)[16]>(words))
       : "cc");
 #else
   sum0 += words[4 * k] * weight;

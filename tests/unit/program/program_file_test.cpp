@@ -157,7 +157,9 @@ TEST(Check, RefusesWhatKernelsCannotBear) {
       [](Program& p) { p.points.clear(); },
       [](Program& p) { p.points[0].energy_nj = -1; },
       [](Program& p) { p.points[0].accuracy = {50}; },
-      [](Program& p) { p.levels = {{"all", {"one"}, {0}}}; },
+      [](Program& p) {
+        p.levels = {{"all", {"one"}, {0}}};
+      },
       [&](Program& p) { p.steps[0].points.resize(1); },
       [&](Program& p) { convolution(p).weight_code = static_cast<WeightCode>(2); },
   };
