@@ -30,7 +30,7 @@ std::string header_of(const std::string& head, const std::string& op) {
          op + R"(,"inputs":[0],"output":1,"fields":{}}]}})";
 }
 
-std::string refusal(const std::string& header) {
+std::string refusal_of(const std::string& header) {
   const TemporaryDirectory folder;
   const auto path = folder.path() / "a.network";
   write_file(path, file_of(header));
@@ -54,17 +54,18 @@ TEST(NetworkFile, NamesItsOperators) {
 }
 
 TEST(NetworkFile, OfAnOlderFormatSaysWhoMadeIt) {
-  EXPECT_THAT(refusal(header_of(R"("version":1)", "4")),
+  EXPECT_THAT(refusal_of(header_of(R"("version":1)", "4")),
               testing::AllOf(testing::HasSubstr("a.network was made by trimtab 0.1.0 (format 1)"),
                              testing::HasSubstr("reads format 2: remove it, and make it again")));
-  EXPECT_THAT(refusal(header_of(R"("version":3,"maker":"9.9.9")", R"("Relu")")),
+  EXPECT_THAT(refusal_of(header_of(R"("version":3,"maker":"9.9.9")", R"("Relu")")),
               testing::HasSubstr("was made by trimtab 9.9.9 (format 3)"));
 }
 
 TEST(NetworkFile, WithAnUnknownOperatorIsRefused) {
-  EXPECT_THAT(refusal(header_of(R"("version":2,"maker":"0.2.0")", R"("Fancy")")),
+  EXPECT_THAT(refusal_of(header_of(R"("version":2,"maker":"0.2.0")", R"("Fancy")")),
               testing::HasSubstr("is not a whole network"));
-  EXPECT_THAT(refusal(header_of(R"("version":2,"maker":"0.2.0")", "4")), testing::HasSubstr("is not a whole network"));
+  EXPECT_THAT(refusal_of(header_of(R"("version":2,"maker":"0.2.0")", "4")),
+              testing::HasSubstr("is not a whole network"));
 }
 
 TEST(NetworkFile, KeepsEveryOperator) {
