@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/index.h"
 
@@ -104,14 +105,16 @@ double evaluate(const ScalarFunction& f, double x) {
 ScalarFunction compose(const ScalarFunction& outer, const ScalarFunction& inner) {
   ScalarFunction result = inner;
   const auto argument = static_cast<std::int32_t>(inner.steps.size()) - 1;
-  return ending_with(result, append(result, outer, argument));
+  const std::int32_t last = append(result, outer, argument);
+  return ending_with(std::move(result), last);
 }
 
 ScalarFunction combine(FunctionStep::Kind kind, const ScalarFunction& left, const ScalarFunction& right) {
   ScalarFunction result;
   const std::int32_t a = append(result, left, -1);
   const std::int32_t b = append(result, right, -1);
-  return ending_with(result, append(result, {kind, a, b, 0, 0}));
+  const std::int32_t last = append(result, {kind, a, b, 0, 0});
+  return ending_with(std::move(result), last);
 }
 
 bool is_non_negative(const ScalarFunction& f) {

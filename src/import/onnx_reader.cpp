@@ -118,7 +118,7 @@ constexpr int most_nodes = 10'000;
 }
 
 void import_input(Import& import, const onnx::GraphProto& graph, const std::set<std::string>& read,
-                  const ImportOptions& options) {
+                  const ImportOptions& options, bool channels_first) {
   std::vector<const onnx::ValueInfoProto*> inputs;
   for (const auto& input : graph.input()) {
     if (!import.defined(input.name()) && (read.count(input.name()) > 0 || graph.input_size() == 1)) {
@@ -129,7 +129,7 @@ void import_input(Import& import, const onnx::GraphProto& graph, const std::set<
   const std::string& name = inputs[0]->name();
   if (name.empty()) throw bad_input("the model's input has no name");
   const Shape shape = input_shape(*inputs[0], options);
-  const bool last = shape.size() > 1 && is_channels_last(graph, name, shape.size() + 1);
+  const bool last = !channels_first && shape.size() > 1 && is_channels_last(graph, name, shape.size() + 1);
   const Shape sequence = last ? Shape{shape.back(), 1, shape[0]} : Shape{shape[0], 1, shape.back()};
   const Shape picture = last ? Shape{shape.back(), shape[0], shape[shape.size() - 2]} : shape;
   View view{import.add_input(name, shape.size() == 2 ? sequence : picture), {batch}, {batch_axis}};
@@ -235,8 +235,8 @@ void import_node(Import& import, const OnnxNode& node) {
 class Reading {
  public:
   Reading(const onnx::ModelProto& model, const std::string& name, std::int64_t numbers, const ImportOptions& options,
-          const Grids& grids)
-      : graph_(model.graph()), opset_(opset_of(model)), options_(options), grids_(grids), import_(name, numbers) {
+          const ModelFacts& facts)
+      : graph_(model.graph()), opset_(opset_of(model)), options_(options), facts_(facts), import_(name, numbers) {
     if (graph_.sparse_initializer_size() > 0) throw bad_input("the model has sparse weights, which are not supported");
     if (graph_.node_size() > most_nodes) {
       throw bad_input("the model has {} nodes; at most {} are supported", graph_.node_size(), most_nodes);
@@ -261,7 +261,7 @@ class Reading {
       for (const auto& each : graph_.output()) names.insert(each.name());
     }
     const std::vector<bool> needed = needed_nodes(graph_, names);
-    if (!attempt(nullptr, [&] { import_input(import_, graph_, names, options_); })) {
+    if (!attempt(nullptr, [&] { import_input(import_, graph_, names, options_, facts_.channels_first); })) {
       for (const auto& input : graph_.input()) unknown_.insert(input.name());
     }
     for (const auto& input : graph_.input()) note_grid(input.name());
@@ -308,8 +308,8 @@ class Reading {
   }
 
   void note_grid(const std::string& tensor) {
-    const auto found = grids_.find(tensor);
-    if (found != grids_.end() && import_.defined(tensor)) import_.set_grid(tensor, found->second);
+    const auto found = facts_.grids.find(tensor);
+    if (found != facts_.grids.end() && import_.defined(tensor)) import_.set_grid(tensor, found->second);
   }
 
   /// The ArgMax that makes the tensor, or null: the largest output is found without it.
@@ -330,7 +330,7 @@ class Reading {
   const onnx::GraphProto& graph_;
   std::int64_t opset_;
   const ImportOptions& options_;
-  const Grids& grids_;
+  const ModelFacts& facts_;
   Import import_;
   std::set<std::string> unknown_;  ///< tensors that could not be read
   std::vector<Obstacle> obstacles_;
@@ -363,8 +363,8 @@ class Reading {
 bool has_operator(const std::string& type) { return operators().count(type) > 0; }
 
 Graph import_model(const onnx::ModelProto& model, const std::string& name, std::int64_t numbers,
-                   const ImportOptions& options, const Grids& grids) {
-  Reading reading(model, name, numbers, options, grids);
+                   const ImportOptions& options, const ModelFacts& facts) {
+  Reading reading(model, name, numbers, options, facts);
   std::optional<Graph> read = reading.run();
   if (!read.has_value()) throw bad_input("{}", sentence_of(reading.obstacles()));
   Graph result = std::move(*read);
@@ -416,7 +416,7 @@ std::vector<Obstacle> onnx_obstacles(const std::filesystem::path& path, const Im
   try {
     const onnx_reader::Loaded loaded =
         onnx_reader::load(read_file(path, onnx_reader::largest_file), onnx_reader::folder_of(path));
-    const onnx_reader::Grids none;
+    const onnx_reader::ModelFacts none;
     onnx_reader::Reading reading(loaded.model, path.stem().string(), loaded.numbers, options, none);
     static_cast<void>(reading.run());
     return reading.obstacles();

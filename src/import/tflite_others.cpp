@@ -117,7 +117,12 @@ void reshape(Translation& network, const TfliteOperator& node) {
              options->shape()->size() <= 8) {
     shape.assign(options->shape()->begin(), options->shape()->end());
   }
-  network.finish(node, network.reshaped(node, network.input(node, 0), shape));
+  // A Reshape in ONNX that changes nothing would say that the order of the numbers counts.
+  const Shape& before = network.tensor(node, 0).shape;
+  const bool same = before == network.result(node).shape &&
+                    std::ranges::equal(shape, before, [](auto given, auto is) { return given == is || given == -1; });
+  const std::string input = network.input(node, 0);
+  network.finish(node, same ? network.add(node, "Identity", {input}) : network.reshaped(node, input, shape));
 }
 
 void squeeze(Translation& network, const TfliteOperator& node) {

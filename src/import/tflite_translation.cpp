@@ -358,7 +358,8 @@ Graph Translation::graph(const std::string& name, const ImportOptions& options) 
   if (const std::string all = obstacles.sentence(); !all.empty()) {
     throw bad_input("the network cannot be deployed: {}", all);
   }
-  return onnx_reader::import_model(model_, name, numbers_per_element * elements_ + spare_numbers, options, grids_);
+  return onnx_reader::import_model(model_, name, numbers_per_element * elements_ + spare_numbers, options,
+                                   {grids_, true});
 }
 
 }  // namespace trimtab::tflite_reader
