@@ -30,8 +30,8 @@ bool has_small_windows(const trimtab::Program& program) {
   return true;
 }
 
-std::vector<std::int32_t> run(const trimtab::Program& program, trimtab::Core core, std::size_t point) {
-  const trimtab::ProgramRunner runner(program, trimtab::schedule(program, core), point);
+std::vector<std::int32_t> run(const trimtab::Program& program, const trimtab::Schedule& schedule, std::size_t point) {
+  const trimtab::ProgramRunner runner(program, schedule, point);
   std::vector<std::uint8_t> input(static_cast<std::size_t>(runner.input_bytes()));
   for (std::size_t i = 0; i < input.size(); ++i) input[i] = static_cast<std::uint8_t>(i * 37);
   std::vector<std::int32_t> output(static_cast<std::size_t>(runner.output_elements()));
@@ -57,8 +57,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         data[0] % 2 == 0 ? altered_program(data, size) : std::vector<std::uint8_t>(data + 1, data + size);
     const trimtab::Program program = trimtab::decode_program(bytes, "the input");
     if (!is_small(program) || !has_small_windows(program) || program.points.size() > 4) return 0;
+    const trimtab::Schedule host = schedule(program, trimtab::Core::host);
+    const trimtab::Schedule generic = schedule(program, trimtab::Core::generic);
     for (std::size_t point = 0; point < program.points.size(); ++point) {
-      if (run(program, trimtab::Core::host, point) != run(program, trimtab::Core::generic, point)) std::abort();
+      if (run(program, host, point) != run(program, generic, point)) std::abort();
     }
   } catch (const trimtab::Error&) {
   }
