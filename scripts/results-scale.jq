@@ -62,9 +62,9 @@ def chosen_line($row; $choice):
 "",
 "## On the device",
 "",
-"A change of point costs nothing. Instructions are those of one inference at the dearest and at the cheapest point.",
+"A change of point costs nothing. Instructions are those of one inference at the dearest and at the cheapest point. Rows without flash and RAM come from an earlier version, whose\nkernels for nested weights were portable C++.",
 "",
 "| row | machine | points | samples | differing numbers | flash | RAM | instructions, most | least |",
 "|---|---|---|---|---|---|---|---|---|",
-(.[] | select(is_search) | if .device then "| \(.row) | \(.device.machine) | \(.device.points) | \(.device.samples) | \(.device.mismatches) | \(.flash_bytes) | \(.ram_bytes) | \(.device.instructions | max) | \(.device.instructions | min) |"
+(.[] | select(is_search) | if .device then "| \(.row) | \(.device.machine) | \(.device.points) | \(.device.samples) | \(.device.mismatches) | \(.flash_bytes // "–") | \(.ram_bytes // "–") | \(.device.instructions | max) | \(.device.instructions | min) |"
   else "| \(.row) | not run | | | | | | | |" end)
