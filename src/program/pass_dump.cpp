@@ -91,6 +91,41 @@ std::string step_text(const Program& program, const Step& step) {
   return text;
 }
 
+std::string network_text(const QuantizedNetwork& network) {
+  const auto weights = [&](std::size_t node) {
+    if (!network.weights[node].has_value()) return std::string{};
+    return fmt::format("{} bits, scales {}", network.weights[node]->bits, span_text(network.weights[node]->scale));
+  };
+  return to_text(network.graph) + grids_text(network.graph, network.values, weights) + "\nplan:\n" +
+         plan_text(network.plan);
+}
+
+std::string network_text(const NestedNetwork& network, std::span<const OperatingPoint> points) {
+  const auto weights = [&](std::size_t node) {
+    if (!network.weights[node].has_value()) return std::string{};
+    const StoredWeights& stored = *network.weights[node];
+    const std::vector<int> digits(stored.digits.begin(), stored.digits.end());
+    return fmt::format("digits {}, scales {}", span_text(digits), span_text(stored.scale));
+  };
+  std::string text = to_text(network.graph) + grids_text(network.graph, network.values, weights);
+  const std::vector<Layer> layers = fuse_layers(network.graph);
+  for (std::size_t k = 0; k < points.size(); ++k) {
+    text += fmt::format("\noperating point {}:\n", k);
+    for (std::size_t l = 0; l < layers.size(); ++l) {
+      const Precision& precision = points[k].precision[l];
+      text += fmt::format("{}: weights {} bits, activations {} bits\n", layers[l].name, precision.weights,
+                          precision.activations);
+    }
+  }
+  return text;
+}
+
+std::string program_text(const Program& program) {
+  std::string text;
+  for (const Step& step : program.steps) text += step_text(program, step);
+  return text;
+}
+
 }  // namespace
 
 PassDump::PassDump(const std::filesystem::path& folder) : folder_(folder) {
@@ -103,59 +138,38 @@ PassDump::PassDump(const std::filesystem::path& folder) : folder_(folder) {
   }
 }
 
-void PassDump::add(std::string_view pass, const Graph& graph) { write(pass, to_text(graph)); }
+template <typename MakeText>
+void PassDump::write(std::string_view pass, const MakeText& make_text) {
+  if (folder_.empty()) return;
+  write_file(folder_ / fmt::format("{:02}-{}.txt", ++written_, pass), make_text());
+}
+
+void PassDump::add(std::string_view pass, const Graph& graph) {
+  write(pass, [&] { return to_text(graph); });
+}
 
 void PassDump::add(std::string_view pass, const Graph& graph, const Plan& plan) {
-  write(pass, layers_text(graph) + "\nplan:\n" + plan_text(plan));
+  write(pass, [&] { return layers_text(graph) + "\nplan:\n" + plan_text(plan); });
 }
 
 void PassDump::add(std::string_view pass, const QuantizedNetwork& network) {
-  write(pass, to_text(network.graph) +
-                  grids_text(network.graph, network.values,
-                             [&](std::size_t node) {
-                               if (!network.weights[node].has_value()) return std::string{};
-                               return fmt::format("{} bits, scales {}", network.weights[node]->bits,
-                                                  span_text(network.weights[node]->scale));
-                             }) +
-                  "\nplan:\n" + plan_text(network.plan));
+  write(pass, [&] { return network_text(network); });
 }
 
 void PassDump::add(std::string_view pass, const NestedNetwork& network, std::span<const OperatingPoint> points) {
-  std::string text = to_text(network.graph) + grids_text(network.graph, network.values, [&](std::size_t node) {
-                       if (!network.weights[node].has_value()) return std::string{};
-                       const StoredWeights& stored = *network.weights[node];
-                       const std::vector<int> digits(stored.digits.begin(), stored.digits.end());
-                       return fmt::format("digits {}, scales {}", span_text(digits), span_text(stored.scale));
-                     });
-  const std::vector<Layer> layers = fuse_layers(network.graph);
-  for (std::size_t k = 0; k < points.size(); ++k) {
-    text += fmt::format("\noperating point {}:\n", k);
-    for (std::size_t l = 0; l < layers.size(); ++l) {
-      const Precision& precision = points[k].precision[l];
-      text += fmt::format("{}: weights {} bits, activations {} bits\n", layers[l].name, precision.weights,
-                          precision.activations);
-    }
-  }
-  write(pass, std::move(text));
+  write(pass, [&] { return network_text(network, points); });
 }
 
 void PassDump::add(std::string_view pass, const Program& program) {
-  std::string text;
-  for (const Step& step : program.steps) text += step_text(program, step);
-  write(pass, std::move(text));
+  write(pass, [&] { return program_text(program); });
 }
 
 void PassDump::add(std::string_view pass, const Program& program, const Schedule& schedule) {
-  write(pass, describe_steps(program, schedule, true) + "\n" + draw_arena(program, schedule));
+  write(pass, [&] { return describe_steps(program, schedule, true) + "\n" + draw_arena(program, schedule); });
 }
 
 PassObserver PassDump::observer() {
   return [this](std::string_view pass, const Graph& graph) { add(pass, graph); };
-}
-
-void PassDump::write(std::string_view pass, std::string text) {
-  if (folder_.empty()) return;
-  write_file(folder_ / fmt::format("{:02}-{}.txt", ++written_, pass), text);
 }
 
 }  // namespace trimtab

@@ -36,7 +36,9 @@ class PassDump {
   [[nodiscard]] PassObserver observer();
 
  private:
-  void write(std::string_view pass, std::string text);
+  /// Makes the text only where there is a folder for it.
+  template <typename MakeText>
+  void write(std::string_view pass, const MakeText& make_text);
 
   std::filesystem::path folder_;
   int written_ = 0;
