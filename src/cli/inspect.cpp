@@ -134,11 +134,15 @@ void run(const InspectOptions& options) {
     return;
   }
   const ImportOptions choice = import_options(options.choice);
-  if (const std::vector<Obstacle> obstacles = network_obstacles(path, choice); !obstacles.empty()) {
+  Graph graph;
+  try {
+    graph = load_network(path, choice);
+  } catch (const Error&) {
+    const std::vector<Obstacle> obstacles = network_obstacles(path, choice);  // throws where the file is malformed
+    if (obstacles.empty()) throw;
     print_obstacles(path, obstacles, options.common.json);
     return;
   }
-  const Graph graph = load_network(path, choice);
   const GraphSummary summary = summarize(graph);
   const std::vector<std::string> undeployable = layers_without(&FormTraits::runs, prepare_for_deployment(graph, {}));
   if (options.common.json) {
