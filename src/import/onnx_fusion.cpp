@@ -53,10 +53,10 @@ class Fusion {
  public:
   explicit Fusion(Graph& graph) : graph_(graph), maker_(graph.values.size(), -1), readers_(graph.values.size(), 0) {
     for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-      maker_[at(graph.nodes[i].output)] = static_cast<std::int64_t>(i);
-      for (const ValueId input : graph.nodes[i].inputs) ++readers_[at(input)];
+      nth(maker_, graph.nodes[i].output) = static_cast<std::int64_t>(i);
+      for (const ValueId input : graph.nodes[i].inputs) ++nth(readers_, input);
     }
-    ++readers_[at(graph.output)];
+    ++nth(readers_, graph.output);
   }
 
   void run() {
@@ -69,9 +69,8 @@ class Fusion {
  private:
   static constexpr std::size_t most_steps = 64;
 
-  [[nodiscard]] static std::size_t at(ValueId value) { return static_cast<std::size_t>(value); }
   [[nodiscard]] const Node* maker(ValueId value) const {
-    const std::int64_t index = maker_[at(value)];
+    const std::int64_t index = nth(maker_, value);
     return index < 0 ? nullptr : &nth(graph_.nodes, index);
   }
 
@@ -81,7 +80,7 @@ class Fusion {
     const Node* node = maker(value);
     if (node == nullptr || node->inputs.size() != 1) return std::nullopt;
     auto function = as_table(node->op);
-    if (!function.has_value() && readers_[at(value)] == 1) function = as_uniform_affine(node->op);
+    if (!function.has_value() && nth(readers_, value) == 1) function = as_uniform_affine(node->op);
     if (!function.has_value()) return std::nullopt;
     return Use{*function, node->inputs[0]};
   }
@@ -91,7 +90,7 @@ class Fusion {
     if (!inner.has_value()) return;
     auto outer = as_table(node.op);
     const bool inner_is_table = as_table(maker(node.inputs[0])->op).has_value();
-    if (!outer.has_value() && inner_is_table && readers_[at(node.inputs[0])] == 1) {
+    if (!outer.has_value() && inner_is_table && nth(readers_, node.inputs[0]) == 1) {
       outer = as_uniform_affine(node.op);
       if (!outer.has_value()) outer = as_saturation(node.op);
     }
@@ -122,8 +121,8 @@ class Fusion {
 
   void replace(Node& node, ScalarFunction function, ValueId base) {
     if (function.steps.size() > most_steps) return;
-    for (const ValueId input : node.inputs) --readers_[at(input)];
-    ++readers_[at(base)];
+    for (const ValueId input : node.inputs) --nth(readers_, input);
+    ++nth(readers_, base);
     node.op = std::move(function);
     node.inputs = {base};
   }

@@ -26,7 +26,4 @@ struct ModelFacts {
 [[nodiscard]] Graph import_model(const onnx::ModelProto& model, const std::string& name, std::int64_t numbers,
                                  const ImportOptions& options, const ModelFacts& facts = {});
 
-/// Whether the reader has an operator of this ONNX name.
-[[nodiscard]] bool has_operator(const std::string& type);
-
 }  // namespace trimtab::onnx_reader

@@ -360,8 +360,6 @@ class Reading {
 
 }  // namespace
 
-bool has_operator(const std::string& type) { return operators().count(type) > 0; }
-
 Graph import_model(const onnx::ModelProto& model, const std::string& name, std::int64_t numbers,
                    const ImportOptions& options, const ModelFacts& facts) {
   Reading reading(model, name, numbers, options, facts);
@@ -369,7 +367,9 @@ Graph import_model(const onnx::ModelProto& model, const std::string& name, std::
   if (!read.has_value()) throw bad_input("{}", sentence_of(reading.obstacles()));
   Graph result = std::move(*read);
   validate(result);
-  return fuse_functions(recognize_idioms(remove_unused(std::move(result))));
+  result = fuse_functions(recognize_idioms(remove_unused(std::move(result))));
+  validate(result);
+  return result;
 }
 
 namespace {
@@ -400,9 +400,7 @@ Graph parse_onnx(std::span<const std::uint8_t> bytes, const std::string& name, c
   try {
     const onnx_reader::Loaded loaded = onnx_reader::load(bytes, folder);
     const std::string stem = onnx_reader::clean_name(std::filesystem::path(name).stem().string());
-    Graph graph = onnx_reader::import_model(loaded.model, stem, loaded.numbers, options);
-    validate(graph);
-    return graph;
+    return onnx_reader::import_model(loaded.model, stem, loaded.numbers, options);
   } catch (const Error& error) {
     throw Error(error.code(), name + ": " + error.what());
   }

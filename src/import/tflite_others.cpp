@@ -22,22 +22,6 @@ void leaky_relu(Translation& network, const TfliteOperator& node) {
   network.finish(node, network.add(node, "LeakyRelu", {network.input(node, 0)}, {number("alpha", options->alpha())}));
 }
 
-/// A slope per channel is x's positive part and, scaled by the slopes, its negative part.
-void prelu(Translation& network, const TfliteOperator& node) {
-  const std::string x = network.input(node, 0);
-  if (!network.tensor(node, 1).data.empty()) {
-    const auto slopes = network.floats_of(node, 1);
-    if (!slopes.empty() && std::all_of(slopes.begin(), slopes.end(), [&](float s) { return s == slopes[0]; })) {
-      network.finish(node, network.add(node, "LeakyRelu", {x}, {number("alpha", slopes[0])}));
-      return;
-    }
-  }
-  const std::string positive = network.add(node, "Relu", {x}, {}, "/positive");
-  const std::string turned = network.add(node, "Relu", {network.add(node, "Neg", {x}, {}, "/turned")}, {}, "/negative");
-  const std::string slope = network.add(node, "Neg", {network.input(node, 1)});
-  network.finish(node, network.add(node, "Add", {positive, network.add(node, "Mul", {turned, slope}, {}, "/sloped")}));
-}
-
 [[nodiscard]] Activation activation_of(const TfliteOperator& node) {
   const tflite::Arithmetic* options = nullptr;
   if (node.code == Code::ADD) options = node.table->options_as_Add();
@@ -59,24 +43,13 @@ void concatenate(Translation& network, const TfliteOperator& node) {
   network.finish(node, network.add(node, "Concat", inputs, {integer("axis", options->axis())}), options->activation());
 }
 
-/// `count` channels of `value` beside an image (channels first): a Conv of weights 0.
-[[nodiscard]] std::string constant_channels(Translation& network, const TfliteOperator& node, const std::string& image,
-                                            std::int64_t channels, std::int64_t count, float value) {
-  if (count > 4096 || count * channels > (1 << 20)) throw Translation::error(node, "adds {} channels", count);
-  const auto numbers = static_cast<std::size_t>(count);
-  const std::string weight =
-      network.floats(node, {count, channels, 1, 1}, std::vector<float>(numbers * static_cast<std::size_t>(channels)));
-  return network.add(node, "Conv", {image, weight, network.floats(node, {count}, std::vector<float>(numbers, value))},
-                     {}, "/channels");
-}
-
 void pad(Translation& network, const TfliteOperator& node) {
   const auto pads = network.integers_of(node, 1);  // before and after each axis
   const Shape& shape = network.tensor(node, 0).shape;
   if (pads.size() != 2 * shape.size()) {
     throw Translation::error(node, "has {} pads for a tensor of {} dimensions", pads.size(), shape.size());
   }
-  std::string x = network.input(node, 0);
+  const std::string x = network.input(node, 0);
   if (std::all_of(pads.begin(), pads.end(), [](std::int64_t pad) { return pad == 0; })) {
     network.finish(node, x);
     return;
@@ -94,18 +67,11 @@ void pad(Translation& network, const TfliteOperator& node) {
     if (given.size() != 1) throw Translation::error(node, "pads with {} numbers; one is needed", given.size());
     value = given[0];
   }
-  x = network.channels_first(node, x);
-  if (pads[6] != 0 || pads[7] != 0) {
-    std::vector<std::string> parts{x};
-    if (pads[6] != 0) parts.insert(parts.begin(), constant_channels(network, node, x, shape[3], pads[6], value));
-    if (pads[7] != 0) parts.push_back(constant_channels(network, node, x, shape[3], pads[7], value));
-    x = network.add(node, "Concat", parts, {integer("axis", 1)});
+  for (const std::int64_t count : {pads[6], pads[7]}) {
+    if (count > 4096 || count * shape[3] > (1 << 20)) throw Translation::error(node, "adds {} channels", count);
   }
-  if (pads[2] != 0 || pads[3] != 0 || pads[4] != 0 || pads[5] != 0) {
-    const std::string sides = network.whole(node, {0, 0, pads[2], pads[4], 0, 0, pads[3], pads[5]});
-    x = network.add(node, "Pad", {x, sides, network.scalar(node, value)});
-  }
-  network.finish(node, network.channels_last(node, x));
+  const std::string sides = network.whole(node, {0, pads[2], pads[4], pads[6], 0, pads[3], pads[5], pads[7]});
+  network.finish(node, network.add(node, "Pad", {x, sides, network.scalar(node, value)}));
 }
 
 void reshape(Translation& network, const TfliteOperator& node) {
@@ -165,10 +131,6 @@ void resize(Translation& network, const TfliteOperator& node) {
     corners = options->align_corners();
     centers = options->half_pixel_centers();
   }
-  if (!onnx_reader::has_operator("Resize")) {
-    throw Translation::error(node, "changes {}x{} pixels into {}x{}, which is not supported", from[1], from[2], size[0],
-                             size[1]);
-  }
   const bool linear = node.code == Code::RESIZE_BILINEAR;
   const std::string x = network.add(
       node, "Resize", {network.image(node, 0), "", "", network.whole(node, {from[0], from[3], size[0], size[1]})},
@@ -188,8 +150,8 @@ constexpr std::pair<Code, const char*> functions[] = {
     {Code::SQRT, "Sqrt"},        {Code::LOG_SOFTMAX, "LogSoftmax"},
 };
 constexpr std::pair<Code, const char*> arithmetics[] = {
-    {Code::ADD, "Add"}, {Code::SUB, "Sub"},     {Code::MUL, "Mul"},
-    {Code::DIV, "Div"}, {Code::MAXIMUM, "Max"}, {Code::MINIMUM, "Min"},
+    {Code::ADD, "Add"},     {Code::SUB, "Sub"},     {Code::MUL, "Mul"},     {Code::DIV, "Div"},
+    {Code::MAXIMUM, "Max"}, {Code::MINIMUM, "Min"}, {Code::PRELU, "PRelu"},
 };
 
 }  // namespace
@@ -197,7 +159,6 @@ constexpr std::pair<Code, const char*> arithmetics[] = {
 void add_others(Translators& translators) {
   for (const auto& entry : functions) {
     const char* type = entry.second;
-    if (!onnx_reader::has_operator(type)) continue;
     translators[entry.first] = [type](Translation& network, const TfliteOperator& node) {
       network.finish(node, network.add(node, type, {network.input(node, 0)}));
     };
@@ -219,7 +180,6 @@ void add_others(Translators& translators) {
     network.finish(node, network.clipped(node, network.input(node, 0), 0, 1));
   };
   translators[Code::LEAKY_RELU] = leaky_relu;
-  translators[Code::PRELU] = prelu;
   translators[Code::CONCATENATION] = concatenate;
   for (const Code code : {Code::PAD, Code::PADV2, Code::MIRROR_PAD}) translators[code] = pad;
   translators[Code::RESHAPE] = reshape;

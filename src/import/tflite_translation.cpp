@@ -183,10 +183,7 @@ std::string Translation::clipped(const TfliteOperator& node, const std::string& 
 }
 
 std::string Translation::tanh(const TfliteOperator& node, const std::string& x) {
-  if (onnx_reader::has_operator("Tanh")) return add(node, "Tanh", {x}, {}, "/tanh");
-  const std::string two = scalar(node, 2);
-  const std::string sigmoid = add(node, "Sigmoid", {add(node, "Mul", {x, two}, {}, "/twice")}, {}, "/sigmoid");
-  return add(node, "Sub", {add(node, "Mul", {sigmoid, two}, {}, "/stretched"), scalar(node, 1)}, {}, "/centred");
+  return add(node, "Tanh", {x}, {}, "/tanh");
 }
 
 std::string Translation::scalar(const TfliteOperator& node, float number) { return floats(node, {}, {number}); }
