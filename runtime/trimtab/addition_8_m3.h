@@ -28,7 +28,7 @@ inline void addition_8(const Addition& step, const uint8_t* a, const uint8_t* b,
   const int32_t multiplier_a = step.multiplier_a;
   const int32_t multiplier_b = step.multiplier_b;
   const int32_t shift = step.shift;
-  const int32_t half = 1 << (shift - 1);
+  const int32_t constant = step.offset + (1 << (shift - 1));
   constexpr bool is_signed = static_cast<Output>(-1) < 0;
   const int32_t minimum = step.output_minimum;
   const int32_t maximum = step.output_maximum;
@@ -42,7 +42,7 @@ inline void addition_8(const Addition& step, const uint8_t* a, const uint8_t* b,
   for (; pixels > 0; --pixels) {
     const auto* left = reinterpret_cast<const A*>(a);
     const auto* right = reinterpret_cast<const B*>(b);
-    const auto sum = [&](int32_t i) { return (left[i] * multiplier_a + right[i] * multiplier_b + half) >> shift; };
+    const auto sum = [&](int32_t i) { return (left[i] * multiplier_a + right[i] * multiplier_b + constant) >> shift; };
     if (whole) {
       const auto store = [&](int32_t i) {
         output[i] = static_cast<uint8_t>(is_signed ? saturate(sum(i), -128, 127) : saturate(sum(i), 0, 255));

@@ -65,7 +65,8 @@ inline void addition(const Addition& step, const uint8_t* a, const uint8_t* b, u
   detail::AdditionTerms terms{};
   terms.multiplier_a = static_cast<uint32_t>(step.multiplier_a);
   terms.multiplier_b = static_cast<uint32_t>(step.multiplier_b);
-  terms.constant = (1U << (step.shift - 1)) - (step.a.format.is_signed ? half * terms.multiplier_a : 0) -
+  terms.constant = static_cast<uint32_t>(step.offset) + (1U << (step.shift - 1)) -
+                   (step.a.format.is_signed ? half * terms.multiplier_a : 0) -
                    (step.b.format.is_signed ? half * terms.multiplier_b : 0);
   terms.shift = step.shift;
   terms.minimum = step.output_minimum;

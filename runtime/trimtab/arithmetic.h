@@ -28,4 +28,10 @@ inline int32_t requantize(int32_t accumulator, int32_t multiplier, int shift, in
   return saturate(multiply_high_rounded(scaled, multiplier), minimum, maximum);
 }
 
+/// The same around the output's zero point.
+inline int32_t requantize_around(int32_t zero, int32_t accumulator, int32_t multiplier, int shift, int32_t minimum,
+                                 int32_t maximum) {
+  return zero + requantize(accumulator, multiplier, shift, minimum - zero, maximum - zero);
+}
+
 }  // namespace trimtab::TRIMTAB_RUNTIME

@@ -26,10 +26,11 @@ inline int32_t pixel_offset(const Image& image, int32_t index) {
 }  // namespace detail
 
 inline void addition_generic(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
+  const int32_t constant = step.offset + (1 << (step.shift - 1));
   detail::for_each_element(step.output, [&](int32_t pixel, int32_t channel) {
     const int32_t left = load_activation(a + detail::pixel_offset(step.a, pixel), channel, step.a.format);
     const int32_t right = load_activation(b + detail::pixel_offset(step.b, pixel), channel, step.b.format);
-    const int32_t sum = (left * step.multiplier_a + right * step.multiplier_b + (1 << (step.shift - 1))) >> step.shift;
+    const int32_t sum = (left * step.multiplier_a + right * step.multiplier_b + constant) >> step.shift;
     store_activation(output + detail::pixel_offset(step.output, pixel), channel,
                      saturate(sum, step.output_minimum, step.output_maximum), step.output.format);
   });
@@ -40,7 +41,8 @@ inline void multiplication_generic(const Multiplication& step, const uint8_t* a,
     const int32_t left = load_activation(a + detail::pixel_offset(step.a, pixel), channel, step.a.format);
     const int32_t right = load_activation(b + detail::pixel_offset(step.b, pixel), channel, step.b.format);
     store_activation(output + detail::pixel_offset(step.output, pixel), channel,
-                     requantize(left * right, step.multiplier, step.shift, step.output_minimum, step.output_maximum),
+                     requantize_around(step.output_zero, (left - step.a_zero) * (right - step.b_zero), step.multiplier,
+                                       step.shift, step.output_minimum, step.output_maximum),
                      step.output.format);
   });
 }
@@ -57,9 +59,10 @@ inline void lookup_generic(const Lookup& step, const uint8_t* input, uint8_t* ou
 inline void rescale_generic(const Rescale& step, const uint8_t* input, uint8_t* output) {
   detail::for_each_element(step.output, [&](int32_t pixel, int32_t channel) {
     const int32_t value = load_activation(input + detail::pixel_offset(step.input, pixel), channel, step.input.format);
-    const int32_t result =
-        step.multiplier == 0 ? value
-                             : requantize(value, step.multiplier, step.shift, step.output_minimum, step.output_maximum);
+    const int32_t result = step.multiplier == 0
+                               ? value
+                               : requantize_around(step.output_zero, value - step.input_zero, step.multiplier,
+                                                   step.shift, step.output_minimum, step.output_maximum);
     store_activation(output + detail::pixel_offset(step.output, pixel), channel, result, step.output.format);
   });
 }

@@ -64,7 +64,7 @@ TRIMTAB_AVX2 inline void addition_s16_1x16_avx2(const Addition& step, const uint
                                                 uint8_t* output) {
   const __m256i factor_a = _mm256_set1_epi32(step.multiplier_a);
   const __m256i factor_b = _mm256_set1_epi32(step.multiplier_b);
-  const __m256i half = _mm256_set1_epi32(1 << (step.shift - 1));
+  const __m256i constant = _mm256_set1_epi32(step.offset + (1 << (step.shift - 1)));
   const __m128i shift = _mm_cvtsi32_si128(step.shift);
   const __m256i minimum = _mm256_set1_epi32(step.output_minimum);
   const __m256i maximum = _mm256_set1_epi32(step.output_maximum);
@@ -79,8 +79,8 @@ TRIMTAB_AVX2 inline void addition_s16_1x16_avx2(const Addition& step, const uint
       const detail::Sixteen y = detail::load_sixteen(right + i * step.b.format.bits / 8, count, step.b.format);
       __m256i low = _mm256_add_epi32(_mm256_mullo_epi32(x.low, factor_a), _mm256_mullo_epi32(y.low, factor_b));
       __m256i high = _mm256_add_epi32(_mm256_mullo_epi32(x.high, factor_a), _mm256_mullo_epi32(y.high, factor_b));
-      low = _mm256_sra_epi32(_mm256_add_epi32(low, half), shift);
-      high = _mm256_sra_epi32(_mm256_add_epi32(high, half), shift);
+      low = _mm256_sra_epi32(_mm256_add_epi32(low, constant), shift);
+      high = _mm256_sra_epi32(_mm256_add_epi32(high, constant), shift);
       low = _mm256_min_epi32(_mm256_max_epi32(low, minimum), maximum);
       high = _mm256_min_epi32(_mm256_max_epi32(high, minimum), maximum);
       detail::store_sixteen(target + i * step.output.format.bits / 8, count, {low, high}, step.output.format);

@@ -50,7 +50,8 @@ struct MaxPool {
 };
 
 /// Average: output = requantize(sum, multiplier[count - 1], shift) where count is the number of summed pixels inside
-/// the input, or multiplier[0] for all where `fixed_divisor` (padding counts, or there is none).
+/// the input, or multiplier[0] for all where `fixed_divisor` (padding counts, or there is none). Around zero points:
+/// output = output_zero + requantize(sum - count * input_zero, ...).
 struct AveragePool {
   Image input;
   Image output;
@@ -59,10 +60,11 @@ struct AveragePool {
   uint8_t shift;
   int32_t output_minimum, output_maximum;
   const int32_t* multiplier;
+  int16_t input_zero = 0, output_zero = 0;
 };
 
-/// output = saturate((a * multiplier_a + b * multiplier_b + 2^(shift-1)) >> shift). `b` may be 1x1 and is then
-/// broadcast.
+/// output = saturate((a * multiplier_a + b * multiplier_b + offset + 2^(shift-1)) >> shift). The offset makes up for
+/// the zero points of all three. `b` may be 1x1 and is then broadcast.
 struct Addition {
   Image a;
   Image b;
@@ -70,9 +72,11 @@ struct Addition {
   int32_t multiplier_a, multiplier_b;
   uint8_t shift;  // >= 1
   int32_t output_minimum, output_maximum;
+  int32_t offset = 0;
 };
 
-/// output = requantize(a * b, multiplier, shift). `b` may be 1x1 and is then broadcast.
+/// output = output_zero + requantize((a - a_zero) * (b - b_zero), multiplier, shift). `b` may be 1x1 and is then
+/// broadcast.
 struct Multiplication {
   Image a;
   Image b;
@@ -80,6 +84,7 @@ struct Multiplication {
   int32_t multiplier;
   uint8_t shift;
   int32_t output_minimum, output_maximum;
+  int16_t a_zero = 0, b_zero = 0, output_zero = 0;
 };
 
 /// output = table[input]: any function of one activation of at most 8 bits, indexed by the input's bit pattern.
@@ -89,13 +94,15 @@ struct Lookup {
   const int16_t* table;  // 2^input.format.bits entries
 };
 
-/// output = requantize(input, multiplier, shift): a change of grid; with multiplier 0 a plain copy.
+/// output = output_zero + requantize(input - input_zero, multiplier, shift): a change of grid; with multiplier 0 a
+/// plain copy.
 struct Rescale {
   Image input;
   Image output;
   int32_t multiplier;
   uint8_t shift;
   int32_t output_minimum, output_maximum;
+  int16_t input_zero = 0, output_zero = 0;
 };
 
 }  // namespace trimtab::TRIMTAB_RUNTIME

@@ -54,7 +54,8 @@ inline void average_pool_generic(const AveragePool& step, const uint8_t* input, 
         });
         const int32_t multiplier = step.multiplier[step.fixed_divisor || count == 0 ? 0 : count - 1];
         store_activation(output + (y * step.output.width + x) * step.output.pixel_stride, channel,
-                         requantize(sum, multiplier, step.shift, step.output_minimum, step.output_maximum),
+                         requantize_around(step.output_zero, sum - count * step.input_zero, multiplier, step.shift,
+                                           step.output_minimum, step.output_maximum),
                          step.output.format);
       }
     }

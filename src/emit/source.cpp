@@ -110,22 +110,23 @@ std::string constants(const Step& step, const Kernel& kernel, std::size_t index)
           },
           [&](const AveragePoolStep& s) {
             write_array(text, "int32_t", array("multiplier"), s.multiplier);
-            descriptor("AveragePool",
-                       fmt::format("{}, {}, {}, {}, {}, {}, {}, {}", literal(s.pool.input), literal(s.pool.output),
-                                   literal(s.pool.window), s.pool.fixed_divisor, s.pool.shift, s.pool.output_minimum,
-                                   s.pool.output_maximum, array("multiplier")));
+            descriptor("AveragePool", fmt::format("{}, {}, {}, {}, {}, {}, {}, {}, {}, {}", literal(s.pool.input),
+                                                  literal(s.pool.output), literal(s.pool.window), s.pool.fixed_divisor,
+                                                  s.pool.shift, s.pool.output_minimum, s.pool.output_maximum,
+                                                  array("multiplier"), s.pool.input_zero, s.pool.output_zero));
           },
           [&](const AdditionStep& s) {
             const runtime::Addition& a = s.addition;
-            descriptor("Addition",
-                       fmt::format("{}, {}, {}, {}, {}, {}, {}, {}", literal(a.a), literal(a.b), literal(a.output),
-                                   a.multiplier_a, a.multiplier_b, a.shift, a.output_minimum, a.output_maximum));
+            descriptor("Addition", fmt::format("{}, {}, {}, {}, {}, {}, {}, {}, {}", literal(a.a), literal(a.b),
+                                               literal(a.output), a.multiplier_a, a.multiplier_b, a.shift,
+                                               a.output_minimum, a.output_maximum, a.offset));
           },
           [&](const MultiplicationStep& s) {
             const runtime::Multiplication& m = s.multiplication;
             descriptor("Multiplication",
-                       fmt::format("{}, {}, {}, {}, {}, {}, {}", literal(m.a), literal(m.b), literal(m.output),
-                                   m.multiplier, m.shift, m.output_minimum, m.output_maximum));
+                       fmt::format("{}, {}, {}, {}, {}, {}, {}, {}, {}, {}", literal(m.a), literal(m.b),
+                                   literal(m.output), m.multiplier, m.shift, m.output_minimum, m.output_maximum,
+                                   m.a_zero, m.b_zero, m.output_zero));
           },
           [&](const LookupStep& s) {
             write_array(text, "int16_t", array("table"), s.table);
@@ -134,8 +135,9 @@ std::string constants(const Step& step, const Kernel& kernel, std::size_t index)
           },
           [&](const RescaleStep& s) {
             const runtime::Rescale& r = s.rescale;
-            descriptor("Rescale", fmt::format("{}, {}, {}, {}, {}, {}", literal(r.input), literal(r.output),
-                                              r.multiplier, r.shift, r.output_minimum, r.output_maximum));
+            descriptor("Rescale",
+                       fmt::format("{}, {}, {}, {}, {}, {}, {}, {}", literal(r.input), literal(r.output), r.multiplier,
+                                   r.shift, r.output_minimum, r.output_maximum, r.input_zero, r.output_zero));
           }},
       step.operation);
   return text + point_table(step, index);

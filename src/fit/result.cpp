@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/units.h"
+#include "fit/quantized_onnx.h"
 #include "import/onnx.h"
 #include "program/program_file.h"
 
@@ -126,6 +127,7 @@ void write_result(const Result& described, const FitResult& result, const std::f
   save_program(result.program, folder / "program.bin");
   write_file(folder / "plan.toml", to_toml(result.program.points.front().plan));
   write_onnx(result.pruned, folder / "float.onnx");
+  write_file(folder / "quantized.onnx", quantized_onnx(result.network));
   write_result(described, folder);
 }
 

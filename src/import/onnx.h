@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -31,5 +32,23 @@ namespace trimtab {
 /// where the graph is not valid.
 void write_onnx(const Graph& graph, const std::filesystem::path& path);
 [[nodiscard]] std::vector<std::uint8_t> serialize_onnx(const Graph& graph);
+
+/// The grid of a Conv's or Linear's weights: real = scales[output channel] * an integer of `bits` bits. A scale may be
+/// negative.
+struct QuantizedWeight {
+  std::vector<float> scales;
+  int bits = 8;
+};
+
+/// The grids of a network whose weights lie on theirs already.
+struct OnnxQuantization {
+  std::vector<std::optional<SourceGrid>> values;        ///< by ValueId
+  std::vector<std::optional<QuantizedWeight>> weights;  ///< by node
+};
+
+/// Writes a quantized network in the QDQ form: QuantizeLinear and DequantizeLinear behind every value with a grid,
+/// integers and DequantizeLinear in place of weights and biases. The opset is 13; it is 21 where types of 4 or 16 bits
+/// are needed. Throws Error (bad input) where the graph is not valid.
+[[nodiscard]] std::vector<std::uint8_t> serialize_onnx(const Graph& graph, const OnnxQuantization& quantization);
 
 }  // namespace trimtab

@@ -103,6 +103,12 @@ Constant cast(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
     case onnx::TensorProto::BFLOAT16:
     case onnx::TensorProto::DOUBLE:
       break;
+    case onnx::TensorProto::INT8:
+    case onnx::TensorProto::UINT8:
+    case onnx::TensorProto::INT16:
+    case onnx::TensorProto::UINT16:
+      result.type = static_cast<int>(type);
+      [[fallthrough]];
     case onnx::TensorProto::INT32:
     case onnx::TensorProto::INT64:
     case onnx::TensorProto::BOOL:
@@ -334,6 +340,7 @@ const Evaluators& evaluators() {
         {"Flatten", fold_flatten},
     };
     add_arithmetic_evaluators(table);
+    add_quantization_evaluators(table);
     return table;
   }();
   return all;

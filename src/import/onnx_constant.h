@@ -23,9 +23,14 @@ struct Constant {
   bool integral = false;
   std::vector<float> floats;           ///< empty where `integral`
   std::vector<std::int64_t> integers;  ///< empty where not `integral`
+  int type = 0;                        ///< TensorProto's type that the integers were stored in; 0: computed ones
 
   [[nodiscard]] std::int64_t size() const { return element_count(shape); }
 };
+
+/// Types that libonnx may be too old to name.
+constexpr int uint4_type = 21;
+constexpr int int4_type = 22;
 
 /// No constant has more elements: products of two dimensions never overflow.
 constexpr std::int64_t most_elements = std::int64_t{1} << 31;

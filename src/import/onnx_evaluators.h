@@ -39,4 +39,7 @@ using Evaluators = std::map<std::string_view, Evaluator>;
 /// Arithmetics, comparisons, functions of one number, Where, Range and reductions.
 void add_arithmetic_evaluators(Evaluators& evaluators);
 
+/// QuantizeLinear and DequantizeLinear.
+void add_quantization_evaluators(Evaluators& evaluators);
+
 }  // namespace trimtab::onnx_reader

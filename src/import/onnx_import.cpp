@@ -126,6 +126,16 @@ void Import::set_grid(const std::string& name, const SourceGrid& grid) {
   if (!value.grid.has_value()) value.grid = grid;
 }
 
+void Import::set_integers(const std::string& name, const SourceGrid& grid) {
+  integers_[name] = grid;
+  set_grid(name, grid);
+}
+
+std::optional<SourceGrid> Import::integers_of(const std::string& name) const {
+  const auto found = integers_.find(name);
+  return found == integers_.end() ? std::nullopt : std::optional(found->second);
+}
+
 int axis_of_dimension(const Import& import, const View& view, std::int64_t dimension) {
   const auto groups = axes_of_dimensions(view, import.shape_of(view));
   if (!groups.has_value()) return -1;

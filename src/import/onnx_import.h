@@ -62,6 +62,10 @@ class Import {
   /// A value that is nobody's yet gets the grid of the tensor `name`, if it stands for a value.
   void set_grid(const std::string& name, const SourceGrid& grid);
 
+  /// The tensor `name` holds the integers of a quantized network: its value gets their grid.
+  void set_integers(const std::string& name, const SourceGrid& grid);
+  [[nodiscard]] std::optional<SourceGrid> integers_of(const std::string& name) const;
+
   [[nodiscard]] Budget& budget() { return budget_; }
   [[nodiscard]] Graph& graph() { return graph_; }
 
@@ -74,6 +78,7 @@ class Import {
   std::set<std::string> names_;
   std::map<std::string, int> repeated_;
   std::map<std::pair<ValueId, Shape>, ValueId> reshaped_;
+  std::map<std::string, SourceGrid> integers_;
   Budget budget_;
 };
 
@@ -93,6 +98,12 @@ void add_moves(Operators& operators);
 void add_upsampling(Operators& operators);
 /// Sums, means and extrema over axes.
 void add_reductions(Operators& operators);
+
+/// QuantizeLinear and DequantizeLinear.
+void add_quantization(Operators& operators);
+/// Whether an operator of this type does with the integers of a quantized network as it does with the numbers that they
+/// stand for.
+[[nodiscard]] bool moves_integers(const std::string& type);
 
 /// Why no ConvNet on a small device has the operator.
 [[nodiscard]] std::string reason_against(const std::string& type);

@@ -16,6 +16,7 @@
 #include "import/onnx_idioms.h"
 #include "import/onnx_import.h"
 #include "import/onnx_model.h"
+#include "import/onnx_quantized_operators.h"
 
 namespace trimtab {
 namespace onnx_reader {
@@ -163,6 +164,7 @@ void import_input(Import& import, const onnx::GraphProto& graph, const std::set<
     add_reductions(all);
     add_moves(all);
     add_upsampling(all);
+    add_quantization(all);
     return all;
   }();
   return known;
@@ -198,7 +200,17 @@ void import_node(Import& import, const OnnxNode& node) {
   }
   const auto found = operators().find(node.type());
   if (found == operators().end()) throw node.error("reads the network's input; it is supported for constants only");
+  std::optional<SourceGrid> integers;
+  for (const std::string& input : proto.input()) {
+    if (!integers.has_value() && node.type() != "DequantizeLinear") integers = import.integers_of(input);
+  }
+  if (integers.has_value() && !moves_integers(node.type()))
+    throw node.error("computes with the integers of a quantized network, which is not supported for this operator");
   found->second(import, node);
+  if (!integers.has_value()) return;
+  for (const std::string& output : proto.output()) {
+    if (!output.empty()) import.set_integers(output, *integers);
+  }
 }
 
 /// The graph's output: as ONNX has it, or the value itself where an image is merely turned to channels last.
@@ -382,7 +394,13 @@ struct Loaded {
 
 [[nodiscard]] Loaded load(std::span<const std::uint8_t> bytes, const std::filesystem::path& folder) {
   Loaded loaded{parse(bytes), static_cast<std::int64_t>(bytes.size())};
+  // Two weights of 4 bits lie in a byte, not one of 32 bits in four.
+  const auto& nodes = loaded.model.graph().node();
+  const bool quantized = std::ranges::any_of(
+      nodes, [](const onnx::NodeProto& node) { return node.op_type().find("Linear") != std::string::npos; });
+  if (quantized) loaded.numbers *= 8;
   // A weight is decoded, copied to its operator and perhaps transposed; constants that are repeated add a little.
+  expand_quantized_operators(loaded.model);
   loaded.numbers += embed_external_data(loaded.model, folder, largest_file) + (std::int64_t{1} << 18);
   return loaded;
 }

@@ -10,7 +10,8 @@ std::string reason_against(const std::string& type) {
   static const char* const statistics = "divides by statistics of each sample, which has no integer form here";
   static const char* const control = "decides at run time what is computed, which has no fixed program";
   static const char* const boxes = "selects boxes; leave it to the application, and name an earlier output";
-  static const char* const integers = "computes with integers of a quantized network, which is not supported";
+  static const char* const dynamic =
+      "chooses its grid anew for every sample, which a device does not; quantize the network statically";
   static const std::map<std::string, const char*> reasons{{"LSTM", state},
                                                           {"GRU", state},
                                                           {"RNN", state},
@@ -33,12 +34,9 @@ std::string reason_against(const std::string& type) {
                                                           {"NonMaxSuppression", boxes},
                                                           {"TopK", boxes},
                                                           {"RoiAlign", boxes},
-                                                          {"QuantizeLinear", integers},
-                                                          {"DequantizeLinear", integers},
-                                                          {"QLinearConv", integers},
-                                                          {"QLinearMatMul", integers},
-                                                          {"ConvInteger", integers},
-                                                          {"MatMulInteger", integers}};
+                                                          {"DynamicQuantizeLinear", dynamic},
+                                                          {"ConvInteger", dynamic},
+                                                          {"MatMulInteger", dynamic}};
   const auto found = reasons.find(type);
   return found != reasons.end() ? found->second : "is of an operator that is not supported";
 }

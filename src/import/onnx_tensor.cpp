@@ -49,30 +49,33 @@ template <typename Result, typename Field>
 }
 
 struct Type {
-  std::size_t size;  ///< bytes of an element in raw_data
+  std::size_t bits;  ///< of an element in raw_data
   bool integral;
 };
 
 [[nodiscard]] Type type_of(const onnx::TensorProto& tensor, const std::string& what) {
   switch (tensor.data_type()) {
     case onnx::TensorProto::FLOAT:
-      return {4, false};
+      return {32, false};
     case onnx::TensorProto::DOUBLE:
-      return {8, false};
+      return {64, false};
     case onnx::TensorProto::FLOAT16:
     case onnx::TensorProto::BFLOAT16:
-      return {2, false};
+      return {16, false};
     case onnx::TensorProto::INT64:
-      return {8, true};
+      return {64, true};
     case onnx::TensorProto::INT32:
-      return {4, true};
+      return {32, true};
     case onnx::TensorProto::INT16:
     case onnx::TensorProto::UINT16:
-      return {2, true};
+      return {16, true};
     case onnx::TensorProto::INT8:
     case onnx::TensorProto::UINT8:
     case onnx::TensorProto::BOOL:
-      return {1, true};
+      return {8, true};
+    case uint4_type:
+    case int4_type:
+      return {4, true};
     default:
       break;
   }
@@ -81,6 +84,17 @@ struct Type {
           ? onnx::TensorProto::DataType_Name(static_cast<onnx::TensorProto::DataType>(tensor.data_type()))
           : std::to_string(tensor.data_type());
   throw bad_input("{} has elements of type {}; float32 is needed", what, name);
+}
+
+/// Two elements a byte, the first in the low half; at most `count` of them.
+[[nodiscard]] std::vector<std::int64_t> from_nibbles(const std::vector<std::uint8_t>& bytes, std::int64_t count,
+                                                     int type) {
+  std::vector<std::int64_t> result;
+  for (std::size_t i = 0; i < 2 * bytes.size() && std::ssize(result) < count; ++i) {
+    const int nibble = (bytes[i / 2] >> (i % 2 * 4)) & 15;
+    result.push_back(type == int4_type && nibble > 7 ? nibble - 16 : nibble);
+  }
+  return result;
 }
 
 void decode_raw(const onnx::TensorProto& tensor, Constant& constant) {
@@ -113,6 +127,10 @@ void decode_raw(const onnx::TensorProto& tensor, Constant& constant) {
     case onnx::TensorProto::INT8:
       constant.integers = from_raw<std::int8_t, std::int64_t>(raw);
       break;
+    case uint4_type:
+    case int4_type:
+      constant.integers = from_nibbles(from_raw<std::uint8_t, std::uint8_t>(raw), constant.size(), tensor.data_type());
+      break;
     default:
       constant.integers = from_raw<std::uint8_t, std::int64_t>(raw);
       break;
@@ -137,6 +155,11 @@ void decode_fields(const onnx::TensorProto& tensor, Constant& constant) {
       break;
     case onnx::TensorProto::INT64:
       constant.integers = from_field<std::int64_t>(tensor.int64_data());
+      break;
+    case uint4_type:
+    case int4_type:
+      constant.integers =
+          from_nibbles(from_field<std::uint8_t>(tensor.int32_data()), constant.size(), tensor.data_type());
       break;
     default:
       constant.integers = from_field<std::int64_t>(tensor.int32_data());
@@ -171,11 +194,13 @@ Constant decode_tensor(const onnx::TensorProto& tensor, const std::string& what,
   const Type type = type_of(tensor, what);
   Constant constant;
   constant.integral = type.integral;
+  if (type.integral) constant.type = tensor.data_type();
   constant.shape.assign(tensor.dims().begin(), tensor.dims().end());
   const std::int64_t count = checked_count(constant.shape, what);
-  if (tensor.has_raw_data() && tensor.raw_data().size() != static_cast<std::size_t>(count) * type.size) {
+  const std::size_t bytes = (static_cast<std::size_t>(count) * type.bits + 7) / 8;
+  if (tensor.has_raw_data() && tensor.raw_data().size() != bytes) {
     throw bad_input("{} has shape {} but {} bytes of data; {} are needed", what, to_string(constant.shape),
-                    tensor.raw_data().size(), static_cast<std::size_t>(count) * type.size);
+                    tensor.raw_data().size(), bytes);
   }
   if (tensor.has_raw_data()) {
     budget.charge(count);

@@ -10,27 +10,28 @@
 #include "base/index.h"
 #include "import/onnx.h"
 #include "import/onnx_node.h"
+#include "import/onnx_quantized_writer.h"
 
 namespace trimtab {
 namespace {
 
 /// The newest in which Clip and Pad hold their numbers as attributes: OpenCV 4.6 reads no other Clip.
-constexpr std::int64_t opset = 10;
+constexpr std::int64_t float_opset = 10;
 
 static_assert(std::endian::native == std::endian::little, "raw_data is little-endian");
 
 class Writer {
  public:
-  explicit Writer(const Graph& graph) : graph_(graph) {
+  Writer(const Graph& graph, std::int64_t opset) : graph_(graph), opset_(opset) {
     for (const Value& value : graph.values) names_.push_back(unique(value.name.empty() ? "value" : value.name));
   }
 
   [[nodiscard]] onnx::ModelProto write() {
     onnx::ModelProto model;
-    model.set_ir_version(5);  // the one that came with opset 10 (ONNX 1.5)
+    model.set_ir_version(opset_ >= 21 ? 10 : opset_ >= 13 ? 7 : 5);  // those that came with the opsets
     model.set_producer_name("trimtab");
     model.set_producer_version(TRIMTAB_VERSION);
-    model.add_opset_import()->set_version(opset);
+    model.add_opset_import()->set_version(opset_);
     model.mutable_graph()->set_name(graph_.name.empty() ? "network" : graph_.name);
     proto_ = model.mutable_graph();
     describe(*proto_->add_input(), graph_.input);
@@ -44,6 +45,9 @@ class Writer {
     for (const Node& node : graph_.nodes) write(node);
     return model;
   }
+
+  /// Of the graph's values in the model.
+  [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
 
  private:
   [[nodiscard]] std::string unique(const std::string& wanted) {
@@ -238,9 +242,26 @@ class Writer {
   }
 
   void write(const Node& node, const Clip& op) {
-    onnx::NodeProto& made = whole(node, "Clip");
-    if (!std::isinf(op.low)) set(made, "min", op.low);
-    if (!std::isinf(op.high)) set(made, "max", op.high);
+    const auto [low, high] = clip_inputs(node.name, op.low, op.high);
+    set_clip(whole(node, "Clip"), op.low, op.high, low, high);
+  }
+
+  /// From opset 11 on the ends of a Clip are inputs; an empty name leaves one out.
+  std::array<std::string, 2> clip_inputs(const std::string& name, float low, float high) {
+    const auto input = [&](const char* what, float number) {
+      return opset_ == float_opset || std::isinf(number) ? "" : add(name + what, Tensor{{}, {number}});
+    };
+    return {input(".min", low), input(".max", high)};
+  }
+  void set_clip(onnx::NodeProto& made, float low, float high, const std::string& low_name,
+                const std::string& high_name) const {
+    if (opset_ != float_opset) {
+      made.add_input(low_name);
+      made.add_input(high_name);
+      return;
+    }
+    if (!std::isinf(low)) set(made, "min", low);
+    if (!std::isinf(high)) set(made, "max", high);
   }
 
   /// Until opset 13 a Softmax is over all dimensions from its axis on, so the channels must be the last.
@@ -307,9 +328,9 @@ class Writer {
       case Kind::affine:
         return with("Add", with("Mul", a, step_of.alpha), step_of.beta);
       case Kind::clip: {
+        const auto [low, high] = clip_inputs(node.name + suffix, step_of.alpha, step_of.beta);
         const std::string result = plain("Clip", a);
-        set(last_node(), "min", step_of.alpha);
-        set(last_node(), "max", step_of.beta);
+        set_clip(last_node(), step_of.alpha, step_of.beta, low, high);
         return result;
       }
       case Kind::leaky: {
@@ -435,13 +456,23 @@ class Writer {
   }
 
   void write(const Node& node, const Pad& op) {
-    onnx::NodeProto& made = whole(node, "Pad");
     const auto [top, left, bottom, right] = op.padding;
-    set(made, "pads", {0, 0, top, left, 0, 0, bottom, right});
-    set(made, "value", op.value);
+    const std::vector<std::int64_t> pads{0, 0, top, left, 0, 0, bottom, right};
+    if (opset_ == float_opset) {
+      onnx::NodeProto& made = whole(node, "Pad");
+      set(made, "pads", pads);
+      set(made, "value", op.value);
+      return;
+    }
+    const std::string pads_name = add(node.name + ".pads", pads);
+    const std::string value_name = add(node.name + ".value", Tensor{{}, {op.value}});
+    onnx::NodeProto& made = whole(node, "Pad");
+    made.add_input(pads_name);
+    made.add_input(value_name);
   }
 
   const Graph& graph_;
+  std::int64_t opset_;
   onnx::GraphProto* proto_ = nullptr;
   std::set<std::string> taken_;
   std::vector<std::string> names_;
@@ -449,14 +480,32 @@ class Writer {
 
 }  // namespace
 
-std::vector<std::uint8_t> serialize_onnx(const Graph& graph) {
-  validate(graph);
-  const onnx::ModelProto model = Writer(graph).write();
+namespace {
+
+[[nodiscard]] std::vector<std::uint8_t> bytes_of(const onnx::ModelProto& model) {
   std::vector<std::uint8_t> bytes(model.ByteSizeLong());
   if (!model.SerializeToArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    throw failure("the network '{}' cannot be written as ONNX", graph.name);
+    throw failure("the network '{}' cannot be written as ONNX", model.graph().name());
   }
   return bytes;
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> serialize_onnx(const Graph& graph) {
+  validate(graph);
+  return bytes_of(Writer(graph, float_opset).write());
+}
+
+std::vector<std::uint8_t> serialize_onnx(const Graph& graph, const OnnxQuantization& quantization) {
+  validate(graph);
+  if (quantization.values.size() != graph.values.size() || quantization.weights.size() != graph.nodes.size())
+    throw failure("the grids of '{}' do not fit its graph", graph.name);
+  const std::int64_t opset = onnx_writer::opset_of(quantization);
+  Writer writer(graph, opset);
+  onnx::ModelProto model = writer.write();
+  onnx_writer::quantize_model(model, graph, writer.names(), quantization);
+  return bytes_of(model);
 }
 
 void write_onnx(const Graph& graph, const std::filesystem::path& path) { write_file(path, serialize_onnx(graph)); }

@@ -21,6 +21,18 @@ const LayerPlan& layer_plan(const Plan& plan, const std::string& layer) {
   return *found;
 }
 
+namespace {
+
+/// The grid of a quantized network in the form whose zero point is nearest to 0: bytes of either sign hold it.
+ActivationGrid adopted(const SourceGrid& source) {
+  const std::int32_t half = 1 << (source.bits - 1);
+  const std::int32_t as_signed = source.zero_point - (source.is_signed ? 0 : half);
+  const bool is_signed = std::abs(as_signed) <= std::abs(as_signed + half);
+  return {source.scale, source.bits, is_signed, is_signed ? as_signed : as_signed + half};
+}
+
+}  // namespace
+
 std::vector<std::optional<ActivationGrid>> plan_grids(const Graph& graph, const std::vector<Layer>& layers,
                                                       const Plan& plan, bool pixels) {
   const std::vector<ValueId> representative = shared_grids(graph);
@@ -34,6 +46,14 @@ std::vector<std::optional<ActivationGrid>> plan_grids(const Graph& graph, const 
               : ActivationGrid{0, bits, is_signed};
   }
   sets[set_of(graph.input)] = pixels ? ActivationGrid{1, 8, false} : ActivationGrid{0, 8, true};
+  // Of several grids of a set, as the inputs of a Concat may have them, the widest holds all numbers.
+  for (std::size_t value = 0; value < graph.values.size(); ++value) {
+    const std::optional<SourceGrid>& source = graph.values[value].grid;
+    std::optional<ActivationGrid>& set = sets[set_of(static_cast<ValueId>(value))];
+    const bool fixed = pixels && nth(representative, graph.input) == representative[value];
+    if (!source || !set || fixed || source->bits != set->bits || source->scale <= set->scale) continue;
+    if (const ActivationGrid grid = adopted(*source); has_zero(grid)) set = grid;
+  }
   std::vector<std::optional<ActivationGrid>> result(graph.values.size());
   nth(result, graph.input) = sets[set_of(graph.input)];
   for (const Layer& layer : layers) nth(result, layer.output) = sets[set_of(layer.output)];

@@ -17,9 +17,10 @@ namespace trimtab {
 [[nodiscard]] const LayerPlan& layer_plan(const Plan& plan, const std::string& layer);
 
 /// The bits and the sign of every grid, which are known before any number is. By ValueId, for the graph's input and
-/// every layer's output. Values that share a grid (shared_grids) get the most bits that the plan gives to one of them,
-/// and a sign where one of them needs it. Scales are 0, since they are still to be found. With `pixels` the input, and
-/// all values that share its grid, are raw 8-bit pixels with scale 1. Features are 8 bits signed.
+/// every layer's output. Where the graph was read from a quantized network, values that keep their bits keep their
+/// grid. Other values that share a grid (shared_grids) get the most bits that the plan gives to one of them, and a sign
+/// where one of them needs it. Their scales are 0, since they are still to be found. With `pixels` the input, and all
+/// values that share its grid, are raw 8-bit pixels with scale 1. Features are 8 bits signed.
 [[nodiscard]] std::vector<std::optional<ActivationGrid>> plan_grids(const Graph& graph,
                                                                     const std::vector<Layer>& layers, const Plan& plan,
                                                                     bool pixels);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "base/index.h"
 
@@ -25,8 +26,8 @@ void Histogram::add(std::span<const float> numbers) {
 }
 
 double Histogram::squared_error(const ActivationGrid& grid) const {
-  const double low = grid.minimum();
-  const double high = grid.maximum();
+  const double low = grid.lowest_step();
+  const double high = grid.highest_step();
   const double scale = grid.scale;
   double sum = 0;
   double total = 0;
@@ -41,6 +42,38 @@ double Histogram::squared_error(const ActivationGrid& grid) const {
     total += static_cast<double>(counts_[i]);
   }
   return total > 0 ? sum / total : 0;
+}
+
+ActivationGrid Histogram::grid_with_zero_point(int bits, bool is_signed) const {
+  const auto grid_of = [&](float low, float high) {
+    ActivationGrid grid{1, bits, is_signed};
+    grid.scale = (high - low) / static_cast<float>(grid.maximum() - grid.minimum());
+    if (!(grid.scale > 0)) return ActivationGrid{1, bits, is_signed};
+    const float zero = std::floor(-low / grid.scale + 0.5F) + static_cast<float>(grid.minimum());
+    grid.zero_point = std::clamp(static_cast<std::int32_t>(zero), grid.minimum(), grid.maximum());
+    return grid;
+  };
+  float low = low_;
+  float high = high_;
+  ActivationGrid best = grid_of(low, high);
+  double least = squared_error(best);
+  const auto attempt = [&](float from, float to) {
+    const ActivationGrid grid = grid_of(from, to);
+    const double error = squared_error(grid);
+    if (error >= least) return;
+    std::tie(best, least, low, high) = std::tie(grid, error, from, to);
+  };
+  // Both ends together, then each alone, from what has been reached.
+  constexpr int steps = 64;
+  for (int step = 1; step < steps; ++step) {
+    const float share = std::pow(20.0F, -static_cast<float>(step) / steps);
+    attempt(low_ * share, high_ * share);
+  }
+  const float first_low = low;
+  for (int step = 1; step < steps; ++step) attempt(first_low * (1 - static_cast<float>(step) / steps), high);
+  const float first_high = high;
+  for (int step = 1; step < steps; ++step) attempt(low, first_high * (1 - static_cast<float>(step) / steps));
+  return best;
 }
 
 float Histogram::scale(int bits, bool is_signed, RangeMethod method, double fraction) const {

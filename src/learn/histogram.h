@@ -24,6 +24,10 @@ class Histogram {
   /// (percentile only). The scale is 1 where all numbers were zeros.
   [[nodiscard]] float scale(int bits, bool is_signed, RangeMethod method, double fraction) const;
 
+  /// The grid of these bits with a zero point that loses the least: both ends of the range are chosen, too. At most 8
+  /// bits. Its scale is 1 where all numbers were zeros.
+  [[nodiscard]] ActivationGrid grid_with_zero_point(int bits, bool is_signed) const;
+
   /// Mean squared error of quantizing the numbers (each taken as the centre of its bin) to the grid.
   [[nodiscard]] double squared_error(const ActivationGrid& grid) const;
 

@@ -29,23 +29,33 @@ float integer_of(float real, float scale, const Node& node) {
   return integer;
 }
 
-/// Replaces weights, bias and padding of a Conv or Linear by integers; returns the unit of its accumulators.
-std::vector<double> to_integers(Node& node, const WeightGrid& grid, const ActivationGrid& input) {
+struct Accumulators {
+  std::vector<double> unit;
+  std::vector<double> zero_in_bias;  ///< the bias with the output's zero point, less that without: both are rounded
+};
+
+/// Replaces weights, bias and padding of a Conv or Linear by integers; returns what its accumulators hold.
+Accumulators to_integers(Node& node, const WeightGrid& grid, const ActivationGrid& input,
+                         const ActivationGrid& output) {
   std::vector<float>& weight = weight_of(node.op)->data;
   std::vector<float>& bias = bias_of(node.op)->data;
   std::vector<double> unit;
+  std::vector<double> zero_in_bias;
   const std::size_t per_channel = weight.size() / grid.scale.size();
   for (std::size_t i = 0; i < weight.size(); ++i) {
     weight[i] = integer_of(weight[i], grid.scale[i / per_channel], node);
   }
   for (std::size_t c = 0; c < grid.scale.size(); ++c) {
     unit.push_back(static_cast<double>(input.scale) * static_cast<double>(grid.scale[c]));
-    if (!bias.empty()) bias[c] = static_cast<float>(std::floor(static_cast<double>(bias[c]) / unit[c] + 0.5));
+    const double real = bias.empty() ? 0.0 : static_cast<double>(bias[c]) / unit[c];
+    const double zero = output.zero_point * static_cast<double>(output.scale) / unit[c];
+    zero_in_bias.push_back(std::floor(real + zero + 0.5) - std::floor(real + 0.5));
+    if (!bias.empty()) bias[c] = static_cast<float>(std::floor(real + 0.5));
   }
   if (auto* conv = std::get_if<Conv>(&node.op)) {
-    for (float& value : conv->padding_value.data) value = static_cast<float>(quantize(value, input));
+    for (float& value : conv->padding_value.data) value = static_cast<float>(quantize(value, input) - input.zero_point);
   }
-  return unit;
+  return {std::move(unit), std::move(zero_in_bias)};
 }
 
 }  // namespace
@@ -69,14 +79,19 @@ void IntegerNetwork::build(const QuantizedNetwork& network) {
     const ActivationGrid& input = grid_of(network, layer.inputs.at(0));
     const double in = input.scale;
     const double out = output.scale;
-    Requantization how{l, false, {in}, {}, integer_range(saturation_of(graph, layer), output)};
+    IntegerRange range = integer_range(saturation_of(graph, layer), output);
+    range = {range.low - output.zero_point, range.high - output.zero_point};
+    Requantization how{l, false, {in}, {}, {}, range};
     bool copies = false;
     switch (device_form(node.op)) {
       case DeviceForm::convolution: {
         const auto& weights = network.weights.at(index);
         if (!weights) throw failure("the weights of {} have no grid", node.name);
         how.accumulates = true;
-        how.unit = to_integers(node, *weights, input);
+        Accumulators accumulators = to_integers(node, *weights, input, output);
+        how.unit = std::move(accumulators.unit);
+        how.zero_in_bias = std::move(accumulators.zero_in_bias);
+        how.zero_point = output.zero_point;
         break;
       }
       case DeviceForm::channel_scale:
@@ -105,7 +120,7 @@ void IntegerNetwork::build(const QuantizedNetwork& network) {
         break;
       case DeviceForm::padding: {
         auto& pad = std::get<Pad>(node.op);
-        pad.value = static_cast<float>(quantize(pad.value, input));
+        pad.value = static_cast<float>(quantize(pad.value, input) - input.zero_point);
         copies = input == output;
         break;
       }
@@ -178,32 +193,38 @@ torch::Tensor IntegerNetwork::requantize(torch::Tensor tensor, const Requantizat
   float* to = result.data_ptr<float>();
   const double low = how.range.low;
   const double high = how.range.high;
-  const auto round = [low, high](double value) {
-    return static_cast<float>(std::clamp(std::floor(value + 0.5), low, high));
+  const double zero = how.zero_point;
+  const auto round = [low, high, zero](double value) {
+    return static_cast<float>(std::clamp(std::floor(value + 0.5) - zero, low, high));
+  };
+  const auto offset = [&](std::size_t channel) {
+    return how.zero_in_bias.empty() ? 0.0 : how.zero_in_bias[how.zero_in_bias.size() == 1 ? 0 : channel];
   };
   const std::int64_t channels = tensor.size(1);
   // neighbours are channels where the layout is channels last (or a vector), and pixels of one channel otherwise
   const bool last = tensor.dim() == 2 || tensor.is_contiguous(torch::MemoryFormat::ChannelsLast);
   const std::int64_t run = last ? channels : tensor.numel() / std::max<std::int64_t>(1, tensor.size(0) * channels);
   const bool uniform = how.multiplier.size() == 1;
-  at::parallel_for(0, tensor.numel() / run, std::max<std::int64_t>(1, 16384 / run),
-                   [&](std::int64_t begin, std::int64_t end) {
-                     for (std::int64_t row = begin; row < end; ++row) {
-                       const float* source = from + row * run;
-                       float* target = to + row * run;
-                       if (uniform || !last) {
-                         const double factor = how.multiplier[uniform ? 0 : static_cast<std::size_t>(row % channels)];
-                         for (std::int64_t i = 0; i < run; ++i) {
-                           target[i] = round(static_cast<double>(source[i]) * factor);
-                         }
-                       } else {
-                         const double* factor = how.multiplier.data();
-                         for (std::int64_t i = 0; i < run; ++i) {
-                           target[i] = round(static_cast<double>(source[i]) * factor[i]);
-                         }
-                       }
-                     }
-                   });
+  at::parallel_for(
+      0, tensor.numel() / run, std::max<std::int64_t>(1, 16384 / run), [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t row = begin; row < end; ++row) {
+          const float* source = from + row * run;
+          float* target = to + row * run;
+          if (uniform || !last) {
+            const auto channel = uniform ? 0 : static_cast<std::size_t>(row % channels);
+            const double factor = how.multiplier[channel];
+            const double added = offset(channel);
+            for (std::int64_t i = 0; i < run; ++i) {
+              target[i] = round((static_cast<double>(source[i]) + added) * factor);
+            }
+          } else {
+            for (std::int64_t i = 0; i < run; ++i) {
+              const auto channel = static_cast<std::size_t>(i);
+              target[i] = round((static_cast<double>(source[i]) + offset(channel)) * how.multiplier[channel]);
+            }
+          }
+        }
+      });
   return result;
 }
 
@@ -214,7 +235,7 @@ torch::Tensor IntegerNetwork::forward(const torch::Tensor& raw) {
     integers = (raw.to(torch::kFloat64) / static_cast<double>(input_.scale))
                    .add_(0.5)
                    .floor_()
-                   .clamp_(input_.minimum(), input_.maximum())
+                   .clamp_(input_.lowest_step(), input_.highest_step())
                    .to(torch::kFloat32);
   }
   return executor_->forward(integers, false);

@@ -12,7 +12,8 @@
 
 namespace trimtab {
 
-/// A quantized network as an executor on float tensors that hold integers. QuantizedSimulation runs it, and bias
+/// A quantized network as an executor on float tensors that hold integers, counted from the zero points of their grids.
+/// QuantizedSimulation runs it, and bias
 /// correction walks through it.
 class IntegerNetwork {
  public:
@@ -22,7 +23,7 @@ class IntegerNetwork {
   IntegerNetwork& operator=(const IntegerNetwork&) = delete;
   ~IntegerNetwork() = default;
 
-  /// Integers on the output's grid for a batch of raw samples.
+  /// Integers, counted from the zero point of the output's grid, for a batch of raw samples.
   [[nodiscard]] torch::Tensor forward(const torch::Tensor& raw);
 
   /// Called for every Conv and Linear before its accumulators {N, C, ...} are requantized. The accumulators include the
@@ -37,7 +38,10 @@ class IntegerNetwork {
     bool accumulates = false;        ///< Conv or Linear
     std::vector<double> unit;        ///< of the numbers before requantization, per channel; or one for all
     std::vector<double> multiplier;  ///< from there to the output's grid
-    IntegerRange range{};
+    /// Conv and Linear: the output's zero point in units of the accumulators, as a bias holds it; as the multiplier
+    std::vector<double> zero_in_bias;
+    IntegerRange range{};  ///< counted from zero
+    int zero_point = 0;    ///< of the output's grid, where the bias holds it
   };
 
   void build(const QuantizedNetwork& network);

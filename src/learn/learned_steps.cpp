@@ -31,9 +31,9 @@ LearnedSteps::LearnedSteps(const Graph& network, const std::vector<Layer>& layer
     if (own.leads) step = trainable({grid.scale});
     own.step = step;
     own.least = grid.scale * least_share;
-    own.range = {grid.minimum(), grid.maximum(), saturation};
-    own.gradient_scale =
-        1 / std::sqrt(static_cast<double>(element_count(graph.shape_of(value))) * static_cast<double>(grid.maximum()));
+    own.range = {grid.lowest_step(), grid.highest_step(), saturation};
+    own.gradient_scale = 1 / std::sqrt(static_cast<double>(element_count(graph.shape_of(value))) *
+                                       static_cast<double>(largest_step(grid)));
   };
   const ActivationGrid& input = *nth(grids_, network.input);
   const bool raw_pixels = !input.is_signed;  // features are signed

@@ -143,6 +143,7 @@ NestedNetwork make_nested(const Graph& prepared, const Dataset& calibration, con
                           StoredWeights::Grid grid, NestedRange range) {
   check_nested(prepared);
   CalibrationOptions grids_only = options;
+  grids_only.zero_points = false;  // grids with fewer bits have the same zero
   grids_only.bias_correction = false;
   const Plan plan = uniform_plan(prepared, stored_weight_bits, stored_activation_bits);
   const QuantizedNetwork quantized = quantize_post_training(prepared, plan, calibration, grids_only);

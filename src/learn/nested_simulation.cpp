@@ -179,7 +179,7 @@ class NestedSimulation::Implementation {
       return layers_[l].activation < 0 ? x : torch::clamp(x, saturation.low, saturation.high);
     }
     const ActivationGrid at = grid->at(precision[l].activations);
-    return fake_quantize_activation(x, torch::tensor({at.scale}), {at.minimum(), at.maximum(), saturation}, 1);
+    return fake_quantize_activation(x, torch::tensor({at.scale}), {at.lowest_step(), at.highest_step(), saturation}, 1);
   }
 
   [[nodiscard]] std::size_t node_of(std::size_t layer) const {

@@ -199,7 +199,7 @@ torch::Tensor NestedTrainingNetwork::activate(std::size_t l, const torch::Tensor
   const NestedActivationGrid& grid = *nth(grids_, layers_[l].output);
   const ActivationGrid at = grid.at(bits);
   const double growth = static_cast<double>(at.scale) / static_cast<double>(grid.grid.scale);
-  return fake_quantize_activation(x, steps_[l] * growth, {at.minimum(), at.maximum(), saturation}, 1);
+  return fake_quantize_activation(x, steps_[l] * growth, {at.lowest_step(), at.highest_step(), saturation}, 1);
 }
 
 /// Digits of the unfolded weights; normalization moves into the scale, and its sign into the digits: on the mid-rise

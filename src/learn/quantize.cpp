@@ -23,6 +23,9 @@ constexpr std::int64_t numbers_per_pass = 16 << 20;
 /// The same for bias correction, which wants all its samples in one pass.
 constexpr std::int64_t numbers_per_correction = 96 << 20;
 
+/// A zero point is worth its subtractions where it leaves less than this share of the squared error (1.5 dB).
+constexpr double worthwhile_error = 0.7;
+
 std::int64_t largest_value(const Graph& graph) {
   std::int64_t largest = 1;
   for (const Value& value : graph.values) {
@@ -120,10 +123,13 @@ void find_scales(Executor& executor, const std::vector<Layer>& layers, const Dat
     });
   }
   for (std::size_t i = 0; i < grids.size(); ++i) {
-    if (grids[i] && grids[i]->scale == 0) {
-      const Histogram& histogram = *histograms[set_of(static_cast<ValueId>(i))];
-      grids[i]->scale = histogram.scale(grids[i]->bits, grids[i]->is_signed, options.activations, options.percentile);
-    }
+    if (!grids[i] || grids[i]->scale != 0) continue;
+    ActivationGrid& grid = *grids[i];
+    const Histogram& histogram = *histograms[set_of(static_cast<ValueId>(i))];
+    grid.scale = histogram.scale(grid.bits, grid.is_signed, options.activations, options.percentile);
+    if (!options.zero_points || options.activations != RangeMethod::mse || !grid.is_signed || grid.bits > 8) continue;
+    const ActivationGrid other = histogram.grid_with_zero_point(grid.bits, grid.is_signed);
+    if (histogram.squared_error(other) < worthwhile_error * histogram.squared_error(grid)) grid = other;
   }
 }
 
@@ -224,11 +230,15 @@ QuantizedNetwork quantize_post_training(const Graph& prepared, const Plan& plan,
   network.graph = fold_batch_normalization(prepared);
   const std::vector<Layer> layers = fuse_layers(network.graph);
   network.values = plan_grids(network.graph, layers, plan, calibration.is_pixels());
+  const auto known = std::ranges::count_if(network.values, [](const auto& grid) { return grid && grid->scale != 0; });
+  const auto open = std::ranges::count_if(network.values, [](const auto& grid) { return grid && grid->scale == 0; });
+  const bool adopted = known > open;  // the network came quantized
   Executor executor(network.graph);
-  find_scales(executor, layers, samples, options, network.values);
+  if (open > 0) find_scales(executor, layers, samples, options, network.values);
 
   quantize_weights(network, layers, plan, options.weights);
-  if (options.bias_correction) {
+  // Biases that came with their grids are integers already.
+  if (options.bias_correction && !adopted) {
     correct_biases(network, executor, samples);
   }
   return network;

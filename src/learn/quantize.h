@@ -14,8 +14,10 @@ namespace trimtab {
 struct CalibrationOptions {
   RangeMethod activations = RangeMethod::mse;
   RangeMethod weights = RangeMethod::mse;
-  double percentile = 0.9999;   ///< share of an activation's numbers that may not saturate (percentile only)
-  std::int64_t samples = 512;   ///< of the data set that are looked at, spread evenly over it; 0: all
+  double percentile = 0.9999;  ///< share of an activation's numbers that may not saturate (percentile only)
+  std::int64_t samples = 512;  ///< of the data set that are looked at, spread evenly over it; 0: all
+  /// Give signed activations a zero point where their numbers lie so unevenly about 0 that it serves them better.
+  bool zero_points = true;
   bool bias_correction = true;  ///< add the mean that quantization takes from a channel to its bias
   int threads = 0;              ///< 0: all cores
 };

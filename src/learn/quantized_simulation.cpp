@@ -1,6 +1,7 @@
 #include "learn/quantized_simulation.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/index.h"
 #include "learn/integer_network.h"
@@ -13,8 +14,10 @@ constexpr std::int64_t simulation_batch = 64;
 
 class QuantizedSimulation::Implementation {
  public:
-  explicit Implementation(const QuantizedNetwork& network) : integers(network) {}
+  explicit Implementation(const QuantizedNetwork& network)
+      : integers(network), output_zero(nth(network.values, network.graph.output)->zero_point) {}
   IntegerNetwork integers;
+  std::int32_t output_zero;
 };
 
 QuantizedSimulation::QuantizedSimulation(const QuantizedNetwork& network)
@@ -30,7 +33,8 @@ std::vector<std::int32_t> QuantizedSimulation::run(const Dataset& data, std::int
     const torch::Tensor result =
         implementation_->integers.forward(raw_batch(data, start, size)).to(torch::kInt32).contiguous();
     const auto* numbers = result.data_ptr<std::int32_t>();
-    outputs.insert(outputs.end(), numbers, numbers + result.numel());
+    std::transform(numbers, numbers + result.numel(), std::back_inserter(outputs),
+                   [&](std::int32_t step) { return step + implementation_->output_zero; });
   }
   return outputs;
 }

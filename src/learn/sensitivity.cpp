@@ -156,7 +156,11 @@ class Probe {
           if (value != output) {
             return tensor;
           }
-          return (tensor / grid.scale).add_(0.5).floor_().clamp_(grid.minimum(), grid.maximum()).mul_(grid.scale);
+          return (tensor / grid.scale)
+              .add_(0.5)
+              .floor_()
+              .clamp_(grid.lowest_step(), grid.highest_step())
+              .mul_(grid.scale);
         };
         result[l].activations[bits] = divergence();
       }

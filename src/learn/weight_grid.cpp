@@ -28,6 +28,25 @@ double squared_error(std::span<const float> weights, float scale, int bits) {
   return sum;
 }
 
+/// The scale of a grid of these bits on which all weights lie already, as in a network that comes quantized; else 0.
+float scale_without_loss(std::span<const float> weights, int bits) {
+  constexpr double tolerance = 1e-3;  // of a step
+  const int half = 1 << (bits - 1);
+  const float extreme =
+      *std::max_element(weights.begin(), weights.end(), [](float a, float b) { return std::abs(a) < std::abs(b); });
+  for (int largest = 1; largest <= half; ++largest) {
+    const double scale =
+        largest < half ? std::abs(static_cast<double>(extreme)) / largest : -static_cast<double>(extreme) / half;
+    const bool on_grid = std::all_of(weights.begin(), weights.end(), [&](float weight) {
+      const double level = weight / scale;
+      const double nearest = std::round(level);
+      return std::abs(level - nearest) <= tolerance && nearest >= -half && nearest < half;
+    });
+    if (on_grid) return static_cast<float>(scale);
+  }
+  return 0;
+}
+
 }  // namespace
 
 std::int32_t quantize_weight(float weight, float scale, int bits) {
@@ -41,6 +60,7 @@ float weight_scale(std::span<const float> weights, int bits, RangeMethod method)
   if (weights.empty() || (*low == 0 && *high == 0)) {
     return 0;
   }
+  if (const float scale = bits <= 8 ? scale_without_loss(weights, bits) : 0; scale != 0) return scale;
   const float limit = std::ldexp(1.0F, bits - 1);
   const float upright = std::max(*high / (limit - 1), -*low / limit);
   const float mirrored = std::max(*high / limit, -*low / (limit - 1));

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/index.h"
+#include "graph/sign.h"
 
 namespace trimtab {
 
@@ -20,35 +21,11 @@ std::int64_t layer_of(const std::vector<Layer>& layers, ValueId value) {
   return -1;
 }
 
-/// Whether the activation function alone makes its output >= 0, whatever it reads.
-bool rectifies(const Operator& op) {
-  if (const auto* clip = std::get_if<Clip>(&op)) {
-    return clip->low >= 0;
-  }
-  if (const auto* function = std::get_if<ScalarFunction>(&op)) {
-    return is_non_negative(*function);
-  }
-  const auto* softmax = std::get_if<Softmax>(&op);
-  return std::holds_alternative<Relu>(op) || std::holds_alternative<Sigmoid>(op) ||
-         std::holds_alternative<HardSigmoid>(op) || (softmax != nullptr && !softmax->logarithm);
-}
-
-/// Whether the operator makes values >= 0 from inputs that are all >= 0.
-bool keeps_sign(const Operator& op) {
-  if (const auto* pad = std::get_if<Pad>(&op)) {
-    return pad->value >= 0;
-  }
-  return std::holds_alternative<Pool>(op) || std::holds_alternative<GlobalAveragePool>(op) ||
-         std::holds_alternative<Add>(op) || std::holds_alternative<Mul>(op) || std::holds_alternative<Concat>(op) ||
-         std::holds_alternative<Reshape>(op) || std::holds_alternative<Gather>(op) ||
-         std::holds_alternative<Permute>(op) || std::holds_alternative<LeakyRelu>(op) ||
-         std::holds_alternative<HardSwish>(op);
-}
-
 }  // namespace
 
 std::int32_t quantize(float real, const ActivationGrid& grid) {
-  const double nearest = std::floor(static_cast<double>(real) / static_cast<double>(grid.scale) + 0.5);
+  const double nearest =
+      std::floor(static_cast<double>(real) / static_cast<double>(grid.scale) + 0.5) + grid.zero_point;
   return static_cast<std::int32_t>(
       std::clamp(nearest, static_cast<double>(grid.minimum()), static_cast<double>(grid.maximum())));
 }

@@ -12,20 +12,35 @@
 
 namespace trimtab {
 
-/// Uniform grid of a value, without zero point: real = scale * integer, integer in [minimum(), maximum()].
+/// Uniform grid of a value: real = scale * (integer - zero_point), integer in [minimum(), maximum()].
 struct ActivationGrid {
   float scale = 1;
   int bits = 8;
   bool is_signed = false;
+  std::int32_t zero_point = 0;  ///< in [minimum(), maximum()]; 0 for more than 8 bits
 
   [[nodiscard]] std::int32_t minimum() const { return is_signed ? -(1 << (bits - 1)) : 0; }
   [[nodiscard]] std::int32_t maximum() const { return is_signed ? (1 << (bits - 1)) - 1 : (1 << bits) - 1; }
+  /// The ends in steps from zero: real = scale * step.
+  [[nodiscard]] std::int32_t lowest_step() const { return minimum() - zero_point; }
+  [[nodiscard]] std::int32_t highest_step() const { return maximum() - zero_point; }
   bool operator==(const ActivationGrid&) const = default;
 };
+
+/// Whether the zero point is one that a grid of these bits may have.
+[[nodiscard]] inline bool has_zero(const ActivationGrid& grid) {
+  return grid.zero_point == 0 ||
+         (grid.bits <= 8 && grid.minimum() <= grid.zero_point && grid.zero_point <= grid.maximum());
+}
 
 /// The largest absolute value of the grid's integers.
 [[nodiscard]] inline std::int64_t largest_magnitude(const ActivationGrid& grid) {
   return std::max<std::int64_t>(grid.maximum(), -std::int64_t{grid.minimum()});
+}
+
+/// The largest distance from zero, in steps.
+[[nodiscard]] inline std::int64_t largest_step(const ActivationGrid& grid) {
+  return std::max<std::int64_t>(grid.highest_step(), -std::int64_t{grid.lowest_step()});
 }
 
 /// Grid of a layer's weights: real = scale[output channel] * integer, integer in [-2^(bits-1), 2^(bits-1) - 1].
@@ -44,8 +59,13 @@ struct QuantizedNetwork {
   std::vector<std::optional<WeightGrid>> weights;     ///< by index into graph.nodes: of every Conv and Linear
 };
 
-/// The integer nearest to real / scale, halves upward (as the runtime's requantization rounds), saturated to the grid.
+/// The grid's integer nearest to a real number, halves upward (as the runtime's requantization rounds), saturated.
 [[nodiscard]] std::int32_t quantize(float real, const ActivationGrid& grid);
+
+/// The real number that an integer of the grid stands for.
+[[nodiscard]] inline float dequantize(std::int32_t integer, const ActivationGrid& grid) {
+  return grid.scale * static_cast<float>(integer - grid.zero_point);
+}
 
 /// Where a layer's own activation function saturates its output, in real numbers.
 struct Saturation {

@@ -24,7 +24,7 @@ using Json = nlohmann::json;
 
 constexpr std::string_view magic = "trimtabq";
 constexpr std::size_t prefix = 16;  // the letters and the header's length
-constexpr int format = 2;           // 1: operators by their number in the variant
+constexpr int format = 3;           // 1: operators by their number in the variant; 2: grids without zero points
 constexpr const char* maker_of_format_1 = "0.1.0";
 
 /// Infinities (Clip) are no JSON numbers.
@@ -173,15 +173,20 @@ Operator make_operator(const std::string& name) {
 }
 
 Json grid_json(const std::optional<ActivationGrid>& grid) {
-  return grid ? Json{{"scale", grid->scale}, {"bits", grid->bits}, {"signed", grid->is_signed}} : Json();
+  return grid ? Json{{"scale", grid->scale},
+                     {"bits", grid->bits},
+                     {"signed", grid->is_signed},
+                     {"zero_point", grid->zero_point}}
+              : Json();
 }
 
 std::optional<ActivationGrid> read_grid(const Json& json) {
   if (json.is_null()) {
     return std::nullopt;
   }
-  const ActivationGrid grid{json.at("scale").get<float>(), json.at("bits").get<int>(), json.at("signed").get<bool>()};
-  if (grid.bits < 2 || grid.bits > 16 || !(grid.scale > 0) || !std::isfinite(grid.scale)) {
+  const ActivationGrid grid{json.at("scale").get<float>(), json.at("bits").get<int>(), json.at("signed").get<bool>(),
+                            json.at("zero_point").get<std::int32_t>()};
+  if (grid.bits < 2 || grid.bits > 16 || !(grid.scale > 0) || !std::isfinite(grid.scale) || !has_zero(grid)) {
     throw std::out_of_range("grid");
   }
   return grid;

@@ -22,7 +22,7 @@ constexpr std::size_t most_points = 4096;  // operating points
 
 bool is_grid(const ActivationGrid& grid) {
   return (grid.bits == 2 || grid.bits == 4 || grid.bits == 8 || grid.bits == 16) && std::isfinite(grid.scale) &&
-         grid.scale > 0;
+         grid.scale > 0 && has_zero(grid);
 }
 
 bool same_format(const ActivationGrid& a, const ActivationGrid& b) {
@@ -98,9 +98,10 @@ class Check {
       }
     }
     if (!is_grid(value.grid)) {
-      refuse_buffer(value,
-                    fmt::format("a grid of {} bits and scale {}; 2, 4, 8 or 16 bits and a positive scale are possible",
-                                value.grid.bits, value.grid.scale));
+      refuse_buffer(
+          value, fmt::format("a grid of {} bits, scale {} and zero point {}; 2, 4, 8 or 16 bits, a positive scale and "
+                             "an integer of at most 8 bits as zero point are possible",
+                             value.grid.bits, value.grid.scale, value.grid.zero_point));
     }
     // Parents come later than their parts or earlier, but a chain never gets longer than there are values.
     const Buffer* owner = &value;
@@ -205,6 +206,12 @@ class Check {
   std::int64_t largest(const Step& step, std::size_t index = 0) const {
     return nth(largest_, place(step.inputs[index]).first);
   }
+  /// The same, as the distance from a zero point that the step takes off.
+  std::int64_t largest_around(const Step& step, std::int64_t zero, std::size_t index = 0) const {
+    const ActivationGrid& grid = input(step, index).grid;
+    return std::min(largest(step, index) + std::abs(zero),
+                    std::max<std::int64_t>(grid.maximum() - zero, zero - grid.minimum()));
+  }
   void set_largest(BufferId id, std::int64_t magnitude) {
     std::int64_t& own = nth(largest_, place(id).first);
     own = std::max(own, magnitude);
@@ -254,6 +261,13 @@ class Check {
     require(grid.minimum() <= low && low <= high && high <= grid.maximum(), step,
             "an output range outside of the output's grid");
     set_largest(step.output, std::max(std::abs(std::int64_t{low}), std::abs(std::int64_t{high})));
+  }
+
+  /// The zero point around which a step rounds its output.
+  void check_zero(const Step& step, std::int32_t zero) const {
+    const ActivationGrid& grid = output(step).grid;
+    require(zero == 0 || (grid.minimum() <= zero && zero <= grid.maximum()), step,
+            "a zero point outside of the output's grid");
   }
 
   /// `bound` is the largest magnitude before the shift.
@@ -319,7 +333,8 @@ class Check {
     require(input(step).channels == output(step).channels, step, "an output unlike its input");
     const std::int64_t count = std::int64_t{s.pool.window.kernel_height} * s.pool.window.kernel_width;
     require(std::ssize(s.multiplier) == (s.pool.fixed_divisor ? 1 : count), step, "a wrong number of constants");
-    check_shift(step, count * largest(step), s.pool.shift);
+    check_shift(step, count * largest_around(step, s.pool.input_zero), s.pool.shift);
+    check_zero(step, s.pool.output_zero);
   }
 
   /// Output and first input of the same shape, the second too or a single pixel.
@@ -340,8 +355,10 @@ class Check {
     check_shapes(step);
     check_output_range(step, a.output_minimum, a.output_maximum);
     require(a.shift >= 1 && a.shift <= 30, step, "a shift that is not within 1 to 30");
+    require(a.offset == 0 || step.points.empty(), step, "zero points at several operating points");
     const std::int64_t bound =
-        largest_addition(a.multiplier_a, a.multiplier_b, a.shift, largest(step), largest(step, 1));
+        largest_addition(a.multiplier_a, a.multiplier_b, a.shift, largest(step), largest(step, 1)) +
+        std::abs(std::int64_t{a.offset});
     check_shift(step, bound, 0);
   }
 
@@ -351,7 +368,8 @@ class Check {
     require(same_image(m.b, image_of(program_, step.inputs[1])), step, "a description that does not fit its values");
     check_shapes(step);
     check_output_range(step, m.output_minimum, m.output_maximum);
-    check_shift(step, largest(step) * largest(step, 1), m.shift);
+    check_shift(step, largest_around(step, m.a_zero) * largest_around(step, m.b_zero, 1), m.shift);
+    check_zero(step, m.output_zero);
   }
 
   void check(const Step& step, const LookupStep& s) {
@@ -370,7 +388,8 @@ class Check {
     if (s.rescale.multiplier == 0) {
       require(same_format(input(step).grid, output(step).grid), step, "a copy to another format");
     }
-    check_shift(step, largest(step), s.rescale.shift);
+    check_shift(step, largest_around(step, s.rescale.input_zero), s.rescale.shift);
+    check_zero(step, s.rescale.output_zero);
   }
 
   const Program& program_;

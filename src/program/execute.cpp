@@ -206,10 +206,9 @@ void ProgramRunner::run(std::span<const std::uint8_t> inputs, std::int64_t count
 }
 
 std::vector<float> dequantize(const Program& program, std::span<const std::int32_t> outputs) {
-  const float scale = program.buffers.at(static_cast<std::size_t>(program.output)).grid.scale;
+  const ActivationGrid& grid = nth(program.buffers, program.output).grid;
   std::vector<float> reals(outputs.size());
-  std::ranges::transform(outputs, reals.begin(),
-                         [scale](std::int32_t integer) { return scale * static_cast<float>(integer); });
+  std::ranges::transform(outputs, reals.begin(), [&](std::int32_t integer) { return dequantize(integer, grid); });
   return reals;
 }
 

@@ -108,6 +108,14 @@ void Lowering::check_same_grid(const Layer& layer) const {
   }
 }
 
+std::int16_t Lowering::narrow_zero_of(ValueId value) const {
+  for (std::size_t k = 1; k < points(); ++k) {
+    if (zero_of(value, k) != zero_of(value, 0))
+      throw failure("value '{}' has different zero points", nth(graph_.values, value).name);
+  }
+  return static_cast<std::int16_t>(zero_of(value, 0));
+}
+
 void Lowering::lower_layer(const Layer& layer) {
   const Operator& op = operator_of(layer);
   switch (device_form(op)) {
@@ -151,6 +159,8 @@ void Lowering::lower_rescale(const Layer& layer, ValueId input, BufferId from, B
     const Requantization requantization =
         requantization_of(for_points([&](std::size_t k) { return scale_ratio(input, layer, k); }), layer.name);
     step.rescale.multiplier = requantization.multiplier[0];
+    step.rescale.input_zero = narrow_zero_of(input);
+    step.rescale.output_zero = narrow_zero_of(layer.output);
     set_shifts(numbers, requantization);
   }
   add_step(layer.name, step, {from}, to, std::move(numbers));

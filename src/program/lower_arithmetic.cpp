@@ -54,15 +54,16 @@ void Lowering::lower_average_pool(const Layer& layer, const Pool& op) {
         layer.name);
   }
   const bool fixed = (op.count_include_pad && padded) || (!padded && !overhangs);
-  lower_average(layer, window_of(op.kernel, op.stride, {1, 1}, op.padding), fixed);
+  lower_average(layer, window_of(op.kernel, op.stride, {1, 1}, op.padding), fixed, op.count_include_pad && padded);
 }
 
 void Lowering::lower_global_pool(const Layer& layer) {
   const Buffer& input = buffer(buffer_of(layer.inputs[0]));
-  lower_average(layer, window_of({input.height, input.width}, {1, 1}, {1, 1}, {}), true);
+  lower_average(layer, window_of({input.height, input.width}, {1, 1}, {1, 1}, {}), true, false);
 }
 
-void Lowering::lower_average(const Layer& layer, const runtime::Window& window, bool fixed_divisor) {
+void Lowering::lower_average(const Layer& layer, const runtime::Window& window, bool fixed_divisor,
+                             bool padding_counts) {
   AveragePoolStep step;
   step.pool.window = window;
   step.pool.fixed_divisor = fixed_divisor;
@@ -78,8 +79,16 @@ void Lowering::lower_average(const Layer& layer, const runtime::Window& window, 
                         layer.name);
   std::vector<PointNumbers> numbers = output_ranges(layer);
   set_shifts(numbers, requantization);
+  // A mean keeps its zero point, where the grid stays the same and no padding counts.
+  const bool keeps_zero = !padding_counts && format_of(layer.inputs[0]) == format_of(layer.output);
+  if (!keeps_zero) {
+    step.pool.input_zero = narrow_zero_of(layer.inputs[0]);
+    step.pool.output_zero = narrow_zero_of(layer.output);
+  }
   for (std::size_t k = 0; k < points(); ++k) {
-    if (fits_after_shift(largest_of(layer.inputs[0], k) * count, numbers[k].shift)) continue;
+    const ActivationGrid& input = grid_of(layer.inputs[0], k);
+    const std::int64_t largest = keeps_zero ? largest_magnitude(input) : largest_step(input);
+    if (fits_after_shift(largest * count, numbers[k].shift)) continue;
     throw bad_input("layer '{}' could overflow its 32-bit sum; give its input fewer bits", layer.name);
   }
   step.multiplier = requantization.multiplier;
@@ -112,6 +121,9 @@ void Lowering::lower_add(const Layer& layer) {
       throw failure("the inputs of '{}' have different scales", layer.name);
   }
   const auto multiplier = [](double factor, int shift) { return std::floor(std::ldexp(factor, shift) + 0.5); };
+  const auto offset = [&](double multiplier_a, double multiplier_b, int shift) {
+    return std::ldexp(zero_of(layer.output, 0), shift) - zero_of(a, 0) * multiplier_a - zero_of(b, 0) * multiplier_b;
+  };
   const auto fits = [&](int first_shift) {
     for (std::size_t k = 0; k < points(); ++k) {
       const double multiplier_a = multiplier(factors_a[0][0], first_shift);
@@ -121,7 +133,8 @@ void Lowering::lower_add(const Layer& layer) {
       if (shift < 1 || shift > 30 || multiplier_a > most || multiplier_b > most) return false;
       const std::int64_t largest =
           largest_addition(static_cast<std::int64_t>(multiplier_a), static_cast<std::int64_t>(multiplier_b), shift,
-                           largest_of(a, k), largest_of(b, k));
+                           largest_of(a, k), largest_of(b, k)) +
+          static_cast<std::int64_t>(std::abs(offset(multiplier_a, multiplier_b, shift)));
       if (!fits_after_shift(largest, 0)) return false;
     }
     return true;
@@ -132,6 +145,10 @@ void Lowering::lower_add(const Layer& layer) {
   AdditionStep step;
   step.addition.multiplier_a = static_cast<std::int32_t>(multiplier(factors_a[0][0], first_shift));
   step.addition.multiplier_b = static_cast<std::int32_t>(multiplier(factors_b[0][0], first_shift));
+  step.addition.offset =
+      static_cast<std::int32_t>(offset(step.addition.multiplier_a, step.addition.multiplier_b, first_shift));
+  if (points() > 1 && step.addition.offset != 0)
+    throw failure("layer '{}' has zero points at several operating points", layer.name);
   std::vector<PointNumbers> numbers = output_ranges(layer);
   for (std::size_t k = 0; k < points(); ++k) numbers[k].shift = static_cast<std::uint8_t>(first_shift - growths[k]);
   add_step(layer, step, {buffer_of(a), buffer_of(b)}, std::move(numbers));
@@ -147,11 +164,14 @@ void Lowering::lower_mul(const Layer& layer) {
   std::vector<PointNumbers> numbers = output_ranges(layer);
   set_shifts(numbers, requantization);
   for (std::size_t k = 0; k < points(); ++k) {
-    if (fits_after_shift(largest_of(a, k) * largest_of(b, k), numbers[k].shift)) continue;
+    if (fits_after_shift(largest_step(grid_of(a, k)) * largest_step(grid_of(b, k)), numbers[k].shift)) continue;
     throw bad_input("layer '{}' could overflow 32 bits; give its inputs fewer bits", layer.name);
   }
   MultiplicationStep step;
   step.multiplication.multiplier = requantization.multiplier[0];
+  step.multiplication.a_zero = narrow_zero_of(a);
+  step.multiplication.b_zero = narrow_zero_of(b);
+  step.multiplication.output_zero = narrow_zero_of(layer.output);
   add_step(layer, step, {buffer_of(a), buffer_of(b)}, std::move(numbers));
 }
 
@@ -166,8 +186,8 @@ void Lowering::lower_table(const Layer& layer) {
   const int entries = 1 << input.bits;
   for (int pattern = 0; pattern < entries; ++pattern) {
     const int integer = input.is_signed && pattern >= entries / 2 ? pattern - entries : pattern;
-    step.table.push_back(static_cast<std::int16_t>(
-        quantize(static_cast<float>(apply(function, static_cast<double>(integer) * input.scale)), output)));
+    step.table.push_back(static_cast<std::int16_t>(quantize(
+        static_cast<float>(apply(function, static_cast<double>(integer - input.zero_point) * input.scale)), output)));
   }
   add_step(layer, std::move(step), {buffer_of(layer.inputs[0])}, std::vector<PointNumbers>(1));
 }

@@ -56,8 +56,16 @@ void Lowering::finish_convolution(const Layer& layer, ConvolutionStep step,
     }
     const Requantization requantization = requantization_of(factors, layer.name);
     set_shifts(numbers, requantization);
-    if (dropped < most_dropped && !biases_fit(layer, units)) continue;
-    for (std::size_t k = 0; k < points(); ++k) numbers[k].bias = integer_biases(layer, k, units[k]);
+    bool biases_fit = true;
+    for (std::size_t k = 0; k < points(); ++k) {
+      numbers[k].bias.clear();
+      for (const double bias : biases(layer, step, k, weight_bits[k], units[k], dropped)) {
+        biases_fit = biases_fit && std::abs(bias) < std::numeric_limits<std::int32_t>::max();
+        if (!biases_fit && dropped < most_dropped) break;
+        numbers[k].bias.push_back(nearest_integer(bias, layer.name));
+      }
+    }
+    if (dropped < most_dropped && !biases_fit) continue;
     const std::optional<std::string> overflow = overflowing_filter(sums, dropped, numbers);
     if (overflow.has_value() && dropped < most_dropped) continue;
     if (overflow.has_value()) {
@@ -72,31 +80,28 @@ void Lowering::finish_convolution(const Layer& layer, ConvolutionStep step,
   add_step(layer, std::move(step), {buffer_of(layer.inputs[0])}, std::move(numbers));
 }
 
-const std::vector<float>& Lowering::real_biases(const Layer& layer, std::size_t point) const {
+/// A layer's biases at a point, in units of its accumulators, which count from zero points: the input's times all
+/// weights goes, and the output's comes.
+std::vector<double> Lowering::biases(const Layer& layer, const ConvolutionStep& step, std::size_t point,
+                                     int weight_bits, const std::vector<double>& units, int dropped) const {
   const auto node = static_cast<std::size_t>(layer.node);
   const auto* affine = std::get_if<Affine>(&graph_.nodes[node].op);
-  return affine != nullptr ? affine->offset.data : input_.points[point].bias.at(node);
-}
-
-/// A layer's biases at a point, in units of its accumulators.
-std::vector<std::int32_t> Lowering::integer_biases(const Layer& layer, std::size_t point,
-                                                   const std::vector<double>& units) const {
-  const std::vector<float>& real = real_biases(layer, point);
-  std::vector<std::int32_t> integers;
+  const std::vector<float>& real = affine != nullptr ? affine->offset.data : input_.points[point].bias.at(node);
+  const ActivationGrid& output = grid_of(layer.output, point);
+  const std::int32_t input_zero = zero_of(layer.inputs[0], point);
+  const std::size_t size = step.weights.size() / units.size();
+  std::vector<double> result;
   for (std::size_t o = 0; o < units.size(); ++o) {
-    integers.push_back(real.empty() ? 0 : nearest_integer(real[o] / units[o], layer.name));
-  }
-  return integers;
-}
-
-bool Lowering::biases_fit(const Layer& layer, const std::vector<std::vector<double>>& units) const {
-  for (std::size_t k = 0; k < points(); ++k) {
-    const std::vector<float>& real = real_biases(layer, k);
-    for (std::size_t o = 0; o < real.size(); ++o) {
-      if (!(std::abs(real[o] / units[k][o]) < std::numeric_limits<std::int32_t>::max())) return false;
+    double bias = real.empty() ? 0.0 : real[o] / units[o];
+    bias += output.zero_point * static_cast<double>(output.scale) / units[o];
+    if (input_zero != 0) {
+      std::int64_t weights = 0;
+      for (std::size_t i = o * size; i < (o + 1) * size; ++i) weights += integer_weight(step, i, weight_bits);
+      bias -= std::ldexp(static_cast<double>(weights * input_zero), -dropped);
     }
+    result.push_back(bias);
   }
-  return true;
+  return result;
 }
 
 /// Says which filter, at which point, exceeds 32 bits.
@@ -136,6 +141,10 @@ void Lowering::lower_conv(const Layer& layer, const Conv& op) {
   const ActivationGrid& input = format_of(layer.inputs[0]);
   for (const float value : op.padding_value.data)
     step.padding_value.push_back(static_cast<std::int16_t>(quantize(value, input)));
+  // Beyond the border there are zeros, which is not the integer 0 where the grid has a zero point.
+  if (step.padding_value.empty() && op.padding != Padding{} && narrow_zero_of(layer.inputs[0]) != 0)
+    step.padding_value.assign(static_cast<std::size_t>(graph_.shape_of(layer.inputs[0])[0]),
+                              narrow_zero_of(layer.inputs[0]));
   finish_weighted(layer, std::move(step), {shape[0], shape[1], shape[2], shape[3]});
 }
 

@@ -35,6 +35,9 @@ class Lowering {
   [[nodiscard]] const ActivationGrid& grid_of(ValueId value, std::size_t point) const {
     return grid_in(input_.points[point].values, value);
   }
+  [[nodiscard]] std::int32_t zero_of(ValueId value, std::size_t point) const {
+    return grid_of(value, point).zero_point;
+  }
   [[nodiscard]] std::int64_t largest_of(ValueId value, std::size_t point) const {
     return largest_magnitude(grid_of(value, point));
   }
@@ -71,6 +74,8 @@ class Lowering {
   [[nodiscard]] std::vector<PointNumbers> output_ranges(const Layer& layer) const;
   static void set_shifts(std::vector<PointNumbers>& numbers, const Requantization& requantization);
   void check_same_grid(const Layer& layer) const;
+  /// The zero point of a value, the same at all points, as the runtime's descriptors hold it.
+  [[nodiscard]] std::int16_t narrow_zero_of(ValueId value) const;
 
   void lower_layer(const Layer& layer);
 
@@ -80,10 +85,8 @@ class Lowering {
   void finish_weighted(const Layer& layer, ConvolutionStep step, std::array<std::int64_t, 4> shape);
   void finish_convolution(const Layer& layer, ConvolutionStep step, const std::vector<std::vector<float>>& scales,
                           const std::vector<int>& weight_bits);
-  [[nodiscard]] const std::vector<float>& real_biases(const Layer& layer, std::size_t point) const;
-  [[nodiscard]] std::vector<std::int32_t> integer_biases(const Layer& layer, std::size_t point,
-                                                         const std::vector<double>& units) const;
-  [[nodiscard]] bool biases_fit(const Layer& layer, const std::vector<std::vector<double>>& units) const;
+  [[nodiscard]] std::vector<double> biases(const Layer& layer, const ConvolutionStep& step, std::size_t point,
+                                           int weight_bits, const std::vector<double>& units, int dropped) const;
   [[nodiscard]] std::optional<std::string> overflowing_filter(const std::vector<std::vector<std::int64_t>>& sums,
                                                               int dropped,
                                                               const std::vector<PointNumbers>& numbers) const;
@@ -91,7 +94,7 @@ class Lowering {
   void lower_max_pool(const Layer& layer, const Pool& op);
   void lower_average_pool(const Layer& layer, const Pool& op);
   void lower_global_pool(const Layer& layer);
-  void lower_average(const Layer& layer, const runtime::Window& window, bool fixed_divisor);
+  void lower_average(const Layer& layer, const runtime::Window& window, bool fixed_divisor, bool padding_counts);
   [[nodiscard]] std::pair<ValueId, ValueId> operands(const Layer& layer) const;
   void lower_add(const Layer& layer);
   void lower_mul(const Layer& layer);

@@ -15,7 +15,7 @@ namespace trimtab {
 namespace {
 
 constexpr std::array<std::uint8_t, 8> magic = {'t', 'r', 'i', 'm', 't', 'a', 'b', 0};
-constexpr std::uint32_t format = 3;
+constexpr std::uint32_t format = 4;
 constexpr const char* maker_of_formats_1_and_2 = "0.1.0";
 constexpr std::size_t head_bytes = magic.size() + 8;
 constexpr std::int64_t largest_file = std::int64_t{1} << 30;
@@ -110,7 +110,7 @@ void describe_all(Archive& archive, Fields&... fields) {
 template <typename Archive>
 void describe(Archive& archive, ActivationGrid& grid) {
   std::int32_t bits = grid.bits;
-  describe_all(archive, grid.scale, bits, grid.is_signed);
+  describe_all(archive, grid.scale, bits, grid.is_signed, grid.zero_point);
   grid.bits = std::clamp(bits, 0, 31);  // so that its limits can be asked for; the check refuses all but a few
 }
 
@@ -156,17 +156,17 @@ void describe(Archive& archive, MaxPoolStep& step) {
 template <typename Archive>
 void describe(Archive& archive, AveragePoolStep& step) {
   describe_all(archive, step.pool.window, step.pool.fixed_divisor, step.pool.shift, step.pool.output_minimum,
-               step.pool.output_maximum, step.multiplier);
+               step.pool.output_maximum, step.multiplier, step.pool.input_zero, step.pool.output_zero);
 }
 template <typename Archive>
 void describe(Archive& archive, AdditionStep& step) {
   runtime::Addition& a = step.addition;
-  describe_all(archive, a.multiplier_a, a.multiplier_b, a.shift, a.output_minimum, a.output_maximum);
+  describe_all(archive, a.multiplier_a, a.multiplier_b, a.shift, a.output_minimum, a.output_maximum, a.offset);
 }
 template <typename Archive>
 void describe(Archive& archive, MultiplicationStep& step) {
   runtime::Multiplication& m = step.multiplication;
-  describe_all(archive, m.multiplier, m.shift, m.output_minimum, m.output_maximum);
+  describe_all(archive, m.multiplier, m.shift, m.output_minimum, m.output_maximum, m.a_zero, m.b_zero, m.output_zero);
 }
 template <typename Archive>
 void describe(Archive& archive, LookupStep& step) {
@@ -175,7 +175,7 @@ void describe(Archive& archive, LookupStep& step) {
 template <typename Archive>
 void describe(Archive& archive, RescaleStep& step) {
   runtime::Rescale& r = step.rescale;
-  describe_all(archive, r.multiplier, r.shift, r.output_minimum, r.output_maximum);
+  describe_all(archive, r.multiplier, r.shift, r.output_minimum, r.output_maximum, r.input_zero, r.output_zero);
 }
 
 void describe(Encoder& archive, Operation& operation) {

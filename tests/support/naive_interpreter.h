@@ -151,8 +151,9 @@ class NaiveInterpreter {
         sum += at(step.inputs[0], pixel, c);
         ++count;
       });
-      return clamp(requantize(sum, s.multiplier.at(s.pool.fixed_divisor ? 0 : count - 1), s.pool.shift),
-                   s.pool.output_minimum, s.pool.output_maximum);
+      sum -= static_cast<std::int64_t>(count) * s.pool.input_zero;
+      const std::int64_t mean = requantize(sum, s.multiplier.at(s.pool.fixed_divisor ? 0 : count - 1), s.pool.shift);
+      return clamp(mean + s.pool.output_zero, s.pool.output_minimum, s.pool.output_maximum);
     });
   }
 
@@ -167,17 +168,17 @@ class NaiveInterpreter {
 
   void run_step(const Step& step, const AdditionStep& s) {
     fill(step.output, [&](std::int64_t y, std::int64_t x, std::int64_t c) {
-      const std::int64_t sum =
-          first(step, y, x, c) * s.addition.multiplier_a + second(step, y, x, c) * s.addition.multiplier_b;
+      const std::int64_t sum = first(step, y, x, c) * s.addition.multiplier_a +
+                               second(step, y, x, c) * s.addition.multiplier_b + s.addition.offset;
       return clamp(round_down(sum, s.addition.shift), s.addition.output_minimum, s.addition.output_maximum);
     });
   }
 
   void run_step(const Step& step, const MultiplicationStep& s) {
     fill(step.output, [&](std::int64_t y, std::int64_t x, std::int64_t c) {
-      const std::int64_t product = first(step, y, x, c) * second(step, y, x, c);
-      return clamp(requantize(product, s.multiplication.multiplier, s.multiplication.shift),
-                   s.multiplication.output_minimum, s.multiplication.output_maximum);
+      const runtime::Multiplication& m = s.multiplication;
+      const std::int64_t product = (first(step, y, x, c) - m.a_zero) * (second(step, y, x, c) - m.b_zero);
+      return clamp(requantize(product, m.multiplier, m.shift) + m.output_zero, m.output_minimum, m.output_maximum);
     });
   }
 
@@ -193,8 +194,8 @@ class NaiveInterpreter {
     fill(step.output, [&](std::int64_t y, std::int64_t x, std::int64_t c) {
       const std::int64_t value = first(step, y, x, c);
       if (s.rescale.multiplier == 0) return value;
-      return clamp(requantize(value, s.rescale.multiplier, s.rescale.shift), s.rescale.output_minimum,
-                   s.rescale.output_maximum);
+      const std::int64_t scaled = requantize(value - s.rescale.input_zero, s.rescale.multiplier, s.rescale.shift);
+      return clamp(scaled + s.rescale.output_zero, s.rescale.output_minimum, s.rescale.output_maximum);
     });
   }
 

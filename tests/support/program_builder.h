@@ -159,7 +159,9 @@ class ProgramBuilder {
     step.pool.window = window(kernel_height, kernel_width, stride, stride, 1, 1, pad, pad);
     step.pool.fixed_divisor = fixed_divisor;
     const int count = kernel_height * kernel_width;
-    step.pool.shift = random_shift(largest_magnitude(from.grid) * count);
+    step.pool.input_zero = random_zero(from.grid);
+    step.pool.output_zero = random_zero(grid);
+    step.pool.shift = random_shift(largest_around(from.grid, step.pool.input_zero) * count);
     for (int divisor = fixed_divisor ? count : 1; divisor <= count; ++divisor) {
       step.multiplier.push_back(random_multiplier(largest_magnitude(from.grid) * divisor, grid, step.pool.shift));
     }
@@ -183,6 +185,9 @@ class ProgramBuilder {
     step.addition.shift = static_cast<std::uint8_t>(shift);
     step.addition.multiplier_a = factor(a);
     step.addition.multiplier_b = factor(b);
+    step.addition.offset = (std::int32_t{random_zero(grid)} << shift) -
+                           random_zero(buffer(a).grid) * step.addition.multiplier_a -
+                           random_zero(buffer(b).grid) * step.addition.multiplier_b;
     std::tie(step.addition.output_minimum, step.addition.output_maximum) = random_range(grid);
     add_step(step, {a, b}, output);
     return output;
@@ -191,7 +196,11 @@ class ProgramBuilder {
   BufferId multiplication(BufferId a, BufferId b, const ActivationGrid& grid) {
     const BufferId output = add_buffer(buffer(a).height, buffer(a).width, buffer(a).channels, grid);
     MultiplicationStep step;
-    const double largest = largest_magnitude(buffer(a).grid) * largest_magnitude(buffer(b).grid);
+    step.multiplication.a_zero = random_zero(buffer(a).grid);
+    step.multiplication.b_zero = random_zero(buffer(b).grid);
+    step.multiplication.output_zero = random_zero(grid);
+    const double largest = largest_around(buffer(a).grid, step.multiplication.a_zero) *
+                           largest_around(buffer(b).grid, step.multiplication.b_zero);
     step.multiplication.shift = random_shift(largest);
     step.multiplication.multiplier = random_multiplier(largest / 2, grid, step.multiplication.shift);
     std::tie(step.multiplication.output_minimum, step.multiplication.output_maximum) = random_range(grid);
@@ -217,7 +226,9 @@ class ProgramBuilder {
     RescaleStep step;
     std::tie(step.rescale.output_minimum, step.rescale.output_maximum) = random_range(grid);
     if (from != grid || random.integer(0, 1) == 1) {
-      step.rescale.shift = random_shift(largest_magnitude(from));
+      step.rescale.input_zero = random_zero(from);
+      step.rescale.output_zero = random_zero(grid);
+      step.rescale.shift = random_shift(largest_around(from, step.rescale.input_zero));
       step.rescale.multiplier = random_multiplier(largest_magnitude(from), grid, step.rescale.shift);
     }
     add_step(step, {input}, output);
@@ -236,6 +247,17 @@ class ProgramBuilder {
   }
 
  private:
+  /// The largest distance of the grid's integers from a zero point.
+  static double largest_around(const ActivationGrid& grid, std::int32_t zero) {
+    return std::max<double>(grid.maximum() - zero, zero - grid.minimum());
+  }
+
+  /// The zero point of a value at one operating point, often none.
+  std::int16_t random_zero(const ActivationGrid& grid) {
+    if (points > 1 || grid.bits > 8 || random.integer(0, 1) == 0) return 0;
+    return static_cast<std::int16_t>(random.integer(grid.minimum(), grid.maximum()));
+  }
+
   static runtime::Window window(int kernel_height, int kernel_width, int stride_rows, int stride_columns,
                                 int dilation_rows, int dilation_columns, int pad_top, int pad_left) {
     const auto narrow = [](int value) { return static_cast<std::int16_t>(value); };

@@ -124,7 +124,8 @@ TEST(QuantizePostTraining, IsCloserToTheFloatNetworkTheMoreBitsItHas) {
     const QuantizedNetwork network = quantize_post_training(graph, uniform_plan(graph, bits, 8), data, one_thread());
     expect_weights_on_grids(network);
     const double now = fidelity(graph, network, data);
-    EXPECT_GT(now, before + 3) << bits;
+    // beyond 6 bits the activations limit it, which keep their 8
+    EXPECT_GT(now, before + (bits > 6 ? 1 : 3)) << bits;
     before = now;
   }
   EXPECT_GT(before, 25);

@@ -1,0 +1,42 @@
+#include "graph/sign.h"
+
+#include <algorithm>
+
+#include "base/index.h"
+
+namespace trimtab {
+
+bool rectifies(const Operator& op) {
+  if (const auto* clip = std::get_if<Clip>(&op)) {
+    return clip->low >= 0;
+  }
+  if (const auto* function = std::get_if<ScalarFunction>(&op)) {
+    return is_non_negative(*function);
+  }
+  const auto* softmax = std::get_if<Softmax>(&op);
+  return std::holds_alternative<Relu>(op) || std::holds_alternative<Sigmoid>(op) ||
+         std::holds_alternative<HardSigmoid>(op) || (softmax != nullptr && !softmax->logarithm);
+}
+
+bool keeps_sign(const Operator& op) {
+  if (const auto* pad = std::get_if<Pad>(&op)) {
+    return pad->value >= 0;
+  }
+  return std::holds_alternative<Pool>(op) || std::holds_alternative<GlobalAveragePool>(op) ||
+         std::holds_alternative<Add>(op) || std::holds_alternative<Mul>(op) || std::holds_alternative<Concat>(op) ||
+         std::holds_alternative<Reshape>(op) || std::holds_alternative<Gather>(op) ||
+         std::holds_alternative<Permute>(op) || std::holds_alternative<LeakyRelu>(op) ||
+         std::holds_alternative<HardSwish>(op);
+}
+
+bool is_non_negative(const Graph& graph, ValueId value) {
+  std::vector<bool> known(graph.values.size(), false);
+  for (const Node& node : graph.nodes) {
+    nth(known, node.output) =
+        rectifies(node.op) || (keeps_sign(node.op) && std::all_of(node.inputs.begin(), node.inputs.end(),
+                                                                  [&](ValueId input) { return nth(known, input); }));
+  }
+  return nth(known, value);
+}
+
+}  // namespace trimtab
