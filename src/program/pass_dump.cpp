@@ -15,7 +15,8 @@ namespace trimtab {
 namespace {
 
 std::string grid_text(const ActivationGrid& grid) {
-  return fmt::format("{} bits {}, scale {:.6g}", grid.bits, grid.is_signed ? "signed" : "unsigned", grid.scale);
+  const std::string zero = grid.zero_point == 0 ? "" : fmt::format(", zero point {}", grid.zero_point);
+  return fmt::format("{} bits {}, scale {:.6g}{}", grid.bits, grid.is_signed ? "signed" : "unsigned", grid.scale, zero);
 }
 
 template <typename Numbers>

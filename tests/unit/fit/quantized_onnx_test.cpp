@@ -13,7 +13,7 @@
 #include "program/evaluate.h"
 #include "program/execute.h"
 #include "program/lower.h"
-#include "support/reference.h"
+#include "support/quantized_reference.h"
 
 // quantized.onnx against the program that it stands for: by plain loops over its operators, and by way of a second
 // import.
@@ -36,34 +36,6 @@ Dataset random_pictures(const Shape& shape, std::int64_t count) {
   }
   data.pixels = {std::move(values), element_count(data.shape)};
   return data;
-}
-
-/// QuantizeLinear and DequantizeLinear as ONNX defines them: halves to even.
-reference::Values on_grid(reference::Values x, const SourceGrid& grid) {
-  const double least = grid.is_signed ? -std::ldexp(1.0, grid.bits - 1) : 0;
-  const double most = least + std::ldexp(1.0, grid.bits) - 1;
-  for (float& number : x) {
-    const double level = std::nearbyint(static_cast<double>(number) / static_cast<double>(grid.scale));
-    const double integer = std::clamp(level + grid.zero_point, least, most);
-    number = grid.scale * static_cast<float>(integer - grid.zero_point);
-  }
-  return x;
-}
-
-/// The output of one sample, every value with a grid rounded to it.
-reference::Values run_on_grids(const Graph& graph, const reference::Values& sample) {
-  std::map<ValueId, reference::Values> values;
-  const auto set = [&](ValueId id, reference::Values x) {
-    const std::optional<SourceGrid>& grid = graph.values.at(static_cast<std::size_t>(id)).grid;
-    values[id] = grid.has_value() ? on_grid(std::move(x), *grid) : std::move(x);
-  };
-  set(graph.input, sample);
-  for (const Node& node : graph.nodes) {
-    std::vector<reference::Values> inputs;
-    for (const ValueId input : node.inputs) inputs.push_back(values.at(input));
-    set(node.output, reference::run(node, inputs, graph.shape_of(node.inputs[0]), graph.shape_of(node.output)));
-  }
-  return values.at(graph.output);
 }
 
 struct Case {
@@ -98,7 +70,7 @@ TEST_P(QuantizedOnnx, HoldsTheNumbersOfTheProgram) {
   for (std::int64_t i = 0; i < data.size(); ++i) {
     reference::Values sample(static_cast<std::size_t>(element_count(shape)));
     data.read(i, {}, sample);
-    const reference::Values reals = run_on_grids(read, sample);
+    const reference::Values reals = reference::run_on_grids(read, sample);
     const auto row = std::span(expected).subspan(static_cast<std::size_t>(i) * size, size);
     const std::vector<float> wanted = dequantize(program, row);
     EXPECT_EQ(std::ranges::max_element(reals) - reals.begin(), std::ranges::max_element(wanted) - wanted.begin());
