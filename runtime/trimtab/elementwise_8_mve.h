@@ -18,15 +18,17 @@ inline int32x4_t load_bytes_mve(const uint8_t* bytes) {
   return vreinterpretq_s32_u32(vldrbq_u32(bytes));
 }
 
-template <bool a_is_signed, bool b_is_signed>
-inline void addition_8_mve(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
+template <bool a_is_signed, bool b_is_signed, bool has_offset>
+inline void add_bytes_mve(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
   const int32x4_t minimum = vdupq_n_s32(step.output_minimum);
   const int32x4_t maximum = vdupq_n_s32(step.output_maximum);
   const int32_t multiplier_a = step.multiplier_a;
   const int32_t multiplier_b = step.multiplier_b;
   const int32_t shift = -static_cast<int32_t>(step.shift);
+  const int32x4_t offset = vdupq_n_s32(step.offset);
   const auto sum = [&](int32_t i) {
     int32x4_t value = vmulq_n_s32(load_bytes_mve<a_is_signed>(a + i), multiplier_a);
+    if constexpr (has_offset) value = vaddq_s32(value, offset);
     value = vmlaq_n_s32(value, load_bytes_mve<b_is_signed>(b + i), multiplier_b);
     return vreinterpretq_u32_s32(vminq_s32(vmaxq_s32(vrshlq_n_s32(value, shift), minimum), maximum));
   };
@@ -52,6 +54,16 @@ inline void addition_8_mve(const Addition& step, const uint8_t* a, const uint8_t
     a += step.a.pixel_stride;
     b += step.b.pixel_stride;
     output += step.output.pixel_stride;
+  }
+}
+
+/// An offset costs an instruction for four sums, so that only those that have one pay for it.
+template <bool a_is_signed, bool b_is_signed>
+inline void addition_8_mve(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
+  if (step.offset == 0) {
+    add_bytes_mve<a_is_signed, b_is_signed, false>(step, a, b, output);
+  } else {
+    add_bytes_mve<a_is_signed, b_is_signed, true>(step, a, b, output);
   }
 }
 

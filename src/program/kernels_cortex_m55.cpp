@@ -49,8 +49,7 @@ std::optional<Kernel> choose_pool(const Pool& pool, const std::string& name) {
 
 std::optional<Kernel> choose_addition(const runtime::Addition& step) {
   const bool equal_size = step.a.height == step.b.height && step.a.width == step.b.width;
-  if (!equal_size || !is_byte(step.a) || !is_byte(step.b) || !is_byte(step.output) || step.offset != 0)
-    return std::nullopt;
+  if (!equal_size || !is_byte(step.a) || !is_byte(step.b) || !is_byte(step.output)) return std::nullopt;
   return make_kernel("addition_" + name_of(step.a.format) + "_" + name_of(step.b.format) + "_mve", elementwise, reason,
                      step.a.pixel_stride == step.output.pixel_stride);
 }
