@@ -11,6 +11,7 @@
 #include "learn/quantize.h"
 #include "learn/quantized_simulation.h"
 #include "learn/recover.h"
+#include "plan/clean_up.h"
 #include "plan/layers.h"
 #include "plan/quantized_network_file.h"
 
@@ -83,7 +84,8 @@ AssessTrials::AssessTrials(const Graph& graph, const Preprocessing& preprocessin
     throw bad_input("assess needs 8-bit pixels as samples, whose width can be varied; these are features");
   check_fits(train_, graph.input_shape(), element_count(graph.output_shape()));
   check_fits(test_, graph.input_shape(), element_count(graph.output_shape()));
-  teacher_ = std::make_shared<const Graph>(prepare_for_deployment(graph, preprocessing));
+  const Graph prepared = prepare_for_deployment(graph, preprocessing);
+  teacher_ = std::make_shared<const Graph>(clean_up(prepared, input_ranges(prepared, train_)).graph);
   groups_ = find_channel_groups(*teacher_);
   importance_ = assess_importance(*teacher_, train_);
 }

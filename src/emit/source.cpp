@@ -138,6 +138,16 @@ std::string constants(const Step& step, const Kernel& kernel, std::size_t index)
             descriptor("Rescale",
                        fmt::format("{}, {}, {}, {}, {}, {}, {}, {}", literal(r.input), literal(r.output), r.multiplier,
                                    r.shift, r.output_minimum, r.output_maximum, r.input_zero, r.output_zero));
+          },
+          [&](const MovementStep& s) {
+            write_array(text, "uint32_t", array("rows"), s.rows);
+            write_array(text, "uint32_t", array("columns"), s.columns);
+            write_array(text, "uint32_t", array("channels"), s.channels);
+            const runtime::Movement& m = s.movement;
+            descriptor("Movement", fmt::format("{}, {}, {{{}, {}, {}, {}, {}, {}}}, {}, {}, {}, {}", literal(m.input),
+                                               literal(m.output), m.box.top, m.box.left, m.box.first_channel,
+                                               m.box.height, m.box.width, m.box.channels, m.padding, array("rows"),
+                                               array("columns"), array("channels")));
           }},
       step.operation);
   return text + point_table(step, index);

@@ -7,6 +7,7 @@
 #include "base/units.h"
 #include "emit/firmware.h"
 #include "emit/source.h"
+#include "learn/clean_network.h"
 #include "learn/evaluate.h"
 #include "learn/inference.h"
 #include "learn/recover.h"
@@ -50,10 +51,16 @@ class Fitting {
     if (!left.empty())
       throw bad_input("{} cannot be deployed to a microcontroller: layer {} has no integer form", graph.name,
                       fmt::join(left, ", "));
+    CleanNetwork clean = clean_network(prepared_, samples_, options.threads);
+    prepared_ = std::move(clean.graph);
+    clean_up_ = std::move(clean.report);
+    dump_.add("cleaned-up", prepared_);
+    if (!clean_up_.empty()) tell(clean_up_);
   }
 
   FitResult run() {
     FitResult result;
+    result.clean_up = clean_up_;
     if (options_.search.has_value()) {
       search(result);
     } else {
@@ -288,7 +295,8 @@ class Fitting {
   const FitOptions& options_;
   const std::filesystem::path& folder_;
   Graph prepared_;
-  Dataset samples_;  ///< to calibrate and train with, preprocessed where they are features
+  std::string clean_up_;  ///< what was removed from it
+  Dataset samples_;       ///< to calibrate and train with, preprocessed where they are features
   bool pixels_ = true;
   PassDump dump_;
 };
@@ -305,7 +313,8 @@ FitTrialData fit_trial_data(const Graph& graph, const Dataset& train_data, const
   const Preprocessing folded = train_data.is_pixels() ? preprocessing : Preprocessing{};
   const Dataset samples = preprocess_features(train_data, preprocessing);
   FitTrialData data;
-  data.prepared = std::make_shared<const Graph>(prepare_for_deployment(graph, folded));
+  const Graph prepared = prepare_for_deployment(graph, folded);
+  data.prepared = std::make_shared<const Graph>(clean_up(prepared, input_ranges(prepared, samples)).graph);
   data.teacher = teacher_of(options, *data.prepared, folded);
   const std::int64_t validation = std::min(options.search->validation_samples, samples.size() / 5);
   if (validation < 1) throw bad_input("{} samples to train with are too few for a search", samples.size());

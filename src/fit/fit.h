@@ -58,7 +58,8 @@ struct FitResult {
   double top1_float = 0;  ///< percent, of the network before
   double agreement = 0;   ///< percent of the test samples whose largest output is the float network's
   std::int64_t samples = 0;
-  Graph pruned;  ///< the float network (takes raw samples) whose filters are those of the plan
+  std::string clean_up;  ///< what was removed without loss before anything else (learn/clean_network.h); may be empty
+  Graph pruned;          ///< the float network (takes raw samples) whose filters are those of the plan
   std::optional<PlanSearchResult> search;
 };
 

@@ -70,6 +70,7 @@ nlohmann::ordered_json to_json(const FitRun& run, const FitOptions& options, con
   }
   json["agreement"] = result.agreement;
   json["samples"] = result.samples;
+  if (!result.clean_up.empty()) json["clean_up"] = result.clean_up;
   json["weights_bytes"] = weights_bytes(result.program);
   if (result.deployment.has_value()) add_deployment(json, options, *result.deployment);
   json["plan"] = layers_of(result.program.points.front().plan);
@@ -88,6 +89,7 @@ std::string summarize(const FitRun& run, const FitOptions& options, const FitRes
                         result.top1, result.samples, result.top1_float, result.agreement)
           : fmt::format("agreement     {:.2f} % of {} samples get the float network's answer\n", result.agreement,
                         result.samples);
+  if (!result.clean_up.empty()) text += fmt::format("clean-up      {}\n", result.clean_up);
   const std::string model = std::filesystem::path(run.model).filename().string();
   const std::string files =
       "plan.toml             filters and bits of every layer\nprogram.bin           the integer network, for 'trimtab "

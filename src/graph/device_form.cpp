@@ -62,15 +62,13 @@ Entry entry_of(const Operator& op) {
           },
           [](const Concat& concat) {
             return Entry{concat.axis == 0 ? Form::concatenation : Form::movement,
-                         {"Concat", "along the channels; every part starts at a byte"}};
+                         {"Concat", "along the channels in place; along rows and columns copied"}};
           },
           [](const Reshape&) {
-            return Entry{
-                Form::view,
-                {"Reshape, Flatten, Squeeze, Unsqueeze", "to a vector; from a vector to an image of one pixel"}};
+            return Entry{Form::view, {"Reshape, Flatten, Squeeze, Unsqueeze", "images and vectors"}};
           },
           [](const Pad&) {
-            return Entry{Form::padding, {"Pad", "in front of a Conv or pool that can take it"}};
+            return Entry{Form::padding, {"Pad", "with several operating points by 0"}};
           },
           [](const Softmax&) {
             return Entry{Form::probabilities, {"Softmax, LogSoftmax", "at the network's end"}};
@@ -120,7 +118,10 @@ FormTraits traits_of(DeviceForm form) {
               .passes_through = true,
               .text = "parts of one buffer, copied only where they cannot be written in place"};
     case DeviceForm::view:
-      return {.runs = true, .nested = true, .passes_through = true, .text = "none: the numbers stay where they are"};
+      return {.runs = true,
+              .nested = true,
+              .passes_through = true,
+              .text = "none where the numbers stay where they are; else moved"};
     case DeviceForm::saturation:
       return {.runs = true, .text = "saturation of the layer before it; else a table"};
     case DeviceForm::table:
@@ -128,9 +129,12 @@ FormTraits traits_of(DeviceForm form) {
     case DeviceForm::normalization:
       return {.saturates = true, .text = "part of the Conv or Gemm before it; else an Affine"};
     case DeviceForm::movement:
-      return {.passes_through = true, .text = "none"};
+      return {.runs = true,
+              .nested = true,
+              .passes_through = true,
+              .text = "numbers moved by tables; none for neighbouring channels"};
     case DeviceForm::padding:
-      return {.passes_through = true, .text = "part of the layer behind it"};
+      return {.runs = true, .nested = true, .passes_through = true, .text = "part of the layer behind it; else moved"};
     case DeviceForm::probabilities:
       return {.text = "left out: the largest output stays the largest"};
   }

@@ -14,13 +14,13 @@ enum class DeviceForm {
   max_pool,        ///< comparisons; input and output have one grid
   addition,        ///< a multiplier for each operand
   multiplication,  ///< one multiplier
-  concatenation,   ///< parts of one buffer, written in place where they can be
-  view,            ///< no step: the same integers in another shape
+  concatenation,   ///< along the channels: parts of one buffer, written in place where they can be
+  view,            ///< no step: the same integers in another shape; a movement where they cannot stay
   saturation,      ///< what the layer before it saturates to for nothing; a table where it cannot
   table,           ///< a function of one number, looked up
   normalization,   ///< no form of its own: becomes part of the layer before it, or an Affine
-  movement,        ///< no form: numbers change places
-  padding,         ///< no form of its own: becomes part of the layer behind it
+  movement,        ///< numbers change places
+  padding,         ///< part of the layer behind it; a movement where that cannot take it
   probabilities    ///< no form: left out at the network's end
 };
 [[nodiscard]] DeviceForm device_form(const Operator& op);

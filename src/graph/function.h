@@ -54,6 +54,7 @@ static_assert(function_step_names.size() == static_cast<std::size_t>(FunctionSte
 /// device looks it up in a table, however many steps it has.
 struct ScalarFunction {
   std::vector<FunctionStep> steps;
+  bool operator==(const ScalarFunction&) const = default;
 };
 
 /// f(x)

@@ -52,12 +52,14 @@ struct Conv {
   Padding padding;
   std::int64_t groups = 1;
   Tensor padding_value;
+  bool operator==(const Conv&) const = default;
 };
 
 /// y = W x + b on a vector. weight {outputs, inputs}; bias {outputs} or empty.
 struct Linear {
   Tensor weight;
   Tensor bias;
+  bool operator==(const Linear&) const = default;
 };
 
 /// Per channel: scale * (x - mean) / sqrt(variance + epsilon) + bias; each {channels}.
@@ -67,31 +69,42 @@ struct BatchNormalization {
   Tensor mean;
   Tensor variance;
   float epsilon = 1e-5F;
+  bool operator==(const BatchNormalization&) const = default;
 };
 
 /// Per channel: scale * x + offset; each {channels}. What additions of and multiplications by constants become.
 struct Affine {
   Tensor scale;
   Tensor offset;
+  bool operator==(const Affine&) const = default;
 };
 
-struct Relu {};
+struct Relu {
+  bool operator==(const Relu&) const = default;
+};
 /// min(max(x, low), high); ReLU6 is Clip{0, 6}. Either end may be infinite.
 struct Clip {
   float low = 0;
   float high = 6;
+  bool operator==(const Clip&) const = default;
 };
 struct LeakyRelu {
   float alpha = 0.01F;
+  bool operator==(const LeakyRelu&) const = default;
 };
 /// min(max(alpha * x + beta, 0), 1)
 struct HardSigmoid {
   float alpha = 1.0F / 6;
   float beta = 0.5F;
+  bool operator==(const HardSigmoid&) const = default;
 };
 /// x * HardSigmoid(x) with alpha 1/6 and beta 1/2
-struct HardSwish {};
-struct Sigmoid {};
+struct HardSwish {
+  bool operator==(const HardSwish&) const = default;
+};
+struct Sigmoid {
+  bool operator==(const Sigmoid&) const = default;
+};
 
 enum class PoolKind { max, average };
 struct Pool {
@@ -102,44 +115,56 @@ struct Pool {
   Padding padding;
   bool ceil_mode = false;
   bool count_include_pad = false;  ///< average only: padding counts in the divisor
+  bool operator==(const Pool&) const = default;
 };
 
 /// Mean over height and width: {C,H,W} to {C,1,1}, or to {C} where `keep_dimensions` is false.
 struct GlobalAveragePool {
   bool keep_dimensions = true;
+  bool operator==(const GlobalAveragePool&) const = default;
 };
 
 /// Element-wise sum of two values; a {C,1,1} input is broadcast.
-struct Add {};
+struct Add {
+  bool operator==(const Add&) const = default;
+};
 /// Element-wise product of two values; a {C,1,1} input is broadcast.
-struct Mul {};
+struct Mul {
+  bool operator==(const Mul&) const = default;
+};
 /// Along the channels (axis 0 of a sample), rows (1) or columns (2).
 struct Concat {
   std::int64_t axis = 0;
+  bool operator==(const Concat&) const = default;
 };
 /// Element i along the axis of a sample is element indices[i] of the input: parts, other orders, repetitions.
 struct Gather {
   std::int64_t axis = 0;
   std::vector<std::int64_t> indices;
+  bool operator==(const Gather&) const = default;
 };
 /// The sample is cut into dimensions `from`, whose axes are put into `order`; the result has `shape`.
 struct Permute {
   Shape from;
   std::vector<std::int64_t> order;
   Shape shape;
+  bool operator==(const Permute&) const = default;
 };
 /// Same elements in the same (channel, row, column) order in another shape; Flatten is a Reshape to one dimension.
 struct Reshape {
   Shape shape;
+  bool operator==(const Reshape&) const = default;
 };
 /// Spatial padding with a constant.
 struct Pad {
   Padding padding;
   float value = 0;
+  bool operator==(const Pad&) const = default;
 };
 /// Over the features of a vector, or over the channels of an image.
 struct Softmax {
   bool logarithm = false;  ///< of the shares
+  bool operator==(const Softmax&) const = default;
 };
 
 using Operator =

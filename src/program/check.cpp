@@ -66,12 +66,13 @@ class Check {
     check_preprocessing();
     check_points();
     check_levels();
-    write(program_.input, "the input");
+    write(program_.input, whole(program_.input), "the input");
     for (const Step& step : program_.steps) {
       for (const BufferId input : step.inputs) {
         require(is_written(input), step, "an input that no step before it writes");
       }
-      write(step.output, "step '" + step.name + "'");
+      const auto* movement = std::get_if<MovementStep>(&step.operation);
+      write(step.output, movement == nullptr ? whole(step.output) : movement->movement.box, "step '" + step.name + "'");
     }
     if (!is_written(program_.output)) throw bad_input("{} has an output that no step writes", source_);
     for (std::size_t k = 0; k < program_.points.size(); ++k) check_at(k);
@@ -224,21 +225,47 @@ class Check {
     return {id, channel};
   }
 
-  /// Which channels of the outermost buffer are written.
-  std::span<char> channels(BufferId id) {
-    const auto [owner, first] = place(id);
-    std::vector<char>& all = nth(written_, owner);
-    all.resize(static_cast<std::size_t>(buffer(owner).channels));
-    return std::span(all).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(buffer(id).channels));
+  runtime::Box whole(BufferId id) const {
+    const runtime::Image image = image_of(program_, id);
+    return {0, 0, 0, image.height, image.width, image.channels};
   }
-  void write(BufferId id, const std::string& where) {
-    for (char& channel : channels(id)) {
-      if (std::exchange(channel, 1) != 0) {
-        throw bad_input("{}: {} writes value '{}', part of which is written before", source_, where, buffer(id).name);
-      }
+  static bool lies_within(const runtime::Box& part, const runtime::Box& all) {
+    const auto fits = [](int first, int length, int size) {
+      return first >= 0 && length >= 1 && first + length <= size;
+    };
+    return fits(part.top, part.height, all.height) && fits(part.left, part.width, all.width) &&
+           fits(part.first_channel, part.channels, all.channels);
+  }
+  /// How many elements two boxes have in common.
+  static std::int64_t common(const runtime::Box& a, const runtime::Box& b) {
+    const auto shared = [](int a_first, int a_length, int b_first, int b_length) {
+      return std::int64_t{std::max(0, std::min(a_first + a_length, b_first + b_length) - std::max(a_first, b_first))};
+    };
+    return shared(a.top, a.height, b.top, b.height) * shared(a.left, a.width, b.left, b.width) *
+           shared(a.first_channel, a.channels, b.first_channel, b.channels);
+  }
+  /// The part of a value as a part of its outermost buffer.
+  runtime::Box in_owner(BufferId id, runtime::Box part) const {
+    part.first_channel = static_cast<std::int16_t>(part.first_channel + place(id).second);
+    return part;
+  }
+  void write(BufferId id, const runtime::Box& part, const std::string& where) {
+    if (!lies_within(part, whole(id))) {
+      throw bad_input("{}: {} writes beyond the edges of value '{}'", source_, where, buffer(id).name);
     }
+    const runtime::Box box = in_owner(id, part);
+    std::vector<runtime::Box>& written = nth(written_, place(id).first);
+    if (std::ranges::any_of(written, [&](const runtime::Box& other) { return common(box, other) > 0; })) {
+      throw bad_input("{}: {} writes value '{}', part of which is written before", source_, where, buffer(id).name);
+    }
+    written.push_back(box);
   }
-  bool is_written(BufferId id) { return std::ranges::count(channels(id), 0) == 0; }
+  bool is_written(BufferId id) const {
+    const runtime::Box box = in_owner(id, whole(id));
+    std::int64_t elements = 0;
+    for (const runtime::Box& other : nth(written_, place(id).first)) elements += common(box, other);
+    return elements == buffer(id).elements();
+  }
 
   [[noreturn]] void refuse(const Step& step, const std::string& what) const {
     throw bad_input("{}: step '{}' has {}", source_, step.name, what);
@@ -377,8 +404,9 @@ class Check {
     check_shapes(step);
     require(input(step).grid.bits <= 8, step, "a table for an input of more than 8 bits");
     require(std::ssize(s.table) == std::int64_t{1} << input(step).grid.bits, step, "a wrong number of constants");
-    const auto [low, high] = std::ranges::minmax(s.table);
-    check_output_range(step, low, high);
+    const auto number = [&](std::int16_t entry) { return s.number(entry); };
+    const auto [low, high] = std::ranges::minmax(s.table, {}, number);
+    check_output_range(step, number(low), number(high));
   }
 
   void check(const Step& step, const RescaleStep& s) {
@@ -392,11 +420,41 @@ class Check {
     check_zero(step, s.rescale.output_zero);
   }
 
+  void check(const Step& step, const MovementStep& s) {
+    const runtime::Movement& m = s.movement;
+    check_images(step, m.input, m.output);
+    require(same_format(input(step).grid, output(step).grid), step, "a copy to another format");
+    require(std::ssize(s.rows) == m.box.height && std::ssize(s.columns) == m.box.width &&
+                std::ssize(s.channels) == m.box.channels,
+            step, "a wrong number of constants");
+    std::int64_t pixel = 0;  // the largest that the tables come to together
+    std::int64_t channel = 0;
+    bool pads = false;
+    for (const std::vector<std::uint32_t>* table : {&s.rows, &s.columns, &s.channels}) {
+      std::uint32_t most_pixel = 0;
+      std::uint32_t most_channel = 0;
+      for (const std::uint32_t element : *table) {
+        pads = pads || element == runtime::no_element;
+        if (element == runtime::no_element) continue;
+        most_pixel = std::max(most_pixel, element >> runtime::movement_channel_bits);
+        most_channel = std::max(most_channel, element & ((1U << runtime::movement_channel_bits) - 1));
+      }
+      pixel += most_pixel;
+      channel += most_channel;
+    }
+    require(pixel < std::int64_t{input(step).height} * input(step).width && channel < input(step).channels, step,
+            "elements that its input does not have");
+    const ActivationGrid& grid = output(step).grid;
+    require(!pads || (m.padding >= grid.minimum() && m.padding <= grid.maximum()), step,
+            "padding outside of the output's grid");
+    set_largest(step.output, std::max(largest(step), pads ? std::abs(std::int64_t{m.padding}) : 0));
+  }
+
   const Program& program_;
   const std::string& source_;
-  std::vector<std::vector<char>> written_;  // by outermost buffer, per channel
-  std::size_t point_ = 0;                   // the operating point that is checked
-  std::vector<std::int64_t> largest_;       // by outermost buffer: magnitude of what has been written to it
+  std::vector<std::vector<runtime::Box>> written_;  // by outermost buffer: the parts that are written, all apart
+  std::size_t point_ = 0;                           // the operating point that is checked
+  std::vector<std::int64_t> largest_;               // by outermost buffer: magnitude of what has been written to it
 };
 
 }  // namespace

@@ -40,8 +40,8 @@ using AnyCall =
     std::variant<Call<runtime::Convolution, ConvolutionFunction>, Call<runtime::MaxPool, MaxPoolFunction>,
                  Call<runtime::AveragePool, AveragePoolFunction>, Call<runtime::Addition, AdditionFunction>,
                  Call<runtime::Multiplication, MultiplicationFunction>, Call<runtime::Lookup, LookupFunction>,
-                 Call<runtime::Rescale, RescaleFunction>, PooledCall<runtime::MaxPool, MaxPoolFunction>,
-                 PooledCall<runtime::AveragePool, AveragePoolFunction>>;
+                 Call<runtime::Rescale, RescaleFunction>, Call<runtime::Movement, MovementFunction>,
+                 PooledCall<runtime::MaxPool, MaxPoolFunction>, PooledCall<runtime::AveragePool, AveragePoolFunction>>;
 
 /// The step owns the constants that the call points at, and the caller the packed weights.
 AnyCall bind_step(const Step& step, const Kernel& kernel, const std::uint8_t* weights,
@@ -78,7 +78,14 @@ AnyCall bind_step(const Step& step, const Kernel& kernel, const std::uint8_t* we
                    descriptor.table = s.table.data();
                    return call(descriptor, std::get_if<LookupFunction>(&function));
                  },
-                 [&](const RescaleStep& s) { return call(s.rescale, std::get_if<RescaleFunction>(&function)); }},
+                 [&](const RescaleStep& s) { return call(s.rescale, std::get_if<RescaleFunction>(&function)); },
+                 [&](const MovementStep& s) {
+                   runtime::Movement descriptor = s.movement;
+                   descriptor.rows = s.rows.data();
+                   descriptor.columns = s.columns.data();
+                   descriptor.channels = s.channels.data();
+                   return call(descriptor, std::get_if<MovementFunction>(&function));
+                 }},
       step.operation);
 }
 

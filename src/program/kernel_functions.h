@@ -4,6 +4,7 @@
 #include <string>
 #include <variant>
 
+#include "trimtab/movement.h"
 #include "trimtab/operators.h"
 
 namespace trimtab {
@@ -18,9 +19,10 @@ using MultiplicationFunction = void (*)(const runtime::Multiplication&, const st
                                         std::uint8_t* output);
 using LookupFunction = void (*)(const runtime::Lookup&, const std::uint8_t* input, std::uint8_t* output);
 using RescaleFunction = void (*)(const runtime::Rescale&, const std::uint8_t* input, std::uint8_t* output);
+using MovementFunction = void (*)(const runtime::Movement&, const std::uint8_t* input, std::uint8_t* output);
 
 using KernelFunction = std::variant<ConvolutionFunction, MaxPoolFunction, AveragePoolFunction, AdditionFunction,
-                                    MultiplicationFunction, LookupFunction, RescaleFunction>;
+                                    MultiplicationFunction, LookupFunction, RescaleFunction, MovementFunction>;
 
 /// The function of that name in trimtab::runtime, as compiled for the machine this runs on. Throws Error (failure) for
 /// a kernel that this machine cannot run, such as one of another core's instructions.

@@ -48,7 +48,8 @@ Kernel choose_generic_kernel(const Step& step) {
                    return plain("multiplication_generic", s.multiplication.a, s.multiplication.output);
                  },
                  [](const LookupStep& s) { return plain("lookup_generic", s.lookup.input, s.lookup.output); },
-                 [](const RescaleStep& s) { return plain("rescale_generic", s.rescale.input, s.rescale.output); }},
+                 [](const RescaleStep& s) { return plain("rescale_generic", s.rescale.input, s.rescale.output); },
+                 [](const MovementStep&) { return make_kernel("movement_generic", "movement", "runs any movement"); }},
       step.operation);
 }
 

@@ -44,7 +44,7 @@ struct WeightLayout {
 
 /// The kernel that runs a step: the function `trimtab::runtime::NAME` in the header `trimtab/HEADER`, called as
 ///     NAME(step, input, output, scratch)                 Convolution
-///     NAME(step, input, output)                          MaxPool, AveragePool, Lookup, Rescale
+///     NAME(step, input, output)                          MaxPool, AveragePool, Lookup, Rescale, Movement
 ///     NAME(step, a, b, output)                           Addition, Multiplication
 struct Kernel {
   std::string name;

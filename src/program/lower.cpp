@@ -10,9 +10,7 @@
 #include "program/lowering.h"
 
 namespace trimtab {
-namespace {
 
-/// Image of a graph's value: {C,H,W}, or {F} as 1 x 1 x F.
 Buffer make_buffer(const Value& value, const ActivationGrid& grid) {
   for (const std::int64_t size : value.shape) {
     if (size > std::numeric_limits<std::int16_t>::max())
@@ -32,8 +30,6 @@ Buffer make_buffer(const Value& value, const ActivationGrid& grid) {
   return buffer;
 }
 
-}  // namespace
-
 Lowering::Lowering(const LoweringInput& input, const Preprocessing& preprocessing,
                    const std::vector<std::string>& classes)
     : input_(input), graph_(*input.graph), layers_(fuse_layers(graph_)) {
@@ -48,12 +44,6 @@ Program Lowering::run() {
   program_.input = add_buffer(graph_.input);
   for (const Layer& layer : layers_) lower_layer(layer);
   program_.output = buffer_of(graph_.output);
-  const Buffer& output = nth(program_.buffers, program_.output);
-  if (output.height * output.width > 1 && graph_.output_shape().size() == 1) {
-    throw bad_input(
-        "the network's output is a flattened image of {} x {} pixels; a device needs a layer after the flattening",
-        output.height, output.width);
-  }
   for (Step& step : program_.steps) fill_images(program_, step);
   return std::move(program_);
 }
@@ -140,9 +130,12 @@ void Lowering::lower_layer(const Layer& layer) {
     case DeviceForm::saturation:
     case DeviceForm::table:
       return lower_table(layer);
-    case DeviceForm::normalization:
     case DeviceForm::movement:
+      if (const auto* concat = std::get_if<Concat>(&op)) return lower_joined(layer, *concat);
+      return lower_movement(layer);
     case DeviceForm::padding:
+      return lower_movement(layer);
+    case DeviceForm::normalization:
     case DeviceForm::probabilities:
       throw bad_input("layer '{}' is a {}, which has no integer form for a device", layer.name, operator_name(op));
   }
@@ -166,19 +159,26 @@ void Lowering::lower_rescale(const Layer& layer, ValueId input, BufferId from, B
   add_step(layer.name, step, {from}, to, std::move(numbers));
 }
 
-/// Parts are written where they belong; only a part that already lies elsewhere, has another grid or does not start
-/// at a byte is copied.
+/// Parts are written where they belong; only a part that already lies elsewhere, has another grid or shares a byte with
+/// another part is copied.
 void Lowering::lower_concat(const Layer& layer) {
   const BufferId whole = add_buffer(layer.output);
   std::int32_t channel = 0;
   for (const ValueId input : layer.inputs) {
     const BufferId part = buffer_of(input);
+    const std::int32_t channels = buffer(part).channels;
     const int bits = buffer(whole).grid.bits;
-    const bool aligned =
-        channel * bits % 8 == 0 && (buffer(part).channels * bits % 8 == 0 || input == layer.inputs.back());
+    const bool aligned = channel * bits % 8 == 0 && (channels * bits % 8 == 0 || input == layer.inputs.back());
     const bool movable = part != program_.input && !buffer(part).parent.has_value() &&
                          buffer(part).grid == buffer(whole).grid && aligned &&
                          std::count(layer.inputs.begin(), layer.inputs.end(), input) == 1;
+    if (!aligned) {
+      runtime::Box place{};
+      place.first_channel = static_cast<std::int16_t>(channel);
+      copy_part(layer, part, whole, place);
+      channel += channels;
+      continue;
+    }
     BufferId target = part;
     if (!movable) {
       Buffer copy = buffer(part);
@@ -187,29 +187,12 @@ void Lowering::lower_concat(const Layer& layer) {
       copy.parent.reset();
       program_.buffers.push_back(copy);
       target = static_cast<BufferId>(program_.buffers.size() - 1);
-      if (!aligned)
-        throw bad_input("layer '{}' joins parts of {} channels of {} bits, which do not start at a byte", layer.name,
-                        copy.channels, bits);
     }
     buffer(target).parent = whole;
     buffer(target).parent_channel = channel;
     if (!movable) lower_rescale(layer, input, part, target);
-    channel += buffer(part).channels;
+    channel += channels;
   }
-}
-
-/// Only another view: the integers stay where they are.
-void Lowering::lower_reshape(const Layer& layer) {
-  const Shape& from = graph_.shape_of(layer.inputs[0]);
-  const Shape& to = graph_.shape_of(layer.output);
-  const bool flattens = to.size() == 1;
-  const bool extends = from.size() == 1 && to.size() == 3 && to[1] == 1 && to[2] == 1;
-  if (!flattens && !extends && from != to) {
-    throw bad_input("layer '{}' reshapes {} to {}, which a device cannot do without moving data", layer.name,
-                    to_string(from), to_string(to));
-  }
-  check_same_grid(layer);
-  buffers_[layer.output] = buffer_of(layer.inputs[0]);
 }
 
 Program lower(const QuantizedNetwork& network, const Preprocessing& preprocessing,

@@ -1,7 +1,7 @@
 #pragma once
 
 // The inside of lower(). The form of a layer's operator (graph/device_form.h) says which function lowers it: those that
-// move no numbers are in lower.cpp, the others in lower_convolution.cpp and lower_arithmetic.cpp.
+// compute are in lower_convolution.cpp and lower_arithmetic.cpp, those that only move numbers in lower_movement.cpp.
 
 #include <array>
 #include <map>
@@ -102,6 +102,20 @@ class Lowering {
 
   void lower_concat(const Layer& layer);
   void lower_rescale(const Layer& layer, ValueId input, BufferId from, BufferId to);
+
+  /// A value whose elements are another one's at other places, or padding.
+  struct Moved {
+    std::string name;  ///< of the layer
+    ValueId from = -1;
+    std::vector<std::int64_t> sources;  ///< by element in the order of the graph's value; -1: padding
+    std::int32_t padding = 0;
+  };
+  [[nodiscard]] static std::optional<Moved> composed(const Moved& before, Moved after);
+  [[nodiscard]] std::int32_t padding_of(const Layer& layer) const;
+  void lower_movement(const Layer& layer);
+  void move(const Moved& moved, ValueId output);
+  void copy_part(const Layer& layer, BufferId part, BufferId whole, runtime::Box box);
+  void lower_joined(const Layer& layer, const Concat& op);
   void lower_reshape(const Layer& layer);
 
   const LoweringInput& input_;
@@ -109,7 +123,11 @@ class Lowering {
   std::vector<Layer> layers_;
   Program program_;
   std::map<ValueId, BufferId> buffers_;
+  std::map<ValueId, Moved> moved_;  ///< what only a movement reads, and has not been made
 };
+
+/// Image of a graph's value: {C,H,W}, or {F} as 1 x 1 x F. Throws Error (bad input) where it is too large for a device.
+[[nodiscard]] Buffer make_buffer(const Value& value, const ActivationGrid& grid);
 
 [[nodiscard]] runtime::Window window_of(const std::array<std::int64_t, 2>& kernel,
                                         const std::array<std::int64_t, 2>& stride,

@@ -56,6 +56,9 @@ std::int64_t Step::constant_bytes() const {
                  },
                  [](const AveragePoolStep& step) { return bytes_of(step.multiplier); },
                  [](const LookupStep& step) { return bytes_of(step.table); },
+                 [](const MovementStep& step) {
+                   return bytes_of(step.rows) + bytes_of(step.columns) + bytes_of(step.channels);
+                 },
                  [](const auto&) { return std::int64_t{0}; }},
       operation);
   std::int64_t more = std::ssize(points) * static_cast<std::int64_t>(sizeof(std::uint32_t) * 4);  // rt::PointNumbers

@@ -10,6 +10,7 @@
 #include "data/taxonomy.h"
 #include "plan/plan.h"
 #include "plan/quantized_network.h"
+#include "trimtab/movement.h"
 #include "trimtab/operators.h"
 
 namespace trimtab {
@@ -67,18 +68,31 @@ struct MultiplicationStep {
 };
 struct LookupStep {
   runtime::Lookup lookup{};
-  std::vector<std::int16_t> table;
+  std::vector<std::int16_t> table;  ///< bit patterns of the output's format
+
+  /// The number that an entry stands for.
+  [[nodiscard]] std::int32_t number(std::int16_t entry) const {
+    return lookup.output.format.is_signed ? entry : static_cast<std::uint16_t>(entry);
+  }
 };
 struct RescaleStep {
   runtime::Rescale rescale{};
 };
 
+/// Several may write parts of one buffer.
+struct MovementStep {
+  runtime::Movement movement{};
+  std::vector<std::uint32_t> rows;
+  std::vector<std::uint32_t> columns;
+  std::vector<std::uint32_t> channels;
+};
+
 using Operation = std::variant<ConvolutionStep, MaxPoolStep, AveragePoolStep, AdditionStep, MultiplicationStep,
-                               LookupStep, RescaleStep>;
+                               LookupStep, RescaleStep, MovementStep>;
 
 /// What the alternatives of Operation are called, in files and in descriptions.
 inline constexpr std::array<const char*, std::variant_size_v<Operation>> operation_kinds = {
-    "convolution", "max pool", "average pool", "addition", "multiplication", "lookup", "rescale"};
+    "convolution", "max pool", "average pool", "addition", "multiplication", "lookup", "rescale", "movement"};
 [[nodiscard]] inline std::string kind_of(const Operation& operation) { return operation_kinds.at(operation.index()); }
 
 /// The runtime's descriptor in a step of any kind.
@@ -94,6 +108,8 @@ template <typename AnyStep>
     return step.multiplication;
   } else if constexpr (requires { step.lookup; }) {
     return step.lookup;
+  } else if constexpr (requires { step.movement; }) {
+    return step.movement;
   } else {
     return step.rescale;
   }

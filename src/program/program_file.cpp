@@ -177,6 +177,12 @@ void describe(Archive& archive, RescaleStep& step) {
   runtime::Rescale& r = step.rescale;
   describe_all(archive, r.multiplier, r.shift, r.output_minimum, r.output_maximum, r.input_zero, r.output_zero);
 }
+template <typename Archive>
+void describe(Archive& archive, MovementStep& step) {
+  runtime::Movement& m = step.movement;
+  describe_all(archive, m.box.top, m.box.left, m.box.first_channel, m.box.height, m.box.width, m.box.channels,
+               m.padding, step.rows, step.columns, step.channels);
+}
 
 void describe(Encoder& archive, Operation& operation) {
   std::string kind = kind_of(operation);

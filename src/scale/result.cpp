@@ -133,6 +133,7 @@ nlohmann::ordered_json result_json(const ScaleRun& run, const ScaleResult& resul
                                  {"energy_8x8", energy_json(result.full)},
                                  {"epochs", run.epochs},
                                  {"weights_bytes", weights_bytes(result.program)}};
+  if (!result.clean_up.empty()) json["clean_up"] = result.clean_up;
   nlohmann::ordered_json levels = nlohmann::ordered_json::array();
   for (std::size_t l = 0; l < result.levels.size(); ++l) {
     levels.push_back({{"level", result.levels[l].name},
@@ -189,6 +190,7 @@ std::string summary(const ScaleRun& run, const ScaleResult& result) {
   const bool interpolated = std::any_of(result.points.begin(), result.points.end(),
                                         [](const ScalePoint& point) { return point.energy.interpolated; });
   if (interpolated) text += "energies of some widths are interpolated between those of the table, as its file allows\n";
+  if (!result.clean_up.empty()) text += fmt::format("clean-up      {}\n", result.clean_up);
   if (const auto& deployment = result.deployment) {
     const Bounds& bounds = run.options.bounds;
     text += fmt::format("flash         {} of {}: weights {}, code {}\n", format_bytes(deployment->flash_bytes()),

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/index.h"
 #include "emit/source.h"
+#include "learn/clean_network.h"
 #include "learn/inference.h"
 #include "learn/nested_grid.h"
 #include "learn/nested_rounding.h"
@@ -94,6 +95,11 @@ class Scaling {
     tune_features_ = preprocess_features(tune, preprocessing);
     test_features_ = preprocess_features(test, preprocessing);
     check_nested(prepared_);
+    CleanNetwork clean = clean_network(prepared_, tune_features_, options.threads);
+    prepared_ = std::move(clean.graph);
+    dump_.add("cleaned-up", prepared_);
+    if (!clean.report.empty()) tell(clean.report);
+    result_.clean_up = std::move(clean.report);
     // Before any work: the search's options, and every pair that a layer may come to.
     check(options.search);
     for (const int weights : options.search.weight_bits) {

@@ -76,6 +76,7 @@ struct ScaleResult {
   std::vector<LevelScore> test_float;  ///< by level, of the float network on the held-back samples
   std::vector<LevelScore> tune_float;
   InferenceEnergy full;
+  std::string clean_up;  ///< what was removed without loss before anything else (learn/clean_network.h); may be empty
   std::vector<Layer> layers;
   std::vector<TruncationTable> truncation;  ///< one, or none
   std::optional<Deployment> deployment;     ///< where there is a target

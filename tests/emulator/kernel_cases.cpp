@@ -14,6 +14,7 @@
 #include "target/share.h"
 #include "trimtab/convolution_generic.h"
 #include "trimtab/elementwise_generic.h"
+#include "trimtab/movement.h"
 #include "trimtab/pool_generic.h"
 
 namespace trimtab {
@@ -48,7 +49,14 @@ void run_generic(const Step& step, const std::uint8_t* a, const std::uint8_t* b,
                    lookup.table = s.table.data();
                    runtime::lookup_generic(lookup, a, output);
                  },
-                 [&](const RescaleStep& s) { runtime::rescale_generic(s.rescale, a, output); }},
+                 [&](const RescaleStep& s) { runtime::rescale_generic(s.rescale, a, output); },
+                 [&](const MovementStep& s) {
+                   runtime::Movement movement = s.movement;
+                   movement.rows = s.rows.data();
+                   movement.columns = s.columns.data();
+                   movement.channels = s.channels.data();
+                   runtime::movement_generic(movement, a, output);
+                 }},
       step.operation);
 }
 
@@ -65,35 +73,38 @@ std::string describe(const runtime::Window& w) {
 }  // namespace
 
 std::string describe(const Step& step) {
-  return std::visit(overloaded{[](const ConvolutionStep& s) {
-                                 const runtime::Convolution& c = s.convolution;
-                                 return fmt::format("convolution {} -> {}, {}, groups {}, weights {}, range {}..{}{}",
-                                                    describe(c.input), describe(c.output), describe(c.window), c.groups,
-                                                    c.weight_bits, c.output_minimum, c.output_maximum,
-                                                    s.padding_value.empty() ? "" : ", padding values");
-                               },
-                               [](const MaxPoolStep& s) {
-                                 return fmt::format("max pool {} -> {}, {}", describe(s.pool.input),
-                                                    describe(s.pool.output), describe(s.pool.window));
-                               },
-                               [](const AveragePoolStep& s) {
-                                 return fmt::format("average pool {} -> {}, {}", describe(s.pool.input),
-                                                    describe(s.pool.output), describe(s.pool.window));
-                               },
-                               [](const AdditionStep& s) {
-                                 return fmt::format("addition {} + {} -> {}", describe(s.addition.a),
-                                                    describe(s.addition.b), describe(s.addition.output));
-                               },
-                               [](const MultiplicationStep& s) {
-                                 return fmt::format("multiplication {} * {} -> {}", describe(s.multiplication.a),
-                                                    describe(s.multiplication.b), describe(s.multiplication.output));
-                               },
-                               [](const LookupStep& s) { return fmt::format("lookup {}", describe(s.lookup.input)); },
-                               [](const RescaleStep& s) {
-                                 return fmt::format("rescale {} -> {}", describe(s.rescale.input),
-                                                    describe(s.rescale.output));
-                               }},
-                    step.operation);
+  return std::visit(
+      overloaded{[](const ConvolutionStep& s) {
+                   const runtime::Convolution& c = s.convolution;
+                   return fmt::format("convolution {} -> {}, {}, groups {}, weights {}, range {}..{}{}",
+                                      describe(c.input), describe(c.output), describe(c.window), c.groups,
+                                      c.weight_bits, c.output_minimum, c.output_maximum,
+                                      s.padding_value.empty() ? "" : ", padding values");
+                 },
+                 [](const MaxPoolStep& s) {
+                   return fmt::format("max pool {} -> {}, {}", describe(s.pool.input), describe(s.pool.output),
+                                      describe(s.pool.window));
+                 },
+                 [](const AveragePoolStep& s) {
+                   return fmt::format("average pool {} -> {}, {}", describe(s.pool.input), describe(s.pool.output),
+                                      describe(s.pool.window));
+                 },
+                 [](const AdditionStep& s) {
+                   return fmt::format("addition {} + {} -> {}", describe(s.addition.a), describe(s.addition.b),
+                                      describe(s.addition.output));
+                 },
+                 [](const MultiplicationStep& s) {
+                   return fmt::format("multiplication {} * {} -> {}", describe(s.multiplication.a),
+                                      describe(s.multiplication.b), describe(s.multiplication.output));
+                 },
+                 [](const LookupStep& s) { return fmt::format("lookup {}", describe(s.lookup.input)); },
+                 [](const MovementStep& s) {
+                   return fmt::format("movement {} -> {}", describe(s.movement.input), describe(s.movement.output));
+                 },
+                 [](const RescaleStep& s) {
+                   return fmt::format("rescale {} -> {}", describe(s.rescale.input), describe(s.rescale.output));
+                 }},
+      step.operation);
 }
 
 namespace {

@@ -85,6 +85,19 @@ TEST_P(Kernels, PoolsAndElements) {
   expect_right(builder, GetParam(), Optimize::size, false);
 }
 
+TEST_P(Kernels, Movements) {
+  ProgramBuilder builder(5);
+  const auto pick = [&](int low, int high) { return static_cast<std::int16_t>(builder.random.integer(low, high)); };
+  for (int i = 0; i < 40; ++i) {
+    const ActivationGrid grid{1, 1 << pick(1, 4), pick(0, 1) == 1};
+    const BufferId input = builder.add_buffer(pick(1, 9), pick(1, 9), pick(1, 19), grid);
+    const runtime::Box box{0, 0, 0, pick(1, 9), pick(1, 9), pick(1, 19)};
+    builder.movement_into(builder.add_buffer(box.height, box.width, box.channels, grid), input, box);
+  }
+  expect_right(builder, GetParam(), Optimize::speed, true);
+  expect_right(builder, GetParam(), Optimize::size, false);
+}
+
 INSTANTIATE_TEST_SUITE_P(Cores, Kernels, testing::Values("rp2040", "cortex-m3", "stm32f412", "cortex-m55"),
                          [](const auto& instance) {
                            std::string name = instance.param;

@@ -186,7 +186,8 @@ class NaiveInterpreter {
     const std::int64_t entries = std::ssize(s.table);
     fill(step.output, [&](std::int64_t y, std::int64_t x, std::int64_t c) {
       const std::int64_t value = first(step, y, x, c);
-      return std::int64_t{s.table[static_cast<std::size_t>(value < 0 ? value + entries : value)]};
+      const std::int64_t entry = s.table[static_cast<std::size_t>(value < 0 ? value + entries : value)];
+      return entry < 0 && !buffer(step.output).grid.is_signed ? entry + 65536 : entry;
     });
   }
 
@@ -197,6 +198,25 @@ class NaiveInterpreter {
       const std::int64_t scaled = requantize(value - s.rescale.input_zero, s.rescale.multiplier, s.rescale.shift);
       return clamp(scaled + s.rescale.output_zero, s.rescale.output_minimum, s.rescale.output_maximum);
     });
+  }
+
+  void run_step(const Step& step, const MovementStep& s) {
+    const runtime::Box& box = s.movement.box;
+    for (std::int64_t y = 0; y < box.height; ++y) {
+      for (std::int64_t x = 0; x < box.width; ++x) {
+        for (std::int64_t c = 0; c < box.channels; ++c) {
+          std::int64_t element = 0;
+          bool outside = false;
+          for (const std::uint32_t entry : {s.rows[static_cast<std::size_t>(y)], s.columns[static_cast<std::size_t>(x)],
+                                            s.channels[static_cast<std::size_t>(c)]}) {
+            outside = outside || entry == 4294967295U;
+            element += entry;
+          }
+          at(step.output, (box.top + y) * buffer(step.output).width + box.left + x, box.first_channel + c) =
+              outside ? s.movement.padding : at(step.inputs[0], element / 32768, element % 32768);
+        }
+      }
+    }
   }
 
   const Program& program_;

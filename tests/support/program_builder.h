@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -213,8 +214,7 @@ class ProgramBuilder {
     const BufferId output = add_buffer(buffer(input).height, buffer(input).width, buffer(input).channels, grid);
     LookupStep step;
     for (int i = 0; i < 1 << buffer(input).grid.bits; ++i) {
-      step.table.push_back(
-          static_cast<std::int16_t>(random.integer(grid.minimum(), std::min(grid.maximum(), INT16_MAX))));
+      step.table.push_back(static_cast<std::int16_t>(random.integer(grid.minimum(), grid.maximum())));
     }
     add_step(std::move(step), {input}, output);
     return output;
@@ -232,6 +232,45 @@ class ProgramBuilder {
       step.rescale.multiplier = random_multiplier(largest_magnitude(from), grid, step.rescale.shift);
     }
     add_step(step, {input}, output);
+  }
+
+  /// Moves elements of the input into a box of the output: every axis of the box runs along another axis of the input,
+  /// in any order and with repetitions, and now and then over padding.
+  void movement_into(BufferId output, BufferId input, const runtime::Box& box) {
+    const Buffer& from = buffer(input);
+    MovementStep step;
+    step.movement.box = box;
+    step.movement.padding = static_cast<std::int32_t>(random.integer(from.grid.minimum(), from.grid.maximum()));
+    struct Axis {
+      std::int32_t length;
+      std::uint32_t stride;
+    };
+    std::array<Axis, 3> axes{{{from.height, static_cast<std::uint32_t>(from.width) << runtime::movement_channel_bits},
+                              {from.width, 1U << runtime::movement_channel_bits},
+                              {from.channels, 1U}}};
+    for (std::size_t i = 2; i > 0; --i) {
+      std::swap(axes[i], axes[static_cast<std::size_t>(random.integer(0, static_cast<std::int64_t>(i)))]);
+    }
+    const auto fill = [&](std::vector<std::uint32_t>& table, std::int16_t length, const Axis& axis) {
+      for (int i = 0; i < length; ++i) {
+        const auto place = static_cast<std::uint32_t>(random.integer(0, axis.length - 1));
+        table.push_back(random.integer(0, 9) == 0 ? runtime::no_element : place * axis.stride);
+      }
+    };
+    fill(step.rows, box.height, axes[0]);
+    fill(step.columns, box.width, axes[1]);
+    fill(step.channels, box.channels, axes[2]);
+    add_step(std::move(step), {input}, output);
+  }
+
+  /// Neighbouring channels of a value, as a part of it.
+  BufferId part(BufferId of, int first_channel, int channels) {
+    const Buffer whole = buffer(of);
+    const BufferId id = add_buffer(whole.height, whole.width, channels, whole.grid);
+    Buffer& made = program.buffers.back();
+    made.parent = of;
+    made.parent_channel = first_channel;
+    return id;
   }
 
   /// The program, with the images in the descriptors filled in.
@@ -311,7 +350,8 @@ class ProgramBuilder {
             [&](MaxPoolStep& s) { std::tie(s.pool.input, s.pool.output) = std::tie(first, output); },
             [&](AveragePoolStep& s) { std::tie(s.pool.input, s.pool.output) = std::tie(first, output); },
             [&](LookupStep& s) { std::tie(s.lookup.input, s.lookup.output) = std::tie(first, output); },
-            [&](RescaleStep& s) { std::tie(s.rescale.input, s.rescale.output) = std::tie(first, output); }},
+            [&](RescaleStep& s) { std::tie(s.rescale.input, s.rescale.output) = std::tie(first, output); },
+            [&](MovementStep& s) { std::tie(s.movement.input, s.movement.output) = std::tie(first, output); }},
         step.operation);
   }
 };

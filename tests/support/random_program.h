@@ -39,7 +39,7 @@ class RandomProgram {
 
   void add(BufferId x) {
     const Buffer from = b_.buffer(x);
-    switch (pick(0, 9)) {
+    switch (pick(0, 11)) {
       case 0:
       case 1:
         return keep(b_.convolution(x, any_convolution(from), grid(), weight_bits(), chance(3)));
@@ -69,6 +69,10 @@ class RandomProgram {
         return from.grid.bits <= 8 ? keep(b_.lookup(x, grid())) : add_rescale(x);
       case 8:
         return add_rescale(x);
+      case 9:
+        return add_movement(x);
+      case 10:
+        return add_part(x);
       default:
         return add_concatenation(x);
     }
@@ -127,6 +131,34 @@ class RandomProgram {
     const BufferId output = b_.add_buffer(from.height, from.width, from.channels, chance(3) ? from.grid : grid());
     b_.rescale_into(output, x);
     keep(output);
+  }
+
+  /// One box, or two that lie behind each other along an axis.
+  void add_movement(BufferId x) {
+    const std::array<std::int16_t, 3> size{static_cast<std::int16_t>(pick(1, 9)), static_cast<std::int16_t>(pick(1, 9)),
+                                           static_cast<std::int16_t>(pick(1, 24))};
+    const BufferId output = b_.add_buffer(size[0], size[1], size[2], b_.buffer(x).grid);
+    runtime::Box box{0, 0, 0, size[0], size[1], size[2]};
+    const int axis = pick(0, 2);
+    const std::array lengths{&box.height, &box.width, &box.channels};
+    const std::array starts{&box.top, &box.left, &box.first_channel};
+    const auto at = static_cast<std::size_t>(axis);
+    const auto cut = static_cast<std::int16_t>(pick(1, size[at]));
+    *lengths[at] = cut;
+    b_.movement_into(output, x, box);
+    if (cut < size[at]) {
+      *starts[at] = cut;
+      *lengths[at] = static_cast<std::int16_t>(size[at] - cut);
+      b_.movement_into(output, x, box);
+    }
+    keep(output);
+  }
+
+  void add_part(BufferId x) {
+    const Buffer from = b_.buffer(x);
+    int first = pick(0, from.channels - 1);
+    while (first * from.grid.bits % 8 != 0) --first;
+    keep(b_.part(x, first, pick(1, from.channels - first)));
   }
 
   /// Two or three values written side by side, sometimes one of them again a concatenation.

@@ -22,6 +22,7 @@
 #include "base/units.h"
 #include "cli/learn/trials.h"
 #include "cli/model_data.h"
+#include "learn/clean_network.h"
 #include "learn/evaluate.h"
 #include "learn/train.h"
 #include "plan/layers.h"
@@ -141,7 +142,9 @@ void run_assess(AssessCommand& command) {
   const auto start = std::chrono::steady_clock::now();
   parse_options(command);
   const Inputs inputs = load(command);
-  const Graph prepared = prepare_for_deployment(inputs.graph, inputs.preprocessing);
+  const CleanNetwork clean =
+      clean_network(prepare_for_deployment(inputs.graph, inputs.preprocessing), inputs.train, command.common.threads);
+  const Graph& prepared = clean.graph;
 
   Study study(command.out, study_settings(inputs, prepared, command.threads_per_trial));
   if (command.retry_failed) study.retry_failed();
@@ -159,6 +162,7 @@ void run_assess(AssessCommand& command) {
   const std::vector<double> importance = study.note("importance");
   std::function<void(const std::string&)> report;
   if (::isatty(STDERR_FILENO) == 1) report = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+  if (report && !clean.report.empty()) report(clean.report);
   const AssessResult result =
       assess(prepared, importance, study.note("top1_float"), command.options, study, runner, report);
 
