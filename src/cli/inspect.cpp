@@ -17,6 +17,7 @@
 #include "import/network_file.h"
 #include "plan/layers.h"
 #include "program/describe.h"
+#include "program/integers.h"
 #include "program/program_file.h"
 #include "target/target.h"
 
@@ -32,6 +33,7 @@ struct InspectOptions {
   std::size_t point = 0;
   bool draw_memory = false;
   bool explain = false;
+  bool integers = false;
 };
 
 nlohmann::json to_json(const Graph& graph, const GraphSummary& summary) {
@@ -93,6 +95,10 @@ void run_program(const InspectOptions& options, const std::filesystem::path& pat
                     program.points.size());
   }
   const Program shown = program_at(program, options.point);
+  if (options.integers) {
+    fmt::print("{}\n", integers_of(shown).dump());
+    return;
+  }
   const bool measured = options.explain && device;
   const std::vector<StepCost> costs =
       measured ? measure_steps(program, plan, with_memory_of_board(target), options.point) : std::vector<StepCost>();
@@ -170,6 +176,8 @@ void add_inspect(CLI::App& app) {
   command->add_flag("--draw-memory", options->draw_memory, "draw the working memory of a program over time");
   // The former spelling; --memory of fit is a bound.
   command->add_flag("--memory", options->draw_memory)->group("");
+  command->add_flag("--integers", options->integers,
+                    "print all integers of a program as JSON, as docs/integers.md defines them");
   command->add_flag("--explain", options->explain,
                     "say for every layer of a program why its kernel was chosen, how many instructions it takes per "
                     "MAC in the emulator, and how many cycles the real core would need");

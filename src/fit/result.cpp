@@ -74,6 +74,8 @@ nlohmann::ordered_json to_json(const FitRun& run, const FitOptions& options, con
   json["weights_bytes"] = weights_bytes(result.program);
   if (result.deployment.has_value()) add_deployment(json, options, *result.deployment);
   json["plan"] = layers_of(result.program.points.front().plan);
+  if (const ZeroPointGain& gain = result.network.zero_points; gain.grids > 0)
+    json["zero_points"] = {{"grids", gain.grids}, {"squared_error_lower_by_db", gain.decibels}};
   if (result.search.has_value()) json["search"] = search_json(*result.search);
   json["epochs"] = options.train ? options.training.training.epochs : 0;
   json["seed"] = options.training.training.seed;
@@ -90,11 +92,15 @@ std::string summarize(const FitRun& run, const FitOptions& options, const FitRes
           : fmt::format("agreement     {:.2f} % of {} samples get the float network's answer\n", result.agreement,
                         result.samples);
   if (!result.clean_up.empty()) text += fmt::format("clean-up      {}\n", result.clean_up);
+  if (const ZeroPointGain& gain = result.network.zero_points; gain.grids > 0) {
+    text += fmt::format("zero points   {} grid{}, whose values lose {:.1f} dB less\n", gain.grids,
+                        gain.grids == 1 ? "" : "s", gain.decibels);
+  }
   const std::string model = std::filesystem::path(run.model).filename().string();
   const std::string files =
       "plan.toml             filters and bits of every layer\nprogram.bin           the integer network, for 'trimtab "
       "eval' and "
-      "'trimtab inspect'\n";
+      "'trimtab inspect'\nquantized.onnx        the same numbers in ONNX, for other runtimes\n";
   if (!result.deployment.has_value()) {
     return fmt::format("{} as integers on this machine\n\n{}weights       {}\n\n{}", model, text,
                        format_bytes(weights_bytes(result.program)), files);

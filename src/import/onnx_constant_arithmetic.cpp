@@ -123,6 +123,33 @@ Constant fold_function(const OnnxNode& node, const Inputs& inputs, Budget& budge
   return result;
 }
 
+/// The ends are inputs; before opset 11 they were attributes.
+Constant fold_clip(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
+  Constant result = constant_input(node, inputs, 0);
+  budget.charge(result.size());
+  const auto end = [&](std::size_t index, const char* attribute) -> std::optional<Constant> {
+    if (index < inputs.size() && inputs[index] != nullptr) {
+      if (inputs[index]->size() != 1 || inputs[index]->integral != result.integral)
+        throw node.error("has an end that is not one number of its input's type");
+      return *inputs[index];
+    }
+    if (!node.has(attribute)) return std::nullopt;
+    const float number = node.number(attribute, 0);
+    return Constant{{}, result.integral, {number}, {static_cast<std::int64_t>(number)}};
+  };
+  const std::optional<Constant> low = end(1, "min");
+  const std::optional<Constant> high = end(2, "max");
+  for (float& x : result.floats) {
+    if (low.has_value()) x = std::max(x, low->floats[0]);
+    if (high.has_value()) x = std::min(x, high->floats[0]);
+  }
+  for (std::int64_t& x : result.integers) {
+    if (low.has_value()) x = std::max(x, low->integers[0]);
+    if (high.has_value()) x = std::min(x, high->integers[0]);
+  }
+  return result;
+}
+
 /// Neg, Abs and Not, of integers and floats.
 Constant fold_sign(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
   Constant result = constant_input(node, inputs, 0);
@@ -247,6 +274,7 @@ void add_arithmetic_evaluators(Evaluators& evaluators) {
   }
   for (const char* type : {"ReduceProd", "ReduceSum", "ReduceMin", "ReduceMax"}) evaluators[type] = fold_reduction;
   for (const char* type : {"Neg", "Abs", "Not"}) evaluators[type] = fold_sign;
+  evaluators["Clip"] = fold_clip;
   evaluators["Sqrt"] = fold_function<square_root>;
   evaluators["Reciprocal"] = fold_function<reciprocal>;
   evaluators["Floor"] = fold_function<floor_of>;

@@ -101,9 +101,10 @@ void add_reductions(Operators& operators);
 
 /// QuantizeLinear and DequantizeLinear.
 void add_quantization(Operators& operators);
-/// Whether an operator of this type does with the integers of a quantized network as it does with the numbers that they
-/// stand for.
-[[nodiscard]] bool moves_integers(const std::string& type);
+/// The node that does with real numbers as `node` does with the integers that stand for them: itself, where it only
+/// moves them; with other constants for Clip and Pad. Empty for other operators.
+[[nodiscard]] std::optional<onnx::NodeProto> on_real_numbers(Import& import, const OnnxNode& node,
+                                                             const SourceGrid& grid);
 
 /// Why no ConvNet on a small device has the operator.
 [[nodiscard]] std::string reason_against(const std::string& type);

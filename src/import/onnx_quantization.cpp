@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "graph/sign.h"
 #include "import/onnx_evaluators.h"
@@ -191,11 +192,27 @@ void add_quantization_evaluators(Evaluators& evaluators) {
   evaluators["DequantizeLinear"] = dequantize_constant;
 }
 
-bool moves_integers(const std::string& type) {
-  static const std::set<std::string> movers{"MaxPool",   "GlobalMaxPool", "Reshape",  "Flatten",      "Squeeze",
-                                            "Unsqueeze", "Transpose",     "Identity", "Slice",        "Split",
-                                            "Gather",    "Concat",        "Expand",   "DepthToSpace", "SpaceToDepth"};
-  return movers.count(type) > 0;
+std::optional<onnx::NodeProto> on_real_numbers(Import& import, const OnnxNode& node, const SourceGrid& grid) {
+  static const std::set<std::string> movers{
+      "MaxPool", "GlobalMaxPool", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose",    "Identity",    "Slice",
+      "Split",   "Gather",        "Concat",  "Expand",  "Resize",  "Upsample",  "DepthToSpace", "SpaceToDepth"};
+  onnx::NodeProto real = node.proto();
+  if (movers.contains(node.type())) return real;
+  const bool clips = node.type() == "Clip";
+  if (!clips && node.type() != "Pad") return std::nullopt;
+  // Clip's ends and Pad's number are integers of the grid.
+  for (const int index : clips ? std::vector<int>{1, 2} : std::vector<int>{2}) {
+    const ConstantPointer integer = import.constant(node, index);
+    if (clips && integer == nullptr) continue;
+    if (integer != nullptr && (!integer->integral || integer->size() != 1))
+      throw node.error("has no single integer for its integers");
+    const std::int64_t number = integer == nullptr ? 0 : integer->integers[0];
+    const std::string name = fmt::format("{}:real{}", node.proto().output(0), index);
+    import.define(name, Constant{{}, false, {grid.scale * static_cast<float>(number - grid.zero_point)}, {}});
+    while (real.input_size() <= index) real.add_input("");
+    *real.mutable_input(index) = name;
+  }
+  return real;
 }
 
 }  // namespace trimtab::onnx_reader

@@ -204,10 +204,14 @@ void import_node(Import& import, const OnnxNode& node) {
   for (const std::string& input : proto.input()) {
     if (!integers.has_value() && node.type() != "DequantizeLinear") integers = import.integers_of(input);
   }
-  if (integers.has_value() && !moves_integers(node.type()))
+  if (!integers.has_value()) {
+    found->second(import, node);
+    return;
+  }
+  const std::optional<onnx::NodeProto> real = on_real_numbers(import, node, *integers);
+  if (!real.has_value())
     throw node.error("computes with the integers of a quantized network, which is not supported for this operator");
-  found->second(import, node);
-  if (!integers.has_value()) return;
+  found->second(import, OnnxNode(*real, node.opset()));
   for (const std::string& output : proto.output()) {
     if (!output.empty()) import.set_integers(output, *integers);
   }

@@ -100,9 +100,9 @@ Ranges find_ranges(Executor& executor, const Dataset& samples, const std::vector
   return range;
 }
 
-/// Finds the scales that plan_grids left open.
-void find_scales(Executor& executor, const std::vector<Layer>& layers, const Dataset& samples,
-                 const CalibrationOptions& options, std::vector<std::optional<ActivationGrid>>& grids) {
+/// Finds the scales that plan_grids left open, and zero points where they are worth it.
+ZeroPointGain find_scales(Executor& executor, const std::vector<Layer>& layers, const Dataset& samples,
+                          const CalibrationOptions& options, std::vector<std::optional<ActivationGrid>>& grids) {
   const Graph& graph = executor.graph();
   const std::vector<ValueId> set = shared_grids(graph);
   const std::vector<bool> open = open_values(graph, layers, samples.is_pixels());
@@ -122,6 +122,7 @@ void find_scales(Executor& executor, const std::vector<Layer>& layers, const Dat
       }
     });
   }
+  ZeroPointGain gain;
   for (std::size_t i = 0; i < grids.size(); ++i) {
     if (!grids[i] || grids[i]->scale != 0) continue;
     ActivationGrid& grid = *grids[i];
@@ -129,8 +130,16 @@ void find_scales(Executor& executor, const std::vector<Layer>& layers, const Dat
     grid.scale = histogram.scale(grid.bits, grid.is_signed, options.activations, options.percentile);
     if (!options.zero_points || options.activations != RangeMethod::mse || !grid.is_signed || grid.bits > 8) continue;
     const ActivationGrid other = histogram.grid_with_zero_point(grid.bits, grid.is_signed);
-    if (histogram.squared_error(other) < worthwhile_error * histogram.squared_error(grid)) grid = other;
+    const double before = histogram.squared_error(grid);
+    const double after = histogram.squared_error(other);
+    if (!(after < worthwhile_error * before)) continue;
+    grid = other;
+    if (set_of(static_cast<ValueId>(i)) != i) continue;  // the values of a set count once
+    ++gain.grids;
+    gain.decibels += after > 0 ? 10 * std::log10(before / after) : 0;
   }
+  if (gain.grids > 0) gain.decibels /= gain.grids;
+  return gain;
 }
 
 /// Mean per output channel of what every Conv and Linear makes, before its activation function.
@@ -234,7 +243,7 @@ QuantizedNetwork quantize_post_training(const Graph& prepared, const Plan& plan,
   const auto open = std::ranges::count_if(network.values, [](const auto& grid) { return grid && grid->scale == 0; });
   const bool adopted = known > open;  // the network came quantized
   Executor executor(network.graph);
-  if (open > 0) find_scales(executor, layers, samples, options, network.values);
+  if (open > 0) network.zero_points = find_scales(executor, layers, samples, options, network.values);
 
   quantize_weights(network, layers, plan, options.weights);
   // Biases that came with their grids are integers already.

@@ -49,6 +49,12 @@ struct WeightGrid {
   std::vector<float> scale;  ///< per output channel; not zero, negative where a folded normalization flips the sign
 };
 
+/// What zero points did for the grids that calibration chose.
+struct ZeroPointGain {
+  int grids = 0;        ///< that have one
+  double decibels = 0;  ///< by which the mean squared error of their values fell, as a mean over these grids
+};
+
 /// A network whose numbers have settled: what training or calibration hands to lowering. `graph` is a prepared graph
 /// (plan/layers.h) in which every BatchNormalization and Affine after a Conv or Linear is folded; weights are integers
 /// times the scale of their grid; biases are real numbers (lowering rounds them to the accumulator's scale).
@@ -57,6 +63,7 @@ struct QuantizedNetwork {
   Plan plan;                                          ///< in the order of fuse_layers(graph)
   std::vector<std::optional<ActivationGrid>> values;  ///< by ValueId: of the graph's input and of every layer's output
   std::vector<std::optional<WeightGrid>> weights;     ///< by index into graph.nodes: of every Conv and Linear
+  ZeroPointGain zero_points{};                        ///< of the calibration that made it; not kept in files
 };
 
 /// The grid's integer nearest to a real number, halves upward (as the runtime's requantization rounds), saturated.

@@ -279,10 +279,6 @@ TEST_F(FitErrors, LayersWithoutIntegerForm) {
   Chain softmax({3, 32, 32});
   softmax.conv("conv", 8, 4).flatten().linear("a", 16).add("attention", Softmax{}).linear("b", 10);
   expect_fit_of_refused(write("softmax.onnx", softmax), {}, "'attention' (Softmax)");
-
-  Chain pad({3, 32, 32});
-  pad.conv("conv", 8, 4).add("border", Pad{{1, 1, 1, 1}, 3}).add("pool", Pool{});
-  expect_fit_of_refused(write("pad.onnx", pad.flatten().linear("b", 10)), {}, "'border' (Pad)");
 }
 
 TEST_F(FitErrors, NetworksThatAreNone) {

@@ -75,6 +75,18 @@ TEST_F(OnnxQuantization, MovesKeepTheGridOfIntegers) {
   EXPECT_THROW((void)other.read(other.node("DequantizeLinear", {other.node("Abs", {integers}), "scale"})), Error);
 }
 
+TEST_F(OnnxQuantization, ClippedAndPaddedIntegersAreRealNumbers) {
+  // PyTorch limits integers to seven bits: -1.5 .. 2.5 here
+  onnx.add("low", zero_point(0, onnx::TensorProto::INT8));
+  onnx.add("high", zero_point(8, onnx::TensorProto::INT8));
+  onnx.ints("pads", {0, 0, 0, 0, 0, 0, 0, 1});
+  onnx.add("number", zero_point(5, onnx::TensorProto::INT8));
+  const std::string clipped = onnx.node("Clip", {quantized("input"), "low", "high"});
+  const Graph graph = onnx.read(real(onnx.node("Pad", {clipped, "pads", "number"})));
+  const std::vector<float> outputs = reference::run(graph, {-7, 1, 2, 3, -1, 0, 6, 7});
+  EXPECT_EQ(outputs, (std::vector<float>{-1.5F, 1, 1, 2, 2.5F, 1, -1, 0, 1, 2.5F, 2.5F, 1}));
+}
+
 TEST_F(OnnxQuantization, IntegersOfTheInputBecomeReal) {
   const Graph graph = onnx.read(real("input"));
   const std::vector<float> outputs = reference::run(graph, {0, 1, 2, 3, 4, 5, 6, 7});
