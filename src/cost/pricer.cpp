@@ -1,8 +1,10 @@
 #include "cost/pricer.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/file.h"
@@ -40,23 +42,28 @@ std::uint64_t fingerprint(const Graph& graph) {
 
 }  // namespace
 
-double latency_ms(const Target& target, std::int64_t instructions) {
-  return static_cast<double>(instructions) * 1e3 / static_cast<double>(target.clock_hz.value);
-}
-
-double longest_latency_ms(const Target& target, const Deployment& deployment) {
-  if (!deployment.cycles.has_value()) return latency_ms(target, deployment.instructions());
-  return deployment.cycles->with_waits * 1e3 / static_cast<double>(target.clock_hz.value);
+Latency latency_of(const Target& target, const Deployment& deployment) {
+  const auto ms = [&](double cycles) { return cycles * 1e3 / static_cast<double>(target.clock_hz.value); };
+  if (!deployment.cycles.has_value()) return {ms(static_cast<double>(deployment.instructions())), std::nullopt};
+  return {ms(deployment.cycles->without_waits), ms(deployment.cycles->with_waits)};
 }
 
 std::string describe_latency(const Target& target, const Deployment& deployment) {
-  const double longest = longest_latency_ms(target, deployment);
-  if (!deployment.cycles.has_value()) {
-    return fmt::format("at least {:.2f} ms (a cycle per instruction: there are no timings of the {})", longest,
-                       name_of(target.processor));
+  const Latency latency = latency_of(target, deployment);
+  if (latency.upper_ms.has_value())
+    return fmt::format("an estimated {:.2f} to {:.2f} ms", latency.lower_ms, *latency.upper_ms);
+  return fmt::format("at least {:.2f} ms (a cycle per instruction: there are no timings of the {})", latency.lower_ms,
+                     name_of(target.processor));
+}
+
+void add_latency(nlohmann::ordered_json& json, const Target& target, const Deployment& deployment) {
+  const Latency latency = latency_of(target, deployment);
+  if (deployment.cycles.has_value()) {
+    json["estimated_cycles_without_waits"] = std::llround(deployment.cycles->without_waits);
+    json["estimated_cycles_with_waits"] = std::llround(deployment.cycles->with_waits);
   }
-  return fmt::format("an estimated {:.2f} to {:.2f} ms",
-                     deployment.cycles->without_waits * 1e3 / static_cast<double>(target.clock_hz.value), longest);
+  json["latency_lower_ms"] = latency.lower_ms;
+  if (latency.upper_ms.has_value()) json["latency_upper_ms"] = *latency.upper_ms;
 }
 
 Pricer::Pricer(Target target, Optimize optimize, const Dataset& samples, const Dataset& probe,
@@ -96,28 +103,46 @@ Deployment Pricer::measure(const ScheduledProgram& scheduled) const {
   return deployment;
 }
 
-std::optional<CycleEstimate> Pricer::estimate_cycles(const Program& program, const Schedule& schedule) const {
+std::optional<CycleEstimate> Pricer::estimate_cycles(const Program& program, const Schedule& schedule,
+                                                     std::size_t point) const {
   if (cycle_model(target_.processor).empty()) return std::nullopt;
-  return sum_cycles(measure_steps(program, schedule, with_memory_of_board(target_)));
+  return sum_cycles(measure_steps(program, schedule, with_memory_of_board(target_), point));
+}
+
+Bounds Pricer::missed_bounds(const Deployment& deployment, const Bounds& bounds) const {
+  const auto missed = [](auto value, auto bound) { return bound > 0 && value > bound ? bound : decltype(bound){0}; };
+  return {missed(deployment.flash_bytes(), bounds.flash_bytes), missed(deployment.ram_bytes(), bounds.ram_bytes),
+          missed(deployment.instructions(), bounds.instructions),
+          missed(latency_of(target_, deployment).held_ms(), bounds.latency_ms)};
+}
+
+std::string Pricer::figures(const Deployment& deployment, const Bounds& bounds) const {
+  std::vector<std::string> all;
+  if (bounds.flash_bytes > 0) all.push_back(format_bytes(deployment.flash_bytes()) + " of flash");
+  if (bounds.ram_bytes > 0) all.push_back(format_bytes(deployment.ram_bytes()) + " of RAM");
+  if (bounds.instructions > 0) all.push_back(format_count(deployment.instructions()) + " instructions");
+  if (bounds.latency_ms > 0) all.push_back(describe_latency(target_, deployment));
+  return fmt::format("{}", fmt::join(all, " and "));
 }
 
 std::string Pricer::misses(const Deployment& deployment, const Bounds& bounds) const {
+  const Bounds missed = missed_bounds(deployment, bounds);
   std::string text;
   const auto add = [&](const std::string& clause) { text += (text.empty() ? "" : " and ") + clause; };
   const auto check = [&](const std::string& what, std::int64_t bytes, std::int64_t bound) {
-    if (bound <= 0 || bytes <= bound) return;
+    if (bound == 0) return;
     add(fmt::format("{} takes {} bytes, {} more than its bound of {}", what, bytes, bytes - bound,
                     format_bytes(bound)));
   };
-  check("flash", deployment.flash_bytes(), bounds.flash_bytes);
-  check("RAM", deployment.ram_bytes(), bounds.ram_bytes);
-  if (bounds.instructions > 0 && deployment.instructions() > bounds.instructions) {
+  check("flash", deployment.flash_bytes(), missed.flash_bytes);
+  check("RAM", deployment.ram_bytes(), missed.ram_bytes);
+  if (missed.instructions > 0) {
     add(fmt::format("an inference takes {} instructions, more than the bound of {}",
-                    format_count(deployment.instructions()), format_count(bounds.instructions)));
+                    format_count(deployment.instructions()), format_count(missed.instructions)));
   }
-  if (bounds.latency_ms > 0 && longest_latency_ms(target_, deployment) > bounds.latency_ms) {
+  if (missed.latency_ms > 0) {
     add(fmt::format("an inference takes {}, more than the bound of {:.2f} ms", describe_latency(target_, deployment),
-                    bounds.latency_ms));
+                    missed.latency_ms));
   }
   return text;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -22,20 +23,27 @@ struct Bounds {
   std::int64_t flash_bytes = 0;
   std::int64_t ram_bytes = 0;
   std::int64_t instructions = 0;  ///< executed per inference, on the emulated core
-  double latency_ms = 0;          ///< see longest_latency_ms()
+  double latency_ms = 0;          ///< held against Latency::held_ms()
 };
 
-/// Executed instructions over the target's highest clock: the time of a core that needs one cycle for each and never
-/// waits for its flash; no core is faster that does not issue two at a time.
-[[nodiscard]] double latency_ms(const Target& target, std::int64_t instructions);
+/// The time of an inference at the target's highest clock: the two ends of the estimate of cycles. At the upper end
+/// every read of another line of the flash takes its wait states. Without an estimate only a lower end is known: a
+/// cycle per executed instruction, which no core beats that does not issue two at a time.
+struct Latency {
+  double lower_ms = 0;
+  std::optional<double> upper_ms;
 
-/// The time that a bound on latency is held against: the upper end of the estimate of cycles, at the target's highest
-/// clock. There every read of another line of the flash takes its wait states. Where there is no estimate, it is
-/// latency_ms().
-[[nodiscard]] double longest_latency_ms(const Target& target, const Deployment& deployment);
+  /// What a bound is held against: the upper end, where there is one.
+  [[nodiscard]] double held_ms() const { return upper_ms.value_or(lower_ms); }
+};
+[[nodiscard]] Latency latency_of(const Target& target, const Deployment& deployment);
 
 /// "an estimated 17.35 to 26.67 ms", or "at least 4.90 ms (...)" with the reason why there is no estimate.
 [[nodiscard]] std::string describe_latency(const Target& target, const Deployment& deployment);
+
+/// Adds the ends of the estimate to a result: latency_lower_ms and, where it is known, latency_upper_ms; with an
+/// estimate also its cycles.
+void add_latency(nlohmann::ordered_json& json, const Target& target, const Deployment& deployment);
 
 /// A program bound to a core.
 struct ScheduledProgram {
@@ -60,12 +68,17 @@ class Pricer {
   [[nodiscard]] Schedule schedule_of(const Program& program) const;
   /// The image of it, linked with the memory of the emulated board, and run on one sample. Throws what deploy() throws.
   [[nodiscard]] Deployment measure(const ScheduledProgram& scheduled) const;
-  /// Cycles of an inference of the program, from an image with a mark after every step; nothing where there is no model
-  /// of the core.
-  [[nodiscard]] std::optional<CycleEstimate> estimate_cycles(const Program& program, const Schedule& schedule) const;
+  /// Cycles of an inference of the program at an operating point, from an image with a mark after every step; nothing
+  /// where there is no model of the core.
+  [[nodiscard]] std::optional<CycleEstimate> estimate_cycles(const Program& program, const Schedule& schedule,
+                                                             std::size_t point = 0) const;
 
+  /// The bounds that are missed; the others are 0.
+  [[nodiscard]] Bounds missed_bounds(const Deployment& deployment, const Bounds& bounds) const;
   /// One clause per bound that is missed ("flash takes ... bytes, ... more than its bound of ..."), or nothing.
   [[nodiscard]] std::string misses(const Deployment& deployment, const Bounds& bounds) const;
+  /// What the image takes of everything that `bounds` bounds: "12.0 KB of flash and an estimated 15.00 to 20.00 ms".
+  [[nodiscard]] std::string figures(const Deployment& deployment, const Bounds& bounds) const;
 
   [[nodiscard]] const Target& target() const { return target_; }
 

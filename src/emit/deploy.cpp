@@ -44,8 +44,12 @@ std::int64_t count_mismatches(const std::uint8_t* device, const runtime::Image& 
 
 }  // namespace
 
+std::size_t Deployment::dearest_point() const {
+  return static_cast<std::size_t>(std::ranges::max_element(point_instructions) - point_instructions.begin());
+}
+
 std::int64_t Deployment::instructions() const {
-  return point_instructions.empty() ? 0 : *std::max_element(point_instructions.begin(), point_instructions.end());
+  return point_instructions.empty() ? 0 : point_instructions[dearest_point()];
 }
 
 std::vector<std::int32_t> host_outputs(const Program& program, std::span<const std::uint8_t> inputs,

@@ -28,6 +28,8 @@ struct Deployment {
 
   [[nodiscard]] std::int64_t flash_bytes() const { return image.flash(); }
   [[nodiscard]] std::int64_t ram_bytes() const { return image.static_ram() + stack_bytes; }
+  /// The operating point that takes the most instructions.
+  [[nodiscard]] std::size_t dearest_point() const;
   /// Of one inference at the dearest operating point; 0 where it was not run.
   [[nodiscard]] std::int64_t instructions() const;
 };

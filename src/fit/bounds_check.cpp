@@ -69,6 +69,7 @@ BoundsCheck::Verdict BoundsCheck::check(const Graph& network, const Plan& plan) 
   smallest_.flash = std::min(smallest_.flash, deployment.flash_bytes());
   smallest_.ram = std::min(smallest_.ram, deployment.ram_bytes());
   smallest_.instructions = std::min(smallest_.instructions, deployment.instructions());
+  smallest_.latency_ms = std::min(smallest_.latency_ms, latency_of(pricer_.target(), deployment).held_ms());
   if (pricer_.misses(deployment, bounds_.image).empty()) return {true, 0};
   const std::int64_t flash_bound = bounds_.image.flash_bytes;
   return {false, flash_bound > 0 ? std::max<std::int64_t>(deployment.flash_bytes() - flash_bound, 0) : 0};
@@ -87,12 +88,16 @@ Error BoundsCheck::nothing_fits() const {
         "tried: {} are the smallest reachable",
         bounds_.memory_bytes, smallest_.memory);
   }
+  std::string reachable = fmt::format("flash of {} ({} bytes), RAM of {} ({} bytes)", format_bytes(smallest_.flash),
+                                      smallest_.flash, format_bytes(smallest_.ram), smallest_.ram);
+  if (bounds_.image.instructions > 0)
+    reachable += fmt::format(", {} instructions", format_count(smallest_.instructions));
+  if (bounds_.image.latency_ms > 0) reachable += fmt::format(", {:.2f} ms", smallest_.latency_ms);
   return bound_not_met(
-      "no plan meets the bounds: with the fewest filters and bits that were tried, flash of {} ({} bytes), RAM of {} "
-      "({} bytes) and {} instructions are the smallest reachable; raise the bounds to those or start from a smaller "
-      "network",
-      format_bytes(smallest_.flash), smallest_.flash, format_bytes(smallest_.ram), smallest_.ram,
-      format_count(smallest_.instructions));
+      "no plan meets the bounds: with the fewest filters and bits that were tried, the smallest reachable are {}; "
+      "raise "
+      "the bounds to those or start from a smaller network",
+      reachable);
 }
 
 }  // namespace trimtab

@@ -56,6 +56,7 @@ class BoundsCheck {
     std::int64_t flash = std::numeric_limits<std::int64_t>::max();
     std::int64_t ram = std::numeric_limits<std::int64_t>::max();
     std::int64_t instructions = std::numeric_limits<std::int64_t>::max();
+    double latency_ms = std::numeric_limits<double>::infinity();
     std::int64_t weights = std::numeric_limits<std::int64_t>::max();
     std::int64_t memory = std::numeric_limits<std::int64_t>::max();
   };

@@ -190,39 +190,58 @@ class Fitting {
   void check_bounds(const Graph& structure, const Plan& plan) const {
     tell("linking the image and measuring flash and RAM");
     const Pricer price = pricer();
-    const std::string missed =
-        price.misses(price.measure(price.lower_network(price.sketch(structure, plan))), options_.bounds);
-    if (!missed.empty()) throw bound_not_met("{}; {}", missed, nearest_fit());
+    hold_to_bounds(price, price.measure(price.lower_network(price.sketch(structure, plan))));
+  }
+
+  /// Throws Error (bound not met) with what is missed and the nearest fit.
+  void hold_to_bounds(const Pricer& price, const Deployment& deployment) const {
+    const std::string missed = price.misses(deployment, options_.bounds);
+    if (!missed.empty())
+      throw bound_not_met("{}; {}", missed, nearest_fit(price.missed_bounds(deployment, options_.bounds)));
   }
 
   /// The uniform setting with the most bits that fits, found by linking; activations are narrowed only after the
-  /// weights, and not at all where even the narrowest weights miss a bound.
-  [[nodiscard]] std::string nearest_fit() const {
+  /// weights, and not at all where even the narrowest weights take too much flash or RAM. The answer is in the units of
+  /// the bounds that were `missed`.
+  [[nodiscard]] std::string nearest_fit(const Bounds& missed) const {
     const Pricer price = pricer();
-    const auto misses = [&](const Deployment& deployment) { return price.misses(deployment, options_.bounds); };
-    std::optional<Deployment> smallest;
+    const auto misses = [&](const Deployment& deployment, const Bounds& bounds) {
+      return !price.misses(deployment, bounds).empty();
+    };
+    const Bounds& bounds = options_.bounds;
+    const Bounds space{bounds.flash_bytes, bounds.ram_bytes, 0, 0};
+    std::optional<Deployment> nearest;
+    const auto note = [&](const Deployment& deployment) {
+      if (!nearest.has_value() || is_nearer(deployment, *nearest, missed)) nearest = deployment;
+    };
     for (const int activation_bits : {8, 4, 2}) {
       if (activation_bits > options_.activation_bits) continue;
       const std::optional<Deployment> narrowest = measure_uniform(2, activation_bits);
       if (!narrowest.has_value()) continue;
-      if (!misses(*narrowest).empty()) {
-        smallest = narrowest;
-        continue;
-      }
+      note(*narrowest);
+      if (misses(*narrowest, space)) continue;
       for (int weight_bits = options_.weight_bits; weight_bits >= 2; --weight_bits) {
         const std::optional<Deployment> deployment =
             weight_bits == 2 ? narrowest : measure_uniform(weight_bits, activation_bits);
-        if (!deployment.has_value() || !misses(*deployment).empty()) continue;
-        return fmt::format("--weight-bits {} --activation-bits {} fits, with {} of flash and {} of RAM", weight_bits,
-                           activation_bits, format_bytes(deployment->flash_bytes()),
-                           format_bytes(deployment->ram_bytes()));
+        if (!deployment.has_value()) continue;
+        note(*deployment);
+        if (misses(*deployment, bounds)) continue;
+        return fmt::format("--weight-bits {} --activation-bits {} fits, with {}", weight_bits, activation_bits,
+                           price.figures(*deployment, missed));
       }
     }
     std::string text = "no bits make it fit";
-    if (smallest.has_value())
-      text += fmt::format(": the smallest image takes {} of flash and {} of RAM", format_bytes(smallest->flash_bytes()),
-                          format_bytes(smallest->ram_bytes()));
+    if (nearest.has_value()) text += fmt::format(": the nearest takes {}", price.figures(*nearest, missed));
     return text + ", so the network needs fewer filters";
+  }
+
+  /// Whether an image takes less than another of what is bounded: of time, where that was missed, else of RAM or flash.
+  [[nodiscard]] bool is_nearer(const Deployment& one, const Deployment& other, const Bounds& missed) const {
+    if (missed.latency_ms > 0)
+      return latency_of(*options_.target, one).held_ms() < latency_of(*options_.target, other).held_ms();
+    if (missed.instructions > 0) return one.instructions() < other.instructions();
+    if (missed.ram_bytes > 0) return one.ram_bytes() < other.ram_bytes();
+    return one.flash_bytes() < other.flash_bytes();
   }
 
   /// What the network takes with the same bits everywhere, or nothing where even the emulated board has too little.
@@ -277,15 +296,15 @@ class Fitting {
                                  host_outputs(result.program, inputs, samples.size()), folder_);
     } catch (const Error& error) {
       if (error.code() != ExitCode::bound_not_met) throw;
-      throw bound_not_met("{}; {}", error.what(), nearest_fit());
+      throw bound_not_met("{}; {}", error.what(),
+                          nearest_fit({options_.bounds.flash_bytes, options_.bounds.ram_bytes, 0, 0}));
     }
     if (result.deployment->mismatches > 0) {
       throw failure("the emulated device and the host differ in {} numbers over {} samples",
                     result.deployment->mismatches, samples.size());
     }
-    if (options_.bounds.latency_ms > 0) result.deployment->cycles = own.estimate_cycles(result.program, schedule);
-    const std::string missed = own.misses(*result.deployment, options_.bounds);
-    if (!missed.empty()) throw bound_not_met("{}; {}", missed, nearest_fit());
+    result.deployment->cycles = own.estimate_cycles(result.program, schedule);
+    hold_to_bounds(own, *result.deployment);
   }
 
   const Graph& graph_;

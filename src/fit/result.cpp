@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "base/file.h"
 #include "base/units.h"
 #include "fit/quantized_onnx.h"
@@ -45,12 +43,7 @@ void add_deployment(nlohmann::ordered_json& json, const FitOptions& options, con
   json["instructions"] = deployment.instructions();
   json["device"] = {
       {"machine", target.emulated_board}, {"samples", deployment.samples}, {"mismatches", deployment.mismatches}};
-  json["latency_ms"] = latency_ms(target, deployment.instructions());
-  if (deployment.cycles.has_value()) {
-    json["estimated_cycles_without_waits"] = std::llround(deployment.cycles->without_waits);
-    json["estimated_cycles_with_waits"] = std::llround(deployment.cycles->with_waits);
-    json["longest_latency_ms"] = longest_latency_ms(target, deployment);
-  }
+  add_latency(json, target, deployment);
   const Bounds& bounds = options.bounds;
   json["bounds"] = {{"flash_bytes", bounds.flash_bytes}, {"ram_bytes", bounds.ram_bytes}};
   if (bounds.instructions > 0) json["bounds"]["instructions"] = bounds.instructions;
@@ -115,8 +108,8 @@ std::string summarize(const FitRun& run, const FitOptions& options, const FitRes
                       format_bytes(bounds.ram_bytes), format_bytes(deployment.arena_bytes),
                       format_bytes(deployment.stack_bytes));
   text += fmt::format("instructions  {} per inference\n", format_count(deployment.instructions()));
-  if (bounds.latency_ms > 0)
-    text += fmt::format("latency       {} of {:.2f} ms\n", describe_latency(target, deployment), bounds.latency_ms);
+  text += fmt::format("latency       {}{}\n", describe_latency(target, deployment),
+                      bounds.latency_ms > 0 ? fmt::format(" of {:.2f} ms", bounds.latency_ms) : "");
   text += fmt::format("verified      {} samples on the emulated {}: {} numbers differ from the host's\n",
                       deployment.samples, target.emulated_board, deployment.mismatches);
   return fmt::format(

@@ -120,7 +120,7 @@ void add_deployment(nlohmann::ordered_json& json, const ScaleOptions& options, c
                     {"points", deployment.point_instructions.size()},
                     {"mismatches", deployment.mismatches},
                     {"instructions", deployment.point_instructions}};
-  json["latency_ms"] = latency_ms(target, deployment.instructions());
+  add_latency(json, target, deployment);
   json["bounds"] = {{"flash_bytes", options.bounds.flash_bytes}, {"ram_bytes", options.bounds.ram_bytes}};
 }
 
@@ -200,6 +200,7 @@ std::string summary(const ScaleRun& run, const ScaleResult& result) {
                         format_bytes(bounds.ram_bytes), format_bytes(deployment->arena_bytes),
                         format_bytes(deployment->stack_bytes));
     text += fmt::format("instructions  {} per inference at most\n", format_count(deployment->instructions()));
+    text += fmt::format("latency       {} at most\n", describe_latency(*run.options.target, *deployment));
     text += fmt::format("verified      {} samples at {} points on the emulated {}: {} numbers differ from the host's\n",
                         deployment->samples, deployment->point_instructions.size(), run.options.target->emulated_board,
                         deployment->mismatches);

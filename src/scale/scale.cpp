@@ -302,7 +302,7 @@ class Scaling {
       throw failure("the emulated device and the host differ in {} numbers over {} samples", deployment.mismatches,
                     samples.size());
     }
-    if (options_.bounds.latency_ms > 0) deployment.cycles = price.estimate_cycles(result_.program, schedule);
+    deployment.cycles = price.estimate_cycles(result_.program, schedule, deployment.dearest_point());
     hold_to_bounds(deployment);
     result_.deployment = deployment;
   }

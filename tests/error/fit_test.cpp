@@ -144,6 +144,12 @@ TEST_F(FitErrors, UnknownTarget) {
 TEST_F(FitErrors, BoundsThatAreNone) {
   expect_fit_refused({"--flash", "much"}, "--flash");
   expect_fit_refused({"--target", "host", "--ram", "4KB"}, "with --target host there is none");
+  for (const std::string option : {"--flash", "--ram"})
+    expect_fit_refused({option, "0"}, option + " is a bound of 0, which nothing meets; give bytes such as 64KB");
+  for (const std::string option : {"--weights", "--memory"})
+    expect_fit_refused({"--search", "--epochs", "1", option, "0KB"}, option + " is a bound of 0");
+  expect_fit_refused({"--flash", "1025KB"}, "--flash is 1049600 bytes; stm32f412 has 1048576 bytes of flash");
+  expect_fit_refused({"--ram", "262145"}, "--ram is 262145 bytes; stm32f412 has 262144 bytes of RAM");
 }
 
 TEST_F(FitErrors, OutputThatCannotBeWritten) {
@@ -239,11 +245,25 @@ TEST_F(FitErrors, ContradictoryOptionsOfASearch) {
 }
 
 TEST_F(FitErrors, InstructionsThatAreTooMany) {
-  expect_fit_refused({"--max-instructions", "1000"}, "instructions, more than the bound of 1,000", 3);
-  expect_fit_refused({"--max-latency", "0.01"}, "ms, more than the bound of 0.01 ms", 3);
-  expect_fit_refused({"--max-latency", "0.01"}, "an inference takes an estimated ", 3);
-  expect_fit_refused({"--max-latency", "0.001", "--target", "cortex-m55"},
-                     "ms (a cycle per instruction: there are no timings of the cortex-m55)", 3);
+  expect_fit_refused({"--max-instructions", "1000", "--weight-bits", "3", "--activation-bits", "2"},
+                     "instructions, more than the bound of 1,000", 3);
+  expect_fit_refused(
+      {"--max-latency", "0.001", "--target", "cortex-m55", "--weight-bits", "2", "--activation-bits", "2"},
+      "ms (a cycle per instruction: there are no timings of the cortex-m55)", 3);
+}
+
+// A missed time is answered with a time.
+TEST_F(FitErrors, LatencyThatNothingMeets) {
+#ifdef TRIMTAB_COMMAND
+  const ProcessResult refused = fit({"--max-latency", "0.01", "--weight-bits", "3", "--activation-bits", "2"});
+  EXPECT_EQ(refused.exit_code, 3);
+  EXPECT_TRUE(std::regex_search(
+      refused.errors,
+      std::regex("an inference takes an estimated [0-9.]+ to [0-9.]+ ms, more than the bound of 0.01 ms; no bits make "
+                 "it fit: the nearest takes an estimated [0-9.]+ to [0-9.]+ ms, so the network needs fewer filters")))
+      << refused.errors;
+  EXPECT_FALSE(fs::exists(out()));
+#endif
 }
 
 // The smallest reachable is named, and what was begun is kept for other bounds but not for other data.

@@ -14,9 +14,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/staging.h"
-#include "base/units.h"
 #include "cli/fit.h"
 #include "cli/learn/bfloat16.h"
+#include "cli/learn/image_bounds.h"
 #include "cli/learn/interrupt.h"
 #include "cli/learn/trials.h"
 #include "cli/model_data.h"
@@ -72,8 +72,8 @@ void configure_search(FitCommand& command) {
     throw bad_input("--plan fixes the filters and bits that a search is to find; leave one of them out");
   if (command.unlabelled) throw bad_input("a search needs labels; leave --unlabelled out");
   if (command.epochs < 1) throw bad_input("a search trains the plan that it finds; give --epochs of at least 1");
-  if (!command.weights.empty()) plan.bounds.weights_bytes = parse_bytes(command.weights, "--weights");
-  if (!command.memory.empty()) plan.bounds.memory_bytes = parse_bytes(command.memory, "--memory");
+  if (!command.weights.empty()) plan.bounds.weights_bytes = parse_bound(command.weights, "--weights");
+  if (!command.memory.empty()) plan.bounds.memory_bytes = parse_bound(command.memory, "--memory");
   if (weight_bits.has_value()) plan.bits.weight_bits = {*weight_bits};
   if (activation_bits.has_value()) plan.bits.activation_bits = {*activation_bits};
   if (!command.search) plan.widths = {1.0};
@@ -90,10 +90,9 @@ void configure(FitCommand& command) {
   FitOptions& options = command.options;
   if (command.target != "host") {
     options.target = load_target(command.target);
-    options.bounds.flash_bytes =
-        command.flash.empty() ? options.target->flash_bytes.value : parse_bytes(command.flash, "--flash");
-    options.bounds.ram_bytes =
-        command.ram.empty() ? options.target->ram_bytes.value : parse_bytes(command.ram, "--ram");
+    const Bounds memory = image_bounds(*options.target, command.flash, command.ram);
+    options.bounds.flash_bytes = memory.flash_bytes;
+    options.bounds.ram_bytes = memory.ram_bytes;
   } else if (!command.flash.empty() || !command.ram.empty()) {
     throw bad_input("--flash and --ram bound a microcontroller; with --target host there is none");
   }

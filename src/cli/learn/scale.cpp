@@ -17,6 +17,7 @@
 #include "base/staging.h"
 #include "base/units.h"
 #include "cli/learn/bfloat16.h"
+#include "cli/learn/image_bounds.h"
 #include "cli/learn/interrupt.h"
 #include "cli/model_data.h"
 #include "data/dataset.h"
@@ -90,10 +91,7 @@ void run_scale(ScaleCommand& command) {
   options.optimize = command.optimize == "size" ? Optimize::size : Optimize::speed;
   if (!command.target.empty()) {
     options.target = load_target(command.target);
-    options.bounds.flash_bytes =
-        command.flash.empty() ? options.target->flash_bytes.value : parse_bytes(command.flash, "--flash");
-    options.bounds.ram_bytes =
-        command.ram.empty() ? options.target->ram_bytes.value : parse_bytes(command.ram, "--ram");
+    options.bounds = image_bounds(*options.target, command.flash, command.ram);
   } else if (!command.flash.empty() || !command.ram.empty()) {
     throw bad_input("--flash and --ram bound a microcontroller; give one with --target");
   }

@@ -50,5 +50,38 @@ TEST(LatencyBound, WithoutTimingsIsOneCyclePerInstruction) {
             "more than the bound of 9.99 ms");
 }
 
+TEST(Figures, AreThoseOfTheBoundsAlone) {
+  Deployment deployment;
+  deployment.image.text = 2048;
+  deployment.point_instructions = {1'000'000};
+  deployment.cycles = CycleEstimate{1.5e6, 2.0e6};
+  Dataset data;
+  data.shape = {1, 1, 1};
+  data.features = {{0.0F}, 1};
+  data.labels = {0};
+  data.classes = {"a"};
+  const Pricer pricer(at_100_mhz(Processor::cortex_m4), Optimize::speed, data, data, {}, "net", true);
+  const Bounds bounds{1024, 4096, 2'000'000, 19};
+  const Bounds missed = pricer.missed_bounds(deployment, bounds);
+  EXPECT_EQ(missed.flash_bytes, 1024);
+  EXPECT_EQ(missed.ram_bytes, 0);
+  EXPECT_EQ(missed.instructions, 0);
+  EXPECT_EQ(missed.latency_ms, 19);
+  EXPECT_EQ(pricer.figures(deployment, missed), "2.0 KB of flash and an estimated 15.00 to 20.00 ms");
+}
+
+TEST(Latency, HasNoUpperEndWithoutTimings) {
+  Deployment deployment;
+  deployment.point_instructions = {1'000'000};
+  nlohmann::ordered_json json;
+  add_latency(json, at_100_mhz(Processor::cortex_m55), deployment);
+  EXPECT_EQ(json.dump(), R"({"latency_lower_ms":10.0})");
+  deployment.cycles = CycleEstimate{1.5e6, 2.0e6};
+  json.clear();
+  add_latency(json, at_100_mhz(Processor::cortex_m4), deployment);
+  EXPECT_EQ(json.dump(), R"({"estimated_cycles_without_waits":1500000,"estimated_cycles_with_waits":2000000,)"
+                         R"("latency_lower_ms":15.0,"latency_upper_ms":20.0})");
+}
+
 }  // namespace
 }  // namespace trimtab
