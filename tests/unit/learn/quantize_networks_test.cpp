@@ -213,8 +213,9 @@ TEST(TrainQuantized, RecoversWhatFewBitsCostAndContinuesItself) {
   options.directory = folder.path();
   const QuantizedNetwork trained = train_quantized(graph, plan, data, {}, options);
   expect_weights_on_grids(trained);
-  const double before = QuantizedSimulation(quantize_post_training(graph, plan, data, one_thread())).top1(data);
-  const double after = QuantizedSimulation(trained).top1(data);
+  const double before =
+      QuantizedSimulation(quantize_post_training(graph, plan, data, one_thread())).score(data).at(Measure::top1) / 100;
+  const double after = QuantizedSimulation(trained).score(data).at(Measure::top1) / 100;
   EXPECT_GT(after, before);
   EXPECT_GT(after, 0.7);
   // finished work is not repeated
@@ -226,7 +227,8 @@ TEST(TrainQuantized, RecoversWhatFewBitsCostAndContinuesItself) {
   // in bfloat16 it learns as well
   options.directory.clear();
   options.training.bfloat16 = true;
-  EXPECT_NEAR(QuantizedSimulation(train_quantized(graph, plan, data, {}, options)).top1(data), after, 0.05);
+  EXPECT_NEAR(QuantizedSimulation(train_quantized(graph, plan, data, {}, options)).score(data).at(Measure::top1) / 100,
+              after, 0.05);
 }
 
 TEST(TrainQuantized, IsDeployedAsItWasTrained) {
@@ -249,7 +251,7 @@ TEST(TrainQuantized, IsDeployedAsItWasTrained) {
     at = last.find(',', at) + 1;
   }
   top1 = std::stod(last.substr(at));
-  EXPECT_NEAR(100 * QuantizedSimulation(network).top1(data), top1, 3.0);
+  EXPECT_NEAR(QuantizedSimulation(network).score(data).at(Measure::top1), top1, 3.0);
 }
 
 TEST(QuantizedNetworkFile, KeepsEveryBitAndRefusesDamage) {

@@ -110,10 +110,10 @@ TEST(Train, LearnsWhatCanBeLearnt) {
   options.epochs = 4;
   const TrainResult result = train(small_network(), train_data, test_data, unit, options);
   ASSERT_EQ(result.history.size(), 4U);
-  EXPECT_GE(result.history.back().tests.at(0).top1, 97);
+  EXPECT_GE(result.history.back().tests.at(0).at(Measure::top1), 97);
   EXPECT_LT(result.history.back().train_loss, result.history.front().train_loss);
-  const Evaluation again = evaluate(result.graph, test_data, unit, {64, 1, "cpu"});
-  EXPECT_DOUBLE_EQ(again.top1, result.history.back().tests.at(0).top1);
+  const Score again = evaluate(result.graph, test_data, unit, {64, 1, "cpu"});
+  EXPECT_DOUBLE_EQ(again.at(Measure::top1), result.history.back().tests.at(0).at(Measure::top1));
   EXPECT_NEAR(again.loss, result.history.back().tests.at(0).loss, 1e-5);
 }
 
@@ -217,7 +217,7 @@ TEST(Train, FollowsATeacher) {
   options.distillation_weight = 1;  // the labels count for nothing
   options.epochs = 6;
   const TrainResult student = train(small_network(), mislabelled, data, unit, options);
-  EXPECT_GE(student.history.back().tests.at(0).top1, 90);
+  EXPECT_GE(student.history.back().tests.at(0).at(Measure::top1), 90);
 }
 
 TEST(Train, GivesTheSameNumbersForTheSameSeed) {
