@@ -34,7 +34,7 @@ using Json = nlohmann::ordered_json;
 
 const std::map<std::string, std::string> targets{{"M4", "stm32f412"}, {"M3", "cortex-m3"}, {"M55", "cortex-m55"}};
 
-/// What others take and what is to be reached, as the task gives them: instructions in millions, RAM in bytes. The
+/// The costs of others, and the goals, as the task gives them: instructions in millions, RAM in bytes. The
 /// peers' were measured on the same emulated cores with the best flags of each (CMSIS-NN of July 2026; TinyEngine).
 struct Aim {
   double m4_peer, m4, m3_peer, m3, m55_peer;

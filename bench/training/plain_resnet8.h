@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <memory>
 
-/// What anybody would write with libtorch: ResNet-8 as modules, torch::optim::SGD, one batch of random numbers,
-/// channels last. The measure for the project's own training.
+/// The training that anybody would write with libtorch: ResNet-8 as modules, torch::optim::SGD, one batch of random
+/// numbers, channels last. The measure for the project's own training.
 class PlainResnet8 {
  public:
   explicit PlainResnet8(std::int64_t batch_size);

@@ -29,7 +29,7 @@ struct Moment {
   std::clock_t processor = std::clock();
 };
 
-/// What many rounds of the same work took.
+/// The times of many rounds of the same work.
 struct Rounds {
   std::vector<double> images_per_second;
   std::vector<double> processor_us;  ///< per image

@@ -16,7 +16,7 @@
 
 namespace trimtab::TRIMTAB_RUNTIME {
 
-/// What requantization needs beside the accumulators, in registers.
+/// The constants of requantization, in registers.
 struct RequantizationAvx2 {
   __m128i shift;
   __m256i minimum, maximum;

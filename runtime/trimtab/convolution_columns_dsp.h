@@ -1,6 +1,6 @@
 #pragma once
 
-// What the convolutions on cores with the DSP extension have in common, whose columns (columns_dsp.h) hold four pixels
+// The common part of the convolutions on cores with the DSP extension, whose columns (columns_dsp.h) hold four pixels
 // or two: any shape and groups, activations of 8, 4 or 2 bits, weights of 2 to 8 bits. Pixels are walked over outside,
 // filters inside, so the results may run into the input behind the pixels that are still needed.
 //

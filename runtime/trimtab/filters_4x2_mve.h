@@ -9,7 +9,8 @@
 
 namespace trimtab::TRIMTAB_RUNTIME::detail {
 
-/// What a run over `pairs` pairs of filters reads and writes; it moves weights, bias, multiplier and output on.
+/// The pointers of a run over `pairs` pairs of filters reads and writes; it moves weights, bias, multiplier and output
+/// on.
 struct MveRun {
   const int8_t* windows[4];   // 0: of the pixels, `chunks` times 16 bytes each
   const int8_t* weights;      // 16: 16 numbers of the one filter, 16 of the other, in turn

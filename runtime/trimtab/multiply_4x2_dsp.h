@@ -36,7 +36,7 @@ inline Store store_of(const Convolution& step, bool even_filters) {
 
 constexpr int32_t multiply_pair_bytes = 52;
 
-/// What multiply_pairs() works on and moves on. The assembly knows the order of the members.
+/// The state that multiply_pairs() works on and moves on. The assembly knows the order of the members.
 struct MultiplyState {
   const uint8_t* weights;     // 0: of the next two filters
   int32_t skip;               // 4: bytes of the unrolled loop to be skipped on entry, so that no pair is left over
@@ -269,7 +269,7 @@ inline void store_two_channels(const Convolution& step, Store store, int32_t cha
 
 }  // namespace detail
 
-/// What stays the same for all blocks of a layer.
+/// The constants of all blocks of a layer.
 struct MultiplyBlock {
   const Convolution& step;
   int32_t pairs;

@@ -2,7 +2,7 @@
 
 // The block of multiply_4x2_dsp.h, four pixels times two filters, for nested weights (nested_weights.h). The stored
 // bytes are masked in the loop, one AND for every word of four: 14 instructions for 16 products at every precision.
-// What the mask leaves is 2^(8 - bits) times the digits, so that the tail shifts by so much less; there it also adds
+// The mask leaves 2^(8 - bits) times the digits, so that the tail shifts by so much less; there it also adds
 // the bias and the sum of each pixel's activations.
 //
 // The loop is a function of its own for every bit-width, since the mask is part of the AND; so is the saturation
@@ -18,7 +18,7 @@ namespace detail {
 
 constexpr int32_t multiply_nested_pair_bytes = 56;
 
-/// What multiply_nested_pairs() works on and moves on. The assembly knows the order of the members.
+/// The state that multiply_nested_pairs() works on and moves on. The assembly knows the order of the members.
 struct NestedMultiplyState {
   const uint8_t* weights;     // 0: of the next two filters
   uintptr_t entry;            // 4: into the loop, so that no pair is left over
@@ -272,7 +272,7 @@ inline uintptr_t multiply_nested_loop_of(int bits) {
 
 }  // namespace detail
 
-/// What stays the same for all blocks of a layer.
+/// The constants of all blocks of a layer.
 struct NestedMultiplyBlock {
   const Convolution& step;
   int32_t pairs;

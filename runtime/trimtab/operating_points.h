@@ -41,7 +41,7 @@ inline Descriptor at_point(const Descriptor& step, const PointNumbers& numbers) 
   return result;
 }
 
-/// What an operating point is good for at a level of abstraction, as measured when the program was made.
+/// The accuracy and energy of an operating point at a level of abstraction, as measured when the program was made.
 struct PointSummary {
   int32_t point;
   int32_t level;      // 0: the finest

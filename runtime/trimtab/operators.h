@@ -1,6 +1,6 @@
 #pragma once
 
-// What the kernels are told: one plain struct per operator, made by lowering, constant on the device.
+// The descriptors of the kernels: one plain struct per operator, made by lowering, constant on the device.
 
 #include "trimtab/activations.h"
 

@@ -7,7 +7,8 @@
 
 namespace trimtab::TRIMTAB_RUNTIME::detail {
 
-/// What a run over `pairs` pairs of filters reads and writes; it moves weights, bias, multiplier, output and pairs on.
+/// The pointers of a run over `pairs` pairs of filters reads and writes; it moves weights, bias, multiplier, output and
+/// pairs on.
 struct FilterRun {
   const int32_t* words;       // 0: word 4 * k + p is number k of pixel p
   const int32_t* words_end;   // 4: a multiple of 16 words later
@@ -26,7 +27,7 @@ struct NestedFilterRun : FilterRun {
 };
 using RunFilters = void(FilterRun& run);
 
-/// What becomes of the eight sums of a pair: requantized and saturated to 0..255 or -128..127 at output[p * stride +
+/// The fate of the eight sums of a pair: requantized and saturated to 0..255 or -128..127 at output[p * stride +
 /// c], or kept, as words, at output: word 4 * c + p.
 enum class FilterOutput { unsigned_bytes, signed_bytes, sums };
 

@@ -25,9 +25,11 @@ struct Candidate {
 
 class Assessment {
  public:
-  Assessment(const Graph& prepared, const std::vector<double>& importance, const AssessOptions& options, Study& study,
-             TrialRunner& runner, const std::function<void(const std::string&)>& report)
+  Assessment(const Graph& prepared, const std::vector<double>& importance, Measure measure,
+             const AssessOptions& options, Study& study, TrialRunner& runner,
+             const std::function<void(const std::string&)>& report)
       : prepared_(prepared),
+        measure_(measure),
         groups_(find_channel_groups(prepared)),
         importance_(importance),
         options_(options),
@@ -129,8 +131,8 @@ class Assessment {
                             candidate.filters,
                             candidate.numbers,
                             candidate.numbers.bytes(candidate.bits),
-                            trial.metrics.at("top1"),
-                            {trial.metrics.at("top1")},
+                            trial.metrics.at(info_of(measure_).key),
+                            {trial.metrics.at(info_of(measure_).key)},
                             round,
                             trial.id,
                             trial.folder};
@@ -155,8 +157,9 @@ class Assessment {
   void halve(std::int64_t keep) {
     for (std::vector<Candidate>& candidates : alive_) {
       std::erase_if(candidates, [&](const Candidate& candidate) { return point_of(candidate) == nullptr; });
-      std::stable_sort(candidates.begin(), candidates.end(),
-                       [&](const Candidate& a, const Candidate& b) { return point_of(a)->top1 > point_of(b)->top1; });
+      std::stable_sort(candidates.begin(), candidates.end(), [&](const Candidate& a, const Candidate& b) {
+        return is_better(measure_, point_of(a)->score, point_of(b)->score);
+      });
       if (keep <= 0) continue;
       std::vector<Candidate> kept;
       std::int64_t restricted = 0;
@@ -170,13 +173,13 @@ class Assessment {
     }
   }
 
-  /// The point with the largest top1 that fits, among those that `allowed` lets pass.
+  /// The point with the best score that fits, among those that `allowed` lets pass.
   template <typename Allowed>
   [[nodiscard]] AssessPoint* best(std::int64_t budget, Allowed allowed) {
     AssessPoint* chosen = nullptr;
     for (AssessPoint& point : result_.map) {
       if (point.memory_bytes > budget || !allowed(point)) continue;
-      if (chosen == nullptr || point.top1 > chosen->top1) chosen = &point;
+      if (chosen == nullptr || is_better(measure_, point.score, chosen->score)) chosen = &point;
     }
     return chosen;
   }
@@ -202,7 +205,8 @@ class Assessment {
     if (report_) report_(fmt::format("{} more trials for the spread over seeds", specs.size()));
     const std::vector<Trial> trials = run_trials(study_, specs, runner_, {.stage = "more seeds"});
     for (std::size_t i = 0; i < trials.size(); ++i) {
-      if (trials[i].state == TrialState::done) points[i]->repeated.push_back(trials[i].metrics.at("top1"));
+      if (trials[i].state == TrialState::done)
+        points[i]->repeated.push_back(trials[i].metrics.at(info_of(measure_).key));
     }
   }
 
@@ -224,6 +228,7 @@ class Assessment {
   }
 
   const Graph& prepared_;
+  Measure measure_;
   ChannelGroups groups_;
   const std::vector<double>& importance_;
   const AssessOptions& options_;
@@ -237,7 +242,7 @@ class Assessment {
 
 }  // namespace
 
-AssessResult assess(const Graph& prepared, const std::vector<double>& importance, double top1_float,
+AssessResult assess(const Graph& prepared, const std::vector<double>& importance, const Task& task, double score_float,
                     const AssessOptions& options, Study& study, TrialRunner& runner,
                     const std::function<void(const std::string&)>& report) {
   if (options.budgets_bytes.empty() || options.bits.empty() || options.rules.empty() || options.rounds.empty())
@@ -245,8 +250,11 @@ AssessResult assess(const Graph& prepared, const std::vector<double>& importance
   for (const int bits : options.bits) {
     if (bits < 2 || bits > 16) throw bad_input("{} bits cannot be assessed; 2 to 16 can", bits);
   }
-  AssessResult result = Assessment(prepared, importance, options, study, runner, report).run();
-  result.top1_float = top1_float;
+  const std::vector<Measure> measures = measures_of(task);
+  if (measures.empty()) throw bad_input("an assessment needs labels, and {} has none here", name_of(task.kind));
+  AssessResult result = Assessment(prepared, importance, measures[0], options, study, runner, report).run();
+  result.task = task;
+  result.score_float = score_float;
   return result;
 }
 

@@ -13,6 +13,7 @@
 #include "cost/pricer.h"
 #include "data/dataset.h"
 #include "graph/graph.h"
+#include "measure/score.h"
 #include "plan/plan.h"
 #include "study/study.h"
 
@@ -49,8 +50,8 @@ struct AssessPoint {
   KeptFilters filters;
   CountedNumbers numbers;
   std::int64_t memory_bytes = 0;
-  double top1 = 0;               ///< percent of the test samples, in integers; of the first seed
-  std::vector<double> repeated;  ///< top1 of all seeds in the longest round, the first's with them
+  double score = 0;              ///< the task's first measure, of the integers on the test samples; of the first seed
+  std::vector<double> repeated;  ///< scores of all seeds in the longest round, the first's with them
   std::size_t round = 0;
   std::int64_t trial = 0;
   std::string folder;  ///< relative to OUT/
@@ -65,7 +66,8 @@ struct AssessBudget {
 
 struct AssessResult {
   CountedNumbers numbers;  ///< of the network as it came
-  double top1_float = 0;
+  Task task;
+  double score_float = 0;  ///< the task's first measure
   std::vector<AssessPoint> map;
   std::vector<AssessBudget> budgets;
   std::int64_t failed = 0;  ///< trials
@@ -76,12 +78,12 @@ struct AssessResult {
 /// find_channel_groups(prepared), the same as the trials find. Throws Error (bound not met) where no candidate fits a
 /// budget, with the least memory that can be reached. Throws Error (failure) where all trials of a budget failed, with
 /// the reason of one.
-[[nodiscard]] AssessResult assess(const Graph& prepared, const std::vector<double>& importance, double top1_float,
-                                  const AssessOptions& options, Study& study, TrialRunner& runner,
+[[nodiscard]] AssessResult assess(const Graph& prepared, const std::vector<double>& importance, const Task& task,
+                                  double score_float, const AssessOptions& options, Study& study, TrialRunner& runner,
                                   const std::function<void(const std::string&)>& report);
 
 /// Importance of the units as `assess` and its trials need it.
-[[nodiscard]] std::vector<double> assess_importance(const Graph& prepared, const Dataset& train_data);
+[[nodiscard]] std::vector<double> assess_importance(const Graph& prepared, const Dataset& train_data, const Task& task);
 
 /// The plan with which a microcontroller runs a point of the map.
 struct DeployablePlan {
@@ -102,14 +104,15 @@ struct DeployablePlan {
 [[nodiscard]] Dataset with_pixel_bits(Dataset data, int bits);
 
 /// The trials of `assess`: settings "bits", "filters", "recovery_samples", "training_samples",
-/// "recovery_learning_rate", "learning_rate", "distill". Metrics: "top1" of the integer simulation on the test samples,
-/// "samples", "memory_bytes", "weights", "activations", "bits", "multiply_accumulates", "training_s".
+/// "recovery_learning_rate", "learning_rate", "distill". Metrics: the task's first measure by its key ("top1") of the
+/// integer simulation on the test samples, "samples", "memory_bytes", "weights", "activations", "bits",
+/// "multiply_accumulates", "training_s".
 class AssessTrials {
  public:
   /// Takes `graph` as it was read, and pixels as data. Throws Error (bad input) for other data, or where they do not
   /// fit.
   AssessTrials(const Graph& graph, const Preprocessing& preprocessing, Dataset train_data, Dataset test_data,
-               int threads);
+               const TaskChoice& task, int threads);
   /// Continues the trial whose files lie in `folder`.
   [[nodiscard]] nlohmann::json run(const TrialSpec& spec, const std::filesystem::path& folder);
 
@@ -120,6 +123,7 @@ class AssessTrials {
   std::vector<double> importance_;
   Dataset train_;
   Dataset test_;
+  Task task_;
   int threads_;
 };
 

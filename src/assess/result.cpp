@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/units.h"
+#include "measure/score_json.h"
 #include "report/memory_accuracy.h"
 #include "report/plan_picture.h"
 
@@ -24,13 +25,20 @@ std::string describe_filters(const KeptFilters& filters) {
   return text;
 }
 
-ordered_json json_of(const AssessPoint& point) {
+Measure measure_of(const AssessResult& result) { return measures_of(result.task).at(0); }
+
+/// By how much a budget's restricted point is worse than its optimum.
+double restriction_loss(Measure measure, const AssessBudget& budget) {
+  return loss_against(measure, budget.optimum->score, budget.restricted->score);
+}
+
+ordered_json json_of(const AssessPoint& point, const std::string& key) {
   ordered_json object = {{"bits", point.bits},
                          {"filters", point.filters},
                          {"memory_bytes", point.memory_bytes},
                          {"weights", point.numbers.weights},
                          {"activations", point.numbers.activations},
-                         {"top1", point.top1},
+                         {key, point.score},
                          {"round", point.round + 1},
                          {"trial", point.trial},
                          {"folder", point.folder}};
@@ -38,24 +46,25 @@ ordered_json json_of(const AssessPoint& point) {
     const auto count = static_cast<double>(point.repeated.size());
     const double mean = std::accumulate(point.repeated.begin(), point.repeated.end(), 0.0) / count;
     double squares = 0;
-    for (const double top1 : point.repeated) squares += (top1 - mean) * (top1 - mean);
-    object["top1_seeds"] = point.repeated;
-    object["top1_mean"] = mean;
-    object["top1_deviation"] = std::sqrt(squares / (count - 1));
+    for (const double score : point.repeated) squares += (score - mean) * (score - mean);
+    object[key + "_seeds"] = point.repeated;
+    object[key + "_mean"] = mean;
+    object[key + "_deviation"] = std::sqrt(squares / (count - 1));
   }
   return object;
 }
 
-ordered_json json_of(const AssessBudget& budget) {
+ordered_json json_of(const AssessBudget& budget, Measure measure) {
+  const std::string key = info_of(measure).key;
   ordered_json object = {{"budget_bytes", budget.budget_bytes}};
-  if (budget.optimum) object["optimum"] = json_of(*budget.optimum);
+  if (budget.optimum) object["optimum"] = json_of(*budget.optimum, key);
   if (budget.restricted) {
-    object["restricted"] = json_of(*budget.restricted);
-    object["restricted"]["loss"] = budget.optimum->top1 - budget.restricted->top1;
+    object["restricted"] = json_of(*budget.restricted, key);
+    object["restricted"]["loss"] = restriction_loss(measure, budget);
   }
   object["by_bits"] = ordered_json::array();
   for (const AssessPoint& point : budget.by_bits)
-    object["by_bits"].push_back({{"bits", point.bits}, {"top1", point.top1}, {"filters", point.filters}});
+    object["by_bits"].push_back({{"bits", point.bits}, {key, point.score}, {"filters", point.filters}});
   return object;
 }
 
@@ -66,13 +75,14 @@ ordered_json to_json(const AssessRun& run, const AssessOptions& options, const A
   ordered_json object = {{"model", run.model},
                          {"data", run.data},
                          {"samples", run.test_samples},
-                         {"top1_float", result.top1_float},
+                         {"task", to_json(result.task)},
+                         {fmt::format("{}_float", info_of(measure_of(result)).key), result.score_float},
                          {"weights", result.numbers.weights},
                          {"activations", result.numbers.activations},
                          {"rounds", rounds},
                          {"restricted_bits", options.restricted_bits}};
   object["budgets"] = ordered_json::array();
-  for (const AssessBudget& budget : result.budgets) object["budgets"].push_back(json_of(budget));
+  for (const AssessBudget& budget : result.budgets) object["budgets"].push_back(json_of(budget, measure_of(result)));
   for (std::size_t i = 0; i < plans.size(); ++i)
     object["budgets"][i]["deployable"] = {{"plan", plan_name(result.budgets[i])},
                                           {"weights_bytes", plans[i].weights_bytes},
@@ -86,6 +96,7 @@ ordered_json to_json(const AssessRun& run, const AssessOptions& options, const A
   }
   object["trials"] = {{"done", done}, {"failed", result.failed}};
   object["trial_s"] = trial_seconds;
+  object["warnings"] = run.warnings;
   object["seed"] = options.seed;
   object["wall_s"] = run.wall_s;
   object["version"] = TRIMTAB_VERSION;
@@ -94,20 +105,25 @@ ordered_json to_json(const AssessRun& run, const AssessOptions& options, const A
 
 /// `plans`: by budget.
 std::string summarize(const AssessRun& run, const AssessResult& result, const std::vector<DeployablePlan>& plans) {
+  const Measure measure = measure_of(result);
+  const std::string name = info_of(measure).name;
   std::string text = fmt::format(
-      "{}: {} weights and biases, {} activations counted; float top-1 {:.2f} %\n\n"
+      "{}: {} weights and biases, {} activations counted; float {} {}\n\n"
       "{:>9}  {:>4} {:>7}  {:>10} {:>7} {:>6}  filters of the optimum\n",
       fs::path(run.model).filename().string(), format_count(result.numbers.weights),
-      format_count(result.numbers.activations), result.top1_float, "budget", "bits", "top-1", "restricted", "top-1",
-      "loss");
+      format_count(result.numbers.activations), name, format_value(measure, result.score_float), "budget", "bits", name,
+      "restricted", name, "loss");
+  const auto number = [&](double value) {
+    return info_of(measure).digits < 0 ? fmt::format("{:.3g}", value) : fmt::format("{:.2f}", value);
+  };
   for (const AssessBudget& budget : result.budgets) {
     const AssessPoint& optimum = *budget.optimum;
-    const std::string other = budget.restricted
-                                  ? fmt::format("{:>10} {:>7.2f} {:>6.2f}", budget.restricted->bits,
-                                                budget.restricted->top1, optimum.top1 - budget.restricted->top1)
-                                  : fmt::format("{:>10} {:>7} {:>6}", "none", "", "");
-    text += fmt::format("{:>9}  {:>4} {:>7.2f}  {}  {}\n", format_bytes(budget.budget_bytes), optimum.bits,
-                        optimum.top1, other, describe_filters(optimum.filters));
+    const std::string other =
+        budget.restricted ? fmt::format("{:>10} {:>7} {:>6}", budget.restricted->bits, number(budget.restricted->score),
+                                        number(restriction_loss(measure, budget)))
+                          : fmt::format("{:>10} {:>7} {:>6}", "none", "", "");
+    text += fmt::format("{:>9}  {:>4} {:>7}  {}  {}\n", format_bytes(budget.budget_bytes), optimum.bits,
+                        number(optimum.score), other, describe_filters(optimum.filters));
   }
   for (std::size_t i = 0; i < plans.size(); ++i) {
     const std::int64_t bytes = plans[i].memory_bytes();
@@ -137,7 +153,8 @@ std::vector<PlanPicture> plans_of(const AssessResult& result, const Graph& prepa
   for (const AssessBudget& budget : result.budgets) {
     const AssessPoint& point = *budget.optimum;
     PlanPicture plan;
-    plan.title = fmt::format("{}: {} bits, top-1 {:.2f} %", format_bytes(budget.budget_bytes), point.bits, point.top1);
+    plan.title = fmt::format("{}: {} bits, {} {}", format_bytes(budget.budget_bytes), point.bits,
+                             info_of(measure_of(result)).name, format_value(measure_of(result), point.score));
     const Graph pruned = prune_to(prepared, groups, importance, point.filters);
     for (const Node& node : pruned.nodes) {
       if (weight_of(node.op) == nullptr) continue;
@@ -149,23 +166,30 @@ std::vector<PlanPicture> plans_of(const AssessResult& result, const Graph& prepa
   return plans;
 }
 
+MapAxis axis_of(Measure measure) {
+  const MeasureInfo& info = info_of(measure);
+  const bool percent = std::string_view(info.unit) == "%";
+  return {info.key, percent ? fmt::format("{}, %", info.name) : info.name,
+          percent ? fmt::format("points of {}", info.name) : info.name};
+}
+
 void draw_points(const AssessRun& run, const AssessResult& result, const fs::path& folder) {
   std::vector<MapPoint> points;
   for (const AssessPoint& point : result.map)
     points.push_back({family_of(point.bits), fmt::format("{} bits, {}", point.bits, describe_filters(point.filters)),
-                      static_cast<double>(point.memory_bytes), point.top1});
+                      static_cast<double>(point.memory_bytes), point.score});
   std::stable_sort(points.begin(), points.end(),
                    [](const MapPoint& a, const MapPoint& b) { return a.series < b.series; });
   MapLine optimum{"optimum", {}, {}};
   MapLine restricted{"8 or 16 bits only", {}, {}};
   for (const AssessBudget& budget : result.budgets) {
     optimum.memory_bytes.push_back(static_cast<double>(budget.budget_bytes));
-    optimum.top1.push_back(budget.optimum->top1);
+    optimum.value.push_back(budget.optimum->score);
     restricted.memory_bytes.push_back(static_cast<double>(budget.budget_bytes));
-    restricted.top1.push_back(budget.restricted ? budget.restricted->top1 : std::nan(""));
+    restricted.value.push_back(budget.restricted ? budget.restricted->score : std::nan(""));
   }
   draw_memory_accuracy(folder, "map", fmt::format("{}: accuracy over memory", fs::path(run.model).stem().string()),
-                       points, {optimum, restricted}, 0);
+                       points, {optimum, restricted}, 0, axis_of(measure_of(result)));
 }
 
 }  // namespace

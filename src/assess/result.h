@@ -17,6 +17,7 @@ struct AssessRun {
   std::string data;
   std::int64_t test_samples = 0;
   double wall_s = 0;
+  std::vector<std::string> warnings{};
 };
 
 /// "5000+10000:4", as `--rounds` takes it.

@@ -71,23 +71,29 @@ Dataset with_pixel_bits(Dataset data, int bits) {
   return data;
 }
 
-std::vector<double> assess_importance(const Graph& prepared, const Dataset& train_data) {
+std::vector<double> assess_importance(const Graph& prepared, const Dataset& train_data, const Task& task) {
   ImportanceOptions options;
+  options.task = task;
   options.threads = 1;  // the same numbers on every machine's every rank
   return unit_importance(prepared, find_channel_groups(prepared), train_data, options);
 }
 
 AssessTrials::AssessTrials(const Graph& graph, const Preprocessing& preprocessing, Dataset train_data,
-                           Dataset test_data, int threads)
-    : train_(std::move(train_data)), test_(std::move(test_data)), threads_(threads) {
+                           Dataset test_data, const TaskChoice& task, int threads)
+    : train_(std::move(train_data)),
+      test_(std::move(test_data)),
+      task_(choose_task(task, output_of(graph), test_, preprocessing)),
+      threads_(threads) {
   if (!train_.is_pixels() || !test_.is_pixels())
     throw bad_input("assess needs 8-bit pixels as samples, whose width can be varied; these are features");
-  check_fits(train_, graph.input_shape(), element_count(graph.output_shape()));
-  check_fits(test_, graph.input_shape(), element_count(graph.output_shape()));
+  check_fits(train_, graph.input_shape());
+  check_fits(test_, graph.input_shape());
+  check_answers(task_, train_);
+  check_answers(task_, test_);
   const Graph prepared = prepare_for_deployment(graph, preprocessing);
   teacher_ = std::make_shared<const Graph>(clean_up(prepared, input_ranges(prepared, train_)).graph);
   groups_ = find_channel_groups(*teacher_);
-  importance_ = assess_importance(*teacher_, train_);
+  importance_ = assess_importance(*teacher_, train_, task_);
 }
 
 /// The pruned network after training in float.
@@ -101,6 +107,7 @@ Graph AssessTrials::recovered(const Graph& pruned, const TrialSpec& spec, const 
   options.epochs = amount.epochs;
   options.learning_rate = spec.settings.at("recovery_learning_rate");
   options.warmup_epochs = warmup_of(amount.epochs);
+  options.task = task_;
   options.checkpoint = folder / "recovery.checkpoint";
   Graph graph =
       recover(pruned, spec.settings.at("distill") ? teacher_ : nullptr, train_.sample(amount.samples, 1), {}, options)
@@ -123,6 +130,7 @@ json AssessTrials::run(const TrialSpec& spec, const fs::path& folder) {
     const Amount amount = amount_of(seen, train_.size());
     QatOptions options = training_options(spec, amount.epochs, threads_);
     options.teacher = teacher_;
+    options.training.task = task_;
     options.directory = folder / "training";
     network = train_quantized(start_graph, plan, with_pixel_bits(train_.sample(amount.samples, 1), bits), {}, options);
   } else {
@@ -134,7 +142,8 @@ json AssessTrials::run(const TrialSpec& spec, const fs::path& folder) {
   const CountedNumbers counted = count_numbers(pruned);
   std::int64_t operations = 0;
   for (const Node& node : pruned.nodes) operations += multiply_accumulates(pruned, node);
-  return {{"top1", 100 * QuantizedSimulation(network).top1(with_pixel_bits(test_, bits))},
+  const Score score = QuantizedSimulation(network).score(with_pixel_bits(test_, bits), task_);
+  return {{info_of(measures_of(task_).at(0)).key, primary(task_, score)},
           {"samples", test_.size()},
           {"bits", bits},
           {"memory_bytes", counted.bytes(bits)},

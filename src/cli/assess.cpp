@@ -15,6 +15,7 @@ void add_assess(CLI::App& app) {
   add_preprocessing_option(*assess, command->preprocessing)
       ->default_str("preprocessing.toml beside the model, or none");
   add_limit_option(*assess, command->limit);
+  add_task_options(*assess, command->task);
   assess->add_option("--budgets", command->budgets, "bounds on weights and counted activations, such as 33KB,49KB")
       ->delimiter(',')
       ->capture_default_str();

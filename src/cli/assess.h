@@ -21,6 +21,7 @@ struct AssessCommand {
   std::vector<std::string> rules = {"uniform", "importance"};
   std::vector<std::string> rounds = {"5000+5000", "20000+20000:6", "150000+150000:2"};
   std::int64_t limit = 0;
+  TaskWords task;
   int threads_per_trial = 1;
   bool no_distillation = false;
   bool retry_failed = false;

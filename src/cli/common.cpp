@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+
 #include "base/error.h"
 
 namespace trimtab::cli {
@@ -38,6 +42,40 @@ CLI::Option* add_model(CLI::App& command, std::string& model, ModelChoice& choic
       "its program.bin");
 }
 
+TaskChoice task_choice(const TaskWords& words) {
+  TaskChoice choice;
+  if (!words.task.empty()) choice.kind = parse_task(words.task);
+  if (!words.threshold.empty()) {
+    double number = 0;
+    const char* end = words.threshold.data() + words.threshold.size();
+    const auto [last, error] = std::from_chars(words.threshold.data(), end, number);
+    if (error != std::errc{} || last != end || !std::isfinite(number))
+      throw bad_input("--threshold has '{}' where a number is needed", words.threshold);
+    choice.threshold = number;
+  }
+  return choice;
+}
+
+void add_task_options(CLI::App& command, TaskWords& words) {
+  command
+      .add_option("--task", words.task,
+                  "what the network does: classification, binary, regression, reconstruction, anomaly, segmentation or "
+                  "outputs")
+      ->check(CLI::IsMember(task_names()))
+      ->default_str("what outputs and labels say");
+  command.add_option("--threshold", words.threshold, "one output: answers above it are class 1")
+      ->default_str("0.5 behind a Sigmoid, else 0");
+}
+
+CLI::Option* add_unlabelled_flag(CLI::App& command, bool& unlabelled) {
+  return command.add_flag("--unlabelled", unlabelled,
+                          "ignore the labels and measure only how near integers and float are");
+}
+
+void print_warnings(const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings) fmt::print(stderr, "warning: {}\n", warning);
+}
+
 CLI::Option* add_out_option(CLI::App& command, std::string& out, const std::string& kind) {
   return command.add_option("-o,--out", out, "where the result is written")->type_name(kind);
 }
@@ -48,7 +86,8 @@ CLI::Option* add_json_flag(CLI::App& command, bool& json) {
 
 CLI::Option* add_data_option(CLI::App& command, std::string& data) {
   return command.add_option("--data", data,
-                            "samples: cifar10:PATH, images:FOLDER, npy:X.npy,Y.npy or synthetic:shapes[:COUNT]");
+                            "samples: cifar10:PATH, images:FOLDER, npy:X.npy[,Y.npy], npz:FILE.npz or "
+                            "synthetic:shapes[:COUNT]");
 }
 
 CLI::Option* add_train_data_option(CLI::App& command, std::string& data) {

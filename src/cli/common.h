@@ -3,10 +3,12 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "graph/graph.h"
 #include "import/import_options.h"
+#include "measure/task.h"
 
 namespace trimtab::cli {
 
@@ -26,12 +28,27 @@ void print(const Result& result, bool json);
 // Options that several commands share. Each is added by its function alone, so that it has one spelling and one meaning
 // (docs/options.md lists all options). They return the option, for a default or a check that only one command has.
 
-/// What a model's file leaves open, as the command line gives it.
+/// The command line's answers to questions that a model's file leaves open.
 struct ModelChoice {
   std::string input_shape;
   std::string output;
 };
 [[nodiscard]] ImportOptions import_options(const ModelChoice& choice);
+
+/// What the command line says of the task.
+struct TaskWords {
+  std::string task;
+  std::string threshold;
+  bool unlabelled = false;
+};
+[[nodiscard]] TaskChoice task_choice(const TaskWords& words);
+
+/// --task and --threshold.
+void add_task_options(CLI::App& command, TaskWords& words);
+CLI::Option* add_unlabelled_flag(CLI::App& command, bool& unlabelled);
+
+/// Prints "warning: ..." lines on standard error.
+void print_warnings(const std::vector<std::string>& warnings);
 
 /// The positional MODEL, with --input-shape and --output.
 CLI::Option* add_model(CLI::App& command, std::string& model, ModelChoice& choice);

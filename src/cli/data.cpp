@@ -60,6 +60,11 @@ ChannelStatistics measure(const Dataset& data) {
 std::vector<std::int64_t> count_labels(const Dataset& data) {
   std::vector<std::int64_t> counts(data.classes.size());
   for (const std::int64_t label : data.labels) ++nth(counts, label);
+  for (std::int64_t i = 0; i < data.class_maps.size(); ++i) {  // pixels
+    for (const std::int32_t label : data.class_maps[i]) {
+      if (label >= 0) ++nth(counts, label);
+    }
+  }
   return counts;
 }
 
@@ -73,9 +78,28 @@ void write_dataset(const Dataset& data, const std::filesystem::path& folder) {
   } else {
     write_npy(folder / "x.npy", shape, data.features.values());
   }
-  write_npy(folder / "y.npy", {data.size()}, std::span(data.labels));
-  write_file(folder / "classes.txt", fmt::format("{}\n", fmt::join(data.classes, "\n")));
+  Shape target = data.target_shape;
+  target.insert(target.begin(), data.size());
+  if (!data.targets.empty()) {
+    write_npy(folder / "y.npy", target, data.targets.values());
+  } else if (!data.class_maps.empty()) {
+    const std::vector<std::int32_t> map = data.class_maps.values();
+    write_npy(folder / "y.npy", target, std::vector<std::int64_t>(map.begin(), map.end()));
+  } else if (!data.labels.empty()) {
+    write_npy(folder / "y.npy", {data.size()}, std::span(data.labels));
+  }
+  if (!data.classes.empty()) write_file(folder / "classes.txt", fmt::format("{}\n", fmt::join(data.classes, "\n")));
   if (is_drawable(data)) write_contact_sheet(data, folder / "samples.png");
+}
+
+/// "10 classes", "2 numbers each", "a class for each of 32x32 pixels", "no labels".
+std::string describe_answers(const Dataset& data) {
+  if (!data.class_maps.empty()) {
+    return fmt::format("one of {} classes for each of {} pixels", data.classes.size(), to_string(data.target_shape));
+  }
+  if (!data.labels.empty()) return fmt::format("{} classes", data.classes.size());
+  if (!data.targets.empty()) return fmt::format("{} numbers each", to_string(data.target_shape));
+  return "no labels";
 }
 
 void run_data(DescribeOptions& options) {
@@ -96,8 +120,8 @@ void run_data(DescribeOptions& options) {
     fmt::print("{}\n", json.dump(2));
     return;
   }
-  fmt::print("{}: {} samples of {} {}, {} classes\n", options.data, data.size(), to_string(data.shape),
-             data.is_pixels() ? "pixels" : "features", data.classes.size());
+  fmt::print("{}: {} samples of {} {}, {}\n", options.data, data.size(), to_string(data.shape),
+             data.is_pixels() ? "pixels" : "features", describe_answers(data));
   const std::size_t shown_channels = std::min<std::size_t>(statistics.mean.size(), 16);
   for (std::size_t c = 0; c < shown_channels; ++c) {
     fmt::print("channel {}: mean {:.3f}, deviation {:.3f}\n", c, statistics.mean[c], statistics.deviation[c]);
@@ -116,7 +140,8 @@ void add_data(CLI::App& app) {
   CLI::App* command = app.add_subcommand("data", "describe a data set, or export it as NumPy arrays");
   command
       ->add_option("DATA", options->data,
-                   "the data set: cifar10:PATH, images:FOLDER, npy:X.npy,Y.npy or synthetic:shapes[:COUNT]")
+                   "the data set: cifar10:PATH, images:FOLDER, npy:X.npy[,Y.npy], npz:FILE.npz or "
+                   "synthetic:shapes[:COUNT]")
       ->required();
   add_split_option(*command, options->split);
   add_shape_option(*command, options->shape);

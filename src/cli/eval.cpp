@@ -8,9 +8,13 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/index.h"
 #include "cli/commands.h"
 #include "data/dataset.h"
+#include "data/npy.h"
+#include "measure/score_json.h"
+#include "measure/warnings.h"
 #include "program/evaluate.h"
 #include "program/program_file.h"
 
@@ -24,34 +28,65 @@ void check_point(const Program& program, std::size_t point) {
   }
 }
 
+/// The task that `fit` deployed the program for, where its result.json stands beside it.
+StoredTask stored_task(const std::filesystem::path& program) {
+  const std::filesystem::path result = program.parent_path() / "result.json";
+  if (!std::filesystem::exists(result)) return {};
+  const auto json = nlohmann::ordered_json::parse(read_text(result), nullptr, false);
+  if (!json.is_object() || !json.contains("task")) return {};
+  return read_task(json.at("task"), result.string());
+}
+
+/// What the options say, else what the program was made for, else what its output and the data say.
+Task task_of_program(const EvalOptions& options, const Program& program, const std::filesystem::path& path,
+                     const Dataset& data) {
+  StoredTask stored = stored_task(path);
+  const TaskChoice words = task_choice(options.task);
+  if (words.kind || stored.choice.kind == TaskKind::outputs) stored.choice = {};
+  if (words.kind) stored.choice.kind = words.kind;
+  if (words.threshold) stored.choice.threshold = words.threshold;
+  if (!options.preprocessing.empty()) {
+    stored.pixels = parse_preprocessing(options.preprocessing, data.shape.at(0));
+  }
+  return choose_task(stored.choice, output_of(program), data, stored.pixels);
+}
+
 /// Measures the integer program of a finished folder.
 void run_program(EvalOptions& options) {
-  const std::filesystem::path path = options.model;
-  const Program program = load_program(std::filesystem::is_directory(path) ? path / "program.bin" : path);
+  const std::filesystem::path model = options.model;
+  const std::filesystem::path path = std::filesystem::is_directory(model) ? model / "program.bin" : model;
+  const Program program = load_program(path);
   const Buffer& input = nth(program.buffers, program.input);
-  options.source.shape = {input.channels, input.height, input.width};
-  options.source.seed = options.common.seed;
-  const Dataset data =
-      load_dataset(options.data, options.split == "train" ? Split::train : Split::test, options.source);
+  const Dataset data = load_eval_data(options, {input.channels, input.height, input.width});
   check_point(program, options.point);
-  const ProgramEvaluation result = evaluate_program(program, data, options.common.threads, options.point);
-  if (options.common.json) {
-    nlohmann::ordered_json json = {{"model", options.model}, {"data", options.data}, {"samples", result.samples},
-                                   {"top1", result.top1},    {"top5", result.top5},  {"point", options.point}};
-    for (std::size_t l = 0; l < result.levels.size(); ++l) {
-      json["levels"].push_back({{"level", program.levels[l].name}, {"top1", result.levels[l].top1}});
-    }
-    json["version"] = TRIMTAB_VERSION;
-    fmt::print("{}\n", json.dump(2));
-    return;
+  EvalResult result;
+  result.task = task_of_program(options, program, path, data);
+  OutputFile file(options, result.task);
+  AnswerCount answers(result.task);
+  ProgramEvaluateOptions evaluation;
+  evaluation.threads = options.common.threads;
+  evaluation.point = options.point;
+  evaluation.task = result.task;
+  evaluation.observe = [&](std::int64_t, std::span<const float> outputs) {
+    file.add(outputs);
+    answers.add(outputs);
+  };
+  const ProgramEvaluation measured = evaluate_program(program, data, evaluation);
+  file.write();
+  result.score = measured.score;
+  result.json["point"] = options.point;
+  result.kind = "integer program";
+  if (program.points.size() > 1)
+    result.more += fmt::format("operating point {} of {}\n", options.point, program.points.size());
+  for (std::size_t l = 0; l < measured.levels.size(); ++l) {
+    const std::string& name = program.levels[l].name;
+    result.json["levels"].push_back({{"level", name}, {"top1", measured.levels[l].top1}});
+    result.more += fmt::format("{:<16} {:>3} classes  top-1 {:.2f} %\n", name, program.levels[l].classes.size(),
+                               measured.levels[l].top1);
   }
-  fmt::print("{}: top-1 {:.2f} %, top-5 {:.2f} % on {} samples (integer program)\n", options.model, result.top1,
-             result.top5, result.samples);
-  if (program.points.size() > 1) fmt::print("operating point {} of {}\n", options.point, program.points.size());
-  for (std::size_t l = 0; l < result.levels.size(); ++l) {
-    fmt::print("{:<16} {:>3} classes  top-1 {:.2f} %\n", program.levels[l].name, program.levels[l].classes.size(),
-               result.levels[l].top1);
-  }
+  if (const auto absent = absent_classes_warning(result.task, data, "data")) result.warnings.push_back(*absent);
+  if (const auto one = answers.warning("the integer network", data)) result.warnings.push_back(*one);
+  print_eval(options, result, "");
 }
 
 void run_eval(EvalOptions& options) {
@@ -64,9 +99,46 @@ void run_eval(EvalOptions& options) {
 
 }  // namespace
 
+Dataset load_eval_data(EvalOptions& options, const Shape& input) {
+  options.source.shape = input;
+  options.source.seed = options.common.seed;
+  Dataset data = load_dataset(options.data, options.split == "train" ? Split::train : Split::test, options.source);
+  return options.task.unlabelled ? without_answers(std::move(data)) : data;
+}
+
+void OutputFile::add(std::span<const float> outputs) {
+  if (!path_.empty()) numbers_.insert(numbers_.end(), outputs.begin(), outputs.end());
+}
+
+void OutputFile::write() const {
+  if (path_.empty()) return;
+  Shape shape = shape_;
+  shape.insert(shape.begin(), std::ssize(numbers_) / element_count(shape_));
+  write_npy(path_, shape, numbers_);
+}
+
+void print_eval(const EvalOptions& options, const EvalResult& result, const std::string& suffix) {
+  print_warnings(result.warnings);
+  if (options.common.json) {
+    nlohmann::ordered_json json = {{"model", options.model}, {"data", options.data}};
+    json.update(result.json);
+    json["task"] = to_json(result.task);
+    json["samples"] = result.score.samples;
+    add_score(json, result.score, suffix);
+    if (!options.outputs.empty()) json["outputs"] = options.outputs;
+    json["warnings"] = result.warnings;
+    json["version"] = TRIMTAB_VERSION;
+    fmt::print("{}\n", json.dump(2));
+    return;
+  }
+  fmt::print("{}: {} on {} samples ({})\n", options.model, summary(result.score), result.score.samples, result.kind);
+  fmt::print("task: {}\n{}", describe(result.task), result.more);
+  if (!options.outputs.empty()) fmt::print("answers written to {}\n", options.outputs);
+}
+
 void add_eval(CLI::App& app) {
   auto options = std::make_shared<EvalOptions>();
-  CLI::App* command = app.add_subcommand("eval", "measure a network's accuracy on labelled data");
+  CLI::App* command = app.add_subcommand("eval", "measure how good a network is on data, and write what it answers");
   add_model(*command, options->model, options->choice)->required();
   add_data_option(*command, options->data)->required();
   add_preprocessing_option(*command, options->preprocessing)
@@ -75,6 +147,12 @@ void add_eval(CLI::App& app) {
   add_limit_option(*command, options->source.limit);
   add_resize_option(*command, options->source.resize);
   add_label_offset_option(*command, options->source.label_offset);
+  add_unlabelled_flag(*command, options->task.unlabelled);
+  add_task_options(*command, options->task);
+  command
+      ->add_option("--outputs", options->outputs,
+                   "NumPy file for the answers to all samples, as real numbers, channels first")
+      ->type_name("FILE.npy");
   add_point_option(*command, options->point);
   add_batch_size_option(*command, options->evaluation.batch_size);
   add_device_option(*command, options->evaluation.device);

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <nlohmann/json.hpp>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "cli/common.h"
 #include "data/dataset.h"
@@ -18,8 +21,39 @@ struct EvalOptions {
   std::size_t point = 0;
   std::string split = "test";
   DataOptions source;
+  TaskWords task;
+  std::string outputs;  ///< file for the answers; empty: none
   EvaluateOptions evaluation;
 };
+
+/// What eval measured of a float network or of a program.
+struct EvalResult {
+  nlohmann::ordered_json json;  ///< what the kind of network has to say beside the rest
+  Task task;
+  Score score;
+  std::string kind;  ///< "float; preprocessing: none"
+  std::string more;  ///< further lines for people
+  std::vector<std::string> warnings;
+};
+
+/// The samples, without their answers where --unlabelled says so.
+[[nodiscard]] Dataset load_eval_data(EvalOptions& options, const Shape& input);
+
+/// Gathers the answers to all samples and writes them to --outputs; does nothing where there is no such option.
+class OutputFile {
+ public:
+  OutputFile(const EvalOptions& options, const Task& task) : path_(options.outputs), shape_(task.output) {}
+  void add(std::span<const float> outputs);
+  void write() const;
+
+ private:
+  std::string path_;
+  Shape shape_;
+  std::vector<float> numbers_;
+};
+
+/// Prints the result, and the warnings on standard error.
+void print_eval(const EvalOptions& options, const EvalResult& result, const std::string& suffix);
 
 /// Measures a float network. Needs libtorch: see learning.h.
 void evaluate_network(EvalOptions& options);

@@ -96,8 +96,8 @@ void add_fit(CLI::App& app) {
   add_resize_option(*fit, command->source.resize);
   add_label_offset_option(*fit, command->source.label_offset);
   add_limit_option(*fit, command->source.limit);
-  fit->add_flag("--unlabelled", command->unlabelled,
-                "ignore the labels and measure only how often integers and float agree");
+  add_unlabelled_flag(*fit, command->task.unlabelled);
+  add_task_options(*fit, command->task);
   add_bound_options(*fit, *command);
   add_plan_options(*fit, *command);
   add_training_options_of_fit(*fit, *command);

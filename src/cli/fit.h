@@ -25,7 +25,7 @@ struct FitCommand {
   std::string optimize = "speed";
   std::string out;
   DataOptions source;
-  bool unlabelled = false;
+  TaskWords task;
   std::int64_t epochs = 0;
   std::string weight_bits;  ///< empty: 8, or auto in a search
   std::string activation_bits;

@@ -73,6 +73,12 @@ std::string describe(const nlohmann::json& settings) {
   return text;
 }
 
+/// Percents with two places; errors, which may be tiny, with four digits.
+std::string text_of_value(const StudySummary& summary, const Trial& trial) {
+  const double value = trial.metrics.at(summary.value).get<double>();
+  return summary.value_is_small ? fmt::format("{:.4g}", value) : fmt::format("{:.2f}", value);
+}
+
 void print_text(const StudyCommand& command, const StudyView& view, const StudySummary& summary) {
   const std::int64_t left = summary.waiting + summary.running;
   fmt::print("{}: {} trials done, {} running, {} waiting, {} failed{}; {}\n", command.study, summary.done,
@@ -87,13 +93,13 @@ void print_text(const StudyCommand& command, const StudyView& view, const StudyS
   }
   if (!summary.best.empty()) {
     const Trial& best = summary.best[0];
-    fmt::print("best so far: {} {:.2f}, trial {} ({})\n", summary.value, best.metrics.at(summary.value).get<double>(),
-               best.id, describe(best.spec.settings));
+    fmt::print("best so far: {} {}, trial {} ({})\n", summary.value, text_of_value(summary, best), best.id,
+               describe(best.spec.settings));
   }
   if (!summary.front.empty()) fmt::print("\nPareto front\n{:>14} {:>8}  trial\n", summary.cost, summary.value);
   for (const Trial& trial : summary.front) {
-    fmt::print("{:>14} {:>8.2f}  {:>5}  {}\n", trial.metrics.at(summary.cost).get<double>(),
-               trial.metrics.at(summary.value).get<double>(), trial.id, describe(trial.spec.settings));
+    fmt::print("{:>14} {:>8}  {:>5}  {}\n", trial.metrics.at(summary.cost).get<double>(), text_of_value(summary, trial),
+               trial.id, describe(trial.spec.settings));
   }
   for (const Trial& trial : view.trials) {
     if (trial.state == TrialState::failed) fmt::print("\ntrial {} failed: {}\n", trial.id, trial.reason);
@@ -114,9 +120,10 @@ void draw_trials(const StudyCommand& command, const StudyView& view, const Study
   MapLine front{"Pareto front", {}, {}};
   for (const Trial& trial : summary.front) {
     front.memory_bytes.push_back(trial.metrics.at(summary.cost).get<double>());
-    front.top1.push_back(trial.metrics.at(summary.value).get<double>());
+    front.value.push_back(trial.metrics.at(summary.value).get<double>());
   }
-  draw_memory_accuracy(command.out, "study", command.study + ": accuracy over memory", points, {front}, -1);
+  draw_memory_accuracy(command.out, "study", command.study + ": accuracy over memory", points, {front}, -1,
+                       summary.value == "top1" ? MapAxis{} : MapAxis{summary.value, summary.value, "accuracy"});
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ void add_network_and_data_options(CLI::App& command, TrainCommand& options) {
   add_preprocessing_option(command, options.preprocessing)->capture_default_str();
   add_shape_option(command, options.shape);
   add_limit_option(command, options.source.limit);
+  add_task_options(command, options.task);
 }
 
 void add_augmentation_options(CLI::App& command, TrainCommand& options) {

@@ -22,6 +22,7 @@ struct TrainCommand {
   std::string fill = "mean";
   std::string teacher;
   std::string shape;
+  TaskWords task;
   std::string out;
   DataOptions source;
   TrainOptions training;

@@ -51,8 +51,8 @@ struct ScheduledProgram {
   Schedule schedule;
 };
 
-/// What a network takes on a target: flash, RAM and instructions of the linked image of a plan, whatever the values of
-/// its weights are.
+/// The costs of a network on a target: flash, RAM and instructions of the linked image of a plan, whatever the values
+/// of its weights are.
 class Pricer {
  public:
   /// `samples` are raw ones as the prepared graph takes them, `probe` a data set whose first sample is run (as loaded;

@@ -16,11 +16,11 @@ constexpr std::size_t sheet_columns = 16;
 constexpr std::size_t most_rows = 40;
 constexpr std::int64_t gap = 2;  ///< pixels between samples
 
-/// Indices of up to `sheet_columns` samples of each class that has any.
+/// Indices of up to `sheet_columns` samples of each class that has any; of all together where no class is known.
 std::vector<std::vector<std::int64_t>> choose_rows(const Dataset& data) {
-  std::vector<std::vector<std::int64_t>> rows(data.classes.size());
+  std::vector<std::vector<std::int64_t>> rows(data.labels.empty() ? 1 : data.classes.size());
   for (std::int64_t i = 0; i < data.size(); ++i) {
-    auto& row = nth(rows, nth(data.labels, i));
+    auto& row = nth(rows, data.labels.empty() ? 0 : nth(data.labels, i));
     if (row.size() < sheet_columns) row.push_back(i);
   }
   std::erase_if(rows, [](const auto& row) { return row.empty(); });

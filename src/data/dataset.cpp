@@ -50,16 +50,54 @@ Dataset load_source(const std::string& description, Split split, const DataOptio
   const std::size_t colon = description.find(':');
   const std::string kind = description.substr(0, colon);
   const std::string rest = colon == std::string::npos ? "" : description.substr(colon + 1);
-  const bool known = kind == "cifar10" || kind == "images" || kind == "npy" || kind == "synthetic";
+  const bool known = kind == "cifar10" || kind == "images" || kind == "npy" || kind == "npz" || kind == "synthetic";
   if (!known || rest.empty()) {
     throw bad_input(
-        "there is no data set '{}'; give cifar10:FOLDER_OR_FILE, images:FOLDER, npy:X.npy,Y.npy or synthetic:shapes",
+        "there is no data set '{}'; give cifar10:FOLDER_OR_FILE, images:FOLDER, npy:X.npy,Y.npy, npz:FILE.npz or "
+        "synthetic:shapes",
         description);
   }
   if (kind == "cifar10") return load_cifar10(rest, split);
   if (kind == "images") return load_images(rest, split, options);
-  if (kind == "npy") return load_npy_pair(rest);
+  if (kind == "npy") return load_npy_files(rest);
+  if (kind == "npz") return load_npz_file(rest, split);
   return load_synthetic(rest, description, split, options);
+}
+
+/// The numbers with these indices, or none of none.
+std::vector<std::int64_t> picked_of(const std::vector<std::int64_t>& numbers, std::span<const std::int64_t> indices) {
+  std::vector<std::int64_t> picked;
+  if (numbers.empty()) return picked;
+  picked.reserve(indices.size());
+  for (const std::int64_t index : indices) picked.push_back(nth(numbers, index));
+  return picked;
+}
+
+/// {height, width, channels} to {channels, height, width}, every sample.
+template <typename T>
+Samples<T> channels_first(const Samples<T>& samples, const Shape& last) {
+  const std::int64_t pixels = last[0] * last[1];
+  std::vector<T> values;
+  values.reserve(static_cast<std::size_t>(samples.size() * samples.sample_size()));
+  for (std::int64_t i = 0; i < samples.size(); ++i) {
+    for (std::int64_t c = 0; c < last[2]; ++c) {
+      for (std::int64_t p = 0; p < pixels; ++p) values.push_back(nth(samples[i], p * last[2] + c));
+    }
+  }
+  return {std::move(values), samples.sample_size()};
+}
+
+/// Gives the samples the shape of the network's input: it may differ by dimensions of 1, or have its channels last.
+void fit_shape(Dataset& data, const Shape& wanted, const std::string& description) {
+  if (wanted.empty() || data.shape == wanted) return;
+  if (wanted.size() == 3 && data.shape == Shape{wanted[1], wanted[2], wanted[0]}) {
+    data.pixels = channels_first(data.pixels, data.shape);
+    data.features = channels_first(data.features, data.shape);
+  } else if (without_ones(data.shape) != without_ones(wanted)) {
+    throw bad_input("the data set '{}' has samples of shape {}; the network takes {}", description,
+                    to_string(data.shape), to_string(wanted));
+  }
+  data.shape = wanted;
 }
 
 Dataset load(const std::string& description, Split split, const DataOptions& options) {
@@ -96,8 +134,11 @@ Dataset Dataset::pick(std::span<const std::int64_t> indices) const {
   picked.classes = classes;
   picked.pixels = pixels.pick(indices);
   picked.features = features.pick(indices);
-  picked.labels.reserve(indices.size());
-  for (const std::int64_t index : indices) picked.labels.push_back(nth(labels, index));
+  picked.labels = picked_of(labels, indices);
+  picked.targets = targets.pick(indices);
+  picked.class_maps = class_maps.pick(indices);
+  picked.target_shape = target_shape;
+  picked.groups = picked_of(groups, indices);
   return picked;
 }
 
@@ -112,9 +153,9 @@ Dataset Dataset::slice(std::int64_t first, std::int64_t count) const {
 
 Dataset Dataset::sample(std::int64_t count, std::uint64_t seed) const {
   if (count < 1) throw bad_input("{} samples are asked for; at least 1 is needed", count);
-  std::vector<std::vector<std::int64_t>> by_class(classes.size());
+  std::vector<std::vector<std::int64_t>> by_class(labels.empty() ? 1 : classes.size());
   for (std::int64_t i = 0; i < size(); ++i) {
-    nth(by_class, nth(labels, i)).push_back(i);
+    nth(by_class, labels.empty() ? 0 : nth(labels, i)).push_back(i);
   }
   std::erase_if(by_class, [](const auto& members) { return members.empty(); });
   Random random(seed);
@@ -131,17 +172,21 @@ Dataset Dataset::sample(std::int64_t count, std::uint64_t seed) const {
   return pick(chosen);
 }
 
-void check_fits(const Dataset& data, const Shape& input, std::int64_t outputs) {
+void check_fits(const Dataset& data, const Shape& input) {
+  if (data.size() == 0) throw bad_input("the data set has no samples");
   if (data.shape != input) {
     throw bad_input("the samples have the shape {}; the network takes {}", to_string(data.shape), to_string(input));
   }
-  for (std::int64_t i = 0; i < data.size(); ++i) {
-    const std::int64_t label = nth(data.labels, i);
-    if (label >= outputs) {
-      throw bad_input("sample {} has the label {}; the network has {} outputs, so labels 0 to {} are possible", i,
-                      label, outputs, outputs - 1);
-    }
-  }
+}
+
+Dataset without_answers(Dataset data) {
+  data.labels.clear();
+  data.classes.clear();
+  data.targets = {};
+  data.class_maps = {};
+  data.target_shape.clear();
+  data.groups.clear();
+  return data;
 }
 
 Dataset load_dataset(const std::string& description, Split split, const DataOptions& options) {
@@ -151,15 +196,11 @@ Dataset load_dataset(const std::string& description, Split split, const DataOpti
     data = data.pick(spread(data.size(), options.limit));
     data.pixels = data.pixels.separate();
     data.features = data.features.separate();
+    data.targets = data.targets.separate();
+    data.class_maps = data.class_maps.separate();
   }
-  if (!options.shape.empty() && data.shape != options.shape) {
-    if (without_ones(data.shape) != without_ones(options.shape)) {
-      throw bad_input("the data set '{}' has samples of shape {}; the network takes {}", description,
-                      to_string(data.shape), to_string(options.shape));
-    }
-    data.shape = options.shape;
-  }
-  if (options.label_offset != 0) {
+  fit_shape(data, options.shape, description);
+  if (options.label_offset != 0 && !data.labels.empty()) {
     for (std::int64_t& label : data.labels) label += options.label_offset;
     std::vector<std::string> names;
     if (options.label_offset > 0) {

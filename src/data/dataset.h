@@ -25,16 +25,24 @@ struct Preprocessing {
   }
 };
 
-/// Labelled samples held in memory, raw as the sensor gives them: 8-bit pixels or float features, each sample in C
-/// order {C, H, W}. Exactly one of `pixels` and `features` is filled. Copies and parts of a data set share its samples.
+/// Samples held in memory, raw as the sensor gives them: 8-bit pixels or float features, each sample in C order
+/// {C, H, W}. Exactly one of `pixels` and `features` is filled. Copies and parts of a data set share its samples.
+///
+/// The right answers are classes, numbers, or classes of pixels, as far as they are known. A file of one-hot rows or of
+/// whole numbers can be read both ways: then `labels` and `targets` are filled, and the task decides (measure/task.h).
 struct Dataset {
   Shape shape;                       ///< of one sample, channels first
   Samples<std::uint8_t> pixels;      ///< images, 0..255
   Samples<float> features;           ///< anything else
-  std::vector<std::int64_t> labels;  ///< one per sample, 0 .. classes-1
+  std::vector<std::int64_t> labels;  ///< the class of every sample, 0 .. classes-1; empty: not known
   std::vector<std::string> classes;  ///< names; as many as there are classes
+  Samples<float> targets;            ///< the numbers that are right, of `target_shape`; empty: not known
+  Samples<std::int32_t> class_maps;  ///< the class of every pixel, {height, width}; -1: none; empty: not known
+  Shape target_shape;                ///< of one sample of `targets` or `class_maps`, channels first
+  std::vector<std::int64_t> groups;  ///< the recording that every sample is a part of; empty: each is one of its own
 
-  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(labels.size()); }
+  [[nodiscard]] std::int64_t size() const { return is_pixels() ? pixels.size() : features.size(); }
+  [[nodiscard]] bool has_answers() const { return !labels.empty() || !targets.empty() || !class_maps.empty(); }
   [[nodiscard]] bool is_pixels() const { return !pixels.empty(); }
   /// Writes sample `index`, preprocessed, into `out` (element_count(shape) floats, channels first).
   void read(std::int64_t index, const Preprocessing& preprocessing, std::span<float> out) const;
@@ -42,7 +50,7 @@ struct Dataset {
   [[nodiscard]] Dataset pick(std::span<const std::int64_t> indices) const;
   /// The samples in [first, first + count).
   [[nodiscard]] Dataset slice(std::int64_t first, std::int64_t count) const;
-  /// `count` samples, chosen evenly over the classes with this seed.
+  /// `count` samples, chosen evenly over the classes (or at random, where there are none) with this seed.
   [[nodiscard]] Dataset sample(std::int64_t count, std::uint64_t seed) const;
 };
 
@@ -59,14 +67,16 @@ struct DataOptions {
   std::int64_t label_offset = 0;  ///< added to every label: 1 for networks whose output 0 is a "background" class
 };
 
-/// Loads `cifar10:DIR_OR_FILE.bin`, `images:DIR`, `npy:X.npy,Y.npy` or `synthetic:shapes[:COUNT]`; the formats are in
-/// docs/data.md. Throws Error (bad input), naming the file, for missing or wrong-sized files, no samples, labels out of
-/// range.
+/// Loads `cifar10:DIR_OR_FILE.bin`, `images:DIR`, `npy:X.npy[,Y.npy]`, `npz:FILE.npz` or `synthetic:shapes[:COUNT]`;
+/// the formats are in docs/data.md. Throws Error (bad input), naming the file, for missing or wrong-sized files, no
+/// samples, labels out of range.
 [[nodiscard]] Dataset load_dataset(const std::string& description, Split split, const DataOptions& options);
 
-/// Throws Error (bad input) unless the samples have the shape of the network's input and every label is below its
-/// number of outputs.
-void check_fits(const Dataset& data, const Shape& input, std::int64_t outputs);
+/// Throws Error (bad input) unless there are samples of the shape of the network's input.
+void check_fits(const Dataset& data, const Shape& input);
+
+/// The same data set without its right answers.
+[[nodiscard]] Dataset without_answers(Dataset data);
 
 /// Preprocessing from the command line's words: "none", "unit" (x/255), "imagenet" (x/255 less mean .485 .456 .406 over
 /// .229 .224 .225), "mobilenet" ((x-128)/128), "cifar10" (per-channel mean and deviation of its training set), or a

@@ -85,6 +85,15 @@ Listing list_class_folders(const fs::path& folder) {
   return listing;
 }
 
+/// Pictures of which nothing is known: those of the folder itself.
+Listing list_pictures(const fs::path& folder) {
+  Listing listing;
+  for (const fs::path& file : sorted_entries(folder)) {
+    if (is_picture(file)) listing.files.push_back(file);
+  }
+  return listing;
+}
+
 /// The folder of the split where the pictures are parted in train and test (or val).
 fs::path folder_of_split(const fs::path& folder, Split split) {
   if (!fs::is_directory(folder / "train")) return folder;
@@ -207,11 +216,12 @@ Dataset load_images(const fs::path& folder, Split split, const DataOptions& opti
   }
   const fs::path source = folder_of_split(folder, split);
   const fs::path list = source / "labels.txt";
-  const Listing listing = fs::exists(list) ? read_labels(source, list) : list_class_folders(source);
+  Listing listing = fs::exists(list) ? read_labels(source, list) : list_class_folders(source);
+  if (listing.files.empty() && !fs::exists(list)) listing = list_pictures(source);
   if (listing.files.empty()) {
     throw bad_input(
-        "the folder {} holds no pictures; one folder per class, or labels.txt with lines \"file index\", is "
-        "needed",
+        "the folder {} holds no pictures; one folder per class, labels.txt with lines \"file index\", or pictures "
+        "without labels are needed",
         source.string());
   }
   const std::vector<std::int64_t> chosen = spread(static_cast<std::int64_t>(listing.files.size()), options.limit);
@@ -225,11 +235,10 @@ Dataset load_images(const fs::path& folder, Split split, const DataOptions& opti
   }
   check_shape(data.shape);
   const auto sample_size = static_cast<std::size_t>(element_count(data.shape));
-  data.labels.resize(chosen.size());
-  for (std::size_t i = 0; i < chosen.size(); ++i) {
-    data.labels[i] = nth(listing.labels, chosen[i]);
+  if (!listing.labels.empty()) {
+    for (const std::int64_t index : chosen) data.labels.push_back(nth(listing.labels, index));
+    name_classes(data, listing.classes, fs::exists(list) ? list.string() : source.string());
   }
-  name_classes(data, listing.classes, fs::exists(list) ? list.string() : source.string());
 
   std::vector<std::uint8_t> pixels(chosen.size() * sample_size);
   parallel_for(static_cast<std::int64_t>(chosen.size()), [&](std::int64_t i) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <string_view>
@@ -149,6 +150,35 @@ std::vector<T> copy_elements(std::span<const std::uint8_t> bytes, std::int64_t c
   return elements;
 }
 
+/// Elements that are stored as `Stored` and held as `Held`.
+template <typename Stored, typename Held>
+std::vector<Held> widen_elements(std::span<const std::uint8_t> bytes, std::int64_t count, const std::string& name) {
+  const std::vector<Stored> stored = copy_elements<Stored>(bytes, count, name);
+  return {stored.begin(), stored.end()};
+}
+
+/// IEEE 754 binary16 to binary32: exact.
+float widen_half(std::uint16_t half) {
+  const int exponent = half >> 10 & 0x1F;
+  const int mantissa = half & 0x3FF;
+  float magnitude = 0;
+  if (exponent == 0x1F) {
+    magnitude = mantissa == 0 ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
+  } else if (exponent == 0) {
+    magnitude = std::ldexp(static_cast<float>(mantissa), -24);
+  } else {
+    magnitude = std::ldexp(static_cast<float>(mantissa + 0x400), exponent - 25);
+  }
+  return (half & 0x8000) != 0 ? -magnitude : magnitude;
+}
+
+std::vector<float> widen_halves(std::span<const std::uint8_t> bytes, std::int64_t count, const std::string& name) {
+  const std::vector<std::uint16_t> halves = copy_elements<std::uint16_t>(bytes, count, name);
+  std::vector<float> floats(halves.size());
+  std::ranges::transform(halves, floats.begin(), widen_half);
+  return floats;
+}
+
 template <typename T>
 void write(const std::filesystem::path& path, const Shape& shape, std::span<const T> data, std::string_view type) {
   if (element_count(shape) != static_cast<std::int64_t>(data.size())) {
@@ -197,19 +227,28 @@ NpyArray parse_npy(std::span<const std::uint8_t> bytes, const std::string& name)
   NpyArray array{header.shape, {}};
   if (header.type == "|u1") {
     array.data = copy_elements<std::uint8_t>(data, count, name);
-  } else if (header.type == "|i1") {
+  } else if (header.type == "|i1" || header.type == "|b1") {
     array.data = copy_elements<std::int8_t>(data, count, name);
+  } else if (header.type == "<i2") {
+    array.data = widen_elements<std::int16_t, std::int32_t>(data, count, name);
+  } else if (header.type == "<u2") {
+    array.data = widen_elements<std::uint16_t, std::int32_t>(data, count, name);
   } else if (header.type == "<i4") {
     array.data = copy_elements<std::int32_t>(data, count, name);
+  } else if (header.type == "<u4") {
+    array.data = widen_elements<std::uint32_t, std::int64_t>(data, count, name);
   } else if (header.type == "<i8") {
     array.data = copy_elements<std::int64_t>(data, count, name);
+  } else if (header.type == "<f2") {
+    array.data = widen_halves(data, count, name);
   } else if (header.type == "<f4") {
     array.data = copy_elements<float>(data, count, name);
   } else if (header.type == "<f8") {
     array.data = copy_elements<double>(data, count, name);
   } else {
-    throw bad_input("{} has elements of type '{}'; uint8, int8, int32, int64, float32 and float64 are read", name,
-                    header.type);
+    throw bad_input(
+        "{} has elements of type '{}'; bool, int8 to int64, uint8 to uint32 and float16 to float64 are read", name,
+        header.type);
   }
   return array;
 }

@@ -15,8 +15,12 @@ namespace trimtab {
 /// data_batch*.bin (train) and test_batch*.bin (test).
 [[nodiscard]] Dataset load_cifar10(const std::filesystem::path& path, Split split);
 
-/// "X.npy,Y.npy": samples N x F, N x H x W or N x C x H x W (uint8: pixels; others: features), integer labels N.
-[[nodiscard]] Dataset load_npy_pair(const std::string& paths);
+/// "X.npy", "X.npy,Y.npy" or "X.npy,Y.npy,GROUPS.npy": samples N x F, N x H x W or N x C x H x W (uint8: pixels;
+/// others: features), their right answers and the recordings that they are parts of; see docs/data.md.
+[[nodiscard]] Dataset load_npy_files(const std::string& paths);
+
+/// The same three arrays from one .npz file, where they are found by their names.
+[[nodiscard]] Dataset load_npz_file(const std::filesystem::path& path, Split split);
 
 /// JPEG and PNG pictures in one folder per class, or listed in labels.txt as "file index". Decodes only the pictures
 /// that `limit` leaves.

@@ -6,7 +6,7 @@
 
 namespace trimtab {
 
-/// What a firmware's makefile includes to compile the program `name` as the recipe says.
+/// The text that a firmware's makefile includes to compile the program `name` as the recipe says.
 [[nodiscard]] std::string make_file(const std::string& name, const BuildRecipe& recipe);
 
 /// A CMake project of one library, compiled as the recipe says.

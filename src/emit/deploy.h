@@ -47,8 +47,8 @@ struct Deployment {
                                 const std::string& name, std::span<const std::uint8_t> inputs,
                                 std::span<const std::int32_t> expected, const std::filesystem::path& folder);
 
-/// What each step executes on the target's emulated board at an operating point, by step; a pool that runs with the
-/// convolution before it has nothing of its own. `input`: one sample. Throws as deploy() and profile_firmware().
+/// The instructions of each step on the target's emulated board at an operating point, by step; a pool that runs with
+/// the convolution before it has nothing of its own. `input`: one sample. Throws as deploy() and profile_firmware().
 [[nodiscard]] std::vector<std::vector<ExecutedBlock>> profile_steps(const Program& program, const Schedule& schedule,
                                                                     const Target& target,
                                                                     std::span<const std::uint8_t> input,

@@ -8,8 +8,8 @@
 #include "emit/firmware.h"
 #include "emit/source.h"
 #include "learn/clean_network.h"
-#include "learn/evaluate.h"
 #include "learn/inference.h"
+#include "learn/network_warnings.h"
 #include "learn/recover.h"
 #include "learn/shrink.h"
 #include "plan/layers.h"
@@ -38,8 +38,15 @@ class Fitting {
         preprocessing_(preprocessing),
         options_(options),
         folder_(folder) {
-    check_fits(train_, graph.input_shape(), graph.output_shape()[0]);
-    check_fits(test_, graph.input_shape(), graph.output_shape()[0]);
+    check_fits(train_, graph.input_shape());
+    check_fits(test_, graph.input_shape());
+    task_ = choose_task(options.task, output_of(graph), test_, preprocessing);
+    if (options.train && !task_.labelled) {
+      throw bad_input("--epochs needs labels to train with, and {} has none here; give --epochs 0",
+                      name_of(task_.kind));
+    }
+    if (options.train || options.recovery_epochs > 0 || options.search.has_value()) check_answers(task_, train_);
+    tell(fmt::format("task: {}", describe(task_)));
     pixels_ = test_.is_pixels();
     if (train_.is_pixels() != pixels_)
       throw bad_input("the training data are {}, the test data are not", train_.is_pixels() ? "pixels" : "features");
@@ -106,6 +113,7 @@ class Fitting {
     }
     tell(fmt::format("training under the plan for {} epochs", options_.training.training.epochs));
     QatOptions training = options_.training;
+    training.training.task = task_;
     training.teacher = teacher_of(options_, prepared_, pixels_ ? preprocessing_ : Preprocessing{});
     result.network =
         train_quantized(result.pruned, plan, samples_, preprocess_features(test_, preprocessing_), training);
@@ -122,8 +130,10 @@ class Fitting {
     ShrinkOptions shrinking;
     shrinking.importance.measure = options_.importance;
     shrinking.importance.threads = options_.threads;
+    shrinking.importance.task = task_;
     shrinking.recovery = recovery_options(options_.training.training);
     shrinking.recovery.epochs = options_.recovery_epochs;
+    shrinking.recovery.task = task_;
     if (!options_.training.directory.empty() && options_.recovery_epochs > 0) {
       make_directory(options_.training.directory);
       shrinking.recovery.checkpoint = options_.training.directory / "recovery.checkpoint";
@@ -144,6 +154,11 @@ class Fitting {
     plan.report = options_.report;
 
     Study study(how.study, study_settings(data));
+    const Measure measure = measures_of(data.task).at(0);
+    if (measure != Measure::top1) {
+      study.put_note("value", info_of(measure).key);
+      study.put_note("value_is_small", !info_of(measure).larger_is_better);
+    }
     InProcessRunner here(
         [&](const TrialSpec& spec, const std::filesystem::path& folder) { return run_fit_trial(data, spec, folder); });
     TrialRunner& runner = how.runner != nullptr ? *how.runner : here;
@@ -157,6 +172,7 @@ class Fitting {
   [[nodiscard]] nlohmann::json study_settings(const FitTrialData& data) const {
     TrainOptions training = options_.training.training;
     training.teacher = data.teacher;
+    training.task = data.task;
     nlohmann::json settings = training_settings(prepared_, data.train, {}, training);
     settings.erase("epochs");
     settings["command"] = "fit";
@@ -244,7 +260,7 @@ class Fitting {
     return one.flash_bytes() < other.flash_bytes();
   }
 
-  /// What the network takes with the same bits everywhere, or nothing where even the emulated board has too little.
+  /// The costs of the network with the same bits everywhere, or nothing where even the emulated board has too little.
   [[nodiscard]] std::optional<Deployment> measure_uniform(int weight_bits, int activation_bits) const {
     const Pricer price = pricer();
     try {
@@ -256,31 +272,35 @@ class Fitting {
     }
   }
 
+  /// The program and the float network, which lacks nothing but the roundings, on the same samples.
   void evaluate_all(FitResult& result) const {
     tell(fmt::format("evaluating the program on {} samples", test_.size()));
-    const ProgramEvaluation evaluation = evaluate_program(result.program, test_, options_.threads);
-    result.top1 = evaluation.top1;
-    result.top5 = evaluation.top5;
-    result.samples = test_.size();
-    const std::vector<std::int64_t> before = predict_float();
-    std::int64_t right = 0;
-    std::int64_t same = 0;
-    for (std::size_t i = 0; i < before.size(); ++i) {
-      right += before[i] == test_.labels[i] ? 1 : 0;
-      same += before[i] == evaluation.predictions[i] ? 1 : 0;
-    }
-    result.top1_float = 100.0 * static_cast<double>(right) / static_cast<double>(before.size());
-    result.agreement = 100.0 * static_cast<double>(same) / static_cast<double>(before.size());
-  }
-
-  /// The class that the float network gives every test sample.
-  [[nodiscard]] std::vector<std::int64_t> predict_float() const {
-    const std::vector<float> results = FloatNetwork(graph_, "auto", options_.threads).run(test_, preprocessing_);
-    const std::int64_t outputs = element_count(graph_.output_shape());
-    std::vector<std::int64_t> classes;
-    for (auto row = results.begin(); row != results.end(); row += outputs)
-      classes.push_back(std::max_element(row, row + outputs) - row);
-    return classes;
+    const FloatNetwork before(prepared_, "auto", options_.threads);
+    const Dataset samples = preprocess_features(test_, preprocessing_);
+    Scorer score_float(task_, samples, {});
+    FidelityMeter fidelity(task_);
+    AnswerCount answers(task_);
+    AnswerCount answers_float(task_);
+    ProgramEvaluateOptions options;
+    options.threads = options_.threads;
+    options.task = task_;
+    options.observe = [&](std::int64_t first, std::span<const float> outputs) {
+      const std::int64_t count = std::ssize(outputs) / task_.outputs();
+      const std::vector<float> reference = before.run(samples.slice(first, count), {});
+      score_float.add(first, reference);
+      fidelity.add(outputs, reference);
+      answers.add(outputs);
+      answers_float.add(reference);
+    };
+    result.task = task_;
+    result.score = evaluate_program(result.program, test_, options).score;
+    result.score_float = score_float.score();
+    result.fidelity = fidelity.fidelity();
+    result.warnings = network_warnings(graph_, test_, preprocessing_, task_, answers_float, options_.threads);
+    if (const auto range = range_warning(train_, test_)) result.warnings.push_back(*range);
+    const bool only_integers = !answers_float.warning("", test_).has_value();
+    const auto one = answers.warning("the integer network", test_);
+    if (one && only_integers) result.warnings.push_back(*one);
   }
 
   void verify(FitResult& result) {
@@ -313,6 +333,7 @@ class Fitting {
   const Preprocessing& preprocessing_;
   const FitOptions& options_;
   const std::filesystem::path& folder_;
+  Task task_;
   Graph prepared_;
   std::string clean_up_;  ///< what was removed from it
   Dataset samples_;       ///< to calibrate and train with, preprocessed where they are features
@@ -347,8 +368,11 @@ FitTrialData fit_trial_data(const Graph& graph, const Dataset& train_data, const
   }
   data.train = samples.pick(train);
   data.validation = samples.pick(held);
+  data.task = choose_task(options.task, output_of(graph), train_data, preprocessing);
+  if (!data.task.labelled) throw bad_input("a search needs labels, and {} has none here", name_of(data.task.kind));
   data.importance = options.importance;
   data.training = options.training;
+  data.training.training.task = data.task;
   data.training.training.threads = options.threads;
   data.training.directory.clear();
   data.threads = options.threads;

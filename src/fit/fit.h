@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cost/pricer.h"
 #include "data/dataset.h"
@@ -14,6 +15,8 @@
 #include "graph/graph.h"
 #include "learn/quantization_aware.h"
 #include "learn/quantize.h"
+#include "measure/fidelity.h"
+#include "measure/score.h"
 #include "plan/plan.h"
 #include "program/program.h"
 #include "target/target.h"
@@ -42,7 +45,7 @@ struct FitOptions {
   bool train = false;  ///< quantization-aware training, as `training` says; otherwise post-training quantization only
   QatOptions training;
   Optimize optimize = Optimize::speed;
-  bool labelled = true;               ///< false: the test data's labels mean nothing, and only agreement is measured
+  TaskChoice task;                    ///< what the user says of it; the rest follows from network and data
   std::int64_t verify_samples = 32;   ///< run in the emulator and compared bit for bit
   std::filesystem::path dump_passes;  ///< folder for what every pass leaves, as text (program/pass_dump.h); empty: none
   int threads = 0;
@@ -53,11 +56,11 @@ struct FitResult {
   QuantizedNetwork network;
   Program program;
   std::optional<Deployment> deployment;  ///< where there is a target
-  double top1 = 0;                       ///< percent, of the integer program on the test data
-  double top5 = 0;
-  double top1_float = 0;  ///< percent, of the network before
-  double agreement = 0;   ///< percent of the test samples whose largest output is the float network's
-  std::int64_t samples = 0;
+  Task task;
+  Score score;        ///< of the integer program on the test data
+  Score score_float;  ///< of the network before
+  Fidelity fidelity;  ///< of the program's answers to the network's, on the same data
+  std::vector<std::string> warnings;
   std::string clean_up;  ///< what was removed without loss before anything else (learn/clean_network.h); may be empty
   Graph pruned;          ///< the float network (takes raw samples) whose filters are those of the plan
   std::optional<PlanSearchResult> search;

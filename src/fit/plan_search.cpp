@@ -25,7 +25,12 @@ class PlanSearch {
  public:
   PlanSearch(const FitTrialData& data, const Pricer& pricer, const PlanSearchOptions& options, Study& study,
              TrialRunner& runner)
-      : data_(data), options_(options), bounds_(pricer, options.bounds), study_(study), runner_(runner) {
+      : data_(data),
+        measure_(measures_of(data.task).at(0)),
+        options_(options),
+        bounds_(pricer, options.bounds),
+        study_(study),
+        runner_(runner) {
     options_.bits.seed = options_.seed;
     std::sort(options_.bits.weight_bits.begin(), options_.bits.weight_bits.end());
     std::sort(options_.bits.activation_bits.begin(), options_.bits.activation_bits.end());
@@ -95,6 +100,7 @@ class PlanSearch {
     ImportanceOptions importance;
     importance.measure = data_.importance;
     importance.threads = data_.threads;
+    importance.task = data_.task;
     const std::vector<double> worth = unit_importance(*data_.prepared, groups_, data_.train, importance);
     std::vector<Width> result;
     for (const double share : options_.widths) {
@@ -137,6 +143,7 @@ class PlanSearch {
       options.activation_bits = measure == SensitivityMeasure::kl ? options_.bits.activation_bits : std::vector<int>{};
       options.samples = options_.sensitivity_samples;
       options.threads = data_.threads;
+      options.task = data_.task;
       stored = nlohmann::json::array();
       for (const LayerSensitivity& layer : measure_sensitivities(network, data_.train, options))
         stored.push_back({layer.layer, layer.weight_count, layer.weights, layer.activations});
@@ -174,11 +181,13 @@ class PlanSearch {
       if (trials[i].state != TrialState::done) continue;
       left.push_back(std::move(candidates_[i]));
       left.back().last = specs[i];
-      left.back().top1 = trials[i].metrics.at("top1");
-      tell(fmt::format("{}: {:.2f} % on the validation samples ({:.0f} % of the weights, {})", stage, left.back().top1,
-                       100 * left.back().share, left.back().made_by));
+      left.back().score = trials[i].metrics.at(info_of(measure_).key);
+      tell(fmt::format("{}: {} {} on the validation samples ({:.0f} % of the weights, {})", stage,
+                       info_of(measure_).name, format_value(measure_, left.back().score), 100 * left.back().share,
+                       left.back().made_by));
     }
-    std::stable_sort(left.begin(), left.end(), [](const FoundPlan& a, const FoundPlan& b) { return a.top1 > b.top1; });
+    std::stable_sort(left.begin(), left.end(),
+                     [&](const FoundPlan& a, const FoundPlan& b) { return is_better(measure_, a.score, b.score); });
     left.resize(std::min(left.size(), survivors));
     candidates_ = std::move(left);
   }
@@ -195,6 +204,7 @@ class PlanSearch {
   void last_round() { train_round(candidates_.size(), options_.last_round, "training of the best"); }
 
   const FitTrialData& data_;
+  Measure measure_;
   PlanSearchOptions options_;
   BoundsCheck bounds_;
   Study& study_;

@@ -33,7 +33,7 @@ struct FoundPlan {
   Plan plan;  ///< with `filters` of the layers that lose some
   double share = 1;
   TrialSpec last;       ///< its last trial, see fit_trials.h for what it left
-  double top1 = 0;      ///< percent of the validation samples
+  double score = 0;     ///< the task's first measure, of the validation samples
   std::string made_by;  ///< see ChosenBits
 };
 

@@ -20,8 +20,9 @@ Dataset samples_of(const FitTrialData& data, const TrialSpec& spec) {
   return count > 0 && count < data.train.size() ? data.train.sample(count, 1) : data.train;
 }
 
-nlohmann::json metrics_of(double top1, std::int64_t epochs, const Dataset& samples) {
-  return {{"top1", top1}, {"epochs", epochs}, {"samples", samples.size()}};
+nlohmann::json metrics_of(const Task& task, const Score& score, std::int64_t epochs, const Dataset& samples) {
+  return {
+      {info_of(measures_of(task).at(0)).key, primary(task, score)}, {"epochs", epochs}, {"samples", samples.size()}};
 }
 
 nlohmann::json plan_json(const Plan& plan) {
@@ -51,8 +52,10 @@ nlohmann::json run_shrink(const FitTrialData& data, const TrialSpec& spec, const
     ShrinkOptions options;
     options.importance.measure = data.importance;
     options.importance.threads = data.threads;
+    options.importance.task = data.task;
     options.recovery = recovery_options(data.training.training);
     options.recovery.epochs = epochs;
+    options.recovery.task = data.task;
     options.recovery.seed = spec.seed;
     options.recovery.checkpoint = folder / "recovery.checkpoint";
     options.recovery.log = folder / "recovery.csv";
@@ -61,7 +64,8 @@ nlohmann::json run_shrink(const FitTrialData& data, const TrialSpec& spec, const
   save_graph(graph, folder / network_file);
   EvaluateOptions evaluation;
   evaluation.threads = data.threads;
-  return metrics_of(evaluate(graph, data.validation, {}, evaluation).top1, epochs, samples);
+  evaluation.task = data.task;
+  return metrics_of(data.task, evaluate(graph, data.validation, {}, evaluation), epochs, samples);
 }
 
 nlohmann::json run_quantize(const FitTrialData& data, const TrialSpec& spec, const std::filesystem::path& folder) {
@@ -86,7 +90,7 @@ nlohmann::json run_quantize(const FitTrialData& data, const TrialSpec& spec, con
   save_graph(latent, folder / network_file);
   save_quantized_network(network, folder / quantized_file);
   std::filesystem::remove_all(folder / "training");
-  return metrics_of(100 * QuantizedSimulation(network).top1(data.validation), epochs, samples);
+  return metrics_of(data.task, QuantizedSimulation(network).score(data.validation, data.task), epochs, samples);
 }
 
 }  // namespace

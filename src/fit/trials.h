@@ -8,6 +8,7 @@
 #include "graph/graph.h"
 #include "learn/importance.h"
 #include "learn/quantization_aware.h"
+#include "measure/score.h"
 #include "plan/plan.h"
 #include "plan/quantized_network.h"
 #include "study/study.h"
@@ -18,6 +19,7 @@ namespace trimtab {
 struct FitTrialData {
   std::shared_ptr<const Graph> prepared;  ///< the float network, also the teacher
   std::shared_ptr<const Graph> teacher;   ///< a prepared graph with the same inputs; null: `prepared`
+  Task task;                              ///< by whose first measure trials are compared
   Dataset train;                          ///< raw samples as the prepared graph takes them
   Dataset validation;                     ///< other raw samples, on which trials are compared
   ImportanceMeasure importance = ImportanceMeasure::taylor;
@@ -43,8 +45,9 @@ struct TrialEffort {
 [[nodiscard]] TrialSpec quantize_trial(const TrialSpec& before, const Plan& plan, const TrialEffort& effort,
                                        std::uint64_t seed);
 
-/// Runs one: metrics `top1` (percent of the validation samples: of the float network after a shrink trial, of the
-/// integer network after a quantize trial), `epochs` and `samples` that were trained on. A quantize trial leaves
+/// Runs one: the metrics are the task's first measure by its key (`top1`, `mse`, ...; of the validation samples: of the
+/// float network after a shrink trial, of the integer network after a quantize trial), `epochs` and `samples` that were
+/// trained on. A quantize trial leaves
 /// FOLDER/quantized.network.
 [[nodiscard]] nlohmann::json run_fit_trial(const FitTrialData& data, const TrialSpec& spec,
                                            const std::filesystem::path& folder);

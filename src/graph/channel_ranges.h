@@ -7,7 +7,7 @@
 
 namespace trimtab {
 
-/// What the numbers of a channel can be: low <= x <= high. Either end may be infinite.
+/// The range of a channel's numbers: low <= x <= high. Either end may be infinite.
 struct Range {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();

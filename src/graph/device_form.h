@@ -25,7 +25,7 @@ enum class DeviceForm {
 };
 [[nodiscard]] DeviceForm device_form(const Operator& op);
 
-/// What holds for all operators of a form.
+/// Properties of all operators of a form.
 struct FormTraits {
   bool runs = false;            ///< a layer of its own has this form in a program of one operating point
   bool nested = false;          ///< ... and in one whose precision is chosen at run time

@@ -190,7 +190,7 @@ struct SourceGrid {
   bool operator==(const SourceGrid&) const = default;
 };
 
-/// What flows between operators. A graph's function does not depend on the grids: they are kept for who quantizes it.
+/// A tensor between operators. A graph's function does not depend on the grids: they are kept for who quantizes it.
 struct Value {
   std::string name;
   Shape shape;

@@ -17,7 +17,7 @@ struct ScaleOffset {
   std::vector<double> offset;
 };
 
-/// What a BatchNormalization or an Affine computes; nothing for other operators.
+/// The scale and offset of a BatchNormalization or an Affine; nothing for other operators.
 [[nodiscard]] std::optional<ScaleOffset> scale_offset(const Operator& op) {
   if (const auto* affine = std::get_if<Affine>(&op)) {
     const auto& [scale, offset] = *affine;

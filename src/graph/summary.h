@@ -8,7 +8,7 @@
 
 namespace trimtab {
 
-/// What one node of a network is and takes.
+/// One node of a network, and its costs.
 struct NodeSummary {
   std::string name;
   std::string type;  ///< see operator_name

@@ -9,7 +9,7 @@ namespace trimtab {
 /// "min .. max" of a tensor's numbers, or "none" where it has none.
 [[nodiscard]] std::string range_text(const Tensor& tensor);
 
-/// What an operator is set to: sizes, strides, padding and the ranges of its parameters; empty where it has no
+/// The settings of an operator: sizes, strides, padding and the ranges of its parameters; empty where it has no
 /// settings.
 [[nodiscard]] std::string settings_text(const Operator& op);
 

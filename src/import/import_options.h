@@ -6,7 +6,7 @@
 
 namespace trimtab {
 
-/// What a file leaves open about its network.
+/// Answers to questions that a file leaves open about its network.
 struct ImportOptions {
   Shape input_shape{};   ///< the input's dimensions behind the batch, as the file orders them; empty: the file's own
   std::string output{};  ///< name of the output to keep; empty: the only one

@@ -6,7 +6,7 @@
 
 #include "import/onnx_constant.h"
 
-// What the operators on constants share.
+// Parts that the operators on constants share.
 namespace trimtab::onnx_reader {
 
 using Inputs = std::vector<ConstantPointer>;

@@ -16,7 +16,7 @@ struct Use {
   ValueId base = -1;
 };
 
-/// What a device looks up in a table; nothing for other operators.
+/// The function that a device looks up in a table; nothing for other operators.
 [[nodiscard]] std::optional<ScalarFunction> as_table(const Operator& op) {
   if (const auto* function = std::get_if<ScalarFunction>(&op)) return *function;
   if (std::holds_alternative<Sigmoid>(op)) return ScalarFunction{{{Kind::sigmoid}}};
@@ -40,7 +40,7 @@ struct Use {
   return ScalarFunction{{{Kind::affine, -1, -1, affine->scale.data[0], affine->offset.data[0]}}};
 }
 
-/// What saturates behind a table.
+/// The saturation behind a table.
 [[nodiscard]] std::optional<ScalarFunction> as_saturation(const Operator& op) {
   constexpr float most = std::numeric_limits<float>::max();
   if (std::holds_alternative<Relu>(op)) return ScalarFunction{{{Kind::clip, -1, -1, 0, most}}};

@@ -90,7 +90,7 @@ void add_layers(Operators& operators);
 void add_elementwise(Operators& operators);
 /// All other functions of one number.
 void add_functions(Operators& operators);
-/// What moves data, and Shape.
+/// Operators that move data, and Shape.
 void add_layout(Operators& operators);
 /// Slice, Split, Gather, Pad and what moves pixels to channels and back.
 void add_moves(Operators& operators);

@@ -4,7 +4,7 @@
 
 #include "import/onnx_import.h"
 
-// What moves data: mostly nothing but another view of the same value.
+// Operators that move data: mostly nothing but another view of the same value.
 namespace trimtab::onnx_reader {
 namespace {
 

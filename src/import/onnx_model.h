@@ -14,7 +14,7 @@ namespace trimtab::onnx_reader {
 /// Grids of values by the names of ONNX tensors.
 using Grids = std::map<std::string, SourceGrid>;
 
-/// What the maker of a model knows beside its nodes.
+/// Facts about a model that its nodes do not hold.
 struct ModelFacts {
   Grids grids{};
   bool channels_first = false;  ///< the input is, whatever its first readers look like

@@ -4,7 +4,7 @@
 #include "base/index.h"
 #include "import/onnx_import.h"
 
-// What moves elements so that another view of the same value does not do.
+// Operators that move elements so that another view of the same value does not do.
 namespace trimtab::onnx_reader {
 namespace {
 

@@ -36,7 +36,7 @@ struct TfliteOperator {
   const tflite::Operator* table = nullptr;
 };
 
-/// What the first subgraph of a TensorFlow Lite file says, in a checked form: every index is in range, a tensor is made
+/// The first subgraph of a TensorFlow Lite file, in a checked form: every index is in range, a tensor is made
 /// once and before it is used, and every quantization fits its tensor. Throws Error (bad input) where the file is
 /// something else.
 struct TfliteModel {

@@ -143,10 +143,10 @@ void BatchLoader::fill(std::int64_t number, Batch& batch) {
   }
   const std::int64_t elements = element_count(data_.shape);
   batch.inputs.resize(static_cast<std::size_t>(count * elements));
-  batch.labels.resize(static_cast<std::size_t>(count));
+  batch.samples.resize(static_cast<std::size_t>(count));
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t sample = nth(order_, first + i);
-    nth(batch.labels, i) = nth(data_.labels, sample);
+    nth(batch.samples, i) = sample;
     write_image(
         sample, mix(epoch_key, static_cast<std::uint64_t>(first + i)),
         std::span(batch.inputs).subspan(static_cast<std::size_t>(i * elements), static_cast<std::size_t>(elements)));

@@ -35,8 +35,8 @@ struct BatchOptions {
 /// Preprocessed samples: images channels last {count, H, W, C}, as the network reads them, and vectors {count, F}.
 struct Batch {
   std::vector<float> inputs;
-  std::vector<std::int64_t> labels;
-  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(labels.size()); }
+  std::vector<std::int64_t> samples;  ///< which they are: indices into the data set
+  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(samples.size()); }
 };
 
 /// Batches per epoch. In training a remainder smaller than a batch is left out (other samples in every epoch), unless

@@ -1,11 +1,7 @@
 #include "learn/evaluate.h"
 
-#include <fmt/format.h>
-
 #include <cstdint>
-#include <limits>
 
-#include "base/error.h"
 #include "base/progress.h"
 #include "learn/evaluate_executor.h"
 
@@ -19,51 +15,41 @@ torch::Tensor input_tensor(const Batch& batch, const Shape& shape) {
   return torch::from_blob(data, {batch.size(), element_count(shape)}, torch::kFloat32);
 }
 
-torch::Tensor label_tensor(const Batch& batch) {
-  return torch::from_blob(const_cast<std::int64_t*>(batch.labels.data()), {batch.size()}, torch::kInt64);
+ValueId measured_value(const Task& task, const Graph& graph) {
+  const bool of_logits = task.kind == TaskKind::classification || task.kind == TaskKind::segmentation;
+  return of_logits ? logits_of(graph) : graph.output;
 }
 
-Evaluation evaluate(Executor& executor, const Dataset& data, const Preprocessing& preprocessing,
-                    const EvaluateOptions& options) {
-  if (data.size() == 0) throw bad_input("the data set has no samples");
-  check_fits(data, executor.graph().input_shape(), element_count(executor.graph().output_shape()));
+Score evaluate(Executor& executor, const Dataset& data, const Preprocessing& preprocessing,
+               const EvaluateOptions& options) {
+  const Graph& graph = executor.graph();
+  check_fits(data, graph.input_shape());
+  const Task task = options.task ? *options.task : choose_task({}, output_of(graph), data, preprocessing);
   const torch::NoGradGuard no_gradients;
-  const ValueId logits_value = logits_of(executor.graph());
+  const ValueId value = measured_value(task, graph);
   BatchOptions batches;
   batches.batch_size = options.batch_size;
   BatchLoader loader(data, preprocessing, batches);
   Progress progress("evaluating", data.size());
-  Evaluation result;
-  double correct = 0;
-  double among_five = 0;
-  double loss = 0;
+  Scorer scorer(task, data, preprocessing);
+  std::int64_t done = 0;
   Batch batch;
   while (loader.next(batch)) {
-    const torch::Tensor labels = label_tensor(batch).to(executor.device());
-    const torch::Tensor logits =
-        executor.forward(input_tensor(batch, data.shape), false, logits_value).reshape({batch.size(), -1});
-    const torch::Tensor own = logits.gather(1, labels.unsqueeze(1));
-    // The rank of the label: larger outputs, and equal ones of smaller number, stand before it.
-    const torch::Tensor numbers = torch::arange(logits.size(1), labels.options()).unsqueeze(0);
-    const torch::Tensor before = logits.gt(own).logical_or(logits.eq(own).logical_and(numbers.lt(labels.unsqueeze(1))));
-    // An output that is not a number is never right.
-    const torch::Tensor rank =
-        before.sum(1).masked_fill(torch::isnan(logits).any(1), std::numeric_limits<std::int32_t>::max());
-    correct += rank.lt(1).sum().item<double>();
-    among_five += rank.lt(5).sum().item<double>();
-    loss += torch::nll_loss(torch::log_softmax(logits, 1), labels, {}, at::Reduction::Sum).item<double>();
-    result.samples += batch.size();
-    progress.update(result.samples, fmt::format("top-1 {:.2f} %", 100 * correct / static_cast<double>(result.samples)));
+    const torch::Tensor outputs = executor.forward(input_tensor(batch, data.shape), false, value)
+                                      .reshape({batch.size(), -1})
+                                      .to(torch::kCPU)
+                                      .contiguous();
+    const std::span numbers(outputs.data_ptr<float>(), static_cast<std::size_t>(outputs.numel()));
+    scorer.add(done, numbers);
+    if (options.observe) options.observe(numbers);
+    done += batch.size();
+    progress.update(done);
   }
-  const auto samples = static_cast<double>(result.samples);
-  result.top1 = 100 * correct / samples;
-  result.top5 = 100 * among_five / samples;
-  result.loss = loss / samples;
-  return result;
+  return scorer.score();
 }
 
-Evaluation evaluate(const Graph& graph, const Dataset& data, const Preprocessing& preprocessing,
-                    const EvaluateOptions& options) {
+Score evaluate(const Graph& graph, const Dataset& data, const Preprocessing& preprocessing,
+               const EvaluateOptions& options) {
   configure_threads(options.threads);
   Executor executor(graph, parse_device(options.device));
   return evaluate(executor, data, preprocessing, options);

@@ -11,11 +11,12 @@ namespace trimtab {
 
 /// The batch as a tensor {count, shape...} that shares its memory, images channels last.
 [[nodiscard]] torch::Tensor input_tensor(const Batch& batch, const Shape& shape);
-/// Likewise its labels {count}.
-[[nodiscard]] torch::Tensor label_tensor(const Batch& batch);
 
-/// Measures an executor as it is, with its hooks. Uses the options' batch size.
-[[nodiscard]] Evaluation evaluate(Executor& executor, const Dataset& data, const Preprocessing& preprocessing,
-                                  const EvaluateOptions& options);
+/// The value that a task's measures and losses are taken of: the logits of classes, otherwise the output.
+[[nodiscard]] ValueId measured_value(const Task& task, const Graph& graph);
+
+/// Measures an executor as it is, with its hooks. Uses the options' batch size and task.
+[[nodiscard]] Score evaluate(Executor& executor, const Dataset& data, const Preprocessing& preprocessing,
+                             const EvaluateOptions& options);
 
 }  // namespace trimtab

@@ -26,7 +26,7 @@ struct Levels {
   float high;
   float above;  ///< numbers beyond it saturate
   float end;    ///< where those are held, in steps, whatever the step is: at the function's own end; else 0
-  /// What truncates to the highest level, counted from the lowest.
+  /// The least number that truncates to the highest level, counted from the lowest.
   [[nodiscard]] float span() const { return high - low + 0.5F; }
 };
 

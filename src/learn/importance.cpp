@@ -6,8 +6,10 @@
 #include "base/error.h"
 #include "base/index.h"
 #include "base/progress.h"
+#include "learn/evaluate_executor.h"
 #include "learn/executor.h"
 #include "learn/integer_network.h"
+#include "learn/task_loss.h"
 #include "plan/layers.h"
 
 namespace trimtab {
@@ -38,6 +40,8 @@ std::vector<double> taylor(const Graph& graph, const ChannelGroups& groups, cons
   std::vector<double> importance(groups.units.size(), 0.0);
   const std::map<ValueId, std::size_t> watched = makers(graph, groups);
   const Dataset samples = data.size() > options.samples ? data.sample(options.samples, 1) : data;
+  const Task task = options.task ? *options.task : choose_task({}, output_of(graph), samples, {});
+  check_answers(task, samples);
   Executor executor(graph);
   std::map<ValueId, torch::Tensor> seen;
   executor.value_hook = [&](ValueId value, const torch::Tensor& tensor) {
@@ -50,11 +54,9 @@ std::vector<double> taylor(const Graph& graph, const ChannelGroups& groups, cons
   Progress progress("importance of channels", samples.size());
   for (std::int64_t start = 0; start < samples.size(); start += importance_batch) {
     const std::int64_t size = std::min(importance_batch, samples.size() - start);
-    const torch::Tensor labels =
-        torch::tensor(std::vector<std::int64_t>(samples.labels.begin() + start, samples.labels.begin() + start + size));
-    const torch::Tensor logits =
-        executor.forward(raw_batch(samples, start, size), false, logits_of(graph)).reshape({size, -1});
-    torch::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum).backward();
+    const torch::Tensor input = raw_batch(samples, start, size);
+    const torch::Tensor targets = target_tensor(task, samples, numbers_from(start, size), input, {});
+    task_loss(task, executor.forward(input, false, measured_value(task, graph)), targets).backward();
     for (auto& [value, tensor] : seen) {
       const torch::Tensor product = tensor.detach() * tensor.grad();
       const torch::Tensor change = (product.dim() == 4 ? product.sum({2, 3}) : product).square().sum(0);

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "data/dataset.h"
+#include "measure/task.h"
 #include "plan/channel_groups.h"
 
 namespace trimtab {
@@ -22,6 +24,7 @@ enum class ImportanceMeasure {
 struct ImportanceOptions {
   ImportanceMeasure measure = ImportanceMeasure::taylor;
   std::int64_t samples = 1024;  ///< of the data, spread evenly over the classes (taylor only)
+  std::optional<Task> task{};   ///< whose loss it is; nothing: see choose_task()
   int threads = 0;
 };
 

@@ -17,7 +17,7 @@ struct Sums {
   double count = 0;
 };
 
-/// What meets the weights at some output positions of every sample: {groups, patches, size}.
+/// The numbers that meet the weights at some output positions of every sample: {groups, patches, size}.
 torch::Tensor patches_of(const Conv& conv, const torch::Tensor& input, std::int64_t positions, Random& random) {
   const std::vector<float>& value = conv.padding_value.data;
   const torch::Tensor padded =

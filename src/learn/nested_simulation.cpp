@@ -86,7 +86,7 @@ class NestedSimulation::Implementation {
   std::vector<float> float_probabilities;
 
  private:
-  /// What the last run has made becomes what is kept: a candidate that was measured need not run again to be taken.
+  /// Keeps the values of the last run: a candidate that was measured need not run again to be taken.
   const std::vector<float>& keep_last() {
     for (std::size_t value = 0; value < last_.size(); ++value) {
       if (last_[value].defined()) kept_[value] = last_[value];

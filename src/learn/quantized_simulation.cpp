@@ -15,9 +15,10 @@ constexpr std::int64_t simulation_batch = 64;
 class QuantizedSimulation::Implementation {
  public:
   explicit Implementation(const QuantizedNetwork& network)
-      : integers(network), output_zero(nth(network.values, network.graph.output)->zero_point) {}
+      : integers(network), graph(network.graph), output(*nth(network.values, network.graph.output)) {}
   IntegerNetwork integers;
-  std::int32_t output_zero;
+  Graph graph;
+  ActivationGrid output;
 };
 
 QuantizedSimulation::QuantizedSimulation(const QuantizedNetwork& network)
@@ -34,23 +35,23 @@ std::vector<std::int32_t> QuantizedSimulation::run(const Dataset& data, std::int
         implementation_->integers.forward(raw_batch(data, start, size)).to(torch::kInt32).contiguous();
     const auto* numbers = result.data_ptr<std::int32_t>();
     std::transform(numbers, numbers + result.numel(), std::back_inserter(outputs),
-                   [&](std::int32_t step) { return step + implementation_->output_zero; });
+                   [&](std::int32_t step) { return step + implementation_->output.zero_point; });
   }
   return outputs;
 }
 
-double QuantizedSimulation::top1(const Dataset& data) const {
-  std::int64_t right = 0;
+Score QuantizedSimulation::score(const Dataset& data, const std::optional<Task>& task) const {
+  const Graph& graph = implementation_->graph;
+  Scorer scorer(task ? *task : choose_task({}, output_of(graph), data, {}), data, {});
+  std::vector<float> reals;
   for (std::int64_t start = 0; start < data.size(); start += simulation_batch) {
-    const std::int64_t size = std::min(simulation_batch, data.size() - start);
-    const std::vector<std::int32_t> outputs = run(data, start, size);
-    const std::size_t classes = outputs.size() / static_cast<std::size_t>(size);
-    for (std::int64_t i = 0; i < size; ++i) {
-      const auto* row = outputs.data() + static_cast<std::size_t>(i) * classes;
-      right += std::max_element(row, row + classes) - row == nth(data.labels, start + i) ? 1 : 0;
-    }
+    const std::vector<std::int32_t> outputs = run(data, start, std::min(simulation_batch, data.size() - start));
+    reals.resize(outputs.size());
+    std::ranges::transform(outputs, reals.begin(),
+                           [&](std::int32_t integer) { return dequantize(integer, implementation_->output); });
+    scorer.add(start, reals);
   }
-  return data.size() == 0 ? 0.0 : static_cast<double>(right) / static_cast<double>(data.size());
+  return scorer.score();
 }
 
 }  // namespace trimtab

@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "data/dataset.h"
+#include "measure/score.h"
 #include "plan/quantized_network.h"
 
 namespace trimtab {
@@ -21,12 +23,12 @@ class QuantizedSimulation {
   QuantizedSimulation(QuantizedSimulation&&) noexcept;
   QuantizedSimulation& operator=(QuantizedSimulation&&) noexcept;
 
-  /// Outputs {count, outputs} as integers on the grid of the network's output, for the raw samples
+  /// Outputs {count, outputs}, channels first, as integers on the grid of the network's output, for the raw samples
   /// [first, first + count).
   [[nodiscard]] std::vector<std::int32_t> run(const Dataset& data, std::int64_t first, std::int64_t count) const;
 
-  /// Share of the samples whose largest output is their label's, 0..1. The first of equal outputs counts as largest.
-  [[nodiscard]] double top1(const Dataset& data) const;
+  /// How good the network is on raw samples; a task that is not given is the one that follows from network and data.
+  [[nodiscard]] Score score(const Dataset& data, const std::optional<Task>& task = {}) const;
 
  private:
   class Implementation;

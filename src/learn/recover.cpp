@@ -11,6 +11,7 @@ TrainOptions recovery_options(const TrainOptions& training) {
   options.device = training.device;
   options.bfloat16 = training.bfloat16;
   options.interrupted = training.interrupted;
+  options.task = training.task;
   options.learning_rate = 0.02;
   options.distillation_weight = 0.5;
   return options;

@@ -7,10 +7,12 @@
 #include "base/index.h"
 #include "base/progress.h"
 #include "graph/passes.h"
+#include "learn/evaluate_executor.h"
 #include "learn/executor.h"
 #include "learn/grid_plan.h"
 #include "learn/integer_network.h"
 #include "learn/quantize.h"
+#include "learn/task_loss.h"
 #include "learn/weight_grid.h"
 #include "plan/layers.h"
 
@@ -36,6 +38,7 @@ class Probe {
         graph_(fold_batch_normalization(prepared)),
         prepared_(prepared),
         data_(data.size() > options.samples ? data.sample(options.samples, 1) : data),
+        task_(options.task ? *options.task : choose_task({}, output_of(graph_), data_, {})),
         layers_(fuse_layers(graph_)),
         executor_(graph_) {
     if (data.size() == 0) {
@@ -63,21 +66,19 @@ class Probe {
   }
 
  private:
-  /// Log-probabilities of all samples with the hooks as they are.
+  /// The outputs of all samples, or their logits, with the hooks as they are.
   torch::Tensor outputs() {
     const torch::NoGradGuard no_gradients;
     std::vector<torch::Tensor> parts;
     for (std::int64_t start = 0; start < data_.size(); start += sensitivity_batch) {
       const std::int64_t size = std::min(sensitivity_batch, data_.size() - start);
-      parts.push_back(torch::log_softmax(
-          executor_.forward(raw_batch(data_, start, size), false, logits_of(graph_)).reshape({size, -1}), 1));
+      parts.push_back(executor_.forward(raw_batch(data_, start, size), false, measured_value(task_, graph_)));
     }
     return torch::cat(parts);
   }
 
   double divergence() {
-    return torch::kl_div(outputs(), reference_, at::Reduction::Sum, true).item<double>() /
-           static_cast<double>(data_.size());
+    return task_divergence(task_, outputs(), reference_).item<double>() / static_cast<double>(data_.size());
   }
 
   void weights_by_kl(std::vector<LayerSensitivity>& result) {
@@ -99,15 +100,14 @@ class Probe {
   }
 
   void weights_by_fisher(std::vector<LayerSensitivity>& result) {
+    check_answers(task_, data_);
     std::vector<torch::Tensor> squares(graph_.nodes.size());
     Progress progress("sensitivity of weights", data_.size());
     for (std::int64_t start = 0; start < data_.size(); start += fisher_batch_size) {
       const std::int64_t size = std::min(fisher_batch_size, data_.size() - start);
-      const torch::Tensor labels =
-          torch::tensor(std::vector<std::int64_t>(data_.labels.begin() + start, data_.labels.begin() + start + size));
-      const torch::Tensor logits =
-          executor_.forward(raw_batch(data_, start, size), false, logits_of(graph_)).reshape({size, -1});
-      torch::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum).backward();
+      const torch::Tensor input = raw_batch(data_, start, size);
+      const torch::Tensor targets = target_tensor(task_, data_, numbers_from(start, size), input, {});
+      task_loss(task_, executor_.forward(input, false, measured_value(task_, graph_)), targets).backward();
       for (std::size_t i = 0; i < squares.size(); ++i) {
         torch::Tensor weight = executor_.parameters_of(i).weight;
         if (weight_of(graph_.nodes[i].op) == nullptr) {
@@ -172,6 +172,7 @@ class Probe {
   Graph graph_;
   const Graph& prepared_;
   Dataset data_;
+  Task task_;
   std::vector<Layer> layers_;
   Executor executor_;
   torch::Tensor reference_;

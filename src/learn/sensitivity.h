@@ -2,16 +2,19 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "data/dataset.h"
 #include "graph/graph.h"
+#include "measure/task.h"
 
 namespace trimtab {
 
 enum class SensitivityMeasure {
-  kl,     ///< divergence of the outputs from the float network's, nats per sample, with this one layer quantized
+  kl,     ///< divergence of the outputs from the float network's, per sample, with this one layer quantized: nats of
+          ///< classes, relative squared error of numbers (task_divergence)
   fisher  ///< half the squared error of the weights times the diagonal of Fisher's matrix: the loss to second order
 };
 
@@ -20,6 +23,7 @@ struct SensitivityOptions {
   std::vector<int> weight_bits{2, 3, 4, 5, 6, 7, 8};
   std::vector<int> activation_bits{2, 4, 8};
   std::int64_t samples = 512;  ///< of the data, spread evenly over the classes
+  std::optional<Task> task{};  ///< nothing: see choose_task()
   int threads = 0;
 };
 

@@ -100,6 +100,8 @@ std::string fingerprint(const Dataset& data) {
   print.add(data.pixels);
   print.add(data.features);
   print.add(data.labels);
+  if (!data.targets.empty()) print.add(data.targets);
+  if (!data.class_maps.empty()) print.add(data.class_maps);
   return print.text();
 }
 
@@ -118,29 +120,31 @@ TrainResult train(const Graph& graph, const Dataset& train_data, const Dataset& 
 nlohmann::json training_settings(const Graph& graph, const Dataset& train_data, const Preprocessing& preprocessing,
                                  const TrainOptions& options) {
   const Augmentation& change = options.augmentation;
-  return {{"network", fingerprint(graph)},
-          {"data", fingerprint(train_data)},
-          {"mean", preprocessing.mean},
-          {"deviation", preprocessing.deviation},
-          {"epochs", options.epochs},
-          {"batch_size", options.batch_size},
-          {"learning_rate", options.learning_rate},
-          {"warmup_epochs", options.warmup_epochs},
-          {"momentum", options.momentum},
-          {"weight_decay", options.weight_decay},
-          {"label_smoothing", options.label_smoothing},
-          {"average_decay", options.average_decay},
-          {"mixup", options.mixup},
-          {"crop_rows", change.crop_rows},
-          {"crop_columns", change.crop_columns},
-          {"flip", change.flip},
-          {"cutout", change.cutout},
-          {"fill", change.fill == Augmentation::Fill::mean ? "mean" : "zero"},
-          {"teacher", options.teacher ? fingerprint(*options.teacher) : ""},
-          {"distillation_weight", options.teacher ? options.distillation_weight : 0.0},
-          {"temperature", options.teacher ? options.temperature : 0.0},
-          {"bfloat16", options.bfloat16},
-          {"seed", options.seed}};
+  nlohmann::json settings = {{"network", fingerprint(graph)},
+                             {"data", fingerprint(train_data)},
+                             {"mean", preprocessing.mean},
+                             {"deviation", preprocessing.deviation},
+                             {"epochs", options.epochs},
+                             {"batch_size", options.batch_size},
+                             {"learning_rate", options.learning_rate},
+                             {"warmup_epochs", options.warmup_epochs},
+                             {"momentum", options.momentum},
+                             {"weight_decay", options.weight_decay},
+                             {"label_smoothing", options.label_smoothing},
+                             {"average_decay", options.average_decay},
+                             {"mixup", options.mixup},
+                             {"crop_rows", change.crop_rows},
+                             {"crop_columns", change.crop_columns},
+                             {"flip", change.flip},
+                             {"cutout", change.cutout},
+                             {"fill", change.fill == Augmentation::Fill::mean ? "mean" : "zero"},
+                             {"teacher", options.teacher ? fingerprint(*options.teacher) : ""},
+                             {"distillation_weight", options.teacher ? options.distillation_weight : 0.0},
+                             {"temperature", options.teacher ? options.temperature : 0.0},
+                             {"bfloat16", options.bfloat16},
+                             {"seed", options.seed}};
+  if (options.task && options.task->kind != TaskKind::classification) settings["task"] = name_of(options.task->kind);
+  return settings;
 }
 
 Preprocessing measure_preprocessing(const Dataset& data) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,8 @@ struct TrainOptions {
       0.999;         ///< of the moving average of the weights that becomes the result, statistics included; 0: none
   double mixup = 0;  ///< parameter of its beta distribution (Zhang et al. 2018); 0: none
   Augmentation augmentation;
+
+  std::optional<Task> task;  ///< what the loss and the tests follow from; nothing: see choose_task()
 
   std::shared_ptr<const Graph> teacher;  ///< same inputs and classes; null: none
   double distillation_weight = 0.5;      ///< of the teacher's answer against the labels (Hinton et al. 2015)
@@ -67,13 +70,13 @@ inline TrainOptions fine_tuning(std::int64_t epochs, double warmup_epochs, doubl
 
 /// The record of one epoch.
 struct EpochRecord {
-  std::int64_t epoch = 0;         ///< from 1
-  double learning_rate = 0;       ///< at its end
-  double train_loss = 0;          ///< of the augmented samples, as minimised
-  double train_top1 = 0;          ///< percent, of the augmented samples as the weights were at each step
-  std::vector<Evaluation> tests;  ///< of the averaged weights; one, or (train_nested) one for each of some precisions,
-                                  ///< or none without a test set
-  double seconds = 0;             ///< of training, without the test
+  std::int64_t epoch = 0;    ///< from 1
+  double learning_rate = 0;  ///< at its end
+  double train_loss = 0;     ///< of the augmented samples, as minimised
+  double train_top1 = 0;     ///< percent, of the augmented samples as the weights were at each step; of classes
+  std::vector<Score> tests;  ///< of the averaged weights; one, or (train_nested) one for each of some precisions,
+                             ///< or none without a test set
+  double seconds = 0;        ///< of training, without the test
   double samples_per_second = 0;
 };
 
@@ -82,11 +85,12 @@ struct TrainResult {
   std::vector<EpochRecord> history;
 };
 
-/// Trains the network on preprocessed samples and returns it. The loss is the cross entropy of the logits (the input of
-/// a final Softmax). Progress goes to standard error. Where options.checkpoint exists, training continues from there.
-/// It ends with the very same numbers as uninterrupted training (with the same threads, on a CPU). Throws Error (bad
-/// input) where data and network do not fit, options are out of range, or the checkpoint is damaged or belongs to other
-/// settings, which the message names. Throws Error (failure) where the loss is no longer a number.
+/// Trains the network on preprocessed samples and returns it. The loss is that of the task: the cross entropy of the
+/// logits (the input of a final Softmax) for classes, squared error for numbers. Progress goes to standard error. Where
+/// options.checkpoint exists, training continues from there. It ends with the very same numbers as uninterrupted
+/// training (with the same threads, on a CPU). Throws Error (bad input) where data and network do not fit, options are
+/// out of range, or the checkpoint is damaged or belongs to other settings, which the message names. Throws Error
+/// (failure) where the loss is no longer a number.
 [[nodiscard]] TrainResult train(const Graph& graph, const Dataset& train_data, const Dataset& test_data,
                                 const Preprocessing& preprocessing, const TrainOptions& options);
 

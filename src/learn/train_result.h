@@ -19,7 +19,8 @@ struct TrainRun {
 
 /// result.json as docs/train.md documents it. `settings` come from training_settings().
 [[nodiscard]] nlohmann::ordered_json to_json(const TrainRun& run, const nlohmann::json& settings,
-                                             const Preprocessing& preprocessing, const TrainResult& result);
+                                             const Preprocessing& preprocessing, const Task& task,
+                                             const TrainResult& result);
 
 /// One line for people about a result.json; `model` is the file with the trained network.
 [[nodiscard]] std::string summarize_training(const nlohmann::ordered_json& result, const std::string& model);

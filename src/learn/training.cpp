@@ -15,13 +15,18 @@
 #include "learn/checkpoint.h"
 #include "learn/evaluate_executor.h"
 #include "learn/optimizer.h"
+#include "learn/task_loss.h"
 
 namespace trimtab {
 
 void to_json(nlohmann::json& json, const EpochRecord& record) {
   json = {record.epoch,      record.learning_rate, record.train_loss,
           record.train_top1, record.seconds,       record.samples_per_second};
-  for (const Evaluation& test : record.tests) json.push_back({test.samples, test.top1, test.top5, test.loss});
+  for (const Score& test : record.tests) {
+    nlohmann::json values = nlohmann::json::array();
+    for (const auto& [measure, value] : test.values) values.push_back({static_cast<int>(measure), value});
+    json.push_back({test.samples, values});
+  }
 }
 
 void from_json(const nlohmann::json& json, EpochRecord& record) {
@@ -32,8 +37,10 @@ void from_json(const nlohmann::json& json, EpochRecord& record) {
   record = {json.at(0), number(json.at(1)), number(json.at(2)), number(json.at(3)),
             {},         number(json.at(4)), number(json.at(5))};
   for (std::size_t i = 6; i < json.size(); ++i) {
-    const nlohmann::json& test = json[i];
-    record.tests.push_back({test.at(0), number(test.at(1)), number(test.at(2)), number(test.at(3))});
+    Score& test = record.tests.emplace_back();
+    json[i].at(0).get_to(test.samples);
+    for (const nlohmann::json& value : json[i].at(1))
+      test.values.emplace_back(static_cast<Measure>(value.at(0).get<int>()), number(value.at(1)));
   }
 }
 
@@ -74,9 +81,23 @@ double learning_rate_at(double highest, double warmup, std::int64_t step, std::i
   return 0.5 * highest * (1 + std::cos(std::numbers::pi * (t - warmup) / std::max(end - warmup, 1.0)));
 }
 
-void check_fits(const Dataset& data, const Graph& graph) {
-  if (data.size() == 0) throw bad_input("the data set has no samples");
-  trimtab::check_fits(data, graph.input_shape(), element_count(graph.output_shape()));
+/// What the network learns: what the options say, or what follows from network and data.
+Task task_of(const TrainingTask& training, const Graph& graph) {
+  check_fits(training.train_data, graph.input_shape());
+  const std::optional<Task>& chosen = training.options.task;
+  Task task = chosen ? *chosen : choose_task({}, output_of(graph), training.train_data, training.preprocessing);
+  check_answers(task, training.train_data);
+  if (training.test_data.size() > 0) {
+    check_fits(training.test_data, graph.input_shape());
+    check_answers(task, training.test_data);
+  }
+  return task;
+}
+
+/// Answers that lie where the pixels lie would have to be shifted and mirrored with them: such samples stay as they
+/// are.
+bool answers_have_places(const Task& task) {
+  return task.kind == TaskKind::segmentation || (task.kind == TaskKind::regression && task.positions() > 1);
 }
 
 /// The state of one training; run() goes through the steps that are left.
@@ -86,7 +107,7 @@ class Training {
   std::vector<EpochRecord> run();
 
  private:
-  [[nodiscard]] torch::Tensor loss_of(const torch::Tensor& logits, const torch::Tensor& labels,
+  [[nodiscard]] torch::Tensor loss_of(const torch::Tensor& outputs, const torch::Tensor& targets,
                                       const torch::Tensor& taught, double own_share, double weight) const;
   void step(const Batch& batch);
   void finish_epoch();
@@ -103,8 +124,9 @@ class Training {
   Executor& executor_;
   const TrainingTask& task_;
   const TrainOptions& options_;
+  Task goal_;
   BatchOptions batches_;
-  ValueId logits_;
+  ValueId measured_;
   std::int64_t per_epoch_;
   std::int64_t steps_;
   std::vector<torch::Tensor> state_;  ///< the executor's, and what else is trained
@@ -132,8 +154,9 @@ Training::Training(Executor& executor, const TrainingTask& task)
     : executor_(executor),
       task_(task),
       options_(task.options),
+      goal_(task_of(task, executor.graph())),
       batches_(batch_options(task.options)),
-      logits_(logits_of(executor.graph())),
+      measured_(measured_value(goal_, executor.graph())),
       per_epoch_(batches_per_epoch(task.train_data.size(), batches_)),
       steps_(per_epoch_ * task.options.epochs),
       state_(whole_state(executor, task.trained)),
@@ -141,10 +164,11 @@ Training::Training(Executor& executor, const TrainingTask& task)
       average_(state_, task.options.average_decay),
       loss_sum_(torch::zeros({}, torch::TensorOptions(executor.device()).dtype(torch::kFloat64))),
       correct_sum_(torch::zeros_like(loss_sum_)) {
+  if (answers_have_places(goal_)) batches_.augmentation = {};
   if (options_.teacher) {
     teacher_.emplace(*options_.teacher, executor.device());
     teacher_->bfloat16 = options_.bfloat16;
-    check_fits(task.train_data, *options_.teacher);
+    check_fits(task.train_data, options_.teacher->input_shape());
     if (element_count(options_.teacher->output_shape()) != element_count(executor.graph().output_shape())) {
       throw bad_input("the teacher {} has {} outputs; the network {} has {}", options_.teacher->name,
                       element_count(options_.teacher->output_shape()), executor.graph().name,
@@ -154,18 +178,16 @@ Training::Training(Executor& executor, const TrainingTask& task)
 }
 
 /// `taught`: what the teacher says; undefined where there is none.
-torch::Tensor Training::loss_of(const torch::Tensor& logits, const torch::Tensor& labels, const torch::Tensor& taught,
+torch::Tensor Training::loss_of(const torch::Tensor& outputs, const torch::Tensor& targets, const torch::Tensor& taught,
                                 double own_share, double weight) const {
-  const auto cross_entropy = [&](const torch::Tensor& target) {
-    return torch::cross_entropy_loss(logits, target, {}, at::Reduction::Mean, -100, options_.label_smoothing);
+  const auto count = static_cast<double>(outputs.size(0));
+  const auto loss_to = [&](const torch::Tensor& target) {
+    return task_loss(goal_, outputs, target, options_.label_smoothing) / count;
   };
-  torch::Tensor loss = cross_entropy(labels);
-  if (own_share < 1) loss = loss * own_share + cross_entropy(labels.flip(0)) * (1 - own_share);
+  torch::Tensor loss = loss_to(targets);
+  if (own_share < 1) loss = loss * own_share + loss_to(targets.flip(0)) * (1 - own_share);
   if (!taught.defined()) return loss * weight;
-  const double t = options_.temperature;
-  const torch::Tensor divergence =
-      torch::kl_div(torch::log_softmax(logits / t, 1), torch::log_softmax(taught / t, 1), at::Reduction::Sum, true) *
-      (t * t / static_cast<double>(logits.size(0)));
+  const torch::Tensor divergence = task_divergence(goal_, outputs, taught, options_.temperature) / count;
   const double share = options_.distillation_weight;
   return loss * (weight * (1 - share)) + divergence * (weight * share);
 }
@@ -173,7 +195,8 @@ torch::Tensor Training::loss_of(const torch::Tensor& logits, const torch::Tensor
 void Training::step(const Batch& batch) {
   Random random(options_.seed * 0x9e3779b97f4a7c15U + static_cast<std::uint64_t>(step_) + 1);
   torch::Tensor input = input_tensor(batch, task_.train_data.shape).to(executor_.device());
-  const torch::Tensor labels = label_tensor(batch).to(executor_.device());
+  const torch::Tensor targets =
+      target_tensor(goal_, task_.train_data, batch.samples, input, task_.preprocessing).to(executor_.device());
   double own_share = 1;
   if (options_.mixup > 0) {
     own_share = beta(options_.mixup, random);
@@ -182,17 +205,16 @@ void Training::step(const Batch& batch) {
   torch::Tensor taught;
   if (teacher_) {
     const torch::NoGradGuard no_gradients;
-    taught = teacher_->forward(input, false, logits_of(teacher_->graph())).reshape({batch.size(), -1});
+    taught = teacher_->forward(input, false, measured_value(goal_, teacher_->graph()));
   }
   std::vector<torch::Tensor> outputs;  // by pass
   std::vector<torch::Tensor> losses;
   executor_.bfloat16 = options_.bfloat16;
   for (const TrainingPass& pass : task_.passes) {
     if (pass.prepare) pass.prepare(random);
-    const torch::Tensor logits = executor_.forward(input, true, logits_).reshape({batch.size(), -1});
-    losses.push_back(
-        loss_of(logits, labels, pass.teacher ? outputs.at(*pass.teacher) : taught, own_share, pass.weight));
-    outputs.push_back(logits.detach());
+    const torch::Tensor own = executor_.forward(input, true, measured_);
+    losses.push_back(loss_of(own, targets, pass.teacher ? outputs.at(*pass.teacher) : taught, own_share, pass.weight));
+    outputs.push_back(own.detach());
   }
   executor_.bfloat16 = false;
   const torch::Tensor loss = torch::stack(losses).sum();
@@ -203,7 +225,8 @@ void Training::step(const Batch& batch) {
   ++step_;
   average_.update(step_);
   loss_sum_ += loss.detach();
-  correct_sum_ += outputs[0].argmax(1).eq(labels).sum();
+  if (goal_.kind == TaskKind::classification)
+    correct_sum_ += outputs[0].reshape({batch.size(), -1}).argmax(1).eq(targets).sum();
 }
 
 void Training::finish_epoch() {
@@ -224,7 +247,7 @@ void Training::finish_epoch() {
     average_.swap();
     for (const TrainingTest& test : task_.tests) {
       if (test.prepare) test.prepare();
-      record.tests.push_back(evaluate(executor_, task_.test_data, task_.preprocessing, {}));
+      record.tests.push_back(evaluate(executor_, task_.test_data, task_.preprocessing, {.task = goal_}));
     }
     average_.swap();
   }
@@ -238,15 +261,21 @@ void Training::finish_epoch() {
 
 void Training::write_log() const {
   if (options_.log.empty()) return;
-  std::string text = "epoch,learning_rate,train_loss,train_top1";
-  for (const TrainingTest& test : task_.tests)
-    text += fmt::format(",test_loss{0},test_top1{0},test_top5{0}", test.name);
+  const bool classes = goal_.kind == TaskKind::classification;
+  const std::vector<Measure> measures = measures_of(goal_);
+  std::string text = fmt::format("epoch,learning_rate,train_loss{}", classes ? ",train_top1" : "");
+  for (const TrainingTest& test : task_.tests) {
+    for (const Measure measure : measures) text += fmt::format(",test_{}{}", info_of(measure).key, test.name);
+  }
   text += ",seconds,samples_per_second\n";
   for (const EpochRecord& r : history_) {
-    text += fmt::format("{},{:.6g},{:.5f},{:.3f}", r.epoch, r.learning_rate, r.train_loss, r.train_top1);
+    text += fmt::format("{},{:.6g},{:.5f}", r.epoch, r.learning_rate, r.train_loss);
+    if (classes) text += fmt::format(",{:.3f}", r.train_top1);
     for (std::size_t i = 0; i < task_.tests.size(); ++i) {
-      text += r.tests.empty() ? ",,,"
-                              : fmt::format(",{:.5f},{:.3f},{:.3f}", r.tests[i].loss, r.tests[i].top1, r.tests[i].top5);
+      for (const Measure measure : measures) {
+        const std::optional<double> value = r.tests.empty() ? std::nullopt : r.tests[i].find(measure);
+        text += value ? fmt::format(",{:.6g}", *value) : ",";
+      }
     }
     text += fmt::format(",{:.2f},{:.1f}\n", r.seconds, r.samples_per_second);
   }
@@ -315,11 +344,10 @@ std::vector<EpochRecord> Training::run() {
       saved = Clock::now();
     }
     if (options_.after_step) options_.after_step(step_);
-    progress.update(step_ - first,
-                    fmt::format("epoch {}/{}{}", std::min(epoch() + 1, options_.epochs), options_.epochs,
-                                history_.empty() || history_.back().tests.empty()
-                                    ? ""
-                                    : fmt::format(", test top-1 {:.2f} %", history_.back().tests[0].top1)));
+    progress.update(step_ - first, fmt::format("epoch {}/{}{}", std::min(epoch() + 1, options_.epochs), options_.epochs,
+                                               history_.empty() || history_.back().tests.empty()
+                                                   ? ""
+                                                   : ", test " + headline(history_.back().tests[0])));
   }
   average_.swap();
   constrain();
@@ -376,8 +404,6 @@ nlohmann::json grid_training_settings(const Graph& prepared, const Dataset& data
 
 std::vector<EpochRecord> run_training(Executor& executor, const TrainingTask& task) {
   check_options(task.options);
-  check_fits(task.train_data, executor.graph());
-  if (task.test_data.size() > 0) check_fits(task.test_data, executor.graph());
   return Training(executor, task).run();
 }
 

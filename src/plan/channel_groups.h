@@ -31,7 +31,7 @@ struct ChannelGroup {
   std::vector<UnitId> units;        ///< in the order of the first node's channels
 };
 
-/// What must be pruned together in a network.
+/// The channels of a network that must be pruned together.
 struct ChannelGroups {
   std::vector<ChannelUnit> units;
   std::vector<ChannelGroup> groups;

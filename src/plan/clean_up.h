@@ -31,7 +31,7 @@ struct CleanUp {
 /// Of every group at least one unit stays. `prepared` comes from prepare_for_deployment.
 [[nodiscard]] CleanUp clean_up(const Graph& prepared, const std::vector<Range>& input);
 
-/// What a prepared network is given, by channel: pixels, else what the network itself says of its input.
+/// The range of a prepared network's input, by channel: pixels, else what the network itself says of its input.
 [[nodiscard]] std::vector<Range> input_ranges(const Graph& prepared, const Dataset& samples);
 
 /// "removed 978 dead filters of 2,736, 86 % of the weights; outputs differ by at most 2.4e-07".

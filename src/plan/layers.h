@@ -12,7 +12,7 @@
 
 namespace trimtab {
 
-/// What a device executes as one: an operator with the BatchNormalization or Affine and the activation function that
+/// A step of the device: an operator with the BatchNormalization or Affine and the activation function that
 /// follow it and alone read it. Plans speak of layers, and only a layer's output is quantized.
 struct Layer {
   std::string name;                 ///< that of the main node

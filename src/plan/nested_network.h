@@ -68,7 +68,7 @@ struct OperatingPoint {
   std::vector<std::vector<float>> bias;
 };
 
-/// What an operating point computes, as a network of its own: weights are odd integers of bits + 1 bits.
+/// The network that an operating point computes, as a network of its own: weights are odd integers of bits + 1 bits.
 [[nodiscard]] QuantizedNetwork at_point(const NestedNetwork& network, const OperatingPoint& point);
 
 /// Layers whose outputs have the same number of activation bits at every operating point, because they share a grid or

@@ -9,7 +9,7 @@
 
 namespace trimtab {
 
-/// What is done to one layer (see plan/layers.h).
+/// The filters and bits of one layer (see plan/layers.h).
 struct LayerPlan {
   std::string layer;
   std::int64_t filters = 0;  ///< output channels that stay; 0: all
@@ -18,7 +18,7 @@ struct LayerPlan {
   bool operator==(const LayerPlan&) const = default;
 };
 
-/// What is done to every layer of a network.
+/// The filters and bits of every layer of a network.
 struct Plan {
   std::vector<LayerPlan> layers;
   bool operator==(const Plan&) const = default;
@@ -31,7 +31,7 @@ struct Plan {
   return filters == 0 ? 0 : filters * dense_bytes(weights / filters, bits);
 }
 
-/// What a plan says of a layer; null where it says nothing.
+/// The plan's entry for a layer; null where there is none.
 [[nodiscard]] const LayerPlan* find_layer(const Plan& plan, std::string_view layer);
 [[nodiscard]] LayerPlan* find_layer(Plan& plan, std::string_view layer);
 

@@ -49,7 +49,7 @@ struct WeightGrid {
   std::vector<float> scale;  ///< per output channel; not zero, negative where a folded normalization flips the sign
 };
 
-/// What zero points did for the grids that calibration chose.
+/// The effect of zero points on the grids that calibration chose.
 struct ZeroPointGain {
   int grids = 0;        ///< that have one
   double decibels = 0;  ///< by which the mean squared error of their values fell, as a mean over these grids

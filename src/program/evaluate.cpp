@@ -10,20 +10,6 @@
 #include "program/execute.h"
 
 namespace trimtab {
-namespace {
-
-/// Position of the label among the outputs from the largest down; of equal outputs the first counts as larger.
-std::int64_t rank_of(std::span<const std::int32_t> outputs, std::int64_t label) {
-  const std::int32_t own = nth(outputs, label);
-  std::int64_t rank = 0;
-  for (std::int64_t i = 0; i < static_cast<std::int64_t>(outputs.size()); ++i) {
-    const std::int32_t other = nth(outputs, i);
-    rank += other > own || (other == own && i < label) ? 1 : 0;
-  }
-  return rank;
-}
-
-}  // namespace
 
 std::vector<std::uint8_t> convert_samples(const Program& program, const Dataset& data) {
   const Buffer& input = program.buffers.at(static_cast<std::size_t>(program.input));
@@ -79,46 +65,63 @@ std::vector<float> probabilities(const Program& program, std::span<const std::in
   return softmax_rows(dequantize(program, outputs), static_cast<std::size_t>(output.elements()));
 }
 
-ProgramEvaluation evaluate_program(const Program& program, const Dataset& data, int threads, std::size_t point) {
-  const ProgramRunner runner(program, schedule(program, Core::host), point);
-  const std::int64_t outputs = runner.output_elements();
-  for (const std::int64_t label : data.labels) {
-    if (label < 0 || label >= outputs)
-      throw bad_input("a sample has the label {}; the program has {} outputs", label, outputs);
+NetworkOutput output_of(const Program& program) {
+  const Buffer& output = nth(program.buffers, program.output);
+  const std::vector<float> ends = dequantize(program, std::vector{output.grid.minimum(), output.grid.maximum()});
+  const bool tabulated = std::ranges::any_of(program.steps, [&](const Step& step) {
+    return step.output == program.output && std::holds_alternative<LookupStep>(step.operation);
+  });
+  const bool probability = tabulated && ends[0] >= 0 && ends[1] < 1.01F;
+  if (output.height * output.width == 1) return {{output.channels}, probability};
+  return {{output.channels, output.height, output.width}, probability};
+}
+
+std::vector<float> real_outputs(const Program& program, std::span<const std::int32_t> outputs) {
+  std::vector<float> last = dequantize(program, outputs);
+  const Buffer& output = nth(program.buffers, program.output);
+  const std::int64_t pixels = std::int64_t{output.height} * output.width;
+  if (pixels == 1) return last;
+  std::vector<float> first(last.size());
+  for (std::int64_t sample = 0; sample < std::ssize(last); sample += output.elements()) {
+    for (std::int64_t p = 0; p < pixels; ++p) {
+      for (std::int64_t c = 0; c < output.channels; ++c)
+        nth(first, sample + c * pixels + p) = nth(last, sample + p * output.channels + c);
+    }
   }
-  if (threads == 0) threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  return first;
+}
+
+ProgramEvaluation evaluate_program(const Program& program, const Dataset& data, const ProgramEvaluateOptions& options) {
+  const ProgramRunner runner(program, schedule(program, Core::host), options.point);
+  const std::int64_t outputs = runner.output_elements();
   ProgramEvaluation evaluation;
-  evaluation.samples = data.size();
-  std::int64_t first_places = 0;
-  std::int64_t among_five = 0;
+  evaluation.task = options.task ? *options.task : choose_task({}, output_of(program), data, program.preprocessing);
+  const bool has_levels =
+      !program.levels.empty() && evaluation.task.kind == TaskKind::classification && evaluation.task.labelled;
+  const int threads =
+      options.threads > 0 ? options.threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   constexpr std::int64_t chunk = 512;
   std::vector<std::int32_t> results;
   std::vector<float> all_probabilities;  // for the levels
+  Scorer scorer(evaluation.task, data, program.preprocessing);
   Progress progress("evaluating", data.size());
   for (std::int64_t first = 0; first < data.size(); first += chunk) {
     const Dataset part = data.slice(first, std::min(chunk, data.size() - first));
     results.resize(static_cast<std::size_t>(part.size() * outputs));
     runner.run(convert_samples(program, part), part.size(), results, threads);
-    for (std::int64_t i = 0; i < part.size(); ++i) {
-      const auto row =
-          std::span(results).subspan(static_cast<std::size_t>(i * outputs), static_cast<std::size_t>(outputs));
-      const std::int64_t rank = rank_of(row, nth(part.labels, i));
-      first_places += rank == 0 ? 1 : 0;
-      among_five += rank < 5 ? 1 : 0;
-      evaluation.predictions.push_back(std::max_element(row.begin(), row.end()) - row.begin());
-    }
-    if (!program.levels.empty()) {
+    const std::vector<float> reals = real_outputs(program, results);
+    scorer.add(first, reals);
+    if (options.observe) options.observe(first, reals);
+    if (has_levels) {
       const std::vector<float> rows = probabilities(program, results);
       all_probabilities.insert(all_probabilities.end(), rows.begin(), rows.end());
     }
     progress.update(first + part.size());
   }
+  evaluation.score = scorer.score();
+  if (!has_levels) return evaluation;
   for (const Level& level : program.levels) {
     evaluation.levels.push_back(score(level, all_probabilities, data.labels));
-  }
-  if (data.size() > 0) {
-    evaluation.top1 = 100.0 * static_cast<double>(first_places) / static_cast<double>(data.size());
-    evaluation.top5 = 100.0 * static_cast<double>(among_five) / static_cast<double>(data.size());
   }
   return evaluation;
 }

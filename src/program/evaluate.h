@@ -1,11 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "data/dataset.h"
 #include "data/taxonomy.h"
+#include "measure/score.h"
 #include "program/program.h"
 
 namespace trimtab {
@@ -16,21 +19,34 @@ namespace trimtab {
 /// given to an input that is no plain 0..255 grid.
 [[nodiscard]] std::vector<std::uint8_t> convert_samples(const Program& program, const Dataset& data);
 
-struct ProgramEvaluation {
-  std::int64_t samples = 0;
-  double top1 = 0;  ///< percent of the samples whose label has the largest output (of equal ones the first counts)
-  double top5 = 0;  ///< percent of the samples whose label is among the five largest
-  std::vector<std::int64_t> predictions;  ///< number of the largest output, by sample
-  std::vector<LevelScore> levels;         ///< by the program's levels of abstraction
-};
+/// What a task has to know of the program's output: a table that gives nothing but 0..1 is that of a Sigmoid.
+[[nodiscard]] NetworkOutput output_of(const Program& program);
+
+/// The real numbers that output integers stand for, channels first as a network file has them: the program's own order
+/// is channels last. Whatever compares answers, or writes them, has this order.
+[[nodiscard]] std::vector<float> real_outputs(const Program& program, std::span<const std::int32_t> outputs);
 
 /// By sample: the probabilities of the outputs, as the softmax of the real numbers that they stand for.
 [[nodiscard]] std::vector<float> probabilities(const Program& program, std::span<const std::int32_t> outputs);
 /// The softmax of every `classes` numbers.
 [[nodiscard]] std::vector<float> softmax_rows(std::vector<float> logits, std::size_t classes);
 
+struct ProgramEvaluateOptions {
+  int threads = 0;  ///< 0: all cores
+  std::size_t point = 0;
+  std::optional<Task> task{};  ///< nothing: the one that follows from program and data
+  /// Given the real outputs, channels first, of the samples from `first` on, batch after batch; may be empty.
+  std::function<void(std::int64_t first, std::span<const float> outputs)> observe{};
+};
+
+struct ProgramEvaluation {
+  Task task;
+  Score score;
+  std::vector<LevelScore> levels;  ///< by the program's levels of abstraction, where the samples have classes
+};
+
 /// Runs the integer program at an operating point, with the host's kernels, on all samples.
-[[nodiscard]] ProgramEvaluation evaluate_program(const Program& program, const Dataset& data, int threads = 0,
-                                                 std::size_t point = 0);
+[[nodiscard]] ProgramEvaluation evaluate_program(const Program& program, const Dataset& data,
+                                                 const ProgramEvaluateOptions& options);
 
 }  // namespace trimtab

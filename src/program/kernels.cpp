@@ -53,7 +53,7 @@ Kernel choose_generic_kernel(const Step& step) {
       step.operation);
 }
 
-/// What the core, or a core whose instructions it has as well, brings for the step.
+/// The kernel for the step that the core brings, or a core whose instructions it has as well.
 std::optional<Kernel> choose_core_kernel(const Step& step, Core core, Optimize optimize, std::int64_t scratch_limit) {
   switch (core) {
     case Core::generic:

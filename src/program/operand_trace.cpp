@@ -27,7 +27,7 @@ struct TracedLayer {
   }
 };
 
-/// What the program's first steps make of the samples.
+/// The samples after the program's first steps.
 std::vector<std::int32_t> run_head(const Program& program, std::size_t steps, BufferId value,
                                    std::span<const std::uint8_t> samples, std::int64_t count) {
   Program head = program;

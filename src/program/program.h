@@ -90,7 +90,7 @@ struct MovementStep {
 using Operation = std::variant<ConvolutionStep, MaxPoolStep, AveragePoolStep, AdditionStep, MultiplicationStep,
                                LookupStep, RescaleStep, MovementStep>;
 
-/// What the alternatives of Operation are called, in files and in descriptions.
+/// The names of the alternatives of Operation, in files and in descriptions.
 inline constexpr std::array<const char*, std::variant_size_v<Operation>> operation_kinds = {
     "convolution", "max pool", "average pool", "addition", "multiplication", "lookup", "rescale", "movement"};
 [[nodiscard]] inline std::string kind_of(const Operation& operation) { return operation_kinds.at(operation.index()); }
@@ -147,7 +147,7 @@ void set_numbers(Operation& operation, const PointNumbers& numbers);
 /// Bits in which a weight is stored.
 [[nodiscard]] int stored_bits(const ConvolutionStep& step);
 
-/// What an operating point is: the bits of every layer, and what was measured of it when it was made.
+/// An operating point: the bits of every layer, and what was measured of it when it was made.
 struct ProgramPoint {
   Plan plan;
   double energy_nj = 0;          ///< of one inference; 0: not known

@@ -162,7 +162,7 @@ void take_room(Choice& choice, const Step& pool_step, std::int64_t room) {
                                pool->output.height);
 }
 
-/// What a first round of choices takes: kernels with at most so much scratch memory beyond their least, and the arena.
+/// The first round of choices: kernels with at most so much scratch memory beyond their least, and the arena.
 struct Round {
   PooledSteps pooled;
   std::vector<Choice> choices;

@@ -12,14 +12,21 @@ struct MapPoint {
   std::string series;  ///< what shares a colour: "8 bits"
   std::string label;   ///< what it is: "conv1 12, conv2 20"
   double memory_bytes = 0;
-  double top1 = 0;  ///< percent
+  double value = 0;  ///< accuracy
 };
 
 /// A line over budgets: what some family of solutions reaches with so much memory.
 struct MapLine {
   std::string title;
   std::vector<double> memory_bytes;
-  std::vector<double> top1;  ///< percent; not a number: none
+  std::vector<double> value;  ///< accuracy; not a number: none
+};
+
+/// What the accuracy is.
+struct MapAxis {
+  std::string key = "top1";              ///< in the files of numbers
+  std::string label = "top-1, %";        ///< at the axis
+  std::string unit = "points of top-1";  ///< of distances
 };
 
 /// Draws accuracy over memory into `folder`/NAME.svg and .png: points by series, and lines as staircases, since what
@@ -27,6 +34,7 @@ struct MapLine {
 /// every other line is from that one. Beside them NAME.csv (points) and NAME.json (points and lines). Throws Error as
 /// `draw`.
 void draw_memory_accuracy(const std::filesystem::path& folder, const std::string& name, const std::string& title,
-                          const std::vector<MapPoint>& points, const std::vector<MapLine>& lines, int reference);
+                          const std::vector<MapPoint>& points, const std::vector<MapLine>& lines, int reference,
+                          const MapAxis& axis = {});
 
 }  // namespace trimtab

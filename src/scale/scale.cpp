@@ -75,14 +75,21 @@ class Scaling {
           const Dataset& test, const Preprocessing& preprocessing, const ScaleOptions& options,
           const std::filesystem::path& folder)
       : tune_(tune), test_(test), options_(options), folder_(folder), raw_preprocessing_(preprocessing) {
-    if (graph.output_shape().size() != 1 || graph.output_shape()[0] != taxonomy.leaves()) {
+    check_fits(tune, graph.input_shape());
+    check_fits(test, graph.input_shape());
+    const Task task = choose_task({}, output_of(graph), test, preprocessing);
+    if (task.kind != TaskKind::classification || !task.labelled) {
+      throw bad_input(
+          "operating points are compared by the classes that they answer, at every level of abstraction; this is {}",
+          describe(task));
+    }
+    if (task.outputs() != taxonomy.leaves()) {
       throw bad_input("the taxonomy has {} classes; the network {} has {} outputs", taxonomy.leaves(), graph.name,
                       element_count(graph.output_shape()));
     }
-    for (const Dataset* data : {&tune, &test}) {
-      if (data->size() == 0) throw bad_input("there are no samples to tune and to test with");
-      check_fits(*data, graph.input_shape(), taxonomy.leaves());
-    }
+    check_answers(task, tune);
+    check_answers(task, test);
+    task_ = task;
     if (tune.is_pixels() != test.is_pixels())
       throw bad_input("the tuning data are {}, the test data are not", tune.is_pixels() ? "pixels" : "features");
     // Preprocessing of pixels is part of the first layer, that of features part of the program's input.
@@ -155,6 +162,7 @@ class Scaling {
     }
     tell(fmt::format("training for all precisions, {} epochs", options_.training.training.epochs));
     NestedTrainOptions training = options_.training;
+    training.training.task = task_;
     if (options_.teacher) {
       training.training.teacher = std::make_shared<const Graph>(
           prepare_for_deployment(*options_.teacher, test_.is_pixels() ? raw_preprocessing_ : Preprocessing{}));
@@ -344,6 +352,7 @@ class Scaling {
   const std::filesystem::path& folder_;
   const Preprocessing& raw_preprocessing_;
   std::string name_;
+  Task task_;
   Dataset train_;  ///< like the next two: as the prepared network takes them
   Dataset tune_features_;
   Dataset test_features_;

@@ -50,7 +50,7 @@ struct LevelMeasurement {
   LevelScore tune;      ///< of the integer program on the tuning samples
   LevelScore test;      ///< likewise on the held-back samples
   MeanDifference lost;  ///< top-1 of the float network less the point's, held-back samples
-  /// What is known of that from the tuning samples: trained, the difference of the hits; otherwise expected_loss.
+  /// The estimate of that from the tuning samples: trained, the difference of the hits; otherwise expected_loss.
   MeanDifference tune_lost;
   /// Not trained: expected_loss on the held-back samples, too, far more certain than `lost` where they are few.
   std::optional<MeanDifference> lost_expected;

@@ -34,7 +34,7 @@ TruncationTable compare_truncation(const Graph& prepared, const Dataset& tune, c
     for (TruncationRow& row : table.rows) {
       const std::vector<Precision> precision(layers, {row.weight_bits, stored_activation_bits});
       const QuantizedSimulation integers(at_point(network, simulation.point(precision)));
-      row.*share = 100 * integers.top1(test);
+      row.*share = integers.score(test).at(Measure::top1);
     }
   };
   const NestedNetwork twos_complement = make_nested(prepared, tune, options, StoredWeights::Grid::twos_complement);

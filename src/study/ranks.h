@@ -4,7 +4,7 @@
 
 namespace trimtab {
 
-// What the environment says of the ranks that mpirun started. Needs no MPI.
+// The ranks in the environment's words: those that mpirun started. Needs no MPI.
 
 /// The number in a variable of the environment, or `otherwise`.
 [[nodiscard]] inline int number_in_environment(const char* variable, int otherwise) {

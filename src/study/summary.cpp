@@ -37,6 +37,10 @@ std::vector<std::size_t> pareto_front(const std::vector<double>& cost, const std
 StudySummary summarize(const StudyView& view) {
   StudySummary summary;
   summary.value = text_note(view, "value", "top1");
+  const auto small = view.notes.find("value_is_small");
+  summary.value_is_small = small != view.notes.end() && *small == true;
+  const double sign = summary.value_is_small ? -1 : 1;
+  const auto value_of = [&](const Trial& trial) { return sign * trial.metrics.at(summary.value).get<double>(); };
   summary.cost = text_note(view, "cost", "memory_bytes");
   const auto planned = view.notes.find("planned_trials");
   if (planned != view.notes.end() && planned->is_number_integer()) summary.planned = planned->get<std::int64_t>();
@@ -52,12 +56,11 @@ StudySummary summarize(const StudyView& view) {
     if (trial.state != TrialState::done) continue;
     summary.trial_s += trial.wall_s;
     if (!has_number(trial.metrics, summary.value)) continue;
-    if (summary.best.empty() || trial.metrics.at(summary.value) > summary.best[0].metrics.at(summary.value))
-      summary.best = {trial};
+    if (summary.best.empty() || value_of(trial) > value_of(summary.best[0])) summary.best = {trial};
     if (!has_number(trial.metrics, summary.cost)) continue;
     measured.push_back(&trial);
     costs.push_back(trial.metrics.at(summary.cost));
-    values.push_back(trial.metrics.at(summary.value));
+    values.push_back(value_of(trial));
   }
   for (const std::size_t index : pareto_front(costs, values)) summary.front.push_back(*measured[index]);
   return summary;

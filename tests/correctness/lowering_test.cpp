@@ -7,12 +7,16 @@
 
 #include "base/random.h"
 #include "graph/networks.h"
+#include "learn/evaluate.h"
+#include "learn/inference.h"
 #include "learn/quantize.h"
 #include "learn/quantized_simulation.h"
+#include "measure/fidelity.h"
 #include "plan/layers.h"
 #include "program/evaluate.h"
 #include "program/execute.h"
 #include "program/lower.h"
+#include "support/graphs.h"
 
 namespace trimtab {
 namespace {
@@ -97,6 +101,67 @@ INSTANTIATE_TEST_SUITE_P(Networks, Lowering,
                                name.begin(), name.end(), [](char c) { return c == ':' || c == '.'; }, '_');
                            return name;
                          });
+
+/// Pictures to a map of five channels.
+Graph picture_network() {
+  Random random(8);
+  test::GraphMaker maker({3, 10, 12});
+  Conv first = test::random_conv(3, 8, 3, 3, 1, random);
+  for (float& w : first.weight.data) w /= 256;
+  first.padding = {1, 1, 1, 1};
+  maker.add(first, {0});
+  maker.add(Relu{}, {1});
+  Conv second = test::random_conv(8, 5, 3, 3, 1, random);
+  second.stride = {2, 2};
+  maker.add(second, {2});
+  return maker.graph();
+}
+
+/// The float network, the simulation and the program answer an image channels first, whatever the program's own order:
+/// an order that one of them has alone would leave no signal.
+TEST(ImageOutputs, HaveOneOrderEverywhere) {
+  const Graph graph = picture_network();
+  const Graph prepared = prepare_for_deployment(graph, {});
+  Dataset data = random_pictures({3, 10, 12}, 24);
+  data.labels.clear();
+  CalibrationOptions calibration;
+  calibration.samples = 0;
+  const QuantizedNetwork network = quantize_post_training(prepared, uniform_plan(prepared, 8, 8), data, calibration);
+  const Program program = lower(network, {}, {});
+  const std::vector<float> reference = FloatNetwork(graph, "cpu", 1).run(data, {});
+
+  Task task;
+  task.kind = TaskKind::segmentation;
+  task.output = graph.output_shape();
+  std::vector<std::int32_t> map;  // the float network's own answers
+  for (std::int64_t i = 0; i < data.size(); ++i) {
+    std::vector<std::int64_t> classes;
+    decide_pixels(task,
+                  std::span(reference).subspan(static_cast<std::size_t>(i * task.outputs()),
+                                               static_cast<std::size_t>(task.outputs())),
+                  classes);
+    map.insert(map.end(), classes.begin(), classes.end());
+  }
+  data.class_maps = {std::move(map), task.positions()};
+  data.target_shape = {task.output[1], task.output[2]};
+
+  FidelityMeter fidelity(task);
+  std::vector<float> answers;
+  ProgramEvaluateOptions options;
+  options.observe = [&](std::int64_t, std::span<const float> outputs) {
+    answers.insert(answers.end(), outputs.begin(), outputs.end());
+  };
+  const ProgramEvaluation evaluation = evaluate_program(program, data, options);
+  fidelity.add(answers, reference);
+  EXPECT_EQ(evaluation.task.kind, TaskKind::segmentation);
+  EXPECT_EQ(evaluation.task.output, (Shape{5, 4, 5}));
+  EXPECT_GT(fidelity.fidelity().sqnr_db.value(), 25);
+  EXPECT_GT(evaluation.score.at(Measure::pixel_accuracy), 90);
+  const Score simulated = QuantizedSimulation(network).score(data);
+  EXPECT_NEAR(simulated.at(Measure::pixel_accuracy), evaluation.score.at(Measure::pixel_accuracy), 0.5);
+  EXPECT_NEAR(simulated.at(Measure::mean_iou), evaluation.score.at(Measure::mean_iou), 0.5);
+  EXPECT_EQ(evaluate(graph, data, {}, {16, 1, "cpu"}).at(Measure::pixel_accuracy), 100);
+}
 
 }  // namespace
 }  // namespace trimtab

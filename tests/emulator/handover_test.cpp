@@ -108,8 +108,8 @@ void both_run(void) {
 }
 )";
 
-/// What the emulated device must answer: the program's output as it lies in memory, computed by the device's image of
-/// this program alone.
+/// The right answer of the emulated device: the program's output as it lies in memory, computed by the device's image
+/// of this program alone.
 std::vector<std::uint8_t> alone(const Program& program, const Target& target, Optimize optimize,
                                 const std::string& name, const RandomSample& sample, const fs::path& folder) {
   const Deployment measured = deploy(program, schedule(program, core_of(target), optimize), target, name, sample.bytes,

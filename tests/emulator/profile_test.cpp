@@ -1,4 +1,4 @@
-// What the emulator's plugin counts, against what is known: the turns of a loop, and the counter of the board.
+// Counts of the emulator's plugin against known numbers: the turns of a loop, and the counter of the board.
 
 #include <gtest/gtest.h>
 

@@ -29,7 +29,7 @@ struct Case {
   Optimize optimize = Optimize::speed;
 };
 
-/// What a failed test is named by.
+/// The name of a test.
 void PrintTo(const Case& test, std::ostream* stream) {
   *stream << test.network << " w" << test.weight_bits << " a" << test.activation_bits << " on " << test.target;
 }

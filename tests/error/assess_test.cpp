@@ -9,7 +9,7 @@
 #include "import/onnx.h"
 #include "support/command.h"
 
-// What `trimtab assess` and `trimtab study` refuse, and with which words.
+// The refusals of `trimtab assess` and `trimtab study`, word for word.
 namespace trimtab {
 namespace {
 

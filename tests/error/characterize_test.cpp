@@ -8,7 +8,7 @@
 #include "base/process.h"
 #include "support/command.h"
 
-// What `trimtab characterize` refuses, and with which words; whatever it refuses, it leaves nothing behind.
+// The refusals of `trimtab characterize`, word for word; whatever it refuses, it leaves nothing behind.
 namespace trimtab {
 namespace {
 

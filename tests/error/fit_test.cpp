@@ -12,7 +12,7 @@
 #include "import/onnx.h"
 #include "support/command.h"
 
-// What `trimtab fit` refuses, and with which words; whatever it refuses, it leaves nothing behind.
+// The refusals of `trimtab fit`, word for word; whatever it refuses, it leaves nothing behind.
 namespace trimtab {
 namespace {
 

@@ -9,7 +9,7 @@
 #include "import/onnx.h"
 #include "support/command.h"
 
-// What `trimtab scale` refuses, and with which words.
+// The refusals of `trimtab scale`, word for word.
 namespace trimtab {
 namespace {
 

@@ -108,7 +108,8 @@ class FakeBoard : public Clock {
     return cluster;
   }
 
-  /// What the application runs: the variant it is told (the first one otherwise) at the highest frequency allowed.
+  /// The variant that the application runs: the variant it is told (the first one otherwise) at the highest frequency
+  /// allowed.
   [[nodiscard]] const ThermalPoint& running() const {
     char block[32] = {};
     const ssize_t count = ::pread(reader_, block, sizeof block - 1, 0);

@@ -2,6 +2,7 @@
 
 // The integer program by its definition: 64-bit integers in vectors, plain loops, nothing of the runtime's arithmetic.
 
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <vector>

@@ -25,6 +25,7 @@
 #include "learn/clean_network.h"
 #include "learn/evaluate.h"
 #include "learn/train.h"
+#include "measure/warnings.h"
 #include "plan/layers.h"
 #include "report/memory_accuracy.h"
 #include "report/plan_picture.h"
@@ -102,6 +103,8 @@ void assess_context(Archive& archive, Command& command) {
   archive("model", command.model);
   archive("input_shape", command.choice.input_shape);
   archive("output", command.choice.output);
+  archive("task", command.task.task);
+  archive("threshold", command.task.threshold);
   archive("data", command.data);
   archive("preprocessing", command.preprocessing);
   archive("limit", command.limit);
@@ -153,18 +156,27 @@ void run_assess(AssessCommand& command) {
                         .threads_per_trial = command.threads_per_trial,
                         .threads = command.common.threads,
                         .logs = fs::absolute(command.out) / "logs"});
-  if (study.note("importance").is_null()) study.put_note("importance", assess_importance(prepared, inputs.train));
-  if (study.note("top1_float").is_null()) {
+  const Task task = choose_task(task_choice(command.task), output_of(inputs.graph), inputs.test, inputs.preprocessing);
+  if (!task.labelled) throw bad_input("an assessment needs labels, and {} has none here", name_of(task.kind));
+  const Measure measure = measures_of(task)[0];
+  const std::string float_note = fmt::format("{}_float", info_of(measure).key);
+  if (measure != Measure::top1) {
+    study.put_note("value", info_of(measure).key);
+    study.put_note("value_is_small", !info_of(measure).larger_is_better);
+  }
+  if (study.note("importance").is_null()) study.put_note("importance", assess_importance(prepared, inputs.train, task));
+  if (study.note(float_note).is_null()) {
     EvaluateOptions evaluation;
     evaluation.threads = command.common.threads;
-    study.put_note("top1_float", evaluate(inputs.graph, inputs.test, inputs.preprocessing, evaluation).top1);
+    evaluation.task = task;
+    study.put_note(float_note, primary(task, evaluate(inputs.graph, inputs.test, inputs.preprocessing, evaluation)));
   }
   const std::vector<double> importance = study.note("importance");
   std::function<void(const std::string&)> report;
   if (::isatty(STDERR_FILENO) == 1) report = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   if (report && !clean.report.empty()) report(clean.report);
   const AssessResult result =
-      assess(prepared, importance, study.note("top1_float"), command.options, study, runner, report);
+      assess(prepared, importance, task, study.note(float_note), command.options, study, runner, report);
 
   const Pricer pricer(load_target(command.target), Optimize::speed, inputs.train, inputs.test, {}, inputs.graph.name,
                       false);
@@ -173,11 +185,13 @@ void run_assess(AssessCommand& command) {
     plans.push_back(deployable_plan(prepared, importance, *budget.optimum, budget.budget_bytes, pricer));
 
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const AssessRun run{command.model, command.data, inputs.test.size(), seconds};
+  AssessRun run{command.model, command.data, inputs.test.size(), seconds, {}};
+  if (const auto absent = absent_classes_warning(task, inputs.test, "test data")) run.warnings.push_back(*absent);
   const Result described = describe(run, command.options, result, plans, study);
   const StagingFolder staging(command.out);
   write_result(described, run, result, plans, prepared, importance, staging.path());
   staging.commit();
+  print_warnings(run.warnings);
   print(described, command.common.json);
 }
 
@@ -187,7 +201,7 @@ TrialFunction make_assess_trials(const nlohmann::json& context, int threads) {
   assess_context(reader, command);
   Inputs inputs = load(command);
   auto trials = std::make_shared<AssessTrials>(inputs.graph, inputs.preprocessing, std::move(inputs.train),
-                                               std::move(inputs.test), threads);
+                                               std::move(inputs.test), task_choice(command.task), threads);
   return [trials](const TrialSpec& spec, const fs::path& folder) { return trials->run(spec, folder); };
 }
 

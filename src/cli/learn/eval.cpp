@@ -2,33 +2,34 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include "cli/model_data.h"
+#include "learn/inference.h"
+#include "learn/network_warnings.h"
+#include "measure/warnings.h"
 
 namespace trimtab::cli {
 
 void evaluate_network(EvalOptions& options) {
   const Graph graph = read_model(options.model, options.choice);
-  options.source.shape = graph.input_shape();
-  options.source.seed = options.common.seed;
-  const Dataset data =
-      load_dataset(options.data, options.split == "train" ? Split::train : Split::test, options.source);
+  const Dataset data = load_eval_data(options, graph.input_shape());
   const Preprocessing preprocessing =
       choose_preprocessing(options.preprocessing, options.model, graph.input_shape().at(0));
+  EvalResult result;
+  result.task = choose_task(task_choice(options.task), output_of(graph), data, preprocessing);
+  AnswerCount answers(result.task);
   options.evaluation.threads = options.common.threads;
-  const Evaluation result = evaluate(graph, data, preprocessing, options.evaluation);
-  if (options.common.json) {
-    const nlohmann::json json = {{"model", options.model},     {"data", options.data},
-                                 {"mean", preprocessing.mean}, {"deviation", preprocessing.deviation},
-                                 {"samples", result.samples},  {"top1_float", result.top1},
-                                 {"top5_float", result.top5},  {"loss", result.loss},
-                                 {"version", TRIMTAB_VERSION}};
-    fmt::print("{}\n", json.dump(2));
-    return;
+  options.evaluation.task = result.task;
+  options.evaluation.observe = [&](std::span<const float> outputs) { answers.add(outputs); };
+  result.score = evaluate(graph, data, preprocessing, options.evaluation);
+  if (!options.outputs.empty()) {
+    OutputFile file(options, result.task);
+    file.add(FloatNetwork(graph, options.evaluation.device, options.common.threads).run(data, preprocessing));
+    file.write();
   }
-  fmt::print("{}: top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f} on {} samples (float; preprocessing: {})\n",
-             options.model, result.top1, result.top5, result.loss, result.samples, describe(preprocessing));
+  result.json = {{"mean", preprocessing.mean}, {"deviation", preprocessing.deviation}};
+  result.kind = fmt::format("float; preprocessing: {}", describe(preprocessing));
+  result.warnings = network_warnings(graph, data, preprocessing, result.task, answers, options.common.threads);
+  print_eval(options, result, "_float");
 }
 
 }  // namespace trimtab::cli

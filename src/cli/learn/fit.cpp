@@ -38,13 +38,6 @@ RangeMethod parse_range_method(const std::string& word) {
   return RangeMethod::mse;
 }
 
-/// Replaces labels that mean nothing to the network by valid labels of the network, for all code that reads labels.
-void forget_labels(Dataset& data, std::int64_t outputs) {
-  std::fill(data.labels.begin(), data.labels.end(), 0);
-  data.classes.clear();
-  for (std::int64_t i = 0; i < outputs; ++i) data.classes.push_back(std::to_string(i));
-}
-
 /// The bits that an option fixes; nothing where they are to be searched.
 std::optional<int> fixed_bits(const std::string& word, const std::string& option, bool search) {
   if (word == "auto" || (word.empty() && search)) return std::nullopt;
@@ -70,7 +63,7 @@ void configure_search(FitCommand& command) {
   }
   if (!command.plan.empty())
     throw bad_input("--plan fixes the filters and bits that a search is to find; leave one of them out");
-  if (command.unlabelled) throw bad_input("a search needs labels; leave --unlabelled out");
+  if (command.task.unlabelled) throw bad_input("a search needs labels; leave --unlabelled out");
   if (command.epochs < 1) throw bad_input("a search trains the plan that it finds; give --epochs of at least 1");
   if (!command.weights.empty()) plan.bounds.weights_bytes = parse_bound(command.weights, "--weights");
   if (!command.memory.empty()) plan.bounds.memory_bytes = parse_bound(command.memory, "--memory");
@@ -105,8 +98,9 @@ void configure(FitCommand& command) {
   // the numbers of a search depend on the threads of a trial, not on how many run at once
   options.threads = options.search.has_value() ? command.threads_per_trial : command.common.threads;
   options.calibration.threads = options.threads;
-  options.labelled = !command.unlabelled;
-  if (command.unlabelled && command.epochs > 0)
+  options.task = task_choice(command.task);
+  const bool own_labels = options.task.kind == TaskKind::reconstruction;  // the samples themselves
+  if (command.task.unlabelled && command.epochs > 0 && !own_labels)
     throw bad_input("--epochs needs labels; leave --unlabelled out or give --epochs 0");
   options.train = command.epochs > 0;
   options.training.training.epochs = command.epochs;
@@ -133,9 +127,9 @@ FitInputs load(FitCommand& command) {
   inputs.test = load_dataset(command.data, Split::test, command.source);
   inputs.train =
       load_dataset(command.train_data.empty() ? command.data : command.train_data, Split::train, command.source);
-  if (command.unlabelled) {
-    forget_labels(inputs.test, element_count(inputs.graph.output_shape()));
-    forget_labels(inputs.train, element_count(inputs.graph.output_shape()));
+  if (command.task.unlabelled) {
+    inputs.test = without_answers(std::move(inputs.test));
+    inputs.train = without_answers(std::move(inputs.train));
   }
   return inputs;
 }
@@ -146,6 +140,8 @@ void fit_context(Archive& archive, Command& command) {
   archive("model", command.model);
   archive("input_shape", command.choice.input_shape);
   archive("output", command.choice.output);
+  archive("task", command.task.task);
+  archive("threshold", command.task.threshold);
   archive("data", command.data);
   archive("train_data", command.train_data);
   archive("preprocessing", command.preprocessing);
@@ -206,6 +202,7 @@ void run_fit(FitCommand& command) {
   const Result described = describe({command.model, command.data, seconds}, options, result);
   write_result(described, result, staging.path());
   staging.commit();
+  print_warnings(result.warnings);
   print(described, command.common.json);
 }
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
@@ -46,9 +47,20 @@ void choose_augmentation(TrainCommand& command, const Dataset& data) {
 Dataset load_test_data(const TrainCommand& command, const Dataset& train_data) {
   const bool own = command.test_data.empty();
   Dataset test = load_dataset(own ? command.data : command.test_data, Split::test, command.source);
-  const bool same =
-      test.labels == train_data.labels && test.pixels == train_data.pixels && test.features == train_data.features;
+  const bool same = test.labels == train_data.labels && test.targets == train_data.targets &&
+                    test.pixels == train_data.pixels && test.features == train_data.features;
   return own && same ? Dataset{} : test;
+}
+
+/// The outputs that a built-in network needs: a class each, one with a threshold, or a number each.
+std::int64_t outputs_for(const TrainCommand& command, const Dataset& data) {
+  const std::optional<TaskKind> kind = task_choice(command.task).kind;
+  if (kind == TaskKind::binary) return 1;
+  const bool of_numbers = data.labels.empty() || (kind == TaskKind::regression && !data.targets.empty());
+  if (of_numbers && data.targets.empty()) {
+    throw bad_input("{} has no label or number for a whole sample, so --net cannot know its outputs", command.data);
+  }
+  return of_numbers ? element_count(data.target_shape) : std::ssize(data.classes);
 }
 
 /// The result of the same run, where OUT/ holds it; null where OUT/ is new or holds a run to continue.
@@ -81,8 +93,7 @@ void run_train(TrainCommand& command) {
   const Dataset train_data = load_dataset(command.data, Split::train, command.source);
   const Dataset test_data = load_test_data(command, train_data);
   if (!command.net.empty()) {
-    graph = make_network(command.net, train_data.shape, static_cast<std::int64_t>(train_data.classes.size()),
-                         command.common.seed);
+    graph = make_network(command.net, train_data.shape, outputs_for(command, train_data), command.common.seed);
   }
   const Preprocessing preprocessing = command.preprocessing == "auto"
                                           ? measure_preprocessing(train_data)
@@ -90,6 +101,7 @@ void run_train(TrainCommand& command) {
   choose_augmentation(command, train_data);
   if (!command.teacher.empty()) command.training.teacher = std::make_shared<Graph>(load_network(command.teacher));
 
+  command.training.task = choose_task(task_choice(command.task), output_of(graph), train_data, preprocessing);
   const nlohmann::json settings = training_settings(graph, train_data, preprocessing, command.training);
   make_directory(out);
   nlohmann::ordered_json result = finished_result(out, settings);
@@ -101,7 +113,7 @@ void run_train(TrainCommand& command) {
     const TrainResult trained = train(graph, train_data, test_data, preprocessing, command.training);
     const TrainRun run{command.net.empty() ? command.model : command.net, command.data, train_data.size(),
                        command.common.seed};
-    result = to_json(run, settings, preprocessing, trained);
+    result = to_json(run, settings, preprocessing, *command.training.task, trained);
     const StagingFolder staging(out);
     write_onnx(trained.graph, staging.path() / "model.onnx");
     write_file(staging.path() / "preprocessing.toml", to_toml(preprocessing));

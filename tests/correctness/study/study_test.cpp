@@ -62,7 +62,8 @@ Graph tiny_network() {
   return graph;
 }
 
-/// What must not depend on how the search ran: metrics and seeds by settings, and what was found, without times.
+/// The results that must not depend on how the search ran: metrics and seeds by settings, and what was found, without
+/// times.
 std::map<std::string, std::string> results_of(const fs::path& out) {
   std::map<std::string, std::string> results;
   for (const Trial& trial : read_study(out).trials) {

@@ -90,16 +90,28 @@ TEST(Dataset, SampleIsEvenOverTheClasses) {
   EXPECT_THROW((void)data.sample(0, 1), Error);
 }
 
-TEST(Dataset, CheckFitsNamesTheSample) {
+TEST(Dataset, CheckFitsComparesShapes) {
   const Dataset data = uneven();
-  EXPECT_NO_THROW(check_fits(data, {1, 1, 1}, 2));
-  EXPECT_THROW(check_fits(data, {1, 1, 2}, 2), Error);
-  try {
-    check_fits(data, {1, 1, 1}, 1);
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("sample 0 has the label 1"), std::string::npos);
-  }
+  EXPECT_NO_THROW(check_fits(data, {1, 1, 1}));
+  EXPECT_THROW(check_fits(data, {1, 1, 2}), Error);
+  EXPECT_THROW(check_fits(data.slice(0, 0), {1, 1, 1}), Error);
+}
+
+TEST(Dataset, PicksAnswersWithTheirSamples) {
+  Dataset data;
+  data.shape = {1};
+  data.features = {{10, 11, 12}, 1};
+  data.target_shape = {2};
+  data.targets = {{0, 1, 2, 3, 4, 5}, 2};
+  data.groups = {7, 8, 9};
+  const Dataset part = data.pick(std::vector<std::int64_t>{2, 0});
+  EXPECT_EQ(part.targets.values(), (std::vector<float>{4, 5, 0, 1}));
+  EXPECT_EQ(part.groups, (std::vector<std::int64_t>{9, 7}));
+  EXPECT_EQ(part.target_shape, (Shape{2}));
+  EXPECT_EQ(data.sample(3, 1).size(), 3) << "samples without a class";
+  const Dataset none = without_answers(data);
+  EXPECT_FALSE(none.has_answers());
+  EXPECT_EQ(none.size(), 3);
 }
 
 TEST(Dataset, NamesTheKindsOfSources) {

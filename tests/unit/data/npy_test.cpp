@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <string>
@@ -70,6 +71,43 @@ TEST(Npy, ReadsEveryElementTypeAndBothVersions) {
     EXPECT_EQ(std::get<std::vector<double>>(
                   parse_npy(npy_bytes(version, header("<f8", "(1, 1)"), raw<double>({0.5})), "x").data),
               (std::vector<double>{0.5}));
+    EXPECT_EQ(std::get<std::vector<std::int8_t>>(
+                  parse_npy(npy_bytes(version, header("|b1", "(2,)"), std::string("\x01\x00", 2)), "x").data),
+              (std::vector<std::int8_t>{1, 0}));
+    EXPECT_EQ(std::get<std::vector<std::int32_t>>(
+                  parse_npy(npy_bytes(version, header("<i2", "(1,)"), raw<std::int16_t>({-300})), "x").data),
+              (std::vector<std::int32_t>{-300}));
+    EXPECT_EQ(std::get<std::vector<std::int32_t>>(
+                  parse_npy(npy_bytes(version, header("<u2", "(1,)"), raw<std::uint16_t>({65000})), "x").data),
+              (std::vector<std::int32_t>{65000}));
+    EXPECT_EQ(std::get<std::vector<std::int64_t>>(
+                  parse_npy(npy_bytes(version, header("<u4", "(1,)"), raw<std::uint32_t>({4000000000U})), "x").data),
+              (std::vector<std::int64_t>{4000000000}));
+  }
+}
+
+/// Every half-precision number against the definition of IEEE 754 binary16: sign, exponent - 15, mantissa / 1024.
+TEST(Npy, ReadsHalvesExactly) {
+  std::vector<std::uint16_t> halves(65536);
+  for (std::size_t i = 0; i < halves.size(); ++i) halves[i] = static_cast<std::uint16_t>(i);
+  const NpyArray array = parse_npy(npy_bytes(1, header("<f2", "(65536,)"), raw(halves)), "x");
+  const auto& floats = std::get<std::vector<float>>(array.data);
+  ASSERT_EQ(floats.size(), halves.size());
+  for (std::size_t i = 0; i < halves.size(); ++i) {
+    const double sign = i >= 0x8000 ? -1 : 1;
+    const auto exponent = static_cast<double>(i >> 10 & 0x1F);
+    const double mantissa = static_cast<double>(i & 0x3FF) / 1024;
+    if (exponent == 31) {
+      EXPECT_EQ(std::isnan(floats[i]), mantissa != 0) << i;
+      if (mantissa == 0) {
+        EXPECT_EQ(floats[i], sign * std::numeric_limits<float>::infinity()) << i;
+      }
+      continue;
+    }
+    const double expected =
+        sign * (exponent == 0 ? std::pow(2.0, -14) * mantissa : std::pow(2.0, exponent - 15) * (1 + mantissa));
+    EXPECT_EQ(static_cast<double>(floats[i]), expected) << i;
+    EXPECT_EQ(std::signbit(floats[i]), i >= 0x8000) << i;
   }
 }
 
@@ -191,9 +229,82 @@ TEST_F(NpyPair, RefusesWhatDoesNotFitTogether) {
   write({2}, {1, 2});
   EXPECT_NE(message().find("1 dimensions"), std::string::npos) << message();
   write({2, 1}, {1, 2});
-  write_npy(folder_.path() / "y.npy", {2}, std::vector<float>{0, 1});
-  EXPECT_NE(message().find("must be integers"), std::string::npos) << message();
-  EXPECT_THROW((void)load_dataset("npy:x.npy", Split::test, {}), Error);
+  write_npy(folder_.path() / "y.npy", {2}, std::vector<float>{0, std::numeric_limits<float>::infinity()});
+  EXPECT_NE(message().find("sample 1 holds a number that is not finite"), std::string::npos) << message();
+  write_npy(folder_.path() / "y.npy", {2, 0}, std::vector<float>{});
+  EXPECT_NE(message().find("holds no labels"), std::string::npos) << message();
+  EXPECT_THROW((void)load_dataset("npy:x.npy,,y.npy", Split::test, {}), Error);
+  EXPECT_THROW((void)load_dataset("npy:a,b,c,d", Split::test, {}), Error);
+}
+
+TEST_F(NpyPair, NeedsNoLabels) {
+  write({2, 3}, {1, 2, 3, 4, 5, 6});
+  const Dataset data = load_dataset("npy:" + (folder_.path() / "x.npy").string(), Split::test, {});
+  EXPECT_EQ(data.size(), 2);
+  EXPECT_FALSE(data.has_answers());
+}
+
+TEST_F(NpyPair, GivesNumbersToRegress) {
+  write({2, 1}, {1, 2});
+  write_npy(folder_.path() / "y.npy", {2}, std::vector<float>{0.5F, -1});
+  const Dataset one = load();
+  EXPECT_EQ(one.targets.values(), (std::vector<float>{0.5F, -1}));
+  EXPECT_EQ(one.target_shape, (Shape{1}));
+  EXPECT_TRUE(one.labels.empty());
+  write_npy(folder_.path() / "y.npy", {2, 3}, std::vector<float>{1, 2, 3, 4, 5, 6});
+  const Dataset three = load();
+  EXPECT_EQ(three.target_shape, (Shape{3}));
+  EXPECT_EQ(three.targets[1][2], 6);
+  EXPECT_TRUE(three.labels.empty());
+}
+
+TEST_F(NpyPair, ReadsClassesInEveryForm) {
+  write({3, 1}, {1, 2, 3});
+  write_npy(folder_.path() / "y.npy", {3, 1}, std::vector<float>{2, 0, 1});
+  EXPECT_EQ(load().labels, (std::vector<std::int64_t>{2, 0, 1})) << "floats that are whole numbers";
+  EXPECT_EQ(load().targets.values(), (std::vector<float>{2, 0, 1})) << "or numbers to regress";
+  write_npy(folder_.path() / "y.npy", {3, 3}, std::vector<float>{0, 0, 1, 1, 0, 0, 0, 1, 0});
+  EXPECT_EQ(load().labels, (std::vector<std::int64_t>{2, 0, 1})) << "one-hot";
+  EXPECT_EQ(load().classes.size(), 3U);
+  write_npy(folder_.path() / "y.npy", {3, 3}, std::vector<std::int64_t>{0, 0, 1, 1, 0, 0, 0, 1, 0});
+  EXPECT_EQ(load().labels, (std::vector<std::int64_t>{2, 0, 1})) << "one-hot integers";
+  write_npy(folder_.path() / "y.npy", {3, 3}, std::vector<float>{0, 0, 1, 1, 0, 0, 1, 1, 0});
+  EXPECT_TRUE(load().labels.empty()) << "two classes at once are no class";
+}
+
+TEST_F(NpyPair, GivesAClassForEveryPixel) {
+  write({2, 1, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8});
+  write_npy(folder_.path() / "y.npy", {2, 2, 2}, std::vector<std::int64_t>{0, 1, 2, 255, 0, 0, -1, 1});
+  const Dataset data = load();
+  EXPECT_EQ(data.class_maps.values(), (std::vector<std::int32_t>{0, 1, 2, -1, 0, 0, -1, 1}));
+  EXPECT_EQ(data.target_shape, (Shape{2, 2}));
+  EXPECT_EQ(data.classes.size(), 3U);
+  write_npy(folder_.path() / "y.npy", {2, 1, 2, 2}, std::vector<std::int64_t>{0, 1, 2, -5, 0, 0, 0, 1});
+  EXPECT_NE(message().find("has the class -5"), std::string::npos) << message();
+}
+
+TEST_F(NpyPair, TakesTheRecordingsOfItsSamples) {
+  write({2, 1}, {1, 2});
+  write_labels({0, 1});
+  write_npy(folder_.path() / "g.npy", {2}, std::vector<std::int64_t>{4, 4});
+  const auto with_groups = [&] {
+    std::string description = "npy:";
+    for (const char* name : {"x.npy", "y.npy", "g.npy"})
+      description += (description == "npy:" ? "" : ",") + (folder_.path() / name).string();
+    return load_dataset(description, Split::test, {});
+  };
+  EXPECT_EQ(with_groups().groups, (std::vector<std::int64_t>{4, 4}));
+  write_npy(folder_.path() / "g.npy", {3}, std::vector<std::int64_t>{4, 4, 4});
+  EXPECT_THROW((void)with_groups(), Error);
+}
+
+TEST_F(NpyPair, PutsChannelsFirstWhereTheyAreLast) {
+  write({1, 2, 3, 4}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23});
+  write_labels({0});
+  const Dataset data = load({.shape = {4, 2, 3}});
+  EXPECT_EQ(data.shape, (Shape{4, 2, 3}));
+  EXPECT_EQ(data.features.values(),
+            (std::vector<float>{0, 4, 8, 12, 16, 20, 1, 5, 9, 13, 17, 21, 2, 6, 10, 14, 18, 22, 3, 7, 11, 15, 19, 23}));
 }
 
 }  // namespace

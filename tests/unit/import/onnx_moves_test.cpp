@@ -7,7 +7,7 @@
 #include "support/random_graph.h"
 #include "support/reference.h"
 
-// What moves elements and makes images larger, against the definitions in the ONNX documents.
+// Operators that move elements and make images larger, against the definitions in the ONNX documents.
 namespace trimtab {
 namespace {
 

@@ -46,7 +46,7 @@ void expect_answer(const Graph& graph, const LastImage& input, const std::vector
   EXPECT_LE(reference::difference(reference::run(graph, input.channels_first()), expected), 1e-5);
 }
 
-/// What an activation function between input and output computes.
+/// The function of an activation between input and output.
 void expect_each(Code code, const std::function<double(double)>& f, Options type = Options::NONE,
                  const std::function<flatbuffers::Offset<void>(TfliteBuilder&)>& options = nullptr) {
   TfliteBuilder file;

@@ -52,7 +52,7 @@ TEST(BatchLoader, GivesEverySampleInOrderWithoutTraining) {
   std::int64_t sample = 0;
   for (const Batch& batch : batches) {
     for (std::int64_t i = 0; i < batch.size(); ++i, ++sample) {
-      EXPECT_EQ(batch.labels[static_cast<std::size_t>(i)], sample);
+      EXPECT_EQ(batch.samples[static_cast<std::size_t>(i)], sample);
       data.read(sample, preprocessing, expected);
       for (std::int64_t k = 0; k < 60; ++k) {
         EXPECT_FLOAT_EQ(element(batch, data.shape, i, k / 20, k / 5 % 4, k % 5), expected[static_cast<std::size_t>(k)]);
@@ -71,7 +71,7 @@ TEST(BatchLoader, ShufflesEveryEpochAnewAndRepeatsNothing) {
   ASSERT_EQ(batches.size(), 6U);  // 3 whole batches in each epoch
   std::vector<std::vector<std::int64_t>> epochs(2);
   for (std::size_t b = 0; b < batches.size(); ++b) {
-    epochs[b / 3].insert(epochs[b / 3].end(), batches[b].labels.begin(), batches[b].labels.end());
+    epochs[b / 3].insert(epochs[b / 3].end(), batches[b].samples.begin(), batches[b].samples.end());
   }
   EXPECT_NE(epochs[0], epochs[1]);
   for (const auto& epoch : epochs) EXPECT_EQ(std::set<std::int64_t>(epoch.begin(), epoch.end()).size(), 18U);
@@ -90,7 +90,7 @@ TEST(BatchLoader, ContinuesWithTheBatchesItWouldHaveMade) {
   ASSERT_EQ(rest.size(), whole.size() - 4);
   for (std::size_t i = 0; i < rest.size(); ++i) {
     EXPECT_EQ(rest[i].inputs, whole[i + 4].inputs);
-    EXPECT_EQ(rest[i].labels, whole[i + 4].labels);
+    EXPECT_EQ(rest[i].samples, whole[i + 4].samples);
   }
 }
 
@@ -104,7 +104,7 @@ bool is_moved(const Batch& batch, std::int64_t i, const Dataset& data, std::int6
         const std::int64_t from_y = y + rows;
         const std::int64_t from_x = (flip ? s[2] - 1 - x : x) + columns;
         const bool inside = from_y >= 0 && from_y < s[1] && from_x >= 0 && from_x < s[2];
-        const std::int64_t sample = batch.labels[static_cast<std::size_t>(i)];
+        const std::int64_t sample = batch.samples[static_cast<std::size_t>(i)];
         const float expected =
             inside
                 ? static_cast<float>(data.pixels[sample][static_cast<std::size_t>((c * s[1] + from_y) * s[2] + from_x)])

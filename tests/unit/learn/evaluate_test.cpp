@@ -42,19 +42,19 @@ TEST(Evaluate, CountsRanksAndMeasuresLoss) {
   for (int i = 0; i < 7; ++i) sum += std::exp(i);
   const double loss = (3 * std::log(sum) - 6 - 2 - 1 + 2 * std::log(7.0)) / 5;
   for (const bool softmax : {false, true}) {
-    const Evaluation result = evaluate(identity(softmax), data, {}, {2, 1, "cpu"});
+    const Score result = evaluate(identity(softmax), data, {}, {2, 1, "cpu"});
     EXPECT_EQ(result.samples, 5);
-    EXPECT_DOUBLE_EQ(result.top1, 40);
-    EXPECT_DOUBLE_EQ(result.top5, 60);
-    EXPECT_NEAR(result.loss, loss, 1e-6);
+    EXPECT_DOUBLE_EQ(result.at(Measure::top1), 40);
+    EXPECT_DOUBLE_EQ(result.at(Measure::top5), 60);
+    EXPECT_NEAR(result.at(Measure::loss), loss, 1e-6);
   }
 }
 
 TEST(Evaluate, NeverCountsWhatIsNotANumber) {
   const Dataset data = logits({0, 0, 0, std::nanf(""), 0, 0, 0}, {0});
-  const Evaluation result = evaluate(identity(false), data, {}, {2, 1, "cpu"});
-  EXPECT_EQ(result.top1, 0);
-  EXPECT_EQ(result.top5, 0);
+  const Score result = evaluate(identity(false), data, {}, {2, 1, "cpu"});
+  EXPECT_EQ(result.at(Measure::top1), 0);
+  EXPECT_EQ(result.at(Measure::top5), 0);
 }
 
 TEST(Evaluate, RefusesDataThatDoesNotFit) {

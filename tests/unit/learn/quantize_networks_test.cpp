@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <sstream>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -213,8 +215,9 @@ TEST(TrainQuantized, RecoversWhatFewBitsCostAndContinuesItself) {
   options.directory = folder.path();
   const QuantizedNetwork trained = train_quantized(graph, plan, data, {}, options);
   expect_weights_on_grids(trained);
-  const double before = QuantizedSimulation(quantize_post_training(graph, plan, data, one_thread())).top1(data);
-  const double after = QuantizedSimulation(trained).top1(data);
+  const double before =
+      QuantizedSimulation(quantize_post_training(graph, plan, data, one_thread())).score(data).at(Measure::top1) / 100;
+  const double after = QuantizedSimulation(trained).score(data).at(Measure::top1) / 100;
   EXPECT_GT(after, before);
   EXPECT_GT(after, 0.7);
   // finished work is not repeated
@@ -226,7 +229,8 @@ TEST(TrainQuantized, RecoversWhatFewBitsCostAndContinuesItself) {
   // in bfloat16 it learns as well
   options.directory.clear();
   options.training.bfloat16 = true;
-  EXPECT_NEAR(QuantizedSimulation(train_quantized(graph, plan, data, {}, options)).top1(data), after, 0.05);
+  EXPECT_NEAR(QuantizedSimulation(train_quantized(graph, plan, data, {}, options)).score(data).at(Measure::top1) / 100,
+              after, 0.05);
 }
 
 TEST(TrainQuantized, IsDeployedAsItWasTrained) {
@@ -243,13 +247,17 @@ TEST(TrainQuantized, IsDeployedAsItWasTrained) {
   const QuantizedNetwork network = train_quantized(graph, uniform_plan(graph, 4, 8), data, data, options);
   const std::string log = read_text(folder.path() / "training.csv");
   const std::string last = log.substr(log.rfind('\n', log.size() - 2) + 1);
-  double top1 = 0;
-  std::size_t at = 0;
-  for (int column = 0; column < 5; ++column) {
-    at = last.find(',', at) + 1;
-  }
-  top1 = std::stod(last.substr(at));
-  EXPECT_NEAR(100 * QuantizedSimulation(network).top1(data), top1, 3.0);
+  const auto cells = [](const std::string& line) {
+    std::vector<std::string> result;
+    std::istringstream text(line);
+    for (std::string cell; std::getline(text, cell, ',');) result.push_back(cell);
+    return result;
+  };
+  const std::vector<std::string> columns = cells(log.substr(0, log.find('\n')));
+  const auto column = std::ranges::find(columns, "test_top1") - columns.begin();
+  ASSERT_LT(column, std::ssize(columns)) << log;
+  const double top1 = std::stod(cells(last).at(static_cast<std::size_t>(column)));
+  EXPECT_NEAR(QuantizedSimulation(network).score(data).at(Measure::top1), top1, 3.0);
 }
 
 TEST(QuantizedNetworkFile, KeepsEveryBitAndRefusesDamage) {

@@ -1,4 +1,4 @@
-// What is lost with a channel or with bits, against closed forms, finite differences and plain evaluation; pruning with
+// The loss of a channel or of bits, against closed forms, finite differences and plain evaluation; pruning with
 // recovery.
 
 #include "learn/shrink.h"
@@ -58,7 +58,7 @@ Dataset pictures(std::int64_t count, std::uint64_t seed) {
 double loss_of(const Graph& graph, const Dataset& data) {
   EvaluateOptions options;
   options.threads = 1;
-  return evaluate(graph, data, {}, options).loss;
+  return evaluate(graph, data, {}, options).at(Measure::loss);
 }
 
 TEST(Importance, TaylorIsTheSquaredSlopeOfAGate) {
@@ -161,7 +161,7 @@ TEST(Shrink, RecoversWhatPruningTook) {
   Graph latent;
   const QuantizedNetwork network =
       train_quantized(recovered, uniform_plan(recovered, 4, 8), train_data, {}, quantized, &latent);
-  EXPECT_GT(QuantizedSimulation(network).top1(train_data), 0.5);
+  EXPECT_GT(QuantizedSimulation(network).score(train_data).at(Measure::top1) / 100, 0.5);
   EXPECT_EQ(latent.nodes.size(), recovered.nodes.size());
   EXPECT_LT(loss_of(latent, train_data), 1.0);
 }

@@ -110,11 +110,11 @@ TEST(Train, LearnsWhatCanBeLearnt) {
   options.epochs = 4;
   const TrainResult result = train(small_network(), train_data, test_data, unit, options);
   ASSERT_EQ(result.history.size(), 4U);
-  EXPECT_GE(result.history.back().tests.at(0).top1, 97);
+  EXPECT_GE(result.history.back().tests.at(0).at(Measure::top1), 97);
   EXPECT_LT(result.history.back().train_loss, result.history.front().train_loss);
-  const Evaluation again = evaluate(result.graph, test_data, unit, {64, 1, "cpu"});
-  EXPECT_DOUBLE_EQ(again.top1, result.history.back().tests.at(0).top1);
-  EXPECT_NEAR(again.loss, result.history.back().tests.at(0).loss, 1e-5);
+  const Score again = evaluate(result.graph, test_data, unit, {64, 1, "cpu"});
+  EXPECT_DOUBLE_EQ(again.at(Measure::top1), result.history.back().tests.at(0).at(Measure::top1));
+  EXPECT_NEAR(again.at(Measure::loss), result.history.back().tests.at(0).at(Measure::loss), 1e-5);
 }
 
 /// Rounding to 8 significant bits moves the parameters by a small part of what training moves them.
@@ -217,7 +217,7 @@ TEST(Train, FollowsATeacher) {
   options.distillation_weight = 1;  // the labels count for nothing
   options.epochs = 6;
   const TrainResult student = train(small_network(), mislabelled, data, unit, options);
-  EXPECT_GE(student.history.back().tests.at(0).top1, 90);
+  EXPECT_GE(student.history.back().tests.at(0).at(Measure::top1), 90);
 }
 
 TEST(Train, GivesTheSameNumbersForTheSameSeed) {
@@ -268,7 +268,7 @@ TEST(Train, ContinuesBitForBitAfterAKill) {
     for (std::size_t i = 0; i < whole.history.size(); ++i) {
       EXPECT_EQ(continued.history[i].train_loss, whole.history[i].train_loss);
       EXPECT_EQ(continued.history[i].train_top1, whole.history[i].train_top1);
-      EXPECT_EQ(continued.history[i].tests.at(0).loss, whole.history[i].tests.at(0).loss);
+      EXPECT_EQ(continued.history[i].tests.at(0).at(Measure::loss), whole.history[i].tests.at(0).at(Measure::loss));
     }
     EXPECT_EQ(std::ranges::count(read_text(options.log), '\n'), 4);
   }

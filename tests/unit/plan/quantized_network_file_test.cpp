@@ -47,7 +47,7 @@ std::string refusal_of(const std::string& header) {
 TEST(NetworkFile, NamesItsOperators) {
   const TemporaryDirectory folder;
   const auto path = folder.path() / "a.network";
-  write_file(path, file_of(header_of(R"("version":2,"maker":"0.2.0")", R"("HardSwish")")));
+  write_file(path, file_of(header_of(R"("version":3,"maker":"0.2.0")", R"("HardSwish")")));
   const Graph graph = load_graph(path);
   ASSERT_EQ(graph.nodes.size(), 1U);
   EXPECT_TRUE(std::holds_alternative<HardSwish>(graph.nodes[0].op));
@@ -56,15 +56,15 @@ TEST(NetworkFile, NamesItsOperators) {
 TEST(NetworkFile, OfAnOlderFormatSaysWhoMadeIt) {
   EXPECT_THAT(refusal_of(header_of(R"("version":1)", "4")),
               testing::AllOf(testing::HasSubstr("a.network was made by trimtab 0.1.0 (format 1)"),
-                             testing::HasSubstr("reads format 2: remove it, and make it again")));
-  EXPECT_THAT(refusal_of(header_of(R"("version":3,"maker":"9.9.9")", R"("Relu")")),
-              testing::HasSubstr("was made by trimtab 9.9.9 (format 3)"));
+                             testing::HasSubstr("reads format 3: remove it, and make it again")));
+  EXPECT_THAT(refusal_of(header_of(R"("version":4,"maker":"9.9.9")", R"("Relu")")),
+              testing::HasSubstr("was made by trimtab 9.9.9 (format 4)"));
 }
 
 TEST(NetworkFile, WithAnUnknownOperatorIsRefused) {
-  EXPECT_THAT(refusal_of(header_of(R"("version":2,"maker":"0.2.0")", R"("Fancy")")),
+  EXPECT_THAT(refusal_of(header_of(R"("version":3,"maker":"0.2.0")", R"("Fancy")")),
               testing::HasSubstr("is not a whole network"));
-  EXPECT_THAT(refusal_of(header_of(R"("version":2,"maker":"0.2.0")", "4")),
+  EXPECT_THAT(refusal_of(header_of(R"("version":3,"maker":"0.2.0")", "4")),
               testing::HasSubstr("is not a whole network"));
 }
 

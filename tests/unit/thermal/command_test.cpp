@@ -144,7 +144,7 @@ TEST_F(Command, IdentifyWritesTheFileThatTheOthersRead) {
                                xu3 + "parsec2-1400MHz-e1r1.csv", "--base", soc, "-o", file});
   EXPECT_LE(result["thermal"]["held_out_rmse_k"], 0.7);
   EXPECT_EQ(result["power"]["rows"], 1080);
-  // What is shipped is what the command identifies.
+  // The shipped model is the one that the command identifies.
   const Soc shipped = read_soc(soc);
   const Soc again = read_soc(file);
   EXPECT_NEAR(find_cluster(again, "a15").power.leakage / find_cluster(shipped, "a15").power.leakage, 1, 0.01);
