@@ -37,6 +37,8 @@ constexpr std::uint32_t push_five = 0xb5f0;           // push {r4-r7, lr}
 constexpr std::uint32_t ldm_three = 0xe890000e;       // ldm r0, {r1, r2, r3}
 constexpr std::uint32_t ldrd = 0xe8f0ce02;            // ldrd r12, lr, [r0], #8
 constexpr std::uint32_t ldr_wide = 0xf8512b04;        // ldr r2, [r1], #4
+constexpr std::uint32_t ldr_lr_r0 = 0xf8d0e004;       // ldr lr, [r0, #4]
+constexpr std::uint32_t ldr_r12_r0 = 0xf850cb10;      // ldr r12, [r0], #16
 constexpr std::uint32_t ldrb_register = 0xf8112003;   // ldrb r2, [r1, r3]
 constexpr std::uint32_t strb_immediate = 0xf8812064;  // strb r2, [r1, #100]
 constexpr std::uint32_t sxtb16_rotated = 0xfa2ff392;  // sxtb16 r3, r2, ror #8
@@ -97,10 +99,13 @@ TEST(Cycles, AreThoseOfArmsTables) {
   EXPECT_EQ(cycles(Processor::cortex_m0plus, {ldr_r0_r1, ldr_r2_r3, str_immediate}), 6);
 }
 
-TEST(Cycles, TheInnermostPairOfTheM4TakesEighteen) {
-  const double pair = cycles(Processor::cortex_m4, {ldr_wide, ldrd, sxtb16_rotated, sxtb16, smlad, smlad, smlad, smlad,
-                                                    ldrd, smlad, smlad, smlad, smlad});
-  EXPECT_EQ(pair, 18);
+TEST(Cycles, TheInnermostPairOfTheM4TakesSeventeen) {
+  const double pair =
+      cycles(Processor::cortex_m4, {ldr_wide, ldr_lr_r0, ldr_r12_r0, sxtb16_rotated, sxtb16, smlad, smlad, smlad, smlad,
+                                    ldr_r12_r0, ldr_lr_r0, smlad, smlad, smlad, smlad});
+  EXPECT_EQ(pair, 17);
+  // LDRD is never pipelined, neither before nor behind an LDR
+  EXPECT_EQ(cycles(Processor::cortex_m4, {ldr_wide, ldrd}), 5);
 }
 
 TEST(Cycles, JumpsRefillThePipelineAndLinesOfTheFlashWait) {
