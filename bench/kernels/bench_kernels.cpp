@@ -277,19 +277,19 @@ std::string markdown(const Table& table, const std::map<std::string, std::map<st
     for (const auto& [name, of_networks] : cycles) {
       const CycleEstimate& one = of_networks.at(network.name);
       const auto hz = static_cast<double>(load_target(name).clock_hz.value);
-      text += fmt::format(" {:.2f} to {:.2f} M | {:.0f} to {:.0f} |", one.without_waits / 1e6, one.with_waits / 1e6,
-                          one.without_waits / hz * 1e3, one.with_waits / hz * 1e3);
+      text += fmt::format(" {:.2f} M ({:.2f} to {:.2f}) | {:.0f} |", one.expected / 1e6, one.least / 1e6,
+                          one.most / 1e6, one.expected / hz * 1e3);
     }
     text += "\n";
   }
   text += "\n";
   for (const auto& [name, of_networks] : cycles) {
     const Target target = load_target(name);
-    text += fmt::format(
-        "- {}: {}; counts of every executed instruction from the emulator; {}, {} wait states for every {} "
-        "bytes of flash ({}).\n",
-        name, cycle_model(target.processor), format_frequency(static_cast<double>(target.clock_hz.value)),
-        target.flash_wait_states.value, target.flash_read_bytes.value, target.flash_wait_states.source);
+    text +=
+        fmt::format("- {}: {}; counts of every executed instruction from the emulator; {}; {} ({}{}{}).\n", name,
+                    cycle_model(target.processor), format_frequency(static_cast<double>(target.clock_hz.value)),
+                    flash_model(target), target.flash_wait_states.source, target.flash_cache.has_value() ? "; " : "",
+                    target.flash_cache.has_value() ? target.flash_cache->source : "");
   }
   text += fmt::format("\n## Bounds that are missed\n\n{}", table.missed().empty() ? "None.\n" : "");
   for (const std::string& what : table.missed()) text += "- " + what + "\n";
@@ -329,13 +329,13 @@ void run(const std::filesystem::path& folder) {
   check(table);
   std::map<std::string, std::map<std::string, CycleEstimate>> cycles;
   Json json_cycles;
-  for (const std::string name : {"stm32f412", "stm32f767", "cortex-m3"}) {
+  for (const std::string name : {"stm32f412", "stm32l4r5", "stm32f767", "cortex-m3"}) {
     const Target target = load_target(name);
     json_cycles[name]["model"] = cycle_model(target.processor);
     for (const TableNetwork& network : table_networks()) {
       const CycleEstimate one = cycles[name][network.name] = estimate(network, target);
-      json_cycles[name][network.name] = {{"estimated_cycles_without_waits", std::llround(one.without_waits)},
-                                         {"estimated_cycles_with_waits", std::llround(one.with_waits)}};
+      Json& estimated = json_cycles[name][network.name];
+      add_cycles(estimated, one);
     }
   }
   Json macs;

@@ -44,25 +44,24 @@ std::uint64_t fingerprint(const Graph& graph) {
 
 Latency latency_of(const Target& target, const Deployment& deployment) {
   const auto ms = [&](double cycles) { return cycles * 1e3 / static_cast<double>(target.clock_hz.value); };
-  if (!deployment.cycles.has_value()) return {ms(static_cast<double>(deployment.instructions())), std::nullopt};
-  return {ms(deployment.cycles->without_waits), ms(deployment.cycles->with_waits)};
+  if (!deployment.cycles.has_value()) return {ms(static_cast<double>(deployment.instructions())), {}, {}};
+  return {ms(deployment.cycles->least), ms(deployment.cycles->expected), ms(deployment.cycles->most)};
 }
 
 std::string describe_latency(const Target& target, const Deployment& deployment) {
   const Latency latency = latency_of(target, deployment);
   if (latency.upper_ms.has_value())
-    return fmt::format("an estimated {:.2f} to {:.2f} ms", latency.lower_ms, *latency.upper_ms);
+    return fmt::format("an estimated {:.2f} ms ({:.2f} to {:.2f})", *latency.expected_ms, latency.lower_ms,
+                       *latency.upper_ms);
   return fmt::format("at least {:.2f} ms (a cycle per instruction: there are no timings of the {})", latency.lower_ms,
                      name_of(target.processor));
 }
 
 void add_latency(nlohmann::ordered_json& json, const Target& target, const Deployment& deployment) {
   const Latency latency = latency_of(target, deployment);
-  if (deployment.cycles.has_value()) {
-    json["estimated_cycles_without_waits"] = std::llround(deployment.cycles->without_waits);
-    json["estimated_cycles_with_waits"] = std::llround(deployment.cycles->with_waits);
-  }
+  if (deployment.cycles.has_value()) add_cycles(json, *deployment.cycles);
   json["latency_lower_ms"] = latency.lower_ms;
+  if (latency.expected_ms.has_value()) json["latency_expected_ms"] = *latency.expected_ms;
   if (latency.upper_ms.has_value()) json["latency_upper_ms"] = *latency.upper_ms;
 }
 

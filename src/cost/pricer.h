@@ -26,11 +26,12 @@ struct Bounds {
   double latency_ms = 0;          ///< held against Latency::held_ms()
 };
 
-/// The time of an inference at the target's highest clock: the two ends of the estimate of cycles. At the upper end
-/// every read of another line of the flash takes its wait states. Without an estimate only a lower end is known: a
+/// The time of an inference at the target's highest clock, from the estimate of cycles: the expected one, and the ends
+/// of the span over facts that are not documented (target/cycles.h). Without an estimate only a lower end is known: a
 /// cycle per executed instruction, which no core beats that does not issue two at a time.
 struct Latency {
   double lower_ms = 0;
+  std::optional<double> expected_ms;
   std::optional<double> upper_ms;
 
   /// What a bound is held against: the upper end, where there is one.
@@ -38,11 +39,11 @@ struct Latency {
 };
 [[nodiscard]] Latency latency_of(const Target& target, const Deployment& deployment);
 
-/// "an estimated 17.35 to 26.67 ms", or "at least 4.90 ms (...)" with the reason why there is no estimate.
+/// "an estimated 18.06 ms (17.35 to 18.42)", or "at least 4.90 ms (...)" with the reason why there is no estimate.
 [[nodiscard]] std::string describe_latency(const Target& target, const Deployment& deployment);
 
-/// Adds the ends of the estimate to a result: latency_lower_ms and, where it is known, latency_upper_ms; with an
-/// estimate also its cycles.
+/// Adds the estimate to a result: latency_lower_ms and, where they are known, latency_expected_ms and latency_upper_ms;
+/// with an estimate also its cycles.
 void add_latency(nlohmann::ordered_json& json, const Target& target, const Deployment& deployment);
 
 /// A program bound to a core.

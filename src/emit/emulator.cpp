@@ -85,7 +85,9 @@ std::vector<std::vector<ExecutedBlock>> parse_profile(const std::string& text) {
     ExecutedBlock block;
     std::istringstream fields(line);
     fields >> std::hex >> block.address >> std::dec >> block.bytes >> block.runs >> block.entered >> block.left >>
-        block.flash_lines >> std::hex;
+        block.flash_lines;
+    for (std::int64_t& misses : block.flash_misses) fields >> misses;
+    fields >> std::hex;
     for (std::uint32_t opcode = 0; fields >> opcode;) block.opcodes.push_back(opcode);
     if (segments.empty() || block.opcodes.empty()) throw failure("the emulator's profile cannot be read: {}", line);
     segments.back().push_back(std::move(block));
@@ -135,8 +137,13 @@ std::vector<std::vector<ExecutedBlock>> profile_firmware(const std::filesystem::
   write_inputs(directory.path(), input, 1, 1, output_bytes, point);
   const std::filesystem::path plugin = profile_plugin();
   const std::filesystem::path file = directory.path() / "profile.txt";
-  const ImageRun run =
-      run_image(elf, target, directory.path(), limit, {"-plugin", plugin.string() + ",out=" + file.string()});
+  std::string arguments = plugin.string() + ",out=" + file.string();
+  if (const std::optional<FlashCache>& cache = target.flash_cache; cache.has_value()) {
+    arguments +=
+        fmt::format(",instruction_lines={},data_lines={},line_bytes={},read_bytes={}", cache->instruction_lines,
+                    cache->data_lines, cache->line_bytes, target.flash_read_bytes.value);
+  }
+  const ImageRun run = run_image(elf, target, directory.path(), limit, {"-plugin", arguments});
   if (!std::filesystem::exists(file)) {
     throw failure("{} does not load the plugin {}: {}", emulator, plugin.string(), run.output.substr(0, 300));
   }

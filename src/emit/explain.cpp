@@ -22,11 +22,17 @@ std::string per_product(std::int64_t instructions, std::int64_t products) {
 
 std::string cycles(const std::optional<CycleEstimate>& estimate) {
   if (!estimate.has_value()) return "";
-  return fmt::format("{} to {}", format_count(std::llround(estimate->without_waits)),
-                     format_count(std::llround(estimate->with_waits)));
+  return format_count(std::llround(estimate->expected));
 }
 
 }  // namespace
+
+void add_cycles(nlohmann::ordered_json& json, const CycleEstimate& cycles) {
+  json["estimated_cycles"] = std::llround(cycles.expected);
+  json["estimated_cycles_least"] = std::llround(cycles.least);
+  json["estimated_cycles_most"] = std::llround(cycles.most);
+  json["estimated_cycles_without_waits"] = std::llround(cycles.without_waits);
+}
 
 std::vector<StepCost> measure_steps(const Program& program, const Schedule& schedule, const Target& target,
                                     std::size_t point) {
@@ -45,9 +51,7 @@ std::optional<CycleEstimate> sum_cycles(const std::vector<StepCost>& costs) {
   std::optional<CycleEstimate> sum;
   for (const StepCost& cost : costs) {
     if (!cost.cycles.has_value()) continue;
-    if (!sum.has_value()) sum.emplace();
-    sum->without_waits += cost.cycles->without_waits;
-    sum->with_waits += cost.cycles->with_waits;
+    sum = sum.has_value() ? *sum + *cost.cycles : *cost.cycles;
   }
   return sum;
 }
@@ -83,11 +87,11 @@ std::string describe_costs(const Program& program, const Schedule& schedule, con
   if (sum.has_value()) {
     const auto milliseconds = [&](double count) { return count / static_cast<double>(target.clock_hz.value) * 1e3; };
     text += fmt::format(
-        "Cycles are an estimate, not a measurement: {}; from no wait states to {} of them for every {} bytes of flash "
-        "that are read. At {} that is {:.1f} to {:.1f} ms.\n",
-        model, target.flash_wait_states.value, target.flash_read_bytes.value,
-        format_frequency(static_cast<double>(target.clock_hz.value)), milliseconds(sum->without_waits),
-        milliseconds(sum->with_waits));
+        "Cycles are an estimate, not a measurement: {}; {}. At {} that is {:.1f} ms, {:.1f} to {:.1f} ms over what is "
+        "not documented, and {:.1f} ms without wait states. See docs/cycles.md.\n",
+        model, flash_model(target), format_frequency(static_cast<double>(target.clock_hz.value)),
+        milliseconds(sum->expected), milliseconds(sum->least), milliseconds(sum->most),
+        milliseconds(sum->without_waits));
   } else {
     text += fmt::format("There is no estimate of cycles for the {}: Arm publishes no timings of it.\n",
                         name_of(target.processor));
@@ -105,11 +109,11 @@ void add_costs(nlohmann::ordered_json& json, const Program& program, const Targe
       layer["instructions_per_mac"] = static_cast<double>(costs[s].instructions) / static_cast<double>(macs);
     }
     if (costs[s].cycles.has_value()) {
-      layer["estimated_cycles_without_waits"] = std::llround(costs[s].cycles->without_waits);
-      layer["estimated_cycles_with_waits"] = std::llround(costs[s].cycles->with_waits);
+      add_cycles(layer, *costs[s].cycles);
     }
   }
   json["cycle_model"] = cycle_model(target.processor);
+  json["flash_model"] = flash_model(target);
 }
 
 }  // namespace trimtab

@@ -30,8 +30,11 @@ struct StepCost {
 [[nodiscard]] std::string describe_costs(const Program& program, const Schedule& schedule, const Target& target,
                                          const std::vector<StepCost>& costs);
 
-/// Adds them to the layers that to_json (program/describe.h) made: instructions, instructions_per_mac,
-/// estimated_cycles_without_waits, estimated_cycles_with_waits; and cycle_model to the whole.
+/// Adds an estimate: estimated_cycles (as expected), and the same with _least, _most and _without_waits behind it.
+void add_cycles(nlohmann::ordered_json& json, const CycleEstimate& cycles);
+
+/// Adds them to the layers that to_json (program/describe.h) made: instructions, instructions_per_mac and add_cycles();
+/// and cycle_model and flash_model to the whole.
 void add_costs(nlohmann::ordered_json& json, const Program& program, const Target& target,
                const std::vector<StepCost>& costs);
 

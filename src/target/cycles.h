@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "target/flash_caches.h"
 #include "target/target.h"
 
 namespace trimtab {
@@ -19,16 +20,35 @@ struct ExecutedBlock {
   std::int64_t entered = 0;      ///< of the runs: by a jump
   std::int64_t left = 0;         ///< of the runs: by a jump
   std::int64_t flash_lines = 0;  ///< loads that read another 16 bytes of the flash than the load before
+  FlashMisses flash_misses{};    ///< of the target's caches, where it has some
 };
 
-/// An estimate of the cycles on the real core. The truth lies between the two where the chip has a cache or prefetcher.
+/// An estimate of the cycles on the real core. Where the target describes the caches of its flash, they are simulated:
+/// every miss takes the wait states. Manuals leave open whether a miss fills a whole line, and prefetching is a
+/// setting. `expected` fills lines and prefetches as the maker's start-up code does; the span covers all four machines.
+/// Without a description, `least` has no wait states, and in `expected` and `most` every line of the flash that is not
+/// the one just read takes them.
 struct CycleEstimate {
-  double without_waits = 0;  ///< instructions and constants come without wait states: from a cache that holds them
-  double with_waits = 0;     ///< every line of the flash that is not the one just read takes the wait states
+  double without_waits = 0;  ///< as from a memory without wait states
+  double least = 0;
+  double expected = 0;
+  double most = 0;
 };
+
+/// Of two parts of a run.
+[[nodiscard]] CycleEstimate operator+(const CycleEstimate& a, const CycleEstimate& b);
+
+/// Mean and largest known error of `without_waits` on the Cortex-M4, in percent: the rules against 17 published
+/// measurements of assembly programs at zero wait states (AES on an STM32F407, ML-KEM on a NUCLEO-L4R5ZI; sources in
+/// docs/cycles.md).
+constexpr double cycle_error_mean_percent = 1.9;
+constexpr double cycle_error_most_percent = 3;
 
 /// The model of the estimate, in a sentence. Empty where the processor has no estimate.
 [[nodiscard]] std::string cycle_model(Processor processor);
+
+/// What the estimate says of the target's flash, in words without a full stop.
+[[nodiscard]] std::string flash_model(const Target& target);
 
 /// Cycles of what was executed, on the target: by instruction from Arm's timing tables where Arm publishes one
 /// (Cortex-M0+, M3, M4), else the Cortex-M4's scaled by CoreMark per MHz (M7, M33). Nothing for the Cortex-M55.

@@ -54,6 +54,25 @@ class TargetReader {
     if (!table_.at_path(section + "." + key)) return {4, "not known: a word"};
     return number(section, key, 4);
   }
+  /// [flash.cache], where there is one.
+  [[nodiscard]] std::optional<FlashCache> flash_cache(std::int64_t read_bytes) const {
+    const std::string section = "flash.cache";
+    if (!table_.at_path(section)) return std::nullopt;
+    FlashCache cache;
+    cache.instruction_lines = number(section, "instruction_lines", 1).value;
+    cache.data_lines = number(section, "data_lines", 1).value;
+    cache.line_bytes = number(section, "line_bytes", 4).value;
+    cache.source = text(section + ".source");
+    const auto prefetches = table_.at_path(section + ".prefetches").value<bool>();
+    if (!prefetches.has_value()) throw bad_input("{}: flash.cache.prefetches must be true or false", path_);
+    cache.prefetches = *prefetches;
+    constexpr std::int64_t most_lines = 4096;
+    if (cache.line_bytes % read_bytes != 0 || cache.instruction_lines > most_lines || cache.data_lines > most_lines) {
+      throw bad_input("{}: a line of flash.cache must hold whole reads of {} bytes, and there may be {} lines", path_,
+                      read_bytes, most_lines);
+    }
+    return cache;
+  }
   [[nodiscard]] Processor processor() const {
     const std::string name = text("core");
     for (const NamedProcessor& known : processors) {
@@ -119,6 +138,7 @@ Target load_target(const std::string& name) {
   target.flash_wait_states = reader.number("flash", "wait_states", 0);
   target.flash_read_bytes = reader.number_or_word("flash", "read_bytes");
   target.ram_bytes = reader.number("ram", "bytes", 1024);
+  target.flash_cache = reader.flash_cache(target.flash_read_bytes.value);
   return target;
 }
 

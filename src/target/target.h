@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,17 +20,27 @@ struct Sourced {
   std::string source;
 };
 
+/// Caches in front of the flash.
+struct FlashCache {
+  std::int64_t instruction_lines = 0;
+  std::int64_t data_lines = 0;
+  std::int64_t line_bytes = 0;
+  bool prefetches = false;  ///< instructions that follow, as the maker's start-up code sets it
+  std::string source;
+};
+
 /// A microcontroller, read from targets/NAME.toml.
 struct Target {
   std::string name;
   std::string description;
   Processor processor = Processor::cortex_m4;
-  std::string fpu;             ///< the compiler's -mfpu, or empty where the core has none
-  Sourced clock_hz;            ///< highest clock of the core
-  Sourced flash_bytes;         ///< for the program
-  Sourced ram_bytes;           ///< for the program
-  Sourced flash_wait_states;   ///< of a flash access at that clock, caches and prefetchers aside
-  Sourced flash_read_bytes;    ///< that such an access brings at once; 4 where the description does not say
+  std::string fpu;            ///< the compiler's -mfpu, or empty where the core has none
+  Sourced clock_hz;           ///< highest clock of the core
+  Sourced flash_bytes;        ///< for the program
+  Sourced ram_bytes;          ///< for the program
+  Sourced flash_wait_states;  ///< of a flash access at that clock, caches and prefetchers aside
+  Sourced flash_read_bytes;   ///< that such an access brings at once; 4 where the description does not say
+  std::optional<FlashCache> flash_cache;
   std::string emulated_board;  ///< QEMU machine that stands in for it, for instance mps2-an386
 };
 

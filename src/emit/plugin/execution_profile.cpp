@@ -1,8 +1,9 @@
 // A plugin of the emulator that tells what an image executes between the calls of its function trimtab_after(): which
-// blocks of instructions, how often, how many of them were entered and left by a jump, and how often a load read
-// another line of the flash than the load before. Argument: out=PATH. Per call it appends a line "segment" and a line
-// per block:
-//     ADDRESS BYTES RUNS ENTERED LEFT FLASH_LINES OPCODE ...
+// blocks of instructions, how often, how many of them were entered and left by a jump, how often a load read another
+// line of the flash than the load before, and how often the flash's caches missed (target/flash_caches.h). Arguments:
+// out=PATH, and the caches: instruction_lines=N, data_lines=N, line_bytes=N, read_bytes=N. Per call it appends a line
+// "segment" and a line per block:
+//     ADDRESS BYTES RUNS ENTERED LEFT FLASH_LINES MISSES (four) OPCODE ...
 // (hexadecimal address and opcodes, those of 32 bits with the first half word on top).
 //
 // QEMU's plugin interface, version 1 (docs/devel/tcg-plugins.rst of QEMU 7.2), is declared here as far as it is used:
@@ -10,11 +11,15 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
+
+#include "target/flash_caches.h"
 
 extern "C" {
 
@@ -55,6 +60,7 @@ struct Block {
   std::vector<std::uint32_t> opcodes;
   bool ends_segment = false;
   std::uint64_t runs = 0, entered = 0, left = 0, flash_lines = 0;
+  trimtab::FlashMisses misses{};
 };
 
 struct Profile {
@@ -62,6 +68,7 @@ struct Profile {
   std::map<std::pair<std::uint64_t, std::size_t>, std::unique_ptr<Block>> blocks;  // by address and instructions
   Block* last = nullptr;
   std::uint64_t last_line = ~std::uint64_t{0};
+  std::optional<trimtab::FlashCaches> caches;
 } profile;
 
 void end_segment() {
@@ -72,10 +79,13 @@ void end_segment() {
                    static_cast<unsigned long long>(block->bytes), static_cast<unsigned long long>(block->runs),
                    static_cast<unsigned long long>(block->entered), static_cast<unsigned long long>(block->left),
                    static_cast<unsigned long long>(block->flash_lines));
+      for (const std::int64_t misses : block->misses)
+        std::fprintf(profile.file, " %lld", static_cast<long long>(misses));
       for (const std::uint32_t opcode : block->opcodes) std::fprintf(profile.file, " %x", opcode);
       std::fprintf(profile.file, "\n");
     }
     block->runs = block->entered = block->left = block->flash_lines = 0;
+    block->misses = {};
   }
   std::fflush(profile.file);
 }
@@ -88,11 +98,13 @@ void executed(unsigned /*cpu*/, void* data) {
     ++block->entered;
   }
   profile.last = block;
+  if (profile.caches && block->address < flash_end) profile.caches->fetch(block->address, block->bytes, block->misses);
   if (block->ends_segment) end_segment();
 }
 
 void loaded(unsigned /*cpu*/, qemu_plugin_meminfo_t /*info*/, std::uint64_t address, void* data) {
   if (address >= flash_end) return;
+  if (profile.caches) profile.caches->load(address, static_cast<Block*>(data)->misses);
   if (address / flash_line != profile.last_line) ++static_cast<Block*>(data)->flash_lines;
   profile.last_line = address / flash_line;
 }
@@ -124,9 +136,19 @@ void translated(qemu_plugin_id_t /*id*/, qemu_plugin_tb* tb) {
 }  // namespace
 
 int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t* /*info*/, int count, char** arguments) {
+  trimtab::FlashCacheShape shape;
+  const std::pair<const char*, std::int64_t*> numbers[] = {{"instruction_lines=", &shape.instruction_lines},
+                                                           {"data_lines=", &shape.data_lines},
+                                                           {"line_bytes=", &shape.line_bytes},
+                                                           {"read_bytes=", &shape.read_bytes}};
   for (int i = 0; i < count; ++i) {
     if (std::strncmp(arguments[i], "out=", 4) == 0) profile.file = std::fopen(arguments[i] + 4, "w");
+    for (const auto& [key, number] : numbers) {
+      const std::size_t length = std::strlen(key);
+      if (std::strncmp(arguments[i], key, length) == 0) *number = std::atoll(arguments[i] + length);
+    }
   }
+  if (shape.instruction_lines > 0) profile.caches.emplace(shape);
   if (profile.file == nullptr) return 1;
   qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
   return 0;

@@ -31,8 +31,8 @@ std::string misses(Processor processor, const Deployment& deployment, double lat
 
 TEST(LatencyBound, IsHeldAgainstTheUpperEndOfTheEstimate) {
   Deployment deployment;
-  deployment.point_instructions = {1'000'000};      // 10 ms
-  deployment.cycles = CycleEstimate{1.5e6, 2.0e6};  // 15 to 20 ms
+  deployment.point_instructions = {1'000'000};                    // 10 ms
+  deployment.cycles = CycleEstimate{1.4e6, 1.5e6, 1.6e6, 2.0e6};  // 15 to 20 ms
   EXPECT_EQ(misses(Processor::cortex_m4, deployment, 0), "");
   EXPECT_EQ(misses(Processor::cortex_m4, deployment, 20.01), "");
   for (const double bound : {12.0, 17.0, 19.99}) {
@@ -79,8 +79,10 @@ TEST(Latency, HasNoUpperEndWithoutTimings) {
   deployment.cycles = CycleEstimate{1.5e6, 2.0e6};
   json.clear();
   add_latency(json, at_100_mhz(Processor::cortex_m4), deployment);
-  EXPECT_EQ(json.dump(), R"({"estimated_cycles_without_waits":1500000,"estimated_cycles_with_waits":2000000,)"
-                         R"("latency_lower_ms":15.0,"latency_upper_ms":20.0})");
+  EXPECT_EQ(json.dump(),
+            R"({"estimated_cycles":1600000,"estimated_cycles_least":1500000,"estimated_cycles_most":2000000,)"
+            R"("estimated_cycles_without_waits":1400000,)"
+            R"("latency_lower_ms":15.0,"latency_expected_ms":16.0,"latency_upper_ms":20.0})");
 }
 
 }  // namespace
