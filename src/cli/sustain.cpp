@@ -57,6 +57,11 @@ CLI::Option* add_policy_option(CLI::App& command, std::string& policy) {
   return command.add_option("--policy", policy, "cpufreq policy of the cluster")->capture_default_str();
 }
 
+CLI::Option* add_state_folder_option(CLI::App& command, std::string& folder) {
+  return command.add_option("--state-folder", folder, "folder of the daemon's lock and state file")
+      ->default_str("/run/trimtab");
+}
+
 CLI::Option* add_prefix_option(CLI::App& command, std::string& prefix) {
   return command.add_option("--prefix", prefix, "name of the cluster in the columns of the tables")
       ->capture_default_str();
@@ -81,6 +86,7 @@ void add_sustain(CLI::App& app) {
   add_sustain_simulate(*sustain);
   add_sustain_plan(*sustain);
   add_sustain_govern(*sustain);
+  add_sustain_release(*sustain);
 }
 
 }  // namespace trimtab::cli

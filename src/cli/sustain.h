@@ -16,6 +16,7 @@ void add_sustain_identify(CLI::App& sustain);
 void add_sustain_simulate(CLI::App& sustain);
 void add_sustain_plan(CLI::App& sustain);
 void add_sustain_govern(CLI::App& sustain);
+void add_sustain_release(CLI::App& sustain);
 
 // Options that several of them share; see common.h.
 
@@ -29,6 +30,7 @@ CLI::Option* add_duration_option(CLI::App& command, double& seconds);
 CLI::Option* add_fan_flag(CLI::App& command, bool& fan);
 CLI::Option* add_sysfs_root_option(CLI::App& command, std::string& root);
 CLI::Option* add_policy_option(CLI::App& command, std::string& policy);
+CLI::Option* add_state_folder_option(CLI::App& command, std::string& folder);
 CLI::Option* add_prefix_option(CLI::App& command, std::string& prefix);
 CLI::Option* add_plot_option(CLI::App& command, std::string& plot);
 

@@ -16,9 +16,9 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "thermal/govern.h"
 #include "thermal/sysfs.h"
 #include "thermal/table.h"
+#include "thermal/watchdog.h"
 
 namespace trimtab::thermal {
 namespace {
@@ -122,7 +122,7 @@ class Frequency {
     write_attribute(high_path_, khz);
     write_attribute(low_path_, khz);
   }
-  [[nodiscard]] std::vector<Watchdog::Restore> restore() const { return {{low_path_, low_}, {high_path_, high_}}; }
+  [[nodiscard]] std::vector<Watchdog::Write> restore() const { return {{low_path_, low_}, {high_path_, high_}}; }
 
  private:
   std::filesystem::path low_path_;

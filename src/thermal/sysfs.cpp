@@ -92,6 +92,14 @@ bool is_cpufreq(const std::string& type) { return type.find("cpufreq") != std::s
 
 }  // namespace
 
+std::optional<std::string> impossible_celsius(double celsius) {
+  if (celsius > 0 && celsius < 1) {
+    return fmt::format("reads {} degrees: its driver seems to report degrees instead of millidegrees", celsius);
+  }
+  if (!(celsius >= -40 && celsius <= 150)) return fmt::format("reads {} degrees, which no running chip has", celsius);
+  return std::nullopt;
+}
+
 std::optional<std::string> read_attribute(const fs::path& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return std::nullopt;
@@ -191,13 +199,8 @@ std::vector<Finding> examine_board(const BoardView& board) {
   for (const ThermalZone& zone : board.zones) {
     if (!zone.celsius) {
       add(Severity::problem, fmt::format("{} ({}) cannot be read", zone.name, zone.type));
-    } else if (*zone.celsius < -40 || *zone.celsius > 150) {
-      add(Severity::problem,
-          fmt::format("{} ({}) reads {} degrees, which no running chip has", zone.name, zone.type, *zone.celsius));
-    } else if (*zone.celsius > 0 && *zone.celsius < 1) {
-      add(Severity::problem,
-          fmt::format("{} ({}) reads {} degrees: its driver seems to report degrees instead of millidegrees", zone.name,
-                      zone.type, *zone.celsius));
+    } else if (const auto impossible = impossible_celsius(*zone.celsius)) {
+      add(Severity::problem, fmt::format("{} ({}) {}", zone.name, zone.type, *impossible));
     }
     if (zone.mode == "disabled") {
       add(Severity::problem, fmt::format("{} ({}) is disabled: its trips do nothing", zone.name, zone.type));

@@ -69,6 +69,9 @@ struct Finding {
 /// The tool's possibilities on this board and its misconfigurations, problems first.
 [[nodiscard]] std::vector<Finding> examine_board(const BoardView& board);
 
+/// Why a temperature that a sensor reads cannot be true of a running chip; empty where it can be.
+[[nodiscard]] std::optional<std::string> impossible_celsius(double celsius);
+
 /// First line of a file of sysfs without its newline; empty where it cannot be read.
 [[nodiscard]] std::optional<std::string> read_attribute(const std::filesystem::path& path);
 /// Writes a value in one write(2), as sysfs needs it. Throws Error (bad input) naming the path where it may not.

@@ -11,6 +11,7 @@
 #include <cerrno>
 
 #include "base/error.h"
+#include "base/process.h"
 #include "support/fake_board.h"
 
 namespace trimtab::thermal {
@@ -108,6 +109,12 @@ class Daemon {
     if (now_ >= 0) ::close(now_);
     sleep_ = now_ = -1;
   }
+  [[nodiscard]] pid_t process() const { return pid_; }
+  /// The daemon's only child; 0 where it has none.
+  [[nodiscard]] pid_t watchdog() const {
+    return static_cast<pid_t>(std::strtol(
+        read_attribute(fmt::format("/proc/{}/task/{}/children", pid_, pid_)).value_or("0").c_str(), nullptr, 10));
+  }
   void signal(int number) const { ::kill(pid_, number); }
   /// Its exit code, or 128 and the signal that ended it.
   int wait() {
@@ -195,7 +202,24 @@ TEST(Daemon, RestoresWhenItIsAskedToEnd) {
   }
 }
 
-TEST(Daemon, ItsWatchdogRestoresWhenItIsKilled) {
+/// No clean end: the fallback is in force, and the application keeps its variant.
+void expect_fallback(const FakeBoard& board) {
+  EXPECT_EQ(read_attribute(board.frequency()), "900000");
+  EXPECT_TRUE(std::filesystem::exists(board.variant_file()));
+}
+
+/// The next daemon knows what was before the first, and its clean end restores it.
+void expect_next_restores(FakeBoard& board) {
+  Daemon next(board);
+  next.run(board.now_s() + 20);
+  next.close_clock();
+  EXPECT_EQ(next.wait(), 0) << next.log();
+  Daemon::wait_for_watchdog();
+  EXPECT_NE(next.log().find("an earlier daemon did not end cleanly"), std::string::npos) << next.log();
+  expect_restored(board);
+}
+
+TEST(Daemon, ItsWatchdogHoldsTheFallbackWhenItIsKilled) {
   const BoardModel model;
   FakeBoard board(model.soc, model.cluster, model.points, 1, {});
   Daemon daemon(board);
@@ -204,7 +228,81 @@ TEST(Daemon, ItsWatchdogRestoresWhenItIsKilled) {
   daemon.signal(SIGKILL);
   EXPECT_EQ(daemon.wait(), 128 + SIGKILL);
   Daemon::wait_for_watchdog();
+  expect_fallback(board);
+  expect_next_restores(board);
+}
+
+TEST(Daemon, StartsItsWatchdogAgain) {
+  const BoardModel model;
+  FakeBoard board(model.soc, model.cluster, model.points, 1, {});
+  Daemon daemon(board);
+  daemon.run(100);
+  const pid_t first = daemon.watchdog();
+  ASSERT_GT(first, 0);
+  ::kill(first, SIGKILL);
+  daemon.wake();
+  daemon.run(200);
+  EXPECT_NE(daemon.watchdog(), first);
+  EXPECT_NE(daemon.log().find("the watchdog had ended; it is started again"), std::string::npos) << daemon.log();
+  daemon.signal(SIGKILL);
+  EXPECT_EQ(daemon.wait(), 128 + SIGKILL);
+  Daemon::wait_for_watchdog();
+  expect_fallback(board);
+}
+
+// As a service manager does that kills the whole group; ExecStopPost then sets the fallback.
+TEST(Daemon, IsReleasedWhenItsWatchdogDiesWithIt) {
+  const BoardModel model;
+  FakeBoard board(model.soc, model.cluster, model.points, 1, {});
+  Daemon daemon(board);
+  daemon.run(100);
+  daemon.signal(SIGSTOP);
+  ::kill(daemon.watchdog(), SIGKILL);
+  daemon.signal(SIGKILL);
+  EXPECT_EQ(daemon.wait(), 128 + SIGKILL);
+  Daemon::wait_for_watchdog();
+  const auto release = [&](std::vector<std::string> more) {
+    std::vector<std::string> command{TRIMTAB_COMMAND, "sustain", "release", "--sysfs-root", board.root()};
+    command.insert(command.end(), more.begin(), more.end());
+    return run_process(command, "").exit_code;
+  };
+  EXPECT_EQ(release({}), 0);
+  expect_fallback(board);
+  expect_next_restores(board);
+  EXPECT_EQ(release({}), 0);  // after a clean end there is nothing to do
   expect_restored(board);
+}
+
+TEST(Daemon, IsAloneOnItsPolicy) {
+  const BoardModel model;
+  FakeBoard board(model.soc, model.cluster, model.points, 1, {});
+  Daemon daemon(board);
+  daemon.run(100);
+  const ProcessResult second =
+      run_process({TRIMTAB_COMMAND, "sustain", "govern", source("targets/socs/exynos5422.toml"), "--variants",
+                   source("targets/socs/mobilenet_v1-exynos5422.csv"), "--sysfs-root", board.root(), "--duration", "1"},
+                  "");
+  EXPECT_EQ(second.exit_code, 2);
+  EXPECT_NE(second.errors.find("policy0 is governed by process " + std::to_string(daemon.process())), std::string::npos)
+      << second.errors;
+  daemon.signal(SIGTERM);
+  EXPECT_EQ(daemon.wait(), 0);
+  Daemon::wait_for_watchdog();
+  expect_restored(board);
+}
+
+TEST(Daemon, CorrectsAForeignWriteWhileItHoldsTheFallback) {
+  const BoardModel model;
+  FakeBoard board(model.soc, model.cluster, model.points, 1, {});
+  Daemon daemon(board);
+  daemon.run(100);
+  for (int i = 0; i < 4; ++i) {
+    write_attribute(board.frequency(), "2000000");
+    daemon.wake();
+    daemon.run(board.now_s() + 1);
+    EXPECT_EQ(read_attribute(board.frequency()), "900000");
+  }
+  EXPECT_NE(daemon.log().find("another process raised the limit to 2000 MHz"), std::string::npos) << daemon.log();
 }
 
 TEST(Daemon, ItsWatchdogEndsItWhenItHangs) {
@@ -215,10 +313,10 @@ TEST(Daemon, ItsWatchdogEndsItWhenItHangs) {
   daemon.signal(SIGSTOP);  // it will not beat again
   EXPECT_EQ(daemon.wait(), 128 + SIGKILL);
   Daemon::wait_for_watchdog();
-  expect_restored(board);
+  expect_fallback(board);
 }
 
-TEST(Daemon, RestoresWhenTheFrequencyCannotBeWrittenAnyMore) {
+TEST(Daemon, EndsWhenTheFrequencyCannotBeWrittenAnyMore) {
   const BoardModel model;
   FakeBoard board(model.soc, model.cluster, model.points, 1, {});
   Daemon daemon(board);
@@ -234,7 +332,7 @@ TEST(Daemon, RestoresWhenTheFrequencyCannotBeWrittenAnyMore) {
   }
   EXPECT_EQ(daemon.wait(), 2);
   Daemon::wait_for_watchdog();
-  EXPECT_FALSE(std::filesystem::exists(board.variant_file()));
+  EXPECT_TRUE(std::filesystem::exists(board.variant_file()));
   EXPECT_NE(daemon.log().find("cannot be written"), std::string::npos) << daemon.log();
 }
 

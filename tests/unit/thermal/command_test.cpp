@@ -180,8 +180,9 @@ TEST_F(Command, PlanSharesTheTime) {
 
 TEST_F(Command, GovernRestores) {
   const std::string variant = folder.path() / "variant";
-  const json result = json_of({"govern", soc, "--variants", net, "--sysfs-root", root, "--policy", "policy4", "--zone",
-                               "thermal_zone0", "--operating-point", variant, "--period", "0.02", "--duration", "0.2"});
+  const json result =
+      json_of({"govern", soc, "--variants", net, "--sysfs-root", root, "--policy", "policy4", "--zone", "thermal_zone0",
+               "--operating-point", variant, "--period", "0.02", "--duration", "0.2", "--temperature-limit", "55"});
   EXPECT_GE(result["steps"], 2);
   EXPECT_EQ(attribute("devices/system/cpu/cpufreq/policy4/scaling_max_freq"), "1800000");
   EXPECT_FALSE(std::filesystem::exists(variant));
@@ -190,7 +191,21 @@ TEST_F(Command, GovernRestores) {
                  "--zone must name");
   expect_refused(
       {"govern", soc, "--variants", net, "--sysfs-root", root, "--policy", "policy4", "--temperature-limit", "-20"},
-      "not above any ambient");
+      "30 to 115 degrees");
+  const std::vector<std::string> settings{"govern", soc,        "--variants", net,      "--sysfs-root",
+                                          root,     "--policy", "policy4",    "--zone", "thermal_zone0"};
+  std::vector<std::string> checked = settings;
+  checked.insert(checked.end(), {"--check", "--temperature-limit", "55"});
+  const json check = json_of(checked);
+  EXPECT_GE(check["fallback_mhz"], 200);
+  EXPECT_THAT(check["settings"].dump(), HasSubstr("limit: 55 degrees"));
+  EXPECT_EQ(attribute("devices/system/cpu/cpufreq/policy4/scaling_max_freq"), "1800000");
+  for (const char* limit : {"nan", "500", "85000"}) {
+    std::vector<std::string> wrong = settings;
+    wrong.insert(wrong.end(), {"--temperature-limit", limit});
+    expect_refused(wrong, "30 to 115");
+  }
+  EXPECT_EQ(json_of({"release", "--sysfs-root", root, "--policy", "policy4"})["limit_khz"], "");
 }
 
 }  // namespace

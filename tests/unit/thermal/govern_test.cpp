@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "support/fake_board.h"
+#include "support/independent_plant.h"
 
 namespace trimtab::thermal {
 namespace {
@@ -21,8 +22,11 @@ TEST(Govern, IsFastWhereNothingFails) {
   FakeBoard board(soc, cluster, points, 1, none);
   GovernOptions options;
   Controller controller(soc, cluster, points, options);
-  SysfsDevice device(board.root(), "policy0", "thermal_zone0", "");
+  BoardFiles files;
+  files.root = board.root();
+  SysfsDevice device(files, options.limit_c);
   govern(controller, device, board, options.period_s, {});
+  device.restore(device.found_khz());
   EXPECT_LE(board.worst(), 86.0);
   EXPECT_EQ(read_attribute(board.frequency()), "2000000");
   const double ideal = make_plan(board.true_soc(), board.true_cluster(), points, {}).rate;
@@ -34,18 +38,22 @@ TEST(Govern, IsFastWhereNothingFails) {
              ideal);
 }
 
-TEST(Govern, HoldsTheLowestPointWithoutASensor) {
+TEST(Govern, HoldsTheFallbackWithoutASensor) {
   const Soc soc = read_soc(source("targets/socs/exynos5422.toml"));
   const Cluster& cluster = find_cluster(soc, "a15");
   const std::vector<ThermalPoint> points =
       thermal_points(cluster, read_variants(source("targets/socs/mobilenet_v1-exynos5422.csv")).front());
   Controller controller(soc, cluster, points, {});
-  for (int i = 0; i < 100; ++i) (void)controller.step(i * 0.5, 40.0 + 0.01 * i);
+  IndependentPlant plant(plant_of(soc, cluster), 25);
+  for (int i = 0; i < 100; ++i) {
+    plant.advance(0.5, points[controller.step(i * 0.5, {{plant.celsius()}, 0})].load);
+    EXPECT_EQ(controller.trouble(), "");
+  }
   for (int i = 100; i < 110; ++i) {
-    EXPECT_EQ(controller.step(i * 0.5, std::nullopt), controller.lowest());
+    EXPECT_EQ(controller.step(i * 0.5, {{std::nullopt}, 0}), controller.fallback());
     EXPECT_NE(controller.trouble(), "");
   }
-  for (const double lie : {-40.0, 200.0}) EXPECT_EQ(controller.step(60, lie), controller.lowest());
+  for (const double lie : {-41.0, 200.0, 0.045}) EXPECT_EQ(controller.step(60, {{lie}, 0}), controller.fallback());
 }
 
 }  // namespace

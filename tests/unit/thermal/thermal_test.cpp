@@ -237,8 +237,9 @@ TEST(BadInput, IsToldInOneSentence) {
               HasSubstr("not above the ambient"));
   request.ambient_c = 84.9;
   EXPECT_THAT(error_of([&] { (void)make_plan(soc, soc.clusters[0], points, request); }), HasSubstr("lowest limit"));
-  EXPECT_THAT(error_of([&] { (void)SysfsDevice(folder.path(), "policy0", "thermal_zone0", ""); }),
-              HasSubstr("cannot be read"));
+  BoardFiles files;
+  files.root = folder.path();
+  EXPECT_THAT(error_of([&] { (void)SysfsDevice(files, 85); }), HasSubstr("cannot be read"));
   EXPECT_THAT(error_of([&] { write_attribute(folder.path() / "absent", "1"); }), HasSubstr("cannot be written"));
   // Root may open this one, but the kernel takes nothing.
   EXPECT_THAT(error_of([] { write_attribute("/proc/version", "1"); }), HasSubstr("/proc/version"));
