@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <compare>
 #include <numeric>
+#include <optional>
+#include <set>
 
 #include "base/index.h"
 
@@ -32,40 +35,75 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 
 [[nodiscard]] Range operator+(const Range& a, const Range& b) { return {a.low + b.low, a.high + b.high}; }
 
-/// One output channel of a Conv or Linear.
-[[nodiscard]] Range weighted_sum(const Tensor& weight, const Tensor& bias, std::int64_t output, const Ranges& inputs,
-                                 std::int64_t first_input) {
-  const std::int64_t count = weight.shape[1];
-  const std::int64_t window = element_count(weight.shape) / weight.shape[0] / count;
-  const double start = bias.empty() ? 0.0 : double{nth(bias.data, output)};
+/// The kernel's rows, or columns, that see the image and not its padding: from `first` up to `end`.
+struct Inside {
+  std::int64_t first;
+  std::int64_t end;
+  auto operator<=>(const Inside&) const = default;
+};
+
+/// All that occur along an axis.
+[[nodiscard]] std::set<Inside> all_inside(std::int64_t input, std::int64_t output, std::int64_t kernel,
+                                          std::int64_t stride, std::int64_t dilation, std::int64_t padding) {
+  std::set<Inside> result;
+  for (std::int64_t i = 0; i < output; ++i) {
+    Inside inside{0, kernel};
+    const std::int64_t start = i * stride - padding;
+    while (inside.first < kernel && start + inside.first * dilation < 0) ++inside.first;
+    while (inside.end > inside.first && start + (inside.end - 1) * dilation >= input) --inside.end;
+    result.insert(inside);
+  }
+  return result;
+}
+
+/// One output channel of a Conv where its kernel sees these rows and columns of the image, and padding elsewhere.
+[[nodiscard]] Range weighted_sum(const Conv& op, std::int64_t output, const Ranges& inputs, const Inside& rows,
+                                 const Inside& columns) {
+  const Shape& shape = op.weight.shape;
+  const double start = op.bias.empty() ? 0.0 : double{nth(op.bias.data, output)};
   Range sum{start, start};
-  const float* w = weight.data.data() + output * count * window;
-  for (std::int64_t i = 0; i < count; ++i) {
-    for (std::int64_t k = 0; k < window; ++k, ++w) {
-      if (*w != 0) sum = sum + double{*w} * nth(inputs, first_input + i);
+  const std::int64_t first_input = output / (shape[0] / op.groups) * shape[1];
+  const float* w = op.weight.data.data() + output * shape[1] * shape[2] * shape[3];
+  for (std::int64_t i = first_input; i < first_input + shape[1]; ++i) {
+    const double padding = op.padding_value.empty() ? 0.0 : double{nth(op.padding_value.data, i)};
+    for (std::int64_t y = 0; y < shape[2]; ++y) {
+      for (std::int64_t x = 0; x < shape[3]; ++x, ++w) {
+        const bool inside = y >= rows.first && y < rows.end && x >= columns.first && x < columns.end;
+        if (*w != 0) sum = sum + double{*w} * (inside ? nth(inputs, i) : Range{padding, padding});
+      }
     }
   }
   return sum;
 }
 
-[[nodiscard]] Ranges after(const Conv& op, Ranges input) {
-  if (op.padding != Padding{}) {
-    for (std::size_t c = 0; c < input.size(); ++c) {
-      input[c] = hull(input[c], op.padding_value.empty() ? 0.0 : double{op.padding_value.data[c]});
-    }
-  }
+[[nodiscard]] Ranges after(const Conv& op, const Ranges& input, const Shape& from, const Shape& to) {
+  const Shape& kernel = op.weight.shape;
+  const auto rows = all_inside(from[1], to[1], kernel[2], op.stride[0], op.dilation[0], op.padding.top);
+  const auto columns = all_inside(from[2], to[2], kernel[3], op.stride[1], op.dilation[1], op.padding.left);
   Ranges output;
-  const std::int64_t of_group = op.weight.shape[0] / op.groups;
-  for (std::int64_t o = 0; o < op.weight.shape[0]; ++o) {
-    output.push_back(weighted_sum(op.weight, op.bias, o, input, o / of_group * op.weight.shape[1]));
+  for (std::int64_t o = 0; o < kernel[0]; ++o) {
+    std::optional<Range> range;
+    for (const Inside& row : rows) {
+      for (const Inside& column : columns) {
+        const Range here = weighted_sum(op, o, input, row, column);
+        range = range.has_value() ? hull(*range, here) : here;
+      }
+    }
+    output.push_back(*range);
   }
   return output;
 }
 
 [[nodiscard]] Ranges after(const Linear& op, const Ranges& input) {
   Ranges output;
+  const float* w = op.weight.data.data();
   for (std::int64_t o = 0; o < op.weight.shape[0]; ++o) {
-    output.push_back(weighted_sum(op.weight, op.bias, o, input, 0));
+    const double start = op.bias.empty() ? 0.0 : double{nth(op.bias.data, o)};
+    Range sum{start, start};
+    for (std::size_t i = 0; i < input.size(); ++i, ++w) {
+      if (*w != 0) sum = sum + double{*w} * input[i];
+    }
+    output.push_back(sum);
   }
   return output;
 }
@@ -177,31 +215,32 @@ template <typename Function>
 [[nodiscard]] Ranges after(const Graph& graph, const Node& node, const std::vector<const Ranges*>& inputs) {
   const Ranges& x = *inputs[0];
   return std::visit(
-      overloaded{[&](const Relu&) { return rising(x, [](double v) { return std::max(v, 0.0); }); },
-                 [&](const Clip& op) {
-                   return rising(x, [&](double v) { return std::min<double>(std::max<double>(v, op.low), op.high); });
-                 },
-                 [&](const Sigmoid&) { return rising(x, [](double v) { return 1 / (1 + std::exp(-v)); }); },
-                 [&](const GlobalAveragePool&) { return x; }, [&](const Add&) { return added(x, *inputs[1]); },
-                 [&](const Mul&) { return multiplied(x, *inputs[1]); },
-                 [&](const Concat& op) { return joined(op, inputs); },
-                 [&](const Reshape& op) { return reshaped(x, graph.shape_of(node.inputs[0]), op.shape); },
-                 [&](const Permute& op) { return Ranges(static_cast<std::size_t>(op.shape[0]), hull_of(x)); },
-                 [&](const Gather& op) {
-                   if (op.axis != 0) return x;
-                   Ranges output;
-                   for (const std::int64_t index : op.indices) output.push_back(nth(x, index));
-                   return output;
-                 },
-                 [&](const Pad& op) {
-                   Ranges output = x;
-                   for (Range& range : output) range = hull(range, op.value);
-                   return output;
-                 },
-                 [&](const Softmax& op) {
-                   return Ranges(x.size(), op.logarithm ? Range{-infinity, 0} : Range{0, 1});
-                 },
-                 [&](const auto& op) { return after(op, x); }},
+      overloaded{
+          [&](const Conv& op) { return after(op, x, graph.shape_of(node.inputs[0]), graph.shape_of(node.output)); },
+          [&](const Relu&) { return rising(x, [](double v) { return std::max(v, 0.0); }); },
+          [&](const Clip& op) {
+            return rising(x, [&](double v) { return std::min<double>(std::max<double>(v, op.low), op.high); });
+          },
+          [&](const Sigmoid&) { return rising(x, [](double v) { return 1 / (1 + std::exp(-v)); }); },
+          [&](const GlobalAveragePool&) { return x; }, [&](const Add&) { return added(x, *inputs[1]); },
+          [&](const Mul&) { return multiplied(x, *inputs[1]); }, [&](const Concat& op) { return joined(op, inputs); },
+          [&](const Reshape& op) { return reshaped(x, graph.shape_of(node.inputs[0]), op.shape); },
+          [&](const Permute& op) { return Ranges(static_cast<std::size_t>(op.shape[0]), hull_of(x)); },
+          [&](const Gather& op) {
+            if (op.axis != 0) return x;
+            Ranges output;
+            for (const std::int64_t index : op.indices) output.push_back(nth(x, index));
+            return output;
+          },
+          [&](const Pad& op) {
+            Ranges output = x;
+            for (Range& range : output) range = hull(range, op.value);
+            return output;
+          },
+          [&](const Softmax& op) {
+            return Ranges(x.size(), op.logarithm ? Range{-infinity, 0} : Range{0, 1});
+          },
+          [&](const auto& op) { return after(op, x); }},
       node.op);
 }
 
