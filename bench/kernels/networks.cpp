@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/random.h"
+#include "emit/recipe.h"
 #include "program/execute.h"
 #include "support/program_builder.h"
 

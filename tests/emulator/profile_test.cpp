@@ -54,6 +54,52 @@ extern "C" void loop_run(void) {
   }
 }
 
+TEST(Profile, CountsReadsOfConstantsAndTheMissesOfCaches) {
+  const Target target = load_target("stm32f412");  // 8 lines of 16 bytes for data
+  const TemporaryDirectory directory;
+  // Ten rounds over 8 lines, which the cache holds, then over 9, of which each throws out the line that comes next.
+  write_file(directory.path() / "reads.cpp", R"(
+#include <stdint.h>
+extern "C" void trimtab_after(int step);
+static uint8_t bytes[4];
+alignas(16) extern const uint32_t constants[36] = {1, 2, 3};
+extern "C" void* reads_input(void) { return bytes; }
+extern "C" const void* reads_output(void) { return bytes; }
+extern "C" void reads_run(void) {
+  for (int step = 0; step < 2; ++step) {
+    const uint32_t lines = 8 + step;
+    for (int round = 0; round < 10; ++round) {
+      const uint32_t* from = constants;
+      uint32_t count = lines, got;
+      asm volatile("1: ldr %1, [%0], #16\n subs %2, #1\n bne 1b" : "+r"(from), "=&r"(got), "+l"(count) : : "cc");
+    }
+    trimtab_after(step);
+  }
+}
+)");
+  FirmwareSources sources;
+  sources.sources = {directory.path() / "reads.cpp"};
+  sources.definitions = {"TRIMTAB_PROFILE"};
+  sources.program_name = "reads";
+  const BuildResult build = build_firmware(sources, target, Optimize::speed, directory.path() / "reads.elf");
+  const auto steps = profile_firmware(build.elf, target, std::vector<std::uint8_t>(4), 4);
+  ASSERT_EQ(steps.size(), 2U);
+  for (std::size_t step = 0; step < 2; ++step) {
+    std::int64_t lines = 0;
+    FlashMisses misses{};
+    for (const ExecutedBlock& block : steps[step]) {
+      lines += block.flash_lines;
+      for (std::size_t i = 0; i < flash_machines; ++i) misses[i] += block.flash_misses[i];
+    }
+    // a few instructions and literals beside the loop
+    const double reads = step == 0 ? 80 : 90;
+    const double missed = step == 0 ? 8 : 90;
+    EXPECT_NEAR(static_cast<double>(lines), reads, 10);
+    EXPECT_NEAR(static_cast<double>(misses[fills_lines]), missed, 15);
+    EXPECT_NEAR(static_cast<double>(misses[fills_reads_prefetches]), missed, 10);
+  }
+}
+
 TEST(Profile, StepsAddUpToTheCountOfTheBoard) {
   for (const std::string name : {"stm32f412", "cortex-m55"}) {
     const Target target = load_target(name);

@@ -29,7 +29,7 @@ struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 struct qemu_info_t;
 enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
-enum qemu_plugin_mem_rw { QEMU_PLUGIN_MEM_R = 1 };
+enum qemu_plugin_mem_rw { QEMU_PLUGIN_MEM_RW = 3 };
 
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, void (*callback)(qemu_plugin_id_t, qemu_plugin_tb*));
 void qemu_plugin_register_vcpu_tb_exec_cb(qemu_plugin_tb* tb, void (*callback)(unsigned, void*),
@@ -37,6 +37,7 @@ void qemu_plugin_register_vcpu_tb_exec_cb(qemu_plugin_tb* tb, void (*callback)(u
 void qemu_plugin_register_vcpu_mem_cb(qemu_plugin_insn* insn,
                                       void (*callback)(unsigned, qemu_plugin_meminfo_t, std::uint64_t, void*),
                                       qemu_plugin_cb_flags flags, qemu_plugin_mem_rw rw, void* data);
+bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t info);
 std::size_t qemu_plugin_tb_n_insns(const qemu_plugin_tb* tb);
 std::uint64_t qemu_plugin_tb_vaddr(const qemu_plugin_tb* tb);
 qemu_plugin_insn* qemu_plugin_tb_get_insn(const qemu_plugin_tb* tb, std::size_t index);
@@ -102,8 +103,8 @@ void executed(unsigned /*cpu*/, void* data) {
   if (block->ends_segment) end_segment();
 }
 
-void loaded(unsigned /*cpu*/, qemu_plugin_meminfo_t /*info*/, std::uint64_t address, void* data) {
-  if (address >= flash_end) return;
+void accessed(unsigned /*cpu*/, qemu_plugin_meminfo_t info, std::uint64_t address, void* data) {
+  if (address >= flash_end || qemu_plugin_mem_is_store(info)) return;
   if (profile.caches) profile.caches->load(address, static_cast<Block*>(data)->misses);
   if (address / flash_line != profile.last_line) ++static_cast<Block*>(data)->flash_lines;
   profile.last_line = address / flash_line;
@@ -128,8 +129,9 @@ void translated(qemu_plugin_id_t /*id*/, qemu_plugin_tb* tb) {
   }
   qemu_plugin_register_vcpu_tb_exec_cb(tb, executed, QEMU_PLUGIN_CB_NO_REGS, block.get());
   for (std::size_t i = 0; i < count; ++i) {
-    qemu_plugin_register_vcpu_mem_cb(qemu_plugin_tb_get_insn(tb, i), loaded, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_R,
-                                     block.get());
+    // QEMU 7.2 takes a wish for loads alone for one for stores alone
+    qemu_plugin_register_vcpu_mem_cb(qemu_plugin_tb_get_insn(tb, i), accessed, QEMU_PLUGIN_CB_NO_REGS,
+                                     QEMU_PLUGIN_MEM_RW, block.get());
   }
 }
 
