@@ -1,10 +1,8 @@
 #pragma once
 
 // The block that convolutions spend their time in: four pixels times two filters. Per pair of inputs (column_layout.h)
-// it takes one LDR of weights, four of activations, two SXTB16 and eight SMLAD: 15 instructions for 16 products. LDRD
-// would make it 13, but the Cortex-M4 pipelines an LDR behind another and no LDRD: 17 cycles instead of 18. Eight pairs
-// in a row fit the instruction caches of 1 KB that lie before its flash, sixteen do not (docs/cycles.md). Weights come
-// as bytes, one word per pair: filter 0 lane 0, filter 1 lane 0, filter 0 lane 1, filter 1 lane 1.
+// it takes two LDRD of activations, one LDR of weights, two SXTB16 and eight SMLAD: 13 instructions for 16 products.
+// Weights come as bytes, one word per pair: filter 0 lane 0, filter 1 lane 0, filter 0 lane 1, filter 1 lane 1.
 
 #include "trimtab/activations.h"
 #include "trimtab/dsp.h"
@@ -31,12 +29,12 @@ inline Store store_of(const Convolution& step, bool even_filters) {
 #if defined(__OPTIMIZE_SIZE__)
 #define TRIMTAB_UNROLL 4
 #else
-#define TRIMTAB_UNROLL 8
+#define TRIMTAB_UNROLL 16
 #endif
 #define TRIMTAB_STRING_(x) #x
 #define TRIMTAB_STRING(x) TRIMTAB_STRING_(x)
 
-constexpr int32_t multiply_pair_bytes = 60;
+constexpr int32_t multiply_pair_bytes = 52;
 
 /// The state that multiply_pairs() works on and moves on. The assembly knows the order of the members.
 struct MultiplyState {
@@ -56,7 +54,7 @@ struct MultiplyState {
 #if TRIMTAB_HAS_DSP && defined(__arm__)
 
 /// Runs filters two by two until `output` meets `end`, or once where only the sums are wanted. 57 instructions beside
-/// the 15 per pair of inputs.
+/// the 13 per pair of inputs.
 __attribute__((naked, noinline)) inline void multiply_pairs(MultiplyState* /*state*/) {
   asm volatile(
       "push {r4-r11, lr}\n\t"
@@ -81,16 +79,14 @@ __attribute__((naked, noinline)) inline void multiply_pairs(MultiplyState* /*sta
       "2:\n\t"
       ".rept " TRIMTAB_STRING(TRIMTAB_UNROLL) "\n\t"
       "ldr.w r2, [r1], #4\n\t"
-      "ldr.w lr, [r0, #4]\n\t"
-      "ldr.w r12, [r0], #16\n\t"
+      "ldrd r12, lr, [r0], #8\n\t"
       "sxtb16 r3, r2, ror #8\n\t"
       "sxtb16 r2, r2\n\t"
       "smlad r4, r12, r2, r4\n\t"
       "smlad r8, r12, r3, r8\n\t"
       "smlad r5, lr, r2, r5\n\t"
       "smlad r9, lr, r3, r9\n\t"
-      "ldr.w r12, [r0, #-8]\n\t"
-      "ldr.w lr, [r0, #-4]\n\t"
+      "ldrd r12, lr, [r0], #8\n\t"
       "smlad r6, r12, r2, r6\n\t"
       "smlad r10, r12, r3, r10\n\t"
       "smlad r7, lr, r2, r7\n\t"

@@ -99,13 +99,14 @@ TEST(Cycles, AreThoseOfArmsTables) {
   EXPECT_EQ(cycles(Processor::cortex_m0plus, {ldr_r0_r1, ldr_r2_r3, str_immediate}), 6);
 }
 
-TEST(Cycles, TheInnermostPairOfTheM4TakesSeventeen) {
-  const double pair =
-      cycles(Processor::cortex_m4, {ldr_wide, ldr_lr_r0, ldr_r12_r0, sxtb16_rotated, sxtb16, smlad, smlad, smlad, smlad,
-                                    ldr_r12_r0, ldr_lr_r0, smlad, smlad, smlad, smlad});
-  EXPECT_EQ(pair, 17);
-  // LDRD is never pipelined, neither before nor behind an LDR
-  EXPECT_EQ(cycles(Processor::cortex_m4, {ldr_wide, ldrd}), 5);
+TEST(Cycles, TheInnermostPairOfTheM4TakesEighteen) {
+  const double pair = cycles(Processor::cortex_m4, {ldr_wide, ldrd, sxtb16_rotated, sxtb16, smlad, smlad, smlad, smlad,
+                                                    ldrd, smlad, smlad, smlad, smlad});
+  EXPECT_EQ(pair, 18);
+  // With an LDR for every word it would take 17, with two instructions more: LDRD is never pipelined.
+  EXPECT_EQ(cycles(Processor::cortex_m4, {ldr_wide, ldr_lr_r0, ldr_r12_r0, sxtb16_rotated, sxtb16, smlad, smlad, smlad,
+                                          smlad, ldr_r12_r0, ldr_lr_r0, smlad, smlad, smlad, smlad}),
+            17);
 }
 
 TEST(Cycles, JumpsRefillThePipelineAndLinesOfTheFlashWait) {
