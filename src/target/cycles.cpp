@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 namespace trimtab {
@@ -274,6 +275,7 @@ std::optional<CycleEstimate> estimate_cycles(std::span<const ExecutedBlock> bloc
   if (!model.has_value()) return std::nullopt;
   double cycles = 0;
   double lines = 0;
+  double bytes = 0;
   FlashMisses misses{};
   const std::int64_t line = target.flash_read_bytes.value;
   for (const ExecutedBlock& block : blocks) {
@@ -284,7 +286,8 @@ std::optional<CycleEstimate> estimate_cycles(std::span<const ExecutedBlock> bloc
     const std::int64_t inside = (begin + block.bytes - 1) / line - (begin - 1) / line;
     const double first = begin % line == 0 ? 0 : static_cast<double>(block.entered);
     lines += runs * static_cast<double>(inside) + first + static_cast<double>(block.flash_lines);
-    for (std::size_t machine = 0; machine < flash_machines; ++machine) misses[machine] += block.flash_misses[machine];
+    bytes += runs * static_cast<double>(block.bytes);
+    for (std::size_t i = 0; i < misses.size(); ++i) misses[i] += block.flash_misses[i];
   }
   const double without = cycles * model->scale;
   const auto waits = static_cast<double>(target.flash_wait_states.value);
@@ -292,10 +295,20 @@ std::optional<CycleEstimate> estimate_cycles(std::span<const ExecutedBlock> bloc
     const double most = without + lines * waits;
     return CycleEstimate{without, without, most, most};
   }
-  const auto with = [&](std::int64_t count) { return without + static_cast<double>(count) * waits; };
-  const auto [least, most] = std::minmax_element(misses.begin(), misses.end());
-  const FlashMachine usual = target.flash_cache->prefetches ? fills_lines_prefetches : fills_lines;
-  return CycleEstimate{without, with(*least), with(misses[usual]), with(*most)};
+  // A line comes read by read. Instructions that run through it faster than that wait for each of the rest; constants
+  // are taken more slowly.
+  const auto reads = static_cast<double>(target.flash_cache->line_bytes / line);
+  const double per_read = bytes > 0 ? without / bytes * static_cast<double>(line) : 0;
+  const double per_line = waits + (reads - 1) * std::max(0.0, waits + 1 - per_read);
+  const auto with = [&](FlashMiss instructions, double each, FlashMiss data) {
+    return without + static_cast<double>(misses[instructions]) * each + static_cast<double>(misses[data]) * waits;
+  };
+  const double by_lines = with(instruction_lines, per_line, data_lines);
+  const double by_lines_prefetched = with(instruction_lines_prefetched, per_line, data_lines);
+  const std::array all{by_lines, by_lines_prefetched, with(instruction_reads, waits, data_reads),
+                       with(instruction_reads_prefetched, waits, data_reads)};
+  const auto [least, most] = std::minmax_element(all.begin(), all.end());
+  return CycleEstimate{without, *least, target.flash_cache->prefetches ? by_lines_prefetched : by_lines, *most};
 }
 
 }  // namespace trimtab

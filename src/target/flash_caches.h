@@ -17,11 +17,17 @@ struct FlashCacheShape {
   std::int64_t read_bytes = 16;  ///< of one access to the flash
 };
 
-/// Misses of the four machines that manuals leave open: whether a miss fills a line or only what one access brings, and
-/// whether instructions that follow one another are prefetched.
-enum FlashMachine : std::size_t { fills_lines, fills_lines_prefetches, fills_reads, fills_reads_prefetches };
-constexpr std::size_t flash_machines = 4;
-using FlashMisses = std::array<std::int64_t, flash_machines>;
+/// Manuals leave open whether a miss fills a line or only what one access brings, and whether instructions that follow
+/// one another are prefetched. So misses are counted for all of these.
+enum FlashMiss : std::size_t {
+  instruction_lines,
+  instruction_lines_prefetched,
+  instruction_reads,
+  instruction_reads_prefetched,
+  data_lines,
+  data_reads
+};
+using FlashMisses = std::array<std::int64_t, 6>;
 
 /// Fully associative; the least recently used entry goes.
 class LeastRecentlyUsed {
@@ -65,18 +71,16 @@ class FlashCaches {
 
   /// Instructions from `address` on.
   void fetch(std::uint64_t address, std::uint64_t bytes, FlashMisses& misses) {
-    fetch(address, bytes, line_, instruction_lines_, last_line_, misses[fills_lines], misses[fills_lines_prefetches]);
-    fetch(address, bytes, read_, instruction_reads_, last_read_, misses[fills_reads], misses[fills_reads_prefetches]);
+    fetch(address, bytes, line_, instruction_lines_, last_line_, misses[instruction_lines],
+          misses[instruction_lines_prefetched]);
+    fetch(address, bytes, read_, instruction_reads_, last_read_, misses[instruction_reads],
+          misses[instruction_reads_prefetched]);
   }
 
   /// A load, which lies in one access.
   void load(std::uint64_t address, FlashMisses& misses) {
-    const std::int64_t line = data_lines_.touch(address / line_) ? 0 : 1;
-    const std::int64_t read = data_reads_.touch(address / read_) ? 0 : 1;
-    misses[fills_lines] += line;
-    misses[fills_lines_prefetches] += line;
-    misses[fills_reads] += read;
-    misses[fills_reads_prefetches] += read;
+    if (!data_lines_.touch(address / line_)) ++misses[data_lines];
+    if (!data_reads_.touch(address / read_)) ++misses[data_reads];
   }
 
  private:

@@ -89,14 +89,14 @@ extern "C" void reads_run(void) {
     FlashMisses misses{};
     for (const ExecutedBlock& block : steps[step]) {
       lines += block.flash_lines;
-      for (std::size_t i = 0; i < flash_machines; ++i) misses[i] += block.flash_misses[i];
+      for (std::size_t i = 0; i < misses.size(); ++i) misses[i] += block.flash_misses[i];
     }
     // a few instructions and literals beside the loop
     const double reads = step == 0 ? 80 : 90;
-    const double missed = step == 0 ? 8 : 90;
+    const double missed = step == 0 ? 8 : 90 - 8;  // the eight lines before are still there
     EXPECT_NEAR(static_cast<double>(lines), reads, 10);
-    EXPECT_NEAR(static_cast<double>(misses[fills_lines]), missed, 15);
-    EXPECT_NEAR(static_cast<double>(misses[fills_reads_prefetches]), missed, 10);
+    EXPECT_NEAR(static_cast<double>(misses[data_lines]), missed, 5);
+    EXPECT_NEAR(static_cast<double>(misses[data_reads]), missed, 5);
   }
 }
 

@@ -3,7 +3,7 @@
 // line of the flash than the load before, and how often the flash's caches missed (target/flash_caches.h). Arguments:
 // out=PATH, and the caches: instruction_lines=N, data_lines=N, line_bytes=N, read_bytes=N. Per call it appends a line
 // "segment" and a line per block:
-//     ADDRESS BYTES RUNS ENTERED LEFT FLASH_LINES MISSES (four) OPCODE ...
+//     ADDRESS BYTES RUNS ENTERED LEFT FLASH_LINES MISSES (six) OPCODE ...
 // (hexadecimal address and opcodes, those of 32 bits with the first half word on top).
 //
 // QEMU's plugin interface, version 1 (docs/devel/tcg-plugins.rst of QEMU 7.2), is declared here as far as it is used:

@@ -129,15 +129,21 @@ TEST(Cycles, MissesOfTheCachesWait) {
   Target target = core(Processor::cortex_m4);
   target.flash_cache = FlashCache{64, 8, 16, true, ""};
   ExecutedBlock loop = block({subs, bne}, 100);
-  loop.flash_misses = {10, 4, 20, 6};
+  loop.flash_misses = {10, 4, 20, 6, 1, 2};
   CycleEstimate estimate = *estimate_cycles({&loop, 1}, target);
-  EXPECT_EQ(estimate.least, 200 + 4 * 3);
-  EXPECT_EQ(estimate.expected, 200 + 4 * 3);  // fills lines and prefetches
-  EXPECT_EQ(estimate.most, 200 + 20 * 3);
+  EXPECT_EQ(estimate.least, 200 + 5 * 3);
+  EXPECT_EQ(estimate.expected, 200 + 5 * 3);  // fills lines and prefetches
+  EXPECT_EQ(estimate.most, 200 + 22 * 3);
   target.flash_cache->prefetches = false;
-  EXPECT_EQ(estimate_cycles({&loop, 1}, target)->expected, 200 + 10 * 3);
+  EXPECT_EQ(estimate_cycles({&loop, 1}, target)->expected, 200 + 11 * 3);
   estimate = estimate + estimate;
-  EXPECT_EQ(estimate.most, 2 * (200 + 20 * 3));
+  EXPECT_EQ(estimate.most, 2 * (200 + 22 * 3));
+  // Lines of four reads of 8 bytes: 400 bytes ran in 200 cycles, 4 for a read, which comes every 4 with the 3 waits.
+  target.flash_cache = FlashCache{32, 8, 32, false, ""};
+  target.flash_read_bytes.value = 8;
+  EXPECT_EQ(estimate_cycles({&loop, 1}, target)->expected, 200 + 11 * 3);
+  target.flash_wait_states.value = 5;  // every further read is 2 late
+  EXPECT_EQ(estimate_cycles({&loop, 1}, target)->expected, 200 + 10 * (5 + 3 * 2) + 1 * 5);
 }
 
 /// Straight code of `lines` lines of 32 bytes, `rounds` times, on the caches of the STM32L4: reads of 8 bytes.
@@ -152,9 +158,9 @@ FlashMisses misses_of_loop(std::uint64_t lines, int rounds) {
 
 TEST(FlashCaches, HoldALoopThatFitsAndThrashOnOneThatDoesNot) {
   // 32 lines: the first round misses each line, or each of their 128 reads; prefetching hides all but the first
-  EXPECT_EQ(misses_of_loop(32, 10), (FlashMisses{32, 1, 128, 1}));
+  EXPECT_EQ(misses_of_loop(32, 10), (FlashMisses{32, 1, 128, 1, 0, 0}));
   // one line more, and least recently used always throws out the line that comes next; the jump back is no sequence
-  EXPECT_EQ(misses_of_loop(33, 10), (FlashMisses{330, 10, 1320, 10}));
+  EXPECT_EQ(misses_of_loop(33, 10), (FlashMisses{330, 10, 1320, 10, 0, 0}));
 }
 
 TEST(FlashCaches, KeepDataApart) {
@@ -163,9 +169,9 @@ TEST(FlashCaches, KeepDataApart) {
   for (int round = 0; round < 3; ++round) {
     for (std::uint64_t line = 0; line < 8; ++line) caches.load(0x8001000 + 16 * line + 4, misses);
   }
-  EXPECT_EQ(misses, (FlashMisses{8, 8, 8, 8}));
+  EXPECT_EQ(misses, (FlashMisses{0, 0, 0, 0, 8, 8}));
   caches.fetch(0x8001000, 16, misses);  // the same line as instructions
-  EXPECT_EQ(misses, (FlashMisses{9, 9, 9, 9}));
+  EXPECT_EQ(misses, (FlashMisses{1, 1, 1, 1, 8, 8}));
 }
 
 TEST(Cycles, OnlyWherePublishedOrScaled) {
