@@ -210,6 +210,12 @@ CLI::Option* add_ram_option(CLI::App& command, std::string& ram) {
       ->default_str("all of the target");
 }
 
+CLI::Option* add_name_option(CLI::App& command, std::string& name) {
+  return command
+      .add_option("--name", name, "prefix of the device's C functions and files: letters, digits and underscores")
+      ->default_str("the model's name");
+}
+
 CLI::Option* add_point_option(CLI::App& command, std::size_t& point) {
   return command.add_option("--point", point, "operating point of a program")->capture_default_str();
 }

@@ -9,6 +9,7 @@ namespace {
 
 void add_bound_options(CLI::App& fit, FitCommand& command) {
   add_target_option(fit, command.target);
+  add_name_option(fit, command.options.device_name);
   add_flash_option(fit, command.flash);
   add_ram_option(fit, command.ram);
   fit.add_option("--max-instructions", command.options.bounds.instructions,

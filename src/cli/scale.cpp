@@ -109,6 +109,7 @@ void add_scale(CLI::App& app) {
   add_training_options_of_scale(*sub, *command);
   add_target_option(*sub, command->target)->default_str("none");
   add_optimize_option(*sub, command->optimize);
+  add_name_option(*sub, command->options.device_name);
   add_flash_option(*sub, command->flash);
   add_ram_option(*sub, command->ram);
   add_verify_option(*sub, command->options.verify_samples);

@@ -12,7 +12,6 @@
 #include "emit/explain.h"
 #include "emit/firmware.h"
 #include "emit/recipe.h"
-#include "emit/source.h"
 #include "learn/quantize.h"
 #include "program/evaluate.h"
 #include "program/lower.h"
@@ -66,13 +65,13 @@ void add_latency(nlohmann::ordered_json& json, const Target& target, const Deplo
 }
 
 Pricer::Pricer(Target target, Optimize optimize, const Dataset& samples, const Dataset& probe,
-               Preprocessing preprocessing, const std::string& name, bool with_cycles)
+               Preprocessing preprocessing, std::string name, bool with_cycles)
     : target_(std::move(target)),
       optimize_(optimize),
       samples_(samples.slice(0, std::min(sketch_samples, samples.size()))),
       probe_(probe.slice(0, 1)),
       preprocessing_(std::move(preprocessing)),
-      name_(to_identifier(name)),
+      name_(std::move(name)),
       with_cycles_(with_cycles) {}
 
 QuantizedNetwork Pricer::sketch(const Graph& prepared, const Plan& plan) const {

@@ -57,10 +57,10 @@ struct ScheduledProgram {
 class Pricer {
  public:
   /// `samples` are raw ones as the prepared graph takes them, `probe` a data set whose first sample is run (as loaded;
-  /// `preprocessing` is the program's own, of features). `with_cycles`: measure() estimates them, which takes a second
-  /// image.
+  /// `preprocessing` is the program's own, of features). `name` is the prefix of the C functions. `with_cycles`:
+  /// measure() estimates them, which takes a second image.
   Pricer(Target target, Optimize optimize, const Dataset& samples, const Dataset& probe, Preprocessing preprocessing,
-         const std::string& name, bool with_cycles);
+         std::string name, bool with_cycles);
 
   /// A network of the plan whose numbers are of no use, but whose sizes are right: quickly quantized.
   [[nodiscard]] QuantizedNetwork sketch(const Graph& prepared, const Plan& plan) const;

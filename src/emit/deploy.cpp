@@ -5,9 +5,11 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/index.h"
+#include "emit/c_text.h"
 #include "emit/emulator.h"
 #include "emit/firmware.h"
 #include "emit/recipe.h"
+#include "emit/selftest.h"
 #include "emit/source.h"
 #include "program/execute.h"
 #include "target/share.h"
@@ -15,18 +17,35 @@
 namespace trimtab {
 namespace {
 
-/// Writes the program's sources and builds its image, with a mark after every step where it is to be profiled.
-BuildResult build(const Program& program, const Schedule& schedule, const Target& target, const std::string& name,
-                  const std::filesystem::path& folder, bool profile) {
+/// Writes the program's sources, which are to be built with a mark after every step where it is to be profiled.
+FirmwareSources write_program(const Program& program, const Schedule& schedule, const Target& target,
+                              const std::string& name, const std::filesystem::path& folder, bool profile) {
   if (schedule.core != core_of(target)) throw failure("the schedule is for another core than the {}'s", target.name);
   write_sources(program, schedule, recipe_of(target, schedule.optimize), name, runtime_directory(), folder);
   FirmwareSources sources;
   sources.sources = {folder / (name + ".cpp")};
   sources.include_directories = {folder};
-  if (profile) sources.definitions = {"TRIMTAB_PROFILE"};
+  if (profile) sources.definitions = {"TRIMTAB_PROFILE", upper(name) + "_PROFILE"};
   sources.program_name = name;
   sources.points = program.points.size();
-  return build_firmware(sources, target, schedule.optimize, folder / "firmware.elf");
+  return sources;
+}
+
+/// Runs the image's sources on the small board of an Armv6-M, where there is one and they fit it: outputs.
+std::optional<std::vector<std::uint8_t>> run_on_small_board(FirmwareSources sources, const Target& target,
+                                                            Optimize optimize, std::span<const std::uint8_t> inputs,
+                                                            std::int64_t input_bytes, std::int64_t output_bytes) {
+  const std::optional<Target> board = small_board(target);
+  if (!board.has_value()) return std::nullopt;
+  const TemporaryDirectory directory;
+  const auto points = static_cast<std::int64_t>(sources.points);
+  try {
+    const BuildResult image = build_firmware(sources, *board, optimize, directory.path() / "small.elf");
+    return run_firmware(image.elf, *board, inputs, input_bytes, output_bytes, points).outputs;
+  } catch (const Error& error) {
+    if (error.code() == ExitCode::bound_not_met) return std::nullopt;  // too large
+    throw;
+  }
 }
 
 /// How many numbers of one result, as the device lays it out, are not as expected.
@@ -68,7 +87,8 @@ std::vector<std::int32_t> host_outputs(const Program& program, std::span<const s
 Deployment deploy(const Program& program, const Schedule& schedule, const Target& target, const std::string& name,
                   std::span<const std::uint8_t> inputs, std::span<const std::int32_t> expected,
                   const std::filesystem::path& folder) {
-  const BuildResult image = build(program, schedule, target, name, folder, false);
+  const FirmwareSources sources = write_program(program, schedule, target, name, folder, false);
+  const BuildResult image = build_firmware(sources, target, schedule.optimize, folder / "firmware.elf");
   Deployment deployment;
   deployment.image = image.size;
   deployment.arena_bytes = schedule.arena_bytes;
@@ -80,6 +100,7 @@ Deployment deploy(const Program& program, const Schedule& schedule, const Target
   const EmulatorRun run =
       run_firmware(image.elf, target, inputs, input.bytes(), output.bytes(), static_cast<std::int64_t>(points));
   deployment.stack_bytes = run.stack_bytes;
+  write_header(program, schedule, recipe_of(target, schedule.optimize), name, run.stack_bytes, folder);
   deployment.point_instructions = run.greatest_instructions;
   deployment.samples = std::ssize(inputs) / input.bytes();
 
@@ -96,6 +117,12 @@ Deployment deploy(const Program& program, const Schedule& schedule, const Target
                            expected.subspan((k * samples + i) * elements, elements));
     }
   }
+  const auto small = run_on_small_board(sources, target, schedule.optimize, inputs, input.bytes(), output.bytes());
+  if (small.has_value()) {
+    deployment.armv6m_samples = deployment.samples;
+    if (*small != run.outputs) throw failure("the program answers otherwise on an emulated Armv6-M than on an Armv7-M");
+  }
+  write_file(folder / (name + "_selftest.cpp"), selftest_source(program, name, {inputs, run.outputs}));
   return deployment;
 }
 
@@ -103,7 +130,8 @@ std::vector<std::vector<ExecutedBlock>> profile_steps(const Program& program, co
                                                       const Target& target, std::span<const std::uint8_t> input,
                                                       std::size_t point) {
   const TemporaryDirectory directory;
-  const BuildResult image = build(program, schedule, target, "network", directory.path(), true);
+  const FirmwareSources sources = write_program(program, schedule, target, "network", directory.path(), true);
+  const BuildResult image = build_firmware(sources, target, schedule.optimize, directory.path() / "firmware.elf");
   auto segments = profile_firmware(image.elf, target, input, nth(program.buffers, program.output).bytes(),
                                    static_cast<std::int64_t>(point));
   if (segments.size() < schedule.operations.size()) {

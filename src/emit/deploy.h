@@ -22,8 +22,11 @@ struct Deployment {
   std::int64_t stack_bytes = 0;  ///< most that a run used; 0 where it was not run
   /// By operating point: of one inference, the most over the samples; empty where it was not run.
   std::vector<std::int64_t> point_instructions;
-  std::int64_t samples = 0;             ///< that were run and compared, each at all points
-  std::int64_t mismatches = 0;          ///< outputs (numbers, not samples) that differ from the host's
+  std::int64_t samples = 0;     ///< that were run and compared, each at all points
+  std::int64_t mismatches = 0;  ///< outputs (numbers, not samples) that differ from the host's
+  /// Of the samples: run on the micro:bit, too, whose core faults on what an Armv6-M faults on; 0 where the program
+  /// does not fit its 16 KB of RAM and 256 KB of flash, or is for another architecture.
+  std::int64_t armv6m_samples = 0;
   std::optional<CycleEstimate> cycles;  ///< of one inference, where they were estimated (emit/explain.h)
 
   [[nodiscard]] std::int64_t flash_bytes() const { return image.flash(); }
@@ -39,10 +42,10 @@ struct Deployment {
 [[nodiscard]] std::vector<std::int32_t> host_outputs(const Program& program, std::span<const std::uint8_t> inputs,
                                                      std::int64_t samples);
 
-/// Writes the program's sources into `folder`, builds the image firmware.elf there and runs it in the emulator on
-/// `inputs` (raw input bytes of some samples, one after the other; none: only build) at every operating point,
-/// comparing every output number with `expected`, as host_outputs() gives them. `schedule` is for the target's core.
-/// Throws what build_firmware() and run_firmware() throw.
+/// Writes the program's sources and a self-test of the inputs into `folder`, builds the image firmware.elf there and
+/// runs it in the emulator on `inputs` (raw input bytes of some samples, one after the other; none: only build) at
+/// every operating point, comparing every output number with `expected`, as host_outputs() gives them. `schedule` is
+/// for the target's core. Throws what build_firmware() and run_firmware() throw.
 [[nodiscard]] Deployment deploy(const Program& program, const Schedule& schedule, const Target& target,
                                 const std::string& name, std::span<const std::uint8_t> inputs,
                                 std::span<const std::int32_t> expected, const std::filesystem::path& folder);

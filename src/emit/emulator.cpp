@@ -17,11 +17,11 @@ constexpr std::int64_t nanoseconds_per_instruction = 64;  // 2^6: -icount shift=
 
 struct Board {
   std::string_view name;
-  std::int64_t counter_hz;  // clock of the FPGA's COUNTER register
+  std::int64_t counter_hz;  // clock of the counter (firmware/board.h)
 };
-constexpr std::array boards{Board{"mps2-an385", 25'000'000}, Board{"mps2-an386", 25'000'000},
-                            Board{"mps2-an500", 25'000'000}, Board{"mps2-an505", 20'000'000},
-                            Board{"mps3-an547", 20'000'000}};
+constexpr std::array boards{Board{"microbit", 16'000'000},   Board{"mps2-an385", 25'000'000},
+                            Board{"mps2-an386", 25'000'000}, Board{"mps2-an500", 25'000'000},
+                            Board{"mps2-an505", 20'000'000}, Board{"mps3-an547", 20'000'000}};
 
 std::int64_t counter_hz(const Target& target) {
   for (const Board& board : boards) {

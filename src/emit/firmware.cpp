@@ -60,6 +60,15 @@ Target with_memory_of_board(Target target) {
   return target;
 }
 
+std::optional<Target> small_board(const Target& target) {
+  if (target.processor != Processor::cortex_m0plus) return std::nullopt;
+  Target board = target;
+  board.emulated_board = "microbit";
+  board.flash_bytes.value = std::int64_t{256} << 10;  // nRF51822, as QEMU's board has it
+  board.ram_bytes.value = std::int64_t{16} << 10;
+  return board;
+}
+
 BuildResult build_firmware(const FirmwareSources& sources, const Target& target, Optimize optimize,
                            const fs::path& elf) {
   const fs::path firmware = firmware_directory();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,10 @@ namespace trimtab {
 /// The target with as much flash and RAM as its emulated board has, if that is more: to measure an image that misses
 /// the target's.
 [[nodiscard]] Target with_memory_of_board(Target target);
+
+/// The micro:bit as a target, for programs for Armv6-M: its core faults on all that an Armv6-M faults on. Nothing where
+/// the target has another core.
+[[nodiscard]] std::optional<Target> small_board(const Target& target);
 
 /// The parts of a firmware image.
 struct FirmwareSources {

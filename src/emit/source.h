@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "emit/recipe.h"
@@ -9,14 +11,12 @@
 
 namespace trimtab {
 
-/// Turns any text into a C identifier in lower case.
-[[nodiscard]] std::string to_identifier(const std::string& text);
-
-/// The text in upper case, as macros are named.
-[[nodiscard]] std::string upper(std::string text);
+/// NAME.h with the stack that a run was measured to use; write_sources() writes it without.
+void write_header(const Program& program, const Schedule& schedule, const BuildRecipe& recipe, const std::string& name,
+                  std::optional<std::int64_t> stack_bytes, const std::filesystem::path& folder);
 
 /// Writes the scheduled program as C++17 for the device into `folder`:
-///   NAME.h          for a C or C++ firmware: sizes, scales, functions, and tables of the levels of abstraction
+///   NAME.h          the firmware's interface in C and C++, with its documentation
 ///   NAME.cpp        constants and the sequence of kernel calls
 ///   trimtab/        the kernels it uses and what they include
 ///   CMakeLists.txt  a library target, and NAME.mk, the same for make; both compile as the recipe says

@@ -6,25 +6,10 @@
 #include <cmath>
 #include <limits>
 
-#include "emit/source.h"
+#include "emit/c_text.h"
 
 namespace trimtab {
 namespace {
-
-/// Any text as a C string literal.
-std::string string_literal(const std::string& text) {
-  std::string literal = "\"";
-  for (const unsigned char c : text) {
-    if (c == '"' || c == '\\' || c == '?') {
-      literal += fmt::format("\\{}", static_cast<char>(c));
-    } else if (c < 0x20 || c >= 0x7f) {
-      literal += fmt::format("\\{:03o}", c);  // three digits end it, whatever follows
-    } else {
-      literal += static_cast<char>(c);
-    }
-  }
-  return literal + "\"";
-}
 
 /// Whether every point says what it spends and how often it is right at every level.
 bool has_summaries(const Program& program) {

@@ -5,8 +5,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/units.h"
+#include "emit/c_text.h"
 #include "emit/firmware.h"
-#include "emit/source.h"
+#include "emit/hand_over.h"
 #include "learn/clean_network.h"
 #include "learn/inference.h"
 #include "learn/network_warnings.h"
@@ -68,6 +69,8 @@ class Fitting {
   FitResult run() {
     FitResult result;
     result.clean_up = clean_up_;
+    result.device_name = name();
+    result.left_out = left_out_layers(graph_);
     if (options_.search.has_value()) {
       search(result);
     } else {
@@ -184,13 +187,8 @@ class Fitting {
   }
 
   [[nodiscard]] Pricer pricer() const {
-    return {*options_.target,
-            options_.optimize,
-            samples_,
-            test_,
-            preprocessing_,
-            graph_.name,
-            options_.bounds.latency_ms > 0};
+    return {
+        *options_.target, options_.optimize, samples_, test_, preprocessing_, name(), options_.bounds.latency_ms > 0};
   }
 
   [[nodiscard]] Program lower_network(const QuantizedNetwork& network) const {
@@ -199,7 +197,10 @@ class Fitting {
     return program;
   }
 
-  [[nodiscard]] std::string name() const { return to_identifier(graph_.name); }
+  /// Prefix of the device's C functions.
+  [[nodiscard]] std::string name() const {
+    return options_.device_name.empty() ? to_identifier(graph_.name) : options_.device_name;
+  }
 
   /// Links and runs one sample, since sizes and stack do not depend on the weights' values; names the nearest fit where
   /// a bound is missed.

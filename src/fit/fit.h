@@ -33,6 +33,7 @@ struct FitSearchOptions {
 
 struct FitOptions {
   std::optional<Target> target;  ///< none: the integer program for this machine only, nothing linked or emulated
+  std::string device_name;       ///< prefix of the device's C functions, a valid one; empty: from the network's name
   Bounds bounds;
   int weight_bits = 8;
   int activation_bits = 8;
@@ -56,6 +57,8 @@ struct FitResult {
   QuantizedNetwork network;
   Program program;
   std::optional<Deployment> deployment;  ///< where there is a target
+  std::string device_name;               ///< prefix of the device's C functions
+  std::vector<std::string> left_out;     ///< layers that the program does without: a Softmax at the end
   Task task;
   Score score;        ///< of the integer program on the test data
   Score score_float;  ///< of the network before

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/units.h"
+#include "emit/hand_over.h"
 #include "fit/quantized_onnx.h"
 #include "import/onnx.h"
 #include "measure/score_json.h"
@@ -50,6 +51,7 @@ void add_deployment(nlohmann::ordered_json& json, const FitOptions& options, con
   json["instructions"] = deployment.instructions();
   json["device"] = {
       {"machine", target.emulated_board}, {"samples", deployment.samples}, {"mismatches", deployment.mismatches}};
+  if (deployment.armv6m_samples > 0) json["device"]["armv6m_samples"] = deployment.armv6m_samples;
   add_latency(json, target, deployment);
   const Bounds& bounds = options.bounds;
   json["bounds"] = {{"flash_bytes", bounds.flash_bytes}, {"ram_bytes", bounds.ram_bytes}};
@@ -69,6 +71,7 @@ nlohmann::ordered_json to_json(const FitRun& run, const FitOptions& options, con
   add_fidelity(json, result.fidelity);
   json["samples"] = result.score.samples;
   if (!result.clean_up.empty()) json["clean_up"] = result.clean_up;
+  if (!result.left_out.empty()) json["left_out"] = result.left_out;
   json["weights_bytes"] = weights_bytes(result.program);
   if (result.deployment.has_value()) add_deployment(json, options, *result.deployment);
   json["plan"] = layers_of(result.program.points.front().plan);
@@ -123,6 +126,7 @@ std::string summarize(const FitRun& run, const FitOptions& options, const FitRes
     text += fmt::format("zero points   {} grid{}, whose values lose {:.1f} dB less\n", gain.grids,
                         gain.grids == 1 ? "" : "s", gain.decibels);
   }
+  if (!result.left_out.empty()) text += describe_left_out(result.left_out) + "\n";
   const std::string model = std::filesystem::path(run.model).filename().string();
   const std::string files =
       "plan.toml             filters and bits of every layer\nprogram.bin           the integer network, for 'trimtab "
@@ -146,6 +150,9 @@ std::string summarize(const FitRun& run, const FitOptions& options, const FitRes
                       bounds.latency_ms > 0 ? fmt::format(" of {:.2f} ms", bounds.latency_ms) : "");
   text += fmt::format("verified      {} samples on the emulated {}: {} numbers differ from the host's\n",
                       deployment.samples, target.emulated_board, deployment.mismatches);
+  if (deployment.armv6m_samples > 0) {
+    text += fmt::format("              {} of them on the emulated microbit, an Armv6-M\n", deployment.armv6m_samples);
+  }
   return fmt::format(
       "{} on {} ({})\n\n{}\ndevice/               C++ sources with a C header for your firmware\ndevice/firmware.elf   "
       "the image that was measured and run\n{}",
@@ -158,11 +165,16 @@ Result describe(const FitRun& run, const FitOptions& options, const FitResult& r
   return {to_json(run, options, result), summarize(run, options, result)};
 }
 
-void write_result(const Result& described, const FitResult& result, const std::filesystem::path& folder) {
+void write_result(const Result& described, const FitRun& run, const FitOptions& options, const FitResult& result,
+                  const std::filesystem::path& folder) {
   save_program(result.program, folder / "program.bin");
   write_file(folder / "plan.toml", to_toml(result.program.points.front().plan));
   write_onnx(result.pruned, folder / "float.onnx");
   write_file(folder / "quantized.onnx", quantized_onnx(result.network));
+  if (result.deployment.has_value()) {
+    write_hand_over({result.device_name, run.model, result.left_out, described.json}, result.program, *options.target,
+                    options.optimize, folder / "device");
+  }
   write_result(described, folder);
 }
 

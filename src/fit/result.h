@@ -18,8 +18,9 @@ struct FitRun {
 /// result.json as docs/fit.md documents it, and a summary for people.
 [[nodiscard]] Result describe(const FitRun& run, const FitOptions& options, const FitResult& result);
 
-/// Writes plan.toml, program.bin, float.onnx, summary.txt and result.json to the folder; `device` is there where fit()
-/// was given folder/device.
-void write_result(const Result& described, const FitResult& result, const std::filesystem::path& folder);
+/// Writes plan.toml, program.bin, float.onnx, summary.txt and result.json to the folder, and completes `device`, which
+/// is there where fit() was given folder/device.
+void write_result(const Result& described, const FitRun& run, const FitOptions& options, const FitResult& result,
+                  const std::filesystem::path& folder);
 
 }  // namespace trimtab

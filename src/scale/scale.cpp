@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/index.h"
-#include "emit/source.h"
+#include "emit/c_text.h"
 #include "learn/clean_network.h"
 #include "learn/inference.h"
 #include "learn/nested_grid.h"
@@ -237,8 +237,13 @@ class Scaling {
             tune_features_,
             test_,
             raw_preprocessing_,
-            name_,
+            device_name(),
             options_.bounds.latency_ms > 0};
+  }
+
+  /// Prefix of the device's C functions.
+  [[nodiscard]] std::string device_name() const {
+    return options_.device_name.empty() ? to_identifier(name_) : options_.device_name;
   }
 
   void hold_to_bounds(const Deployment& deployment) const {
@@ -274,7 +279,7 @@ class Scaling {
       points.push_back(point);
     }
     Program program = lower(network, points, program_preprocessing(), test_.classes);
-    program.name = to_identifier(name_);
+    program.name = name_;
     program.levels = result_.levels;
     const Pricer price = pricer();
     Schedule schedule = price.schedule_of(program);
@@ -304,7 +309,7 @@ class Scaling {
     const Schedule schedule = price.schedule_of(result_.program);
     dump_.add("scheduled", result_.program, schedule);
     const std::vector<std::uint8_t> inputs = convert_samples(result_.program, samples);
-    Deployment deployment = deploy(result_.program, schedule, *options_.target, to_identifier(name_), inputs,
+    Deployment deployment = deploy(result_.program, schedule, *options_.target, device_name(), inputs,
                                    host_outputs(result_.program, inputs, samples.size()), folder_);
     if (deployment.mismatches > 0) {
       throw failure("the emulated device and the host differ in {} numbers over {} samples", deployment.mismatches,

@@ -38,6 +38,7 @@ struct ScaleOptions {
   std::vector<int> truncation_bits;      ///< where not empty: also the table of truncation.h
   std::optional<Target> target;          ///< the microcontroller that the program is deployed to; nothing: none
   Optimize optimize = Optimize::speed;
+  std::string device_name;            ///< prefix of the device's C functions; empty: from the network's name
   Bounds bounds;                      ///< on the target
   std::int64_t verify_samples = 4;    ///< run on the emulated core at every point
   std::filesystem::path dump_passes;  ///< folder for what every pass leaves, as text (program/pass_dump.h); empty: none

@@ -44,6 +44,8 @@ fs::path firmware_directory() {
   return share / "src" / "emit" / "firmware";
 }
 
+fs::path license_file() { return share_directory() / "LICENSE"; }
+
 fs::path hardware_directory() { return share_directory() / "hardware"; }
 
 }  // namespace trimtab

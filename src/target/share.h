@@ -15,6 +15,8 @@ namespace trimtab {
 [[nodiscard]] std::filesystem::path runtime_directory();
 /// Start-up code, harness and linker scripts of firmware images.
 [[nodiscard]] std::filesystem::path firmware_directory();
+/// The licence of all code that is handed over.
+[[nodiscard]] std::filesystem::path license_file();
 /// Scalable-precision MACs (rtl/*.sv) and the gate library they are characterized with (cells.lib).
 [[nodiscard]] std::filesystem::path hardware_directory();
 

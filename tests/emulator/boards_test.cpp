@@ -89,6 +89,53 @@ TEST_P(EveryTarget, MeasuresStackAndSizes) {
   EXPECT_LT(small.build.size.flash(), 2500);
 }
 
+/// Reads a word from an address that is no multiple of four: an Armv7-M does so, an Armv6-M faults.
+constexpr std::string_view unaligned_program = R"(
+#include <stdint.h>
+static uint8_t bytes[8];
+extern "C" void* odd_input(void) { return bytes; }
+extern "C" const void* odd_output(void) { return bytes; }
+extern "C" void odd_run(void) {
+  uint32_t word;
+  asm volatile(".syntax unified\n ldr %0, [%1]" : "=l"(word) : "l"(bytes + 1));
+  bytes[0] = (uint8_t)word;
+}
+)";
+
+TEST(SmallBoard, FaultsOnWhatAnArmv6mFaultsOn) {
+  const Target target = load_target("rp2040");
+  const std::optional<Target> board = small_board(target);
+  ASSERT_TRUE(board.has_value());
+  EXPECT_FALSE(small_board(load_target("cortex-m3")).has_value());
+  const TemporaryDirectory directory;
+  write_file(directory.path() / "odd.cpp", unaligned_program);
+  FirmwareSources sources;
+  sources.sources = {directory.path() / "odd.cpp"};
+  sources.program_name = "odd";
+  const BuildResult tolerant = build_firmware(sources, target, Optimize::speed, directory.path() / "odd.elf");
+  EXPECT_EQ(run_firmware(tolerant.elf, target, ramp(8), 8, 8).outputs[0], 1);
+  const BuildResult strict = build_firmware(sources, *board, Optimize::speed, directory.path() / "strict.elf");
+  try {
+    (void)run_firmware(strict.elf, *board, ramp(8), 8, 8);
+    FAIL() << "an unaligned load is tolerated";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("faults on the emulated microbit"));
+  }
+}
+
+TEST(SmallBoard, CountsAsTheLargeOne) {
+  const Target target = load_target("rp2040");
+  const Target board = *small_board(target);
+  const Small large(target, 100'000, 64);
+  const Small small(board, 100'000, 64);
+  const EmulatorRun first = run_firmware(large.build.elf, target, ramp(48), 48, 48);
+  const EmulatorRun second = run_firmware(small.build.elf, board, ramp(48), 48, 48);
+  EXPECT_EQ(first.outputs, second.outputs);
+  EXPECT_EQ(first.stack_bytes, second.stack_bytes);
+  EXPECT_NEAR(static_cast<double>(first.greatest_instructions.front()),
+              static_cast<double>(second.greatest_instructions.front()), 20);  // starting the timer is in between
+}
+
 INSTANTIATE_TEST_SUITE_P(Boards, EveryTarget, testing::ValuesIn(target_names()), [](const auto& instance) {
   std::string name = instance.param;
   std::replace(name.begin(), name.end(), '-', '_');

@@ -21,7 +21,7 @@ TEST(Profile, CountsTheTurnsOfALoop) {
   const TemporaryDirectory directory;
   write_file(directory.path() / "loop.cpp", R"(
 #include <stdint.h>
-extern "C" void trimtab_after(int step);
+extern "C" void loop_after_layer(int step);
 static uint8_t bytes[4];
 extern "C" void* loop_input(void) { return bytes; }
 extern "C" const void* loop_output(void) { return bytes; }
@@ -29,7 +29,7 @@ extern "C" void loop_run(void) {
   for (int step = 0; step < 2; ++step) {
     uint32_t count = step == 0 ? 1000 : 300;
     asm volatile("1: subs %0, #1\n bne 1b" : "+l"(count) : : "cc");
-    trimtab_after(step);
+    loop_after_layer(step);
   }
 }
 )");
@@ -60,7 +60,7 @@ TEST(Profile, CountsReadsOfConstantsAndTheMissesOfCaches) {
   // Ten rounds over 8 lines, which the cache holds, then over 9, of which each throws out the line that comes next.
   write_file(directory.path() / "reads.cpp", R"(
 #include <stdint.h>
-extern "C" void trimtab_after(int step);
+extern "C" void reads_after_layer(int step);
 static uint8_t bytes[4];
 alignas(16) extern const uint32_t constants[36] = {1, 2, 3};
 extern "C" void* reads_input(void) { return bytes; }
@@ -73,7 +73,7 @@ extern "C" void reads_run(void) {
       uint32_t count = lines, got;
       asm volatile("1: ldr %1, [%0], #16\n subs %2, #1\n bne 1b" : "+r"(from), "=&r"(got), "+l"(count) : : "cc");
     }
-    trimtab_after(step);
+    reads_after_layer(step);
   }
 }
 )");

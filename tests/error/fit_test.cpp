@@ -152,6 +152,15 @@ TEST_F(FitErrors, BoundsThatAreNone) {
   expect_fit_refused({"--ram", "262145"}, "--ram is 262145 bytes; stm32f412 has 262144 bytes of RAM");
 }
 
+TEST_F(FitErrors, NamesThatAreNoPrefix) {
+  const std::string words = "it becomes the prefix of C functions, so give a letter followed by letters, digits and";
+  for (const std::string name : {"2nd", "my net", "_net", "模型", "a/b", "x;y"})
+    expect_fit_refused({"--name", name}, "--name is '" + name + "'; " + words);
+  expect_fit_refused({"--name", std::string(41, 'n')}, words);
+  expect_fit_refused({"--name", "test"}, "--name is 'test', which CMake keeps for itself");
+  expect_fit_refused({"--name", "net", "--target", "host"}, "with --target host there is none");
+}
+
 TEST_F(FitErrors, OutputThatCannotBeWritten) {
   const std::string file = write("file", "in the way");
   for (const std::string& out : {file, file + "/below"})

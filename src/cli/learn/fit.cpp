@@ -21,6 +21,7 @@
 #include "cli/learn/trials.h"
 #include "cli/model_data.h"
 #include "data/dataset.h"
+#include "emit/c_text.h"
 #include "fit/fit.h"
 #include "fit/result.h"
 #include "import/network_file.h"
@@ -86,6 +87,9 @@ void configure(FitCommand& command) {
     const Bounds memory = image_bounds(*options.target, command.flash, command.ram);
     options.bounds.flash_bytes = memory.flash_bytes;
     options.bounds.ram_bytes = memory.ram_bytes;
+    if (!options.device_name.empty()) check_identifier(options.device_name, "--name");
+  } else if (!options.device_name.empty()) {
+    throw bad_input("--name names the C functions for a microcontroller; with --target host there is none");
   } else if (!command.flash.empty() || !command.ram.empty()) {
     throw bad_input("--flash and --ram bound a microcontroller; with --target host there is none");
   }
@@ -199,8 +203,9 @@ void run_fit(FitCommand& command) {
   const StagingFolder staging(command.out, {"device"});
   const FitResult result = fit(graph, train_data, test_data, preprocessing, options, staging.path() / "device");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const Result described = describe({command.model, command.data, seconds}, options, result);
-  write_result(described, result, staging.path());
+  const FitRun run{command.model, command.data, seconds};
+  const Result described = describe(run, options, result);
+  write_result(described, run, options, result, staging.path());
   staging.commit();
   print_warnings(result.warnings);
   print(described, command.common.json);

@@ -23,6 +23,8 @@
 #include "data/dataset.h"
 #include "data/taxonomy.h"
 #include "data/wordnet.h"
+#include "emit/c_text.h"
+#include "emit/hand_over.h"
 #include "import/network_file.h"
 #include "program/program_file.h"
 #include "scale/result.h"
@@ -92,6 +94,9 @@ void run_scale(ScaleCommand& command) {
   if (!command.target.empty()) {
     options.target = load_target(command.target);
     options.bounds = image_bounds(*options.target, command.flash, command.ram);
+    if (!options.device_name.empty()) check_identifier(options.device_name, "--name");
+  } else if (!options.device_name.empty()) {
+    throw bad_input("--name names the C functions for a microcontroller; give one with --target");
   } else if (!command.flash.empty() || !command.ram.empty()) {
     throw bad_input("--flash and --ram bound a microcontroller; give one with --target");
   }
@@ -139,7 +144,13 @@ void run_scale(ScaleCommand& command) {
   draw_levels(result, staging.path() / "levels.svg");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const ScaleRun run{command.model, command.data, command.epochs, options, command.common.seed};
-  const std::string json = result_json(run, result, seconds).dump(2);
+  const nlohmann::ordered_json described = result_json(run, result, seconds);
+  const std::string json = described.dump(2);
+  if (result.deployment.has_value()) {
+    const std::string name = options.device_name.empty() ? to_identifier(graph.name) : options.device_name;
+    write_hand_over({name, command.model, left_out_layers(graph), described}, result.program, *options.target,
+                    options.optimize, staging.path() / "device");
+  }
   write_file(staging.path() / "result.json", json);
   staging.commit();
   if (command.common.json) {

@@ -14,10 +14,26 @@ constexpr uintptr_t fpga_io = 0x40028000;
 constexpr uintptr_t fpga_io = 0x50302000;  // the secure alias
 #elif defined(TRIMTAB_BOARD_MPS3_AN547)
 constexpr uintptr_t fpga_io = 0x59302000;  // the secure alias
-#else
+#elif !defined(TRIMTAB_BOARD_MICROBIT)
 #error "no board is chosen"
 #endif
 
+#if defined(TRIMTAB_BOARD_MICROBIT)
+// The micro:bit has no such block: TIMER0 of the nRF51 (reference manual, chapter 18) with 32 bits at 16 MHz.
+inline uint32_t ticks() {
+  const auto timer = [](uintptr_t offset) { return reinterpret_cast<volatile uint32_t*>(0x40008000 + offset); };
+  static bool started = false;
+  if (!started) {
+    *timer(0x508) = 3;  // BITMODE: 32 bits
+    *timer(0x510) = 0;  // PRESCALER
+    *timer(0x000) = 1;  // TASKS_START
+    started = true;
+  }
+  *timer(0x040) = 1;     // TASKS_CAPTURE[0]
+  return *timer(0x540);  // CC[0]
+}
+#else
 inline uint32_t ticks() { return *reinterpret_cast<const volatile uint32_t*>(fpga_io + 0x18); }
+#endif
 
 }  // namespace trimtab::firmware

@@ -17,6 +17,7 @@ extern "C" {
 void* TRIMTAB_FUNCTION(_input)(void);
 void TRIMTAB_FUNCTION(_run)(void);
 const void* TRIMTAB_FUNCTION(_output)(void);
+void TRIMTAB_FUNCTION(_after_layer)(int);
 extern uint32_t trimtab_bss_end[];
 int main();
 #if TRIMTAB_POINTS > 1
@@ -43,7 +44,9 @@ __attribute__((noinline)) uint32_t stack_used(const uint32_t* end) {
 }
 
 #if !defined(TRIMTAB_PROFILE)
-inline void trimtab_after(int) {}
+inline void after_layer(int) {}
+#else
+inline void after_layer(int layer) { TRIMTAB_FUNCTION(_after_layer)(layer); }
 #endif
 
 inline uint32_t* stack_pointer() {
@@ -55,8 +58,8 @@ inline uint32_t* stack_pointer() {
 }  // namespace
 
 #if defined(TRIMTAB_PROFILE)
-/// Called by the program after every step: a mark for the emulator's plugin.
-extern "C" __attribute__((noinline)) void trimtab_after(int /*step*/) { asm volatile(""); }
+/// Called by the program after every layer: a mark for the emulator's plugin.
+extern "C" __attribute__((noinline)) void TRIMTAB_FUNCTION(_after_layer)(int /*layer*/) { asm volatile(""); }
 #endif
 
 int main() {
@@ -86,7 +89,7 @@ int main() {
 #if TRIMTAB_POINTS > 1
     if (TRIMTAB_FUNCTION(_set_operating_point)(static_cast<int>(point)) != 0) return 4;
 #endif
-    trimtab_after(-1);
+    after_layer(-1);
     const uint32_t begin = ticks();
     TRIMTAB_FUNCTION(_run)();
     const uint32_t taken = ticks() - begin;

@@ -1,4 +1,4 @@
-// A plugin of the emulator that tells what an image executes between the calls of its function trimtab_after(): which
+// A plugin of the emulator that tells what an image executes between the calls of its function NAME_after_layer(): which
 // blocks of instructions, how often, how many of them were entered and left by a jump, how often a load read another
 // line of the flash than the load before, and how often the flash's caches missed (target/flash_caches.h). Arguments:
 // out=PATH, and the caches: instruction_lines=N, data_lines=N, line_bytes=N, read_bytes=N. Per call it appends a line
@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -72,6 +73,12 @@ struct Profile {
   std::optional<trimtab::FlashCaches> caches;
 } profile;
 
+/// Whether a function is NAME_after_layer().
+bool is_mark(std::string_view symbol) {
+  constexpr std::string_view end = "_after_layer";
+  return symbol.size() > end.size() && symbol.substr(symbol.size() - end.size()) == end;
+}
+
 void end_segment() {
   std::fprintf(profile.file, "segment\n");
   for (auto& [key, block] : profile.blocks) {
@@ -125,7 +132,7 @@ void translated(qemu_plugin_id_t /*id*/, qemu_plugin_tb* tb) {
       block->bytes += qemu_plugin_insn_size(insn);
     }
     const char* const symbol = count > 0 ? qemu_plugin_insn_symbol(qemu_plugin_tb_get_insn(tb, 0)) : nullptr;
-    block->ends_segment = symbol != nullptr && std::strcmp(symbol, "trimtab_after") == 0;
+    block->ends_segment = symbol != nullptr && is_mark(symbol);
   }
   qemu_plugin_register_vcpu_tb_exec_cb(tb, executed, QEMU_PLUGIN_CB_NO_REGS, block.get());
   for (std::size_t i = 0; i < count; ++i) {

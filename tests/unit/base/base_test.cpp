@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "base/random.h"
+#include "base/sha256.h"
 #include "base/units.h"
 
 namespace trimtab {
@@ -87,6 +88,16 @@ TEST(Random, NormalHasUnitVariance) {
   }
   EXPECT_NEAR(sum / count, 0, 0.02);
   EXPECT_NEAR(squares / count, 1, 0.02);
+}
+
+TEST(Sha256, IsTheStandards) {
+  // the examples of FIPS 180-4, and a million letters (NIST's long vector)
+  const auto hash = [](const std::string& text) { return sha256(std::vector<std::uint8_t>(text.begin(), text.end())); };
+  EXPECT_EQ(hash(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(hash("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(hash("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+  EXPECT_EQ(hash(std::string(1'000'000, 'a')), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
 }  // namespace

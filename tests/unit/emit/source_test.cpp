@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/process.h"
+#include "emit/c_text.h"
 #include "program/execute.h"
 #include "support/random_program.h"
 #include "target/share.h"
@@ -94,7 +95,12 @@ TEST(Source, NamesFromOutsideStayInTheirComments) {
 TEST(Source, IdentifiersAreValid) {
   EXPECT_EQ(to_identifier("ResNet-8 v1.0"), "resnet_8_v1_0");
   EXPECT_EQ(to_identifier("8bit"), "net_8bit");
-  EXPECT_EQ(to_identifier(""), "net_");
+  EXPECT_EQ(to_identifier(""), "net");
+  EXPECT_EQ(to_identifier("模型"), "net");
+  EXPECT_EQ(to_identifier("模型 v2"), "v2");
+  EXPECT_EQ(to_identifier("a__b--"), "a_b");
+  EXPECT_EQ(to_identifier("test"), "net_test");
+  EXPECT_EQ(to_identifier(std::string(50, 'x')), std::string(40, 'x'));
 }
 
 }  // namespace

@@ -1,0 +1,36 @@
+#include "emit/package/package.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/common.h"
+
+namespace trimtab::cli {
+namespace {
+
+struct PackageOptions {
+  std::string out;
+  std::string kind;
+  std::string folder;
+};
+
+}  // namespace
+
+void add_package(CLI::App& app) {
+  auto options = std::make_shared<PackageOptions>();
+  CLI::App* command = app.add_subcommand("package", "make a package for an ecosystem of what fit or scale handed over");
+  command->add_option("OUT", options->out, "folder that fit or scale made for a microcontroller")->required();
+  command->add_option("--for", options->kind, "ecosystem of the package")
+      ->check(CLI::IsMember(package_kinds()))
+      ->required();
+  add_out_option(*command, options->folder, "DIR")->required();
+  command->footer("Example:\n  trimtab package out/ --for platformio -o resnet8/");
+  command->callback([options] {
+    make_package(options->out, options->kind, options->folder);
+    fmt::print("written to {}\n", options->folder);
+  });
+}
+
+}  // namespace trimtab::cli

@@ -1,0 +1,159 @@
+#include "emit/hand_over.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "base/file.h"
+#include "base/sha256.h"
+#include "base/units.h"
+#include "emit/c_text.h"
+#include "emit/recipe.h"
+#include "graph/device_form.h"
+#include "program/program_file.h"
+#include "target/share.h"
+
+namespace trimtab {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string example(const std::string& name) {
+  return fmt::format(
+      R"(/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs the samples of {0}_selftest.cpp: main() returns 0 where the network answers as it was measured to. */
+#include "{0}.h"
+
+int main(void) {{
+  const int differing = {0}_selftest();
+  /* The input of your own sample: {0}_input(), or from floats {0}_quantize(values, {0}_input()). */
+  {0}_run();
+  const int32_t answer = {0}_argmax({0}_output());
+  return differing == 0 && answer >= 0 ? 0 : 1;
+}}
+)",
+      name);
+}
+
+/// A figure of result.json for people.
+std::string bytes_of(const nlohmann::ordered_json& result, const char* key) {
+  const auto bytes = result.at(key).get<std::int64_t>();
+  return fmt::format("{} ({} bytes)", format_bytes(bytes), bytes);
+}
+
+std::string latency_of(const nlohmann::ordered_json& result) {
+  const double lower = result.at("latency_lower_ms").get<double>();
+  if (!result.contains("latency_upper_ms")) return fmt::format("at least {:.2f} ms", lower);
+  return fmt::format("{:.2f} to {:.2f} ms (estimated)", lower, result.at("latency_upper_ms").get<double>());
+}
+
+std::string readme(const HandOver& hand_over, const Program& program, const Target& target, const BuildRecipe& recipe) {
+  const nlohmann::ordered_json& result = hand_over.result;
+  const std::string left_out = describe_left_out(hand_over.left_out);
+  return fmt::format(
+      R"(# {name}: the network {network} for {target}
+
+Trimtab {version} made this folder for {target} ({description}). Its interface is C; `{name}.h` documents all of it.
+{left_out}
+| | measured on the image `firmware.elf` |
+|---|---|
+| flash | {flash} |
+| RAM | {ram} |
+| of it the arena | {arena} |
+| of it the stack of a run | {stack} |
+| instructions of a run | {instructions} |
+| time of a run at {clock} | {latency} |
+
+Flash and RAM include the start-up code and the harness of the measurement. `manifest.json` has all figures, and the hashes of the network and of every file.
+
+## Build
+
+Compile the whole firmware with `{core}`. Compile `{name}.cpp` as C++17 with `{flags}`: other options give other sizes and times. Two files do so:
+
+- make: `include {name}.mk`, link `$({NAME}_OBJECT)`, and add `-I$({NAME}_FOLDER)` where `{name}.h` is included.
+- CMake: `add_subdirectory()` on this folder, and `target_link_libraries(firmware PRIVATE {name})`.
+
+`trimtab package` makes a package for Arduino, PlatformIO, Zephyr, ESP-IDF or a CMSIS pack.
+
+## Test
+
+`{name}_selftest()` of `{name}_selftest.cpp` runs real samples. It returns the number of output bytes that differ from those measured: 0.
+Link `$({NAME}_SELFTEST_OBJECT)` (make) or `{name}_selftest` (CMake) to use it. `main.c` is an example.
+
+## Files
+
+| file | |
+|---|---|
+| `{name}.h`, `{name}.cpp` | the network |
+| `trimtab/` | the kernels that it uses |
+| `{name}_selftest.cpp`, `main.c` | samples with the right answers, and an example |
+| `{name}.mk`, `CMakeLists.txt` | the build |
+| `firmware.elf` | the image that was measured in the emulator ({board}) |
+| `manifest.json`, `LICENSE` | all figures and hashes; the licence of the code |
+)",
+      fmt::arg("name", hand_over.name), fmt::arg("NAME", upper(hand_over.name)), fmt::arg("network", program.name),
+      fmt::arg("target", target.name), fmt::arg("description", target.description),
+      fmt::arg("version", TRIMTAB_VERSION), fmt::arg("left_out", left_out.empty() ? "" : left_out + "\n"),
+      fmt::arg("flash", bytes_of(result, "flash_bytes")), fmt::arg("ram", bytes_of(result, "ram_bytes")),
+      fmt::arg("arena", bytes_of(result, "arena_bytes")), fmt::arg("stack", bytes_of(result, "stack_bytes")),
+      fmt::arg("instructions", format_count(result.at("instructions").get<std::int64_t>())),
+      fmt::arg("clock", format_frequency(static_cast<double>(target.clock_hz.value))),
+      fmt::arg("latency", latency_of(result)), fmt::arg("core", fmt::join(recipe.core_flags, " ")),
+      fmt::arg("flags", fmt::join(recipe.flags, " ")), fmt::arg("board", target.emulated_board));
+}
+
+/// Hashes of all files below the folder, by path, sorted.
+nlohmann::ordered_json hashes(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) names.push_back(fs::relative(entry.path(), folder).generic_string());
+  }
+  std::ranges::sort(names);
+  nlohmann::ordered_json files = nlohmann::ordered_json::object();
+  for (const std::string& name : names) {
+    if (name != "manifest.json") files[name] = sha256(read_file(folder / name));
+  }
+  return files;
+}
+
+}  // namespace
+
+std::vector<std::string> left_out_layers(const Graph& graph) {
+  std::vector<std::string> layers;
+  for (const Node& node : graph.nodes) {
+    if (device_form(node.op) == DeviceForm::probabilities) layers.push_back(node.name);
+  }
+  return layers;
+}
+
+std::string describe_left_out(const std::vector<std::string>& layers) {
+  if (layers.empty()) return {};
+  return fmt::format("left out      {}: a Softmax at the end does not change the order of the outputs",
+                     fmt::join(layers, ", "));
+}
+
+void write_hand_over(const HandOver& hand_over, const Program& program, const Target& target, Optimize optimize,
+                     const fs::path& folder) {
+  const BuildRecipe recipe = recipe_of(target, optimize);
+  write_file(folder / "README.md", readme(hand_over, program, target, recipe));
+  write_file(folder / "LICENSE", read_text(license_file()));
+  write_file(folder / "main.c", example(hand_over.name));
+  const nlohmann::ordered_json manifest = {{"format", 1},
+                                           {"name", hand_over.name},
+                                           {"network", program.name},
+                                           {"trimtab", TRIMTAB_VERSION},
+                                           {"target", target.name},
+                                           {"target_description", target.description},
+                                           {"optimize", optimize == Optimize::speed ? "speed" : "size"},
+                                           {"core_flags", recipe.core_flags},
+                                           {"flags", recipe.flags},
+                                           {"model_sha256", sha256(read_file(hand_over.model))},
+                                           {"program_sha256", sha256(encode_program(program))},
+                                           {"left_out", hand_over.left_out},
+                                           {"files", hashes(folder)},
+                                           {"result", hand_over.result}};
+  write_file(folder / "manifest.json", manifest.dump(2) + "\n");
+}
+
+}  // namespace trimtab
