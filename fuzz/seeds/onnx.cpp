@@ -21,6 +21,17 @@ int main(int argc, char** argv) {
     const trimtab::Graph graph = trimtab::reference::random_graph(seed, 4 + static_cast<int>(seed % 6));
     trimtab::write_onnx(graph, folder / fmt::format("{}.onnx", graph.name));
   }
+  // a quantized network, whose weights have 4 bits
+  const trimtab::Graph graph = trimtab::reference::random_graph(3, 6);
+  trimtab::OnnxQuantization quantization;
+  quantization.values.assign(graph.values.size(), trimtab::SourceGrid{0.05F, 3, 8, true});
+  for (const trimtab::Node& node : graph.nodes) {
+    auto& weight = quantization.weights.emplace_back();
+    const trimtab::Tensor* tensor = trimtab::weight_of(node.op);
+    if (tensor == nullptr) continue;
+    weight = trimtab::QuantizedWeight{std::vector<float>(static_cast<std::size_t>(tensor->shape[0]), 0.25F), 4};
+  }
+  trimtab::write_file(folder / "quantized.onnx", trimtab::serialize_onnx(graph, quantization));
   trimtab::reference::OnnxBuilder onnx({trimtab::reference::OnnxBuilder::free, 2, 4, 4});
   const auto y = onnx.node("Conv", {"input", onnx.floats("w", {3, 2, 2, 2}, {})});
   auto& weight = *onnx.model.mutable_graph()->mutable_initializer(0);

@@ -61,9 +61,9 @@ fs::path by_cmake(const fs::path& device, const BuildRecipe& recipe) {
   return project / "build" / "net" / "libnet.a";
 }
 
-class HandOver : public testing::TestWithParam<std::tuple<std::string, Optimize>> {};
+class ShippedForms : public testing::TestWithParam<std::tuple<std::string, Optimize>> {};
 
-TEST_P(HandOver, BuildFilesMakeTheMeasuredImage) {
+TEST_P(ShippedForms, BuildFilesMakeTheMeasuredImage) {
   const auto [target_name, optimize] = GetParam();
   const Target target = load_target(target_name);
   const Program program = RandomProgram::make(11);
@@ -224,7 +224,7 @@ TEST(Documents, SnippetsBuildAFirmware) {
   EXPECT_TRUE(fs::exists(folder.path() / "build" / "firmware"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Targets, HandOver,
+INSTANTIATE_TEST_SUITE_P(Targets, ShippedForms,
                          testing::Combine(testing::ValuesIn(target_names()),
                                           testing::Values(Optimize::speed, Optimize::size)),
                          [](const auto& test) {

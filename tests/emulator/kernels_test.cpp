@@ -47,6 +47,7 @@ TEST_P(Kernels, DepthwiseConvolutions) {
 
 TEST_P(Kernels, PoolsAndElements) {
   ProgramBuilder builder(4);
+  builder.zero_points = true;
   Random& random = builder.random;
   const auto pick = [&](int low, int high) { return static_cast<int>(random.integer(low, high)); };
   for (int i = 0; i < 60; ++i) {

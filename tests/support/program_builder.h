@@ -54,6 +54,7 @@ class ProgramBuilder {
 
   Random random;
   int points;
+  bool zero_points = false;  ///< give pools, sums, products and changes of grid random zero points
   Program program;
 
   const Buffer& buffer(BufferId id) const { return program.buffers[static_cast<std::size_t>(id)]; }
@@ -293,7 +294,7 @@ class ProgramBuilder {
 
   /// The zero point of a value at one operating point, often none.
   std::int16_t random_zero(const ActivationGrid& grid) {
-    if (points > 1 || grid.bits > 8 || random.integer(0, 1) == 0) return 0;
+    if (!zero_points || points > 1 || grid.bits > 8 || random.integer(0, 1) == 0) return 0;
     return static_cast<std::int16_t>(random.integer(grid.minimum(), grid.maximum()));
   }
 

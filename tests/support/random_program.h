@@ -24,6 +24,7 @@ class RandomProgram {
   }
 
   Program build() {
+    b_.zero_points = true;
     b_.program.input = b_.add_buffer(pick(1, 12), pick(1, 12), pick(1, 40), grid());
     values_ = {b_.program.input};
     const int steps = pick(3, 8);
