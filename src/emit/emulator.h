@@ -36,10 +36,10 @@ struct EmulatorRun {
   std::int64_t stack_bytes = 0;                     ///< of NAME_run(), by painting
 };
 
-/// The blocks that a program executed after the mark before it and up to each of its marks: calls of NAME_after_layer(), which
-/// the harness makes before a run and the program after every step where it is built with NAME_PROFILE, the harness
-/// with TRIMTAB_PROFILE. One sample at one operating point. Throws Error as run_image(), and (failure) where the
-/// emulator cannot load plugins.
+/// The blocks that a program executed after the mark before it and up to each of its marks: calls of
+/// NAME_after_layer(), which the harness makes before a run and the program after every step where it is built with
+/// NAME_PROFILE, the harness with TRIMTAB_PROFILE. One sample at one operating point. Throws Error as run_image(), and
+/// (failure) where the emulator cannot load plugins.
 [[nodiscard]] std::vector<std::vector<ExecutedBlock>> profile_firmware(
     const std::filesystem::path& elf, const Target& target, std::span<const std::uint8_t> input,
     std::int64_t output_bytes, std::int64_t point = 0, std::chrono::milliseconds limit = std::chrono::minutes(30));

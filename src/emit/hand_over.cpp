@@ -45,7 +45,8 @@ std::string bytes_of(const nlohmann::ordered_json& result, const char* key) {
 std::string latency_of(const nlohmann::ordered_json& result) {
   const double lower = result.at("latency_lower_ms").get<double>();
   if (!result.contains("latency_upper_ms")) return fmt::format("at least {:.2f} ms", lower);
-  return fmt::format("{:.2f} to {:.2f} ms (estimated)", lower, result.at("latency_upper_ms").get<double>());
+  return fmt::format("an estimated {:.2f} ms ({:.2f} to {:.2f})", result.at("latency_expected_ms").get<double>(), lower,
+                     result.at("latency_upper_ms").get<double>());
 }
 
 std::string readme(const HandOver& hand_over, const Program& program, const Target& target, const BuildRecipe& recipe) {

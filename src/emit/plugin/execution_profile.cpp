@@ -1,8 +1,8 @@
-// A plugin of the emulator that tells what an image executes between the calls of its function NAME_after_layer(): which
-// blocks of instructions, how often, how many of them were entered and left by a jump, how often a load read another
-// line of the flash than the load before, and how often the flash's caches missed (target/flash_caches.h). Arguments:
-// out=PATH, and the caches: instruction_lines=N, data_lines=N, line_bytes=N, read_bytes=N. Per call it appends a line
-// "segment" and a line per block:
+// A plugin of the emulator that tells what an image executes between the calls of its function NAME_after_layer():
+// which blocks of instructions, how often, how many of them were entered and left by a jump, how often a load read
+// another line of the flash than the load before, and how often the flash's caches missed (target/flash_caches.h).
+// Arguments: out=PATH, and the caches: instruction_lines=N, data_lines=N, line_bytes=N, read_bytes=N. Per call it
+// appends a line "segment" and a line per block:
 //     ADDRESS BYTES RUNS ENTERED LEFT FLASH_LINES MISSES (six) OPCODE ...
 // (hexadecimal address and opcodes, those of 32 bits with the first half word on top).
 //
