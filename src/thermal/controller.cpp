@@ -241,17 +241,21 @@ void Controller::notice_foreign_writes(double mhz) {
   foreign_until_s_ = now_ + foreign_hold_s_;
 }
 
+SensorTrust::Model Controller::recent_model() const {
+  SensorTrust::Model model{model_.celsius(), model_.celsius(), model_.celsius()};
+  for (const auto& [time, value] : recent_) {
+    model.coldest = std::min(model.coldest, value);
+    model.hottest = std::max(model.hottest, value);
+  }
+  return model;
+}
+
 std::optional<std::string> Controller::observe(double celsius, double dt) {
   // A late reading shows the model's temperature of a moment ago. A reading is strange if the model had it at no time
   // of that moment. The observer compares with the mean over the moment.
-  double coldest = model_.celsius();
-  double hottest = coldest;
+  const auto [now_c, coldest, hottest] = recent_model();
   double mean = 0;
-  for (const auto& [time, value] : recent_) {
-    coldest = std::min(coldest, value);
-    hottest = std::max(hottest, value);
-    mean += value / static_cast<double>(recent_.size());
-  }
+  for (const auto& [time, value] : recent_) mean += value / static_cast<double>(recent_.size());
   const double quantum = std::min(trust_.quantum_k(), largest_quantum_k);
   const double tolerance = strange_k + 4 * trust_.noise_k() + quantum;
   const double strangeness = celsius - std::clamp(celsius, coldest, hottest);
@@ -259,8 +263,7 @@ std::optional<std::string> Controller::observe(double celsius, double dt) {
   if (std::abs(strangeness) > tolerance) {
     if (!strange_since_s_) strange_since_s_ = now_;
     const double since = now_ - *strange_since_s_;
-    std::string why =
-        fmt::format("the sensor reads {:.1f} where the model says {:.1f} degrees", celsius, model_.celsius());
+    std::string why = fmt::format("the sensor reads {:.1f} where the model says {:.1f} degrees", celsius, now_c);
     if (since > model_wrong_s) {
       // The model may be what is wrong: believe the sensor again, from the fallback.
       resynchronise(celsius);
@@ -311,7 +314,7 @@ std::size_t Controller::step(double now_s, const Observation& seen) {
     resynchronise(celsius);
     next_plan_s_ = now_s;
   }
-  const auto unbelieved = trust_.see(celsius, model_.celsius(), !strange_since_s_);
+  const auto unbelieved = trust_.see(celsius, recent_model(), !strange_since_s_);
   const auto strange = observe(celsius, dt);
   if (at_the_limit(celsius)) {
     const double allowed = allowed_w_;

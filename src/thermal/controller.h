@@ -55,6 +55,7 @@ class Controller {
   void live_on(double dt, double mhz);
   void notice_foreign_writes(double mhz);
   void resynchronise(double celsius);
+  [[nodiscard]] SensorTrust::Model recent_model() const;
   /// Corrects the observer. Returns why the reading cannot be true.
   [[nodiscard]] std::optional<std::string> observe(double celsius, double dt);
   [[nodiscard]] bool at_the_limit(double celsius);

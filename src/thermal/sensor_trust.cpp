@@ -10,8 +10,6 @@ namespace {
 
 constexpr double high_pass_s = 3;     ///< slower changes are the room's, not those of switching
 constexpr double gain_memory_s = 20;  ///< of the estimate of the gain
-constexpr double fast_k = 2;          ///< a model that moves more than this in a step hides noise ...
-constexpr double calm_after_s = 2.5;  ///< ... until the latest reading of it has come
 constexpr double impossible = 1e-8;   ///< probability below which a run of equal readings is no chance
 constexpr std::int64_t shortest_run = 4;
 constexpr std::size_t most_lags = 9;
@@ -70,10 +68,10 @@ bool SensorTrust::identical_for_too_long(double reading) {
   return static_cast<double>(run_) * std::log(usual) < std::log(impossible);
 }
 
-void SensorTrust::learn_noise(double reading, double model, bool steady) {
-  calm_s_ = std::abs(model - last_model_) > fast_k ? 0 : calm_s_ + period_s_;
-  const double error = reading - model;
-  if (steady && calm_s_ > calm_after_s) {
+void SensorTrust::learn_noise(double reading, const Model& model, bool steady) {
+  // A late reading shows a temperature that the model had a moment ago.
+  const double error = reading - std::clamp(reading, model.coldest, model.hottest);
+  if (steady) {
     // The mean of |x - y| of two normal numbers is 2 sigma / sqrt(pi). One outlier counts for little.
     const double difference = std::min(std::abs(error - last_error_), 6 * noise_ + 1);
     noise_ += 0.02 * (0.8862 * difference - noise_);
@@ -105,12 +103,11 @@ void SensorTrust::correlate(double reading, double model) {
   }
 }
 
-std::optional<std::string> SensorTrust::see(double reading, double model, bool steady) {
-  correlate(reading, model);
+std::optional<std::string> SensorTrust::see(double reading, const Model& model, bool steady) {
+  correlate(reading, model.celsius);
   learn_noise(reading, model, steady);
   const bool identical = identical_for_too_long(reading);
   last_reading_ = reading;
-  last_model_ = model;
   if (identical) {
     return fmt::format("the sensor is stuck at {:.1f} degrees: it has shown the same {} times in a row", reading, run_);
   }

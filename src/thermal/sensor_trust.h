@@ -17,9 +17,15 @@ class SensorTrust {
  public:
   SensorTrust(double period_s, double longest_delay_s);
 
-  /// One reading, and the model's temperature at the same time. `steady` is false in a step whose reading was not
-  /// expected to fit, so that the noise is not learned from it. Returns why the sensor cannot be believed.
-  [[nodiscard]] std::optional<std::string> see(double reading, double model, bool steady);
+  /// The model's temperature now, and the range that it had within the longest delay.
+  struct Model {
+    double celsius = 0;
+    double coldest = 0;
+    double hottest = 0;
+  };
+  /// One reading. `steady` is false in a step whose reading was not expected to fit, so that the noise is not learned
+  /// from it. Returns why the sensor cannot be believed.
+  [[nodiscard]] std::optional<std::string> see(double reading, const Model& model, bool steady);
 
   [[nodiscard]] double noise_k() const { return noise_; }  ///< standard deviation of a reading
   /// The smallest difference between two readings in a row; 0 until a few of them have differed.
@@ -39,7 +45,7 @@ class SensorTrust {
 
  private:
   [[nodiscard]] bool identical_for_too_long(double reading);
-  void learn_noise(double reading, double model, bool steady);
+  void learn_noise(double reading, const Model& model, bool steady);
   void correlate(double reading, double model);
   [[nodiscard]] double spread() const;  ///< of a reading around the temperature, its quantization included
 
@@ -55,8 +61,6 @@ class SensorTrust {
   int steps_seen_ = 0;
   std::optional<double> last_reading_;
   double last_error_ = 0;
-  double calm_s_ = 0;  ///< time since the model last moved fast
-  double last_model_ = 0;
   std::int64_t run_ = 0;  ///< readings in a row that were the same
   double compared_ = 0;   ///< pairs of readings in a row that were compared, ...
   double identical_ = 0;  ///< ... and those of them that were the same, without the present run
