@@ -55,14 +55,18 @@ Graph merge_equal(Graph graph) {
     for (ValueId& input : node.inputs) input = nth(same, input);
     const ValueId first = node.inputs[0];
     const auto before = maker.find(first);
-    if (changes_nothing(node.op, graph.shape_of(first), graph.shape_of(node.output),
-                        before == maker.end() ? nullptr : before->second)) {
+    // where a network has grids of its own, another grid is a change
+    const auto& grid = nth(graph.values, node.output).grid;
+    const bool same_grid = !grid.has_value() || grid == nth(graph.values, first).grid;
+    if (same_grid && changes_nothing(node.op, graph.shape_of(first), graph.shape_of(node.output),
+                                     before == maker.end() ? nullptr : before->second)) {
       nth(same, node.output) = first;
       continue;
     }
     std::vector<const Node*>& others = readers[node.inputs];
-    const auto equal =
-        std::find_if(others.begin(), others.end(), [&](const Node* other) { return other->op == node.op; });
+    const auto equal = std::find_if(others.begin(), others.end(), [&](const Node* other) {
+      return other->op == node.op && nth(graph.values, other->output).grid == grid;
+    });
     if (equal != others.end()) {
       nth(same, node.output) = (*equal)->output;
       continue;

@@ -16,7 +16,8 @@ namespace trimtab {
 /// it, into that layer's weights, bias and padding_value. The function of the graph stays the same.
 [[nodiscard]] Graph fold_affine_forward(Graph graph);
 
-/// Removes operators that give back what they read, and merges those that do the same to the same values.
+/// Removes operators that give back what they read, and merges those that do the same to the same values. Where a
+/// network was quantized before, the grids of what they make are the same as well.
 [[nodiscard]] Graph merge_equal(Graph graph);
 
 /// Removes nodes whose output nobody reads, and values that nobody makes or reads.

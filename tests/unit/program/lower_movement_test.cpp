@@ -25,14 +25,15 @@ QuantizedNetwork on_grid(const Graph& graph, const ActivationGrid& grid) {
   return network;
 }
 
-/// An image's numbers, channels first, as the runtime's pixels or the other way round.
-template <typename T, typename From>
-std::vector<T> channels_last(const std::vector<From>& x, const Shape& shape) {
+/// The integers of an image's numbers, channels first, as the runtime's pixels.
+std::vector<std::int32_t> channels_last(const reference::Values& x, const Shape& shape, const ActivationGrid& grid) {
   const std::size_t pixels = shape.size() == 3 ? static_cast<std::size_t>(shape[1] * shape[2]) : 1;
   const std::size_t channels = x.size() / pixels;
-  std::vector<T> result;
+  std::vector<std::int32_t> result;
   for (std::size_t p = 0; p < pixels; ++p) {
-    for (std::size_t c = 0; c < channels; ++c) result.push_back(static_cast<T>(x[c * pixels + p]));
+    for (std::size_t c = 0; c < channels; ++c) {
+      result.push_back(static_cast<std::int32_t>(x[c * pixels + p]) + grid.zero_point);
+    }
   }
   return result;
 }
@@ -43,13 +44,13 @@ void expect_same_numbers(const Graph& graph, const ActivationGrid& grid, std::ui
   Random random(seed);
   reference::Values sample;
   for (std::int64_t i = 0; i < element_count(graph.input_shape()); ++i) {
-    sample.push_back(static_cast<float>(random.integer(grid.minimum(), grid.maximum())));
+    sample.push_back(static_cast<float>(random.integer(grid.minimum(), grid.maximum()) - grid.zero_point));
   }
-  const auto expected = channels_last<std::int32_t>(reference::run(graph, sample), graph.output_shape());
+  const auto expected = channels_last(reference::run(graph, sample), graph.output_shape(), grid);
 
   const runtime::Image layout = image_of(program, program.input);
   std::vector<std::uint8_t> bytes;
-  const auto numbers = channels_last<std::int32_t>(sample, graph.input_shape());
+  const auto numbers = channels_last(sample, graph.input_shape(), grid);
   const auto channels = static_cast<std::size_t>(layout.channels);
   for (std::size_t first = 0; first < numbers.size(); first += channels) {
     std::vector<std::uint8_t> pixel(static_cast<std::size_t>(runtime::pixel_bytes(layout.channels, grid.bits)));
@@ -127,7 +128,8 @@ class Mover {
 };
 
 TEST(LowerMovement, RandomMovementsAreExact) {
-  const ActivationGrid grids[] = {{1, 8, true}, {1, 8, false}, {1, 4, false}, {1, 2, true}, {1, 16, true}};
+  const ActivationGrid grids[] = {{1, 8, true}, {1, 8, false}, {1, 4, false},
+                                  {1, 2, true}, {1, 16, true}, {1, 8, true, -7}};
   for (std::uint64_t seed = 0; seed < 600; ++seed) {
     Graph graph = Mover(seed).build();
     if (graph.nodes.empty()) continue;
