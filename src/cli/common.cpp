@@ -24,7 +24,7 @@ void print(const Result& result, bool json) { fmt::print("{}", json ? result.jso
 ImportOptions import_options(const ModelChoice& choice) {
   ImportOptions options;
   if (!choice.input_shape.empty()) options.input_shape = parse_shape(choice.input_shape, "--input-shape");
-  options.output = choice.output;
+  options.outputs = choice.outputs;
   return options;
 }
 
@@ -34,7 +34,14 @@ CLI::Option* add_model(CLI::App& command, std::string& model, ModelChoice& choic
                   "MODEL's input without the batch, in its own order, such as 3x224x224, where the file leaves "
                   "dimensions free")
       ->default_str("as stored");
-  command.add_option("--output", choice.output, "name of the one output of MODEL to keep, where it has several")
+  command
+      .add_option(
+          "--output", choice.outputs,
+          "name of an output of MODEL to keep, where it has several; repeat the option to keep more, one behind "
+          "the other")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->default_str("the only one");
   return command.add_option(
       "MODEL", model,

@@ -31,7 +31,7 @@ void print(const Result& result, bool json);
 /// The command line's answers to questions that a model's file leaves open.
 struct ModelChoice {
   std::string input_shape;
-  std::string output;
+  std::vector<std::string> outputs;
 };
 [[nodiscard]] ImportOptions import_options(const ModelChoice& choice);
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -42,13 +44,15 @@ Task task_of_program(const EvalOptions& options, const Program& program, const s
                      const Dataset& data) {
   StoredTask stored = stored_task(path);
   const TaskChoice words = task_choice(options.task);
+  NetworkOutput output = output_of(program);
+  output.parts = stored.parts;
   if (words.kind || stored.choice.kind == TaskKind::outputs) stored.choice = {};
   if (words.kind) stored.choice.kind = words.kind;
   if (words.threshold) stored.choice.threshold = words.threshold;
   if (!options.preprocessing.empty()) {
     stored.pixels = parse_preprocessing(options.preprocessing, data.shape.at(0));
   }
-  return choose_task(stored.choice, output_of(program), data, stored.pixels);
+  return choose_task(stored.choice, output, data, stored.pixels);
 }
 
 /// Measures the integer program of a finished folder.
@@ -89,6 +93,13 @@ void run_program(EvalOptions& options) {
   print_eval(options, result, "");
 }
 
+/// The name of an output without what has a meaning in paths.
+std::string file_name_of(std::string name) {
+  std::ranges::replace_if(
+      name, [](unsigned char c) { return std::isalnum(c) == 0 && c != '.' && c != '-' && c != '_'; }, '_');
+  return name;
+}
+
 void run_eval(EvalOptions& options) {
   if (std::filesystem::is_directory(options.model) || std::filesystem::path(options.model).extension() == ".bin") {
     run_program(options);
@@ -112,9 +123,28 @@ void OutputFile::add(std::span<const float> outputs) {
 
 void OutputFile::write() const {
   if (path_.empty()) return;
-  Shape shape = shape_;
-  shape.insert(shape.begin(), std::ssize(numbers_) / element_count(shape_));
-  write_npy(path_, shape, numbers_);
+  const std::int64_t samples = std::ssize(numbers_) / element_count(shape_);
+  const auto shape_of = [&](Shape shape) {
+    shape.insert(shape.begin(), samples);
+    return shape;
+  };
+  if (parts_.empty()) {
+    write_npy(path_, shape_of(shape_), numbers_);
+    return;
+  }
+  std::int64_t begin = 0;
+  for (const OutputPart& part : parts_) {  // FILE.npy becomes FILE-NAME.npy
+    const std::int64_t size = element_count(part.shape);
+    std::vector<float> own;
+    for (std::int64_t i = 0; i < samples; ++i) {
+      const auto first = numbers_.begin() + i * element_count(shape_) + begin;
+      own.insert(own.end(), first, first + size);
+    }
+    std::filesystem::path file = path_;
+    file.replace_filename(fmt::format("{}-{}.npy", file.stem().string(), file_name_of(part.name)));
+    write_npy(file, shape_of(part.shape), own);
+    begin += size;
+  }
 }
 
 void print_eval(const EvalOptions& options, const EvalResult& result, const std::string& suffix) {

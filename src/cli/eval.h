@@ -42,13 +42,15 @@ struct EvalResult {
 /// Gathers the answers to all samples and writes them to --outputs; does nothing where there is no such option.
 class OutputFile {
  public:
-  OutputFile(const EvalOptions& options, const Task& task) : path_(options.outputs), shape_(task.output) {}
+  OutputFile(const EvalOptions& options, const Task& task)
+      : path_(options.outputs), shape_(task.output), parts_(task.parts) {}
   void add(std::span<const float> outputs);
   void write() const;
 
  private:
   std::string path_;
   Shape shape_;
+  std::vector<OutputPart> parts_;
   std::vector<float> numbers_;
 };
 

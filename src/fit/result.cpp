@@ -111,6 +111,11 @@ std::string describe_answers(const FitResult& result) {
     text += line("agreement",
                  fmt::format("{:.2f} % of {} samples get the float network's answer", *fidelity.agreement, samples));
   }
+  for (const Fidelity::Part& part : fidelity.parts) {
+    text += fmt::format("{}: SQNR {}{}\n", part.name,
+                        part.sqnr_db ? format_value(Measure::sqnr_db, *part.sqnr_db) : "not defined",
+                        part.cosine ? fmt::format(", cosine {:.6f}", *part.cosine) : "");
+  }
   if (!classes && fidelity.sqnr_db) {
     text +=
         line("SQNR", fmt::format("{} against the float network{}", format_value(Measure::sqnr_db, *fidelity.sqnr_db),

@@ -205,6 +205,13 @@ struct Node {
   ValueId output = -1;
 };
 
+/// One of several outputs that a graph has joined.
+struct OutputPart {
+  std::string name;
+  Shape shape;  ///< channels first
+  bool operator==(const OutputPart&) const = default;
+};
+
 /// A ConvNet with one input and one output. Nodes stand in an order in which every value is made before it is used.
 struct Graph {
   std::string name;
@@ -212,6 +219,8 @@ struct Graph {
   std::vector<Node> nodes;
   ValueId input = -1;
   ValueId output = -1;
+  /// Where the output is a vector that several outputs were joined in, one behind the other: which. Empty: one output.
+  std::vector<OutputPart> parts{};
 
   [[nodiscard]] const Shape& shape_of(ValueId value) const { return values.at(static_cast<std::size_t>(value)).shape; }
   [[nodiscard]] const Shape& input_shape() const { return shape_of(input); }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "graph/graph.h"
 
@@ -8,8 +9,9 @@ namespace trimtab {
 
 /// Answers to questions that a file leaves open about its network.
 struct ImportOptions {
-  Shape input_shape{};   ///< the input's dimensions behind the batch, as the file orders them; empty: the file's own
-  std::string output{};  ///< name of the output to keep; empty: the only one
+  Shape input_shape{};  ///< the input's dimensions behind the batch, as the file orders them; empty: the file's own
+  /// Names of the outputs to keep; several are joined in one vector (Graph::parts). Empty: the only one.
+  std::vector<std::string> outputs{};
 };
 
 /// Why a network cannot be read.

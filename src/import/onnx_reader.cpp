@@ -232,19 +232,46 @@ void import_node(Import& import, const OnnxNode& node) {
   return import.plain(node, view).value;
 }
 
-/// The name of the output to read.
-[[nodiscard]] std::string chosen_output(const onnx::GraphProto& graph, const ImportOptions& options) {
+/// The names of the outputs to read.
+[[nodiscard]] std::vector<std::string> chosen_outputs(const onnx::GraphProto& graph, const ImportOptions& options) {
   std::vector<std::string> names;
   for (const auto& output : graph.output()) names.push_back(clean_name(output.name()));
-  if (options.output.empty()) {
-    if (names.size() == 1) return graph.output(0).name();
+  if (options.outputs.empty()) {
+    if (names.size() == 1) return {graph.output(0).name()};
     throw bad_input("the model has {} outputs{}; choose one with --output", names.size(),
                     names.empty() ? "" : fmt::format(" ({})", fmt::join(names, ", ")));
   }
-  for (const auto& output : graph.output()) {
-    if (output.name() == options.output) return output.name();
+  std::set<std::string> chosen;
+  for (const std::string& wanted : options.outputs) {
+    const bool known = std::any_of(graph.output().begin(), graph.output().end(),
+                                   [&](const auto& output) { return output.name() == wanted; });
+    if (!known) throw bad_input("the model has no output '{}'; it has {}", clean_name(wanted), fmt::join(names, ", "));
+    if (!chosen.insert(wanted).second) throw bad_input("--output names '{}' twice", clean_name(wanted));
   }
-  throw bad_input("the model has no output '{}'; it has {}", clean_name(options.output), fmt::join(names, ", "));
+  return options.outputs;
+}
+
+/// Several outputs as one vector, one behind the other.
+[[nodiscard]] ValueId join_outputs(Import& import, const std::vector<std::string>& names) {
+  std::vector<ValueId> vectors;
+  std::vector<OutputPart> parts;
+  for (const std::string& name : names) {
+    const ValueId value = import_output(import, name);
+    const Shape& shape = import.shape_of(value);
+    parts.push_back({name, shape});
+    onnx::NodeProto flatten;
+    flatten.set_name(name + "_vector");
+    flatten.set_op_type("Reshape");
+    flatten.add_output(name + "_vector");
+    vectors.push_back(shape.size() == 1 ? value
+                                        : import.emit(OnnxNode(flatten, 0), Reshape{{element_count(shape)}}, {value}));
+  }
+  onnx::NodeProto join;
+  join.set_name("outputs");
+  join.set_op_type("Concat");
+  join.add_output("outputs");
+  import.graph().parts = std::move(parts);
+  return import.emit(OnnxNode(join, 0), Concat{0}, std::move(vectors));
 }
 
 /// Reads one model, and goes on behind whatever it cannot read.
@@ -268,12 +295,12 @@ class Reading {
       }
       import_.define(tensor);
     }
-    std::string output;
-    attempt(nullptr, [&] { output = chosen_output(graph_, options_); });
-    const onnx::NodeProto* choice = output.empty() ? nullptr : arg_max(output);
-    if (choice != nullptr) output = choice->input(0);
-    std::set<std::string> names{output};
-    if (output.empty()) {
+    std::vector<std::string> outputs;
+    attempt(nullptr, [&] { outputs = chosen_outputs(graph_, options_); });
+    const onnx::NodeProto* choice = outputs.size() == 1 ? arg_max(outputs[0]) : nullptr;
+    if (choice != nullptr) outputs[0] = choice->input(0);
+    std::set<std::string> names(outputs.begin(), outputs.end());
+    if (outputs.empty()) {
       for (const auto& each : graph_.output()) names.insert(each.name());
     }
     const std::vector<bool> needed = needed_nodes(graph_, names);
@@ -284,10 +311,14 @@ class Reading {
     for (int i = 0; i < graph_.node_size(); ++i) {
       if (nth(needed, i)) read(OnnxNode(graph_.node(i), opset_));
     }
-    if (unknown_.count(output) > 0 || output.empty()) return std::nullopt;
+    const bool reached = !outputs.empty() && std::none_of(outputs.begin(), outputs.end(), [&](const std::string& each) {
+      return unknown_.count(each) > 0;
+    });
+    if (!reached) return std::nullopt;
     const bool read = attempt(nullptr, [&] {
       if (choice != nullptr) check_choice(OnnxNode(*choice, opset_));
-      import_.graph().output = import_output(import_, output);
+      import_.graph().output =
+          outputs.size() == 1 ? import_output(import_, outputs[0]) : join_outputs(import_, outputs);
     });
     return read && obstacles_.empty() ? std::optional(std::move(import_.graph())) : std::nullopt;
   }

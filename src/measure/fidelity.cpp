@@ -4,6 +4,10 @@
 
 namespace trimtab {
 
+FidelityMeter::FidelityMeter(Task task) : task_(std::move(task)), errors_(task_.outputs()) {
+  for (const OutputPart& part : task_.parts) parts_.emplace_back(element_count(part.shape));
+}
+
 void FidelityMeter::add(std::span<const float> outputs, std::span<const float> reference) {
   const auto size = static_cast<std::size_t>(task_.outputs());
   std::vector<std::int64_t> own;
@@ -12,6 +16,12 @@ void FidelityMeter::add(std::span<const float> outputs, std::span<const float> r
     const auto answers = outputs.subspan(at, size);
     const auto wanted = reference.subspan(at, size);
     errors_.add(answers, wanted);
+    std::size_t first = 0;
+    for (std::size_t p = 0; p < parts_.size(); ++p) {
+      const auto length = static_cast<std::size_t>(element_count(task_.parts[p].shape));
+      parts_[p].add(answers.subspan(first, length), wanted.subspan(first, length));
+      first += length;
+    }
     if (!task_.decides()) continue;
     if (task_.kind == TaskKind::segmentation) {
       decide_pixels(task_, answers, own);
@@ -34,6 +44,8 @@ Fidelity FidelityMeter::fidelity() const {
   if (decisions_ > 0) fidelity.agreement = 100 * static_cast<double>(same_) / static_cast<double>(decisions_);
   fidelity.sqnr_db = errors_.sqnr_db();
   fidelity.cosine = errors_.cosine();
+  for (std::size_t p = 0; p < parts_.size(); ++p)
+    fidelity.parts.push_back({task_.parts[p].name, parts_[p].sqnr_db(), parts_[p].cosine()});
   return fidelity;
 }
 

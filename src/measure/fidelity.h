@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "measure/measures.h"
 #include "measure/task.h"
@@ -16,12 +18,18 @@ struct Fidelity {
   std::optional<double> agreement;  ///< percent of the samples (segmentation: of the pixels) with the same class
   std::optional<double> sqnr_db;    ///< over all outputs; infinite where they are equal
   std::optional<double> cosine;     ///< likewise
+  struct Part {
+    std::string name;
+    std::optional<double> sqnr_db;
+    std::optional<double> cosine;
+  };
+  std::vector<Part> parts;  ///< of a network whose outputs are joined: each by itself
 };
 
 /// Compares answers with those of a reference, batch after batch. Both are real numbers, channels first.
 class FidelityMeter {
  public:
-  explicit FidelityMeter(Task task) : task_(std::move(task)), errors_(task_.outputs()) {}
+  explicit FidelityMeter(Task task);
 
   /// Any number of samples, as many of either.
   void add(std::span<const float> outputs, std::span<const float> reference);
@@ -31,6 +39,7 @@ class FidelityMeter {
  private:
   Task task_;
   ErrorMeasures errors_;
+  std::vector<ErrorMeasures> parts_;
   std::int64_t decisions_ = 0;
   std::int64_t same_ = 0;
 };

@@ -19,6 +19,7 @@ namespace trimtab {
 struct StoredTask {
   TaskChoice choice;
   Preprocessing pixels;
+  std::vector<OutputPart> parts;
 };
 /// Throws Error (bad input), naming `where`, for another object.
 [[nodiscard]] StoredTask read_task(const nlohmann::ordered_json& json, const std::string& where);
@@ -26,7 +27,8 @@ struct StoredTask {
 /// Every measure under its key with the suffix, such as "_float"; the loss has none.
 void add_score(nlohmann::ordered_json& json, const Score& score, const std::string& suffix = "");
 
-/// "agreement", "sqnr_db" and "cosine", those that mean something. No difference at all is a SQNR of null.
+/// "agreement", "sqnr_db" and "cosine", those that mean something; "outputs" with the latter two for each of several.
+/// No difference at all is a SQNR of null.
 void add_fidelity(nlohmann::ordered_json& json, const Fidelity& fidelity);
 
 }  // namespace trimtab

@@ -30,6 +30,11 @@ Shape without_dimensions_of_one(Shape shape) {
   return shape;
 }
 
+/// Whether the network could give back its input.
+bool is_of_input(const Task& task, const Dataset& data) {
+  return without_dimensions_of_one(task.output) == without_dimensions_of_one(data.shape);
+}
+
 bool maps_fit(const Task& task, const Dataset& data) {
   return !data.class_maps.empty() && task.output.size() == 3 &&
          without_dimensions_of_one(data.target_shape) == without_dimensions_of_one({task.output[1], task.output[2]});
@@ -44,8 +49,12 @@ std::string answers_of(const Dataset& data) {
 }
 
 TaskKind of_unlabelled(const Task& task, const Dataset& data, std::string& reason) {
+  if (!task.parts.empty()) {
+    reason = fmt::format("{} outputs", task.parts.size());
+    return TaskKind::outputs;
+  }
   reason = "no answers, ";
-  if (task.outputs() > 1 && task.output == data.shape) {
+  if (task.outputs() > 1 && is_of_input(task, data)) {
     reason += "and the output has the input's shape";
     return TaskKind::reconstruction;
   }
@@ -59,6 +68,9 @@ TaskKind of_unlabelled(const Task& task, const Dataset& data, std::string& reaso
 
 std::optional<TaskKind> of_labelled(const Task& task, const Dataset& data, std::string& reason) {
   const std::int64_t outputs = task.outputs();
+  if (!task.parts.empty() && (data.targets.empty() || element_count(data.target_shape) != outputs)) {
+    return of_unlabelled(task, data, reason);
+  }
   if (maps_fit(task, data)) {
     reason = "a class per pixel of the output";
     return TaskKind::segmentation;
@@ -67,7 +79,7 @@ std::optional<TaskKind> of_labelled(const Task& task, const Dataset& data, std::
     reason = has_two_classes(data) ? "one output, classes 0 and 1" : "one output, a number per sample";
     return has_two_classes(data) ? TaskKind::binary : TaskKind::regression;
   }
-  if (has_two_classes(data) && outputs > 2 && task.output == data.shape) {
+  if (has_two_classes(data) && outputs > 2 && is_of_input(task, data)) {
     reason = "the output has the input's shape, classes 0 (normal) and 1";
     return TaskKind::anomaly;
   }
@@ -146,7 +158,7 @@ TaskKind parse_task(const std::string& word) {
 }
 
 NetworkOutput output_of(const Graph& graph) {
-  NetworkOutput output{graph.output_shape(), false};
+  NetworkOutput output{graph.output_shape(), false, graph.parts};
   ValueId value = graph.output;
   for (std::int64_t node = graph.producer(value); node >= 0; node = graph.producer(value)) {
     const Node& own = nth(graph.nodes, node);
@@ -165,6 +177,7 @@ Task choose_task(const TaskChoice& choice, const NetworkOutput& output, const Da
   Task task;
   task.output = output.shape;
   task.probability = output.probability;
+  task.parts = output.parts;
   task.threshold = choice.threshold.value_or(output.probability ? 0.5 : 0.0);
   if (data.is_pixels()) task.pixels = preprocessing;
   if (choice.kind.has_value()) {

@@ -147,6 +147,7 @@ nlohmann::ordered_json result_json(const ScaleRun& run, const ScaleResult& resul
   json["choices"] = choices_json(result);
   if (!result.truncation.empty()) json["truncation"] = truncation_json(result.truncation.front());
   if (result.deployment.has_value()) add_deployment(json, run.options, *result.deployment);
+  json["warnings"] = result.warnings;
   json["seed"] = run.seed;
   json["wall_s"] = seconds;
   json["version"] = TRIMTAB_VERSION;

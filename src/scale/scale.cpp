@@ -13,6 +13,7 @@
 #include "learn/inference.h"
 #include "learn/nested_grid.h"
 #include "learn/nested_rounding.h"
+#include "learn/network_warnings.h"
 #include "program/evaluate.h"
 #include "program/execute.h"
 #include "program/lower.h"
@@ -74,7 +75,7 @@ class Scaling {
   Scaling(const Graph& graph, const Taxonomy& taxonomy, const Dataset& train_data, const Dataset& tune,
           const Dataset& test, const Preprocessing& preprocessing, const ScaleOptions& options,
           const std::filesystem::path& folder)
-      : tune_(tune), test_(test), options_(options), folder_(folder), raw_preprocessing_(preprocessing) {
+      : graph_(graph), tune_(tune), test_(test), options_(options), folder_(folder), raw_preprocessing_(preprocessing) {
     check_fits(tune, graph.input_shape());
     check_fits(test, graph.input_shape());
     const Task task = choose_task({}, output_of(graph), test, preprocessing);
@@ -132,6 +133,10 @@ class Scaling {
       result_.tune_float.push_back(score(level, tune_float, tune_.labels));
       result_.test_float.push_back(score(level, test_float, test_.labels));
     }
+    AnswerCount answers(task_);
+    answers.add(test_float);
+    result_.warnings = network_warnings(graph_, test_, raw_preprocessing_, task_, answers, options_.threads);
+    if (const auto range = range_warning(tune_, test_)) result_.warnings.push_back(*range);
     make_network();
     result_.layers = fuse_layers(result_.network.graph);
     find_points();
@@ -351,6 +356,7 @@ class Scaling {
     }
   }
 
+  const Graph& graph_;
   const Dataset& tune_;
   const Dataset& test_;
   const ScaleOptions& options_;

@@ -81,6 +81,7 @@ struct ScaleResult {
   std::vector<Layer> layers;
   std::vector<TruncationTable> truncation;  ///< one, or none
   std::optional<Deployment> deployment;     ///< where there is a target
+  std::vector<std::string> warnings;        ///< about data and answers
 };
 
 /// The point to run where answers at `level` may lose so many points of top-1: the cheapest that loses no more on the

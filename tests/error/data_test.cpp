@@ -50,6 +50,11 @@ TEST_F(DataErrors, NoArray) {
   expect_refused({"data", "npy:" + file + "," + file}, "is no .npy file");
 }
 
+TEST_F(DataErrors, NoArchive) {
+  expect_refused({"data", "npz:" + write("x.npz", "not an archive, though long enough")}, "is no .npz file");
+  expect_refused({"data", "npy:x.npy,,y.npy"}, "must name one to three files");
+}
+
 TEST_F(DataErrors, OutputThatCannotBeWritten) {
   const std::string file = write("file", "in the way");
   expect_refused({"data", "synthetic:shapes:10", "-o", file}, file);

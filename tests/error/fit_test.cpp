@@ -305,6 +305,16 @@ TEST_F(FitErrors, DataThatDoNotFit) {
   expect_fit_refused({"--unlabelled", "--epochs", "1"}, "--epochs needs labels");
 }
 
+TEST_F(FitErrors, TasksThatDoNotFit) {
+  expect_fit_refused({"--task", "binary"}, "binary needs one output");
+  expect_fit_refused({"--task", "reconstruction"}, "reconstruction needs as many outputs as inputs");
+  expect_fit_refused({"--task", "regression"}, "regression needs as many numbers per sample as outputs (10)");
+  expect_fit_refused({"--threshold", "half"}, "--threshold has 'half' where a number is needed");
+  const std::string three = "npy:" + write("x.npy", npy("<f4", "4, 3, 32, 32", 4UL * 3 * 32 * 32 * 4)) + "," +
+                            write("y.npy", npy("<f4", "4, 3", 4UL * 3 * 4));
+  expect_fit_refused({"--data", three}, "the network makes 10, the data have 3 numbers per sample");
+}
+
 TEST_F(FitErrors, LayersWithoutIntegerForm) {
   Chain softmax({3, 32, 32});
   softmax.conv("conv", 8, 4).flatten().linear("a", 16).add("attention", Softmax{}).linear("b", 10);

@@ -24,6 +24,7 @@ class ScaleRefuses : public testing::Test {
     fs::create_directories(folder_);
     write_network("net.onnx", Relu{});
     write_network("odd.onnx", HardSwish{});
+    write_network("one.onnx", Relu{}, 1);
     write_file(folder_ / "good.toml", taxonomy(std::vector<std::string>(names.begin(), names.end())));
   }
   void TearDown() override { fs::remove_all(folder_); }
@@ -41,7 +42,7 @@ class ScaleRefuses : public testing::Test {
   }
 
   /// A network with an output per class of synthetic:shapes.
-  void write_network(const std::string& name, Operator activation) const {
+  void write_network(const std::string& name, Operator activation, std::int64_t outputs = 10) const {
     Graph graph;
     graph.name = "net";
     const auto add = [&](const std::string& node_name, Operator op) {
@@ -53,7 +54,7 @@ class ScaleRefuses : public testing::Test {
     graph.values.push_back({"input", {3, 32, 32}});
     graph.input = graph.output = 0;
     Conv conv;
-    conv.weight = {{10, 3, 3, 3}, std::vector<float>(270, 0.01F)};
+    conv.weight = {{outputs, 3, 3, 3}, std::vector<float>(static_cast<std::size_t>(27 * outputs), 0.01F)};
     add("conv", conv);
     add("act", std::move(activation));
     add("mean", GlobalAveragePool{false});
@@ -95,6 +96,10 @@ TEST_F(ScaleRefuses, OtherThings) {
   refused({"--teacher", folder_ / "net.onnx"}, "--teacher is for training; give --epochs with it");
   refused({"--levels", "breed", "--taxonomy", folder_ / "good.toml"}, "has no level 'breed'; it has shape, kind");
   refused({"--taxonomy", folder_ / "good.toml"}, "'act' (HardSwish)", "odd.onnx");
+}
+
+TEST_F(ScaleRefuses, NetworksThatAnswerNoClass) {
+  refused({}, "this is regression (one output, a number per sample)", "one.onnx");
 }
 
 TEST_F(ScaleRefuses, PairsThatTheTableLacks) {

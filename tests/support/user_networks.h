@@ -18,7 +18,7 @@ namespace trimtab {
 
 inline ImportOptions user_network_options(const std::string& name) {
   ImportOptions options;
-  if (name == "two_outputs_detector") options.output = "softmax_8";
+  if (name == "two_outputs_detector") options.outputs = {"softmax_8"};
   return options;
 }
 

@@ -143,7 +143,7 @@ template <typename Archive, typename Command>
 void fit_context(Archive& archive, Command& command) {
   archive("model", command.model);
   archive("input_shape", command.choice.input_shape);
-  archive("output", command.choice.output);
+  archive("outputs", command.choice.outputs);
   archive("task", command.task.task);
   archive("threshold", command.task.threshold);
   archive("data", command.data);

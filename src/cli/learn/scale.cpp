@@ -153,6 +153,7 @@ void run_scale(ScaleCommand& command) {
   }
   write_file(staging.path() / "result.json", json);
   staging.commit();
+  print_warnings(result.warnings);
   if (command.common.json) {
     fmt::print("{}\n", json);
     return;

@@ -126,6 +126,21 @@ TEST(Fidelity, HasAgreementOfDecisionsOnly) {
   EXPECT_NEAR(classes.fidelity().agreement.value(), 100.0 / 3, 1e-9) << "what is no number agrees with nothing";
 }
 
+TEST(Fidelity, IsOfEachOfSeveralOutputs) {
+  const NetworkOutput output{{3}, false, {{"box", {2, 1, 1}}, {"score", {1}}}};
+  const Task task = choose_task({}, output, samples(2), {});
+  EXPECT_EQ(task.kind, TaskKind::outputs);
+  FidelityMeter meter(task);
+  meter.add(std::vector<float>{1, 2, 9, 3, 4, 0}, std::vector<float>{1, 2, 10, 3, 4, 0});
+  const Fidelity fidelity = meter.fidelity();
+  ASSERT_EQ(fidelity.parts.size(), 2U);
+  EXPECT_EQ(fidelity.parts[0].name, "box");
+  EXPECT_EQ(fidelity.parts[0].sqnr_db, INFINITY);
+  EXPECT_NEAR(fidelity.parts[1].sqnr_db.value(), 20, 1e-9) << "1 of 10";
+  EXPECT_NEAR(fidelity.sqnr_db.value(), 10 * std::log10((1 + 4 + 9 + 16 + 100) / 1.0), 1e-9);
+  EXPECT_FALSE(fidelity.agreement.has_value());
+}
+
 TEST(Measures, KnowTheirDirectionAndTheirUnit) {
   EXPECT_TRUE(is_better(Measure::top1, 90, 80));
   EXPECT_TRUE(is_better(Measure::mse, 0.1, 0.2));
