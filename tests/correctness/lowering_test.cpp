@@ -124,6 +124,7 @@ TEST(ImageOutputs, HaveOneOrderEverywhere) {
   const Graph prepared = prepare_for_deployment(graph, {});
   Dataset data = random_pictures({3, 10, 12}, 24);
   data.labels.clear();
+  data.classes.clear();
   CalibrationOptions calibration;
   calibration.samples = 0;
   const QuantizedNetwork network = quantize_post_training(prepared, uniform_plan(prepared, 8, 8), data, calibration);

@@ -100,13 +100,14 @@ TEST(OnnxContainers, OneOutputOfSeveral) {
   static_cast<void>(onnx.bytes(relu));
   OnnxBuilder::describe(*onnx.model.mutable_graph()->add_output(), negative, {});
   const std::string bytes = onnx.model.SerializeAsString();
-  const auto read = [&](const std::string& output) {
+  const auto read = [&](const std::vector<std::string>& outputs) {
     return parse_onnx({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, "test.onnx", {},
-                      {{}, output});
+                      {{}, outputs});
   };
-  EXPECT_EQ(reference::run(read(relu), {-1, 2, 3}), (std::vector<float>{0, 2, 3}));
-  EXPECT_EQ(reference::run(read(negative), {-1, 2, 3}), (std::vector<float>{1, -2, -3}));
-  EXPECT_THROW(static_cast<void>(read("third")), Error);
+  EXPECT_EQ(reference::run(read({relu}), {-1, 2, 3}), (std::vector<float>{0, 2, 3}));
+  EXPECT_EQ(reference::run(read({negative}), {-1, 2, 3}), (std::vector<float>{1, -2, -3}));
+  EXPECT_EQ(reference::run(read({negative, relu}), {-1, 2, 3}), (std::vector<float>{1, -2, -3, 0, 2, 3}));
+  EXPECT_THROW(static_cast<void>(read({"third"})), Error);
 }
 
 TEST(OnnxContainers, FreeHeightAndWidth) {
