@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace trimtab::cli {
 
@@ -15,7 +16,10 @@ void add_common_options(CLI::App& command, CommonOptions& options, const std::st
   command.footer("Example:\n  " + example);
 }
 
-void print(const Result& result, bool json) { fmt::print("{}", json ? result.json.dump(2) + "\n" : result.text); }
+void print(const Result& result, bool json) {
+  fmt::print("{}", json ? result.json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n"
+                        : printable(result.text, true));
+}
 
 ImportOptions import_options(const ModelChoice& choice) {
   ImportOptions options;
@@ -32,6 +36,10 @@ CLI::Option* add_model(CLI::App& command, std::string& model, ModelChoice& choic
       ->default_str("as stored");
   command.add_option("--output", choice.output, "name of the one output of MODEL to keep, where it has several")
       ->default_str("the only one");
+  command
+      .add_option("--memory-limit", choice.memory_limit,
+                  "memory that the maps of one sample may take in a layer of MODEL, such as 2GB")
+      ->default_str("all that the machine has");
   return command.add_option(
       "MODEL", model,
       "the network: an ONNX or TensorFlow Lite file; eval and inspect also take a folder that fit or scale made, or "

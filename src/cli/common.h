@@ -30,6 +30,7 @@ void print(const Result& result, bool json);
 struct ModelChoice {
   std::string input_shape;
   std::string output;
+  std::string memory_limit;
 };
 [[nodiscard]] ImportOptions import_options(const ModelChoice& choice);
 

@@ -19,7 +19,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/staging.h"
+#include "base/text.h"
 #include "base/units.h"
+#include "cli/learn/interrupt.h"
 #include "cli/learn/trials.h"
 #include "cli/model_data.h"
 #include "learn/evaluate.h"
@@ -140,7 +142,9 @@ nlohmann::json study_settings(const Inputs& inputs, const Graph& prepared, int t
 void run_assess(AssessCommand& command) {
   const auto start = std::chrono::steady_clock::now();
   parse_options(command);
+  const StagingFolder staging(command.out);
   const Inputs inputs = load(command);
+  const ResumeNotice notice;
   const Graph prepared = prepare_for_deployment(inputs.graph, inputs.preprocessing);
 
   Study study(command.out, study_settings(inputs, prepared, command.threads_per_trial));
@@ -158,7 +162,8 @@ void run_assess(AssessCommand& command) {
   }
   const std::vector<double> importance = study.note("importance");
   std::function<void(const std::string&)> report;
-  if (::isatty(STDERR_FILENO) == 1) report = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+  if (::isatty(STDERR_FILENO) == 1)
+    report = [](const std::string& line) { fmt::print(stderr, "{}\n", printable(line)); };
   const AssessResult result =
       assess(prepared, importance, study.note("top1_float"), command.options, study, runner, report);
 
@@ -171,7 +176,6 @@ void run_assess(AssessCommand& command) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const AssessRun run{command.model, command.data, inputs.test.size(), seconds};
   const Result described = describe(run, command.options, result, plans, study);
-  const StagingFolder staging(command.out);
   write_result(described, run, result, plans, prepared, importance, staging.path());
   staging.commit();
   print(described, command.common.json);
