@@ -8,9 +8,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <random>
 #include <system_error>
 #include <utility>
 
+#include "base/cleaner.h"
 #include "base/error.h"
 
 namespace trimtab {
@@ -118,11 +120,28 @@ void make_directory(const fs::path& path) {
 }
 
 TemporaryDirectory::TemporaryDirectory() {
-  std::string pattern = (fs::temp_directory_path() / "trimtab-XXXXXX").string();
-  if (::mkdtemp(pattern.data()) == nullptr)
-    throw failure("no temporary folder can be made in {}: {}", fs::temp_directory_path().string(),
-                  std::strerror(errno));
-  path_ = pattern;
+  const char* wanted = std::getenv("TMPDIR");
+  std::error_code error;
+  const fs::path parent = fs::temp_directory_path(error);
+  if (error) {
+    throw bad_input("TMPDIR is {}, which is no folder; it must name a folder for temporary files",
+                    wanted != nullptr ? wanted : "not set");
+  }
+  std::random_device random;
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    const fs::path path = parent / fmt::format("trimtab-{}-{:08x}", ::getpid(), random());
+    if (fs::exists(fs::symlink_status(path, error))) continue;
+    cleaner::watch(path);
+    if (::mkdir(path.c_str(), 0700) == 0) {
+      path_ = path;
+      return;
+    }
+    const int reason = errno;
+    cleaner::forget(path);
+    if (reason == EEXIST) continue;
+    throw failure("no temporary folder can be made in {}: {}", parent.string(), std::strerror(reason));
+  }
+  throw failure("no temporary folder can be made in {}", parent.string());
 }
 
 TemporaryDirectory::TemporaryDirectory(TemporaryDirectory&& other) noexcept : path_(std::exchange(other.path_, {})) {}
@@ -131,6 +150,7 @@ TemporaryDirectory::~TemporaryDirectory() {
   if (path_.empty()) return;
   std::error_code ignored;
   fs::remove_all(path_, ignored);
+  if (!fs::exists(fs::symlink_status(path_, ignored))) cleaner::forget(path_);  // otherwise it tries again
 }
 
 }  // namespace trimtab

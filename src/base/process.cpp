@@ -12,6 +12,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "base/cleaner.h"
 #include "base/error.h"
 
 namespace trimtab {
@@ -66,6 +67,7 @@ ProcessResult run_process(const std::vector<std::string>& command, const std::st
 
   Pipe output;
   Pipe errors;
+  cleaner::start();
   const pid_t child = ::fork();
   if (child < 0) throw failure("{} cannot be started: {}", command[0], std::strerror(errno));
   if (child == 0) {
@@ -79,6 +81,7 @@ ProcessResult run_process(const std::vector<std::string>& command, const std::st
     ::_exit(127);
   }
   ::setpgid(child, child);  // here too: a limit may be over before the child comes to its own call
+  cleaner::watch_group(child);
   output.close_end(1);
   errors.close_end(1);
 
@@ -106,6 +109,7 @@ ProcessResult run_process(const std::vector<std::string>& command, const std::st
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
+  cleaner::forget_group(child);
   result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return result;
 }

@@ -85,6 +85,7 @@ std::string describe_operands(const CharacterizeCommand& command, const OperandT
 
 void run_characterize(CharacterizeCommand& command) {
   const auto start = std::chrono::steady_clock::now();
+  const StagingFolder staging(command.out);
   const fs::path liberty = command.liberty.empty() ? hardware_directory() / "cells.lib" : fs::path(command.liberty);
   const GateLibrary library = parse_liberty(read_text(liberty), liberty.string());
   const OperandTraces traces = read_traces(command);
@@ -110,7 +111,6 @@ void run_characterize(CharacterizeCommand& command) {
   }
   run.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const Result described = describe(run, macs);
-  const StagingFolder staging(command.out);
   write_energy_tables(run, macs, staging.path());
   write_result(described, staging.path());
   staging.commit();

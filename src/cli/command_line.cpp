@@ -1,16 +1,41 @@
 #include "cli/command_line.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
-#include <new>
 
+#include "base/boundary.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "cli/commands.h"
 
 namespace trimtab::cli {
+namespace {
+
+/// A closed standard file would be taken by the next file that is opened, and texts would go there.
+void prepare_standard_files() {
+  for (int file = 0; file < 3; ++file) {
+    if (::fcntl(file, F_GETFD) >= 0) continue;
+    const int null = ::open("/dev/null", file == 0 ? O_RDONLY : O_RDONLY | O_CLOEXEC);  // writing to it fails
+    if (null >= 0 && null != file) ::close(null);
+  }
+  // A file at the limit of its size gets an error that names it.
+  ::signal(SIGXFSZ, SIG_IGN);
+}
+
+int say(ExitCode code, const std::string& sentence) {
+  fmt::print(stderr, "trimtab: {}\n", printable(sentence));
+  return static_cast<int>(code);
+}
+
+}  // namespace
 
 int parse_and_run(int argc, char** argv) {
   CLI::App app("Trimtab fits trained ConvNets to edge devices.", "trimtab");
@@ -37,24 +62,23 @@ int parse_and_run(int argc, char** argv) {
   } catch (const CLI::Success& request) {  // --help, --version
     return app.exit(request);
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "trimtab: {}. See 'trimtab --help'.\n", error.what());
-    return static_cast<int>(ExitCode::bad_input);
+    return say(ExitCode::bad_input, fmt::format("{}. See 'trimtab --help'.", error.what()));
   }
   return 0;
 }
 
 int report_errors(const std::function<int()>& body) {
+  prepare_standard_files();
   try {
-    return body();
-  } catch (const Error& error) {
-    fmt::print(stderr, "trimtab: {}\n", error.what());
-    return static_cast<int>(error.code());
-  } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "trimtab: there is not enough memory\n");
-    return static_cast<int>(ExitCode::failure);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "trimtab: {}\n", error.what());
-    return static_cast<int>(ExitCode::failure);
+    const int code = body();
+    // Output that did not arrive is a failure like any other.
+    if (code == 0 && (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)) {
+      return say(ExitCode::failure, fmt::format("standard output could not be written: {}", std::strerror(errno)));
+    }
+    return code;
+  } catch (...) {
+    const Fault fault = describe_exception(std::current_exception());
+    return say(fault.code, fault.sentence);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace trimtab::cli {
 
@@ -19,7 +20,10 @@ void add_common_options(CLI::App& command, CommonOptions& options, const std::st
   command.footer("Example:\n  " + example);
 }
 
-void print(const Result& result, bool json) { fmt::print("{}", json ? result.json.dump(2) + "\n" : result.text); }
+void print(const Result& result, bool json) {
+  fmt::print("{}", json ? result.json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n"
+                        : printable(result.text, true));
+}
 
 ImportOptions import_options(const ModelChoice& choice) {
   ImportOptions options;
@@ -43,6 +47,10 @@ CLI::Option* add_model(CLI::App& command, std::string& model, ModelChoice& choic
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->default_str("the only one");
+  command
+      .add_option("--memory-limit", choice.memory_limit,
+                  "memory that the maps of one sample may take in a layer of MODEL, such as 2GB")
+      ->default_str("all that the machine has");
   return command.add_option(
       "MODEL", model,
       "the network: an ONNX or TensorFlow Lite file; eval and inspect also take a folder that fit or scale made, or "

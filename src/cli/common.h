@@ -32,6 +32,7 @@ void print(const Result& result, bool json);
 struct ModelChoice {
   std::string input_shape;
   std::vector<std::string> outputs;
+  std::string memory_limit;
 };
 [[nodiscard]] ImportOptions import_options(const ModelChoice& choice);
 

@@ -3,12 +3,18 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/units.h"
 #include "import/network_file.h"
+#include "import/network_limits.h"
 
 namespace trimtab::cli {
 
 Graph read_model(const std::string& model, const ModelChoice& choice) {
-  return load_network(model, import_options(choice));
+  Graph graph = load_network(model, import_options(choice));
+  if (!choice.memory_limit.empty()) {
+    check_network_limits(graph, parse_bytes(choice.memory_limit, "--memory-limit"));
+  }
+  return graph;
 }
 
 Preprocessing choose_preprocessing(const std::string& description, const std::filesystem::path& model,

@@ -4,6 +4,7 @@
 #include <array>
 #include <fstream>
 
+#include "import/network_limits.h"
 #include "import/onnx.h"
 #include "import/tflite.h"
 
@@ -25,7 +26,9 @@ namespace {
 }  // namespace
 
 Graph load_network(const std::filesystem::path& path, const ImportOptions& options) {
-  return is_tflite(path) ? read_tflite(path, options) : read_onnx(path, options);
+  Graph graph = is_tflite(path) ? read_tflite(path, options) : read_onnx(path, options);
+  check_network_limits(graph);
+  return graph;
 }
 
 std::vector<Obstacle> network_obstacles(const std::filesystem::path& path, const ImportOptions& options) {

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/process.h"
+#include "base/text.h"
 
 namespace trimtab {
 namespace {
@@ -16,15 +17,19 @@ namespace {
 constexpr const char* palette[] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7",
                                    "#E69F00", "#56B4E9", "#000000", "#8C6D00"};
 
-/// In gnuplot's single quotes only the quote itself is special.
+/// Any text as a string of a gnuplot script. In gnuplot's single quotes only the quote itself is special.
 std::string quoted(const std::string& text) {
   std::string out = "'";
-  for (const char c : text) {
+  for (const char c : printable(text)) {
     if (c == '\'') out += '\'';
-    if (c != '\n') out += c;
+    out += c;
   }
   return out + "'";
 }
+
+/// The name of a file in the folder where gnuplot works. A name that begins with | or < would be a command, one that
+/// begins with - an option.
+std::string quoted_file(const std::string& name) { return quoted("./" + name); }
 
 /// Names in the middle of the steps that begin at 0, 1, ...; nothing that was set for the plot before stays.
 std::string names_of_x(const Plot& plot) {
@@ -48,12 +53,15 @@ void draw(const std::filesystem::path& path, const std::vector<Plot>& plots, int
   if (ending != ".svg" && ending != ".png") {
     throw bad_input("a plot cannot be written to {}; its name must end with .svg or .png", path.string());
   }
+  const std::string name = path.filename().string();
+  if (printable(name) != name) {
+    throw bad_input("a plot cannot be written to {}; its name must hold no control characters", path.string());
+  }
   std::string data;
-  std::string script =
-      fmt::format("# Draws {}.\nset terminal {} size {},{} {}\nset output {}\n", path.filename().string(),
-                  ending == ".svg" ? "svg" : "pngcairo", width, height * static_cast<int>(plots.size()),
-                  ending == ".svg" ? "background '#ffffff' font 'Helvetica,13'" : "font 'Helvetica,11'",
-                  quoted(path.filename().string()));
+  std::string script = fmt::format(
+      "# Draws {}.\nset terminal {} size {},{} {}\nset output {}\n", name, ending == ".svg" ? "svg" : "pngcairo", width,
+      height * static_cast<int>(plots.size()),
+      ending == ".svg" ? "background '#ffffff' font 'Helvetica,13'" : "font 'Helvetica,11'", quoted_file(name));
   script +=
       "set encoding utf8\nset datafile missing 'nan'\nset grid lc rgb '#dddddd'\nset key outside right top samplen 2\n";
   script += "set border lc rgb '#444444'\nset lmargin 11\n";
@@ -64,7 +72,7 @@ void draw(const std::filesystem::path& path, const std::vector<Plot>& plots, int
   }
   script += fmt::format("set rmargin {}\n", std::min<std::size_t>(longest, 40) + 10);
   script += fmt::format("set multiplot layout {},1\n", plots.size());
-  const std::string data_name = path.filename().string() + ".dat";
+  const std::string data_name = name + ".dat";
   std::size_t block = 0;
   for (const Plot& plot : plots) {
     bool right = false;
@@ -104,13 +112,13 @@ void draw(const std::filesystem::path& path, const std::vector<Plot>& plots, int
       if (!curve.high.empty()) {
         lines +=
             fmt::format("{}{} index {} using 1:2:3 with filledcurves fc rgb '{}' fs transparent solid 0.2 noborder {}",
-                        lines.empty() ? "" : ", \\\n  ", quoted(data_name), block++, rgb,
+                        lines.empty() ? "" : ", \\\n  ", quoted_file(data_name), block++, rgb,
                         curve.title.empty() ? "notitle" : "title " + quoted(curve.title) + " noenhanced");
         continue;
       }
       lines += fmt::format("{}{} index {} using 1:2 with {} lc rgb '{}' title {} noenhanced{}",
-                           lines.empty() ? "" : ", \\\n  ", quoted(data_name), block++, style, rgb, quoted(curve.title),
-                           curve.right_axis ? " axes x1y2" : "");
+                           lines.empty() ? "" : ", \\\n  ", quoted_file(data_name), block++, style, rgb,
+                           quoted(curve.title), curve.right_axis ? " axes x1y2" : "");
     }
     for (const double level : plot.levels) {
       lines += fmt::format("{}{:.6g} with lines dt 2 lc rgb '#888888' title {}", lines.empty() ? "" : ", \\\n  ", level,
@@ -125,8 +133,8 @@ void draw(const std::filesystem::path& path, const std::vector<Plot>& plots, int
   write_file(path.string() + ".dat", data);
   write_file(path.string() + ".gp", script);
   const ProcessResult result =
-      run_process({"gnuplot", path.filename().string() + ".gp"}, "install the package gnuplot-nox",
-                  std::chrono::minutes(2), path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
+      run_process({"gnuplot", "./" + name + ".gp"}, "install the package gnuplot-nox", std::chrono::minutes(2),
+                  path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
   if (result.exit_code != 0) throw failure("gnuplot could not draw {}: {}", path.string(), result.errors);
 }
 

@@ -1,6 +1,9 @@
 #include "study/database.h"
 
 #include <sqlite3.h>
+#include <unistd.h>
+
+#include <system_error>
 
 #include "base/error.h"
 
@@ -9,14 +12,32 @@ namespace {
 
 constexpr int busy_milliseconds = 10000;
 
+/// The file with its log, copied to a folder of our own.
+void copy_database(const std::filesystem::path& path, const std::filesystem::path& folder) {
+  for (const char* part : {"", "-wal"}) {
+    const std::filesystem::path from = path.string() + part;
+    std::error_code error;
+    std::filesystem::copy_file(from, folder / from.filename(), std::filesystem::copy_options::overwrite_existing,
+                               error);
+    if (error && *part == 0) throw bad_input("{} cannot be read: {}", path.string(), error.message());
+  }
+}
+
 }  // namespace
 
 void Database::Close::operator()(sqlite3* database) const { sqlite3_close_v2(database); }
 
 Database::Database(const std::filesystem::path& path, Mode mode) : path_(path) {
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  std::filesystem::path opened = path;
+  if (mode == Mode::read && ::access(folder.c_str(), W_OK) != 0) {
+    copy_database(path, copy_.emplace().path());
+    opened = copy_->path() / path.filename();
+    mode = Mode::write;  // of the copy
+  }
   sqlite3* database = nullptr;
   const int code =
-      sqlite3_open_v2(path.c_str(), &database,
+      sqlite3_open_v2(opened.c_str(), &database,
                       mode == Mode::read ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
   database_.reset(database);
   if (code != SQLITE_OK) fail(code);

@@ -3,7 +3,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
+
+#include "base/file.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -15,6 +18,8 @@ namespace trimtab {
 class Database {
  public:
   enum class Mode { read, write };
+  /// A reader of a database that is in SQLite's WAL mode writes beside it. In a folder where this process may not
+  /// write, Mode::read therefore reads a copy.
   Database(const std::filesystem::path& path, Mode mode);
 
   /// Runs statements without parameters and results.
@@ -55,6 +60,7 @@ class Database {
   struct Close {
     void operator()(sqlite3* database) const;
   };
+  std::optional<TemporaryDirectory> copy_;  ///< outlives the connection
   std::filesystem::path path_;
   std::unique_ptr<sqlite3, Close> database_;
 };

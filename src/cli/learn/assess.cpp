@@ -19,7 +19,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/staging.h"
+#include "base/text.h"
 #include "base/units.h"
+#include "cli/learn/interrupt.h"
 #include "cli/learn/trials.h"
 #include "cli/model_data.h"
 #include "learn/clean_network.h"
@@ -144,7 +146,9 @@ nlohmann::json study_settings(const Inputs& inputs, const Graph& prepared, int t
 void run_assess(AssessCommand& command) {
   const auto start = std::chrono::steady_clock::now();
   parse_options(command);
+  const StagingFolder staging(command.out);
   const Inputs inputs = load(command);
+  const ResumeNotice notice;
   const CleanNetwork clean =
       clean_network(prepare_for_deployment(inputs.graph, inputs.preprocessing), inputs.train, command.common.threads);
   const Graph& prepared = clean.graph;
@@ -173,7 +177,8 @@ void run_assess(AssessCommand& command) {
   }
   const std::vector<double> importance = study.note("importance");
   std::function<void(const std::string&)> report;
-  if (::isatty(STDERR_FILENO) == 1) report = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+  if (::isatty(STDERR_FILENO) == 1)
+    report = [](const std::string& line) { fmt::print(stderr, "{}\n", printable(line)); };
   if (report && !clean.report.empty()) report(clean.report);
   const AssessResult result =
       assess(prepared, importance, task, study.note(float_note), command.options, study, runner, report);
@@ -188,7 +193,6 @@ void run_assess(AssessCommand& command) {
   AssessRun run{command.model, command.data, inputs.test.size(), seconds, {}};
   if (const auto absent = absent_classes_warning(task, inputs.test, "test data")) run.warnings.push_back(*absent);
   const Result described = describe(run, command.options, result, plans, study);
-  const StagingFolder staging(command.out);
   write_result(described, run, result, plans, prepared, importance, staging.path());
   staging.commit();
   print_warnings(run.warnings);

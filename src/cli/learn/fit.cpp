@@ -14,6 +14,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/staging.h"
+#include "base/text.h"
+#include "base/units.h"
 #include "cli/fit.h"
 #include "cli/learn/bfloat16.h"
 #include "cli/learn/image_bounds.h"
@@ -186,21 +188,24 @@ void run_fit(FitCommand& command) {
   const auto start = std::chrono::steady_clock::now();
   warn_of_slow_bfloat16(command.options.training.training.bfloat16);
   configure(command);
+  const StagingFolder staging(command.out, {"device"});
   FitOptions& options = command.options;
-  if (::isatty(STDERR_FILENO) == 1) options.report = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+  if (::isatty(STDERR_FILENO) == 1)
+    options.report = [](const std::string& line) { fmt::print(stderr, "{}\n", printable(line)); };
   const auto [graph, preprocessing, train_data, test_data] = load(command);
   std::optional<ProcessRunner> runner;
   std::optional<InterruptGuard> interrupt;
   if (!options.search.has_value() && (options.train || options.recovery_epochs > 0)) {
     options.training.training.interrupted = interrupt.emplace().flag();
   }
+  std::optional<ResumeNotice> notice;
   if (options.search.has_value()) {
+    notice.emplace();
     runner.emplace(TrialWork{"fit", fit_context_of(command), command.threads_per_trial, command.common.threads,
                              fs::absolute(command.out) / "logs"});
     options.search->runner = &*runner;
   }
 
-  const StagingFolder staging(command.out, {"device"});
   const FitResult result = fit(graph, train_data, test_data, preprocessing, options, staging.path() / "device");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const FitRun run{command.model, command.data, seconds};

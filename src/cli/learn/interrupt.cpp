@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
+#include <cstddef>
 #include <string_view>
 
 namespace trimtab::cli {
@@ -10,17 +12,42 @@ namespace {
 
 std::atomic<bool> interrupted{false};  // what a signal handler may touch
 
-void interrupt(int signal) {
+constexpr std::array ending{SIGINT, SIGTERM, SIGHUP};
+
+void interrupt(int /*signal*/) {
   interrupted = true;
-  std::signal(signal, SIG_DFL);
-  constexpr std::string_view text = "\ntraining saves and stops after this step; Ctrl-C again ends at once\n";
+  for (const int signal : ending) std::signal(signal, SIG_DFL);
+  constexpr std::string_view text =
+      "\ntraining saves and stops after this step, and the same command continues; a second signal ends at once\n";
   (void)!::write(STDERR_FILENO, text.data(), text.size());
+}
+
+void say_and_end(int signal) {
+  constexpr std::string_view text = "\nstopped; the same command continues where it was\n";
+  (void)!::write(STDERR_FILENO, text.data(), text.size());
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
+void set_handlers(void (*handler)(int), std::array<void (*)(int), 3>& before) {
+  for (std::size_t i = 0; i < ending.size(); ++i) {
+    before[i] = std::signal(ending[i], handler);
+    // nohup and shells that start work in the background
+    if (before[i] == SIG_IGN) std::signal(ending[i], SIG_IGN);
+  }
+}
+
+void reset_handlers(const std::array<void (*)(int), 3>& before) {
+  for (std::size_t i = 0; i < ending.size(); ++i) std::signal(ending[i], before[i]);
 }
 
 }  // namespace
 
-InterruptGuard::InterruptGuard() : before_(std::signal(SIGINT, interrupt)) {}
-InterruptGuard::~InterruptGuard() { std::signal(SIGINT, before_); }
+InterruptGuard::InterruptGuard() { set_handlers(interrupt, before_); }
+InterruptGuard::~InterruptGuard() { reset_handlers(before_); }
+
+ResumeNotice::ResumeNotice() { set_handlers(say_and_end, before_); }
+ResumeNotice::~ResumeNotice() { reset_handlers(before_); }
 
 const std::atomic<bool>* InterruptGuard::flag() const { return &interrupted; }
 

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 
 namespace trimtab::cli {
 
-/// While it lives, the first Ctrl-C sets a flag for TrainOptions::interrupted instead of ending the process: training
-/// saves and stops after its step. A second one ends the process at once. There is one guard at a time.
+/// While it lives, the first SIGINT (Ctrl-C), SIGTERM or SIGHUP sets a flag for TrainOptions::interrupted instead of
+/// ending the process: training saves and stops after its step. A second one ends the process at once. There is one
+/// guard at a time.
 class InterruptGuard {
  public:
   InterruptGuard();
@@ -18,7 +20,21 @@ class InterruptGuard {
   [[nodiscard]] const std::atomic<bool>* flag() const;
 
  private:
-  void (*before_)(int);
+  std::array<void (*)(int), 3> before_{};
+};
+
+/// While it lives, a process whose work is stored step by step says so when a signal ends it.
+class ResumeNotice {
+ public:
+  ResumeNotice();
+  ~ResumeNotice();
+  ResumeNotice(const ResumeNotice&) = delete;
+  ResumeNotice& operator=(const ResumeNotice&) = delete;
+  ResumeNotice(ResumeNotice&&) = delete;
+  ResumeNotice& operator=(ResumeNotice&&) = delete;
+
+ private:
+  std::array<void (*)(int), 3> before_{};
 };
 
 }  // namespace trimtab::cli

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/staging.h"
+#include "base/text.h"
 #include "base/units.h"
 #include "cli/learn/bfloat16.h"
 #include "cli/learn/image_bounds.h"
@@ -102,6 +103,7 @@ void run_scale(ScaleCommand& command) {
   }
   for (const std::string& text : command.uniform) options.uniform.push_back(parse_precision(text));
   if (!command.train_precision.empty()) options.training.only = parse_precision(command.train_precision);
+  const StagingFolder staging(command.out, {"device", "levels.svg", "program.bin"});
   const Graph graph = read_model(command.model, command.choice);
   command.source.shape = graph.input_shape();
   command.source.seed = command.common.seed;
@@ -132,12 +134,11 @@ void run_scale(ScaleCommand& command) {
     throw bad_input("--teacher is for training; give --epochs with it");
   }
   if (isatty(STDERR_FILENO) != 0) {
-    options.report = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+    options.report = [](const std::string& line) { fmt::print(stderr, "{}\n", printable(line)); };
     options.search.progress = [](std::int64_t done, const std::string& what) {
       fmt::print(stderr, "\r{} measurements, {}   ", done, what);
     };
   }
-  const StagingFolder staging(command.out, {"device", "levels.svg", "program.bin"});
   const ScaleResult result =
       scale(graph, taxonomy, train, tune, test, preprocessing, options, staging.path() / "device");
   save_program(result.program, staging.path() / "program.bin");
@@ -145,7 +146,7 @@ void run_scale(ScaleCommand& command) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const ScaleRun run{command.model, command.data, command.epochs, options, command.common.seed};
   const nlohmann::ordered_json described = result_json(run, result, seconds);
-  const std::string json = described.dump(2);
+  const std::string json = described.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   if (result.deployment.has_value()) {
     const std::string name = options.device_name.empty() ? to_identifier(graph.name) : options.device_name;
     write_hand_over({name, command.model, left_out_layers(graph), described}, result.program, *options.target,
@@ -158,8 +159,8 @@ void run_scale(ScaleCommand& command) {
     fmt::print("{}\n", json);
     return;
   }
-  fmt::print("{}", summary(run, result));
-  fmt::print("written to {}\n", command.out);
+  fmt::print("{}", printable(summary(run, result), true));
+  fmt::print("written to {}\n", printable(command.out));
 }
 
 }  // namespace trimtab::cli

@@ -103,7 +103,7 @@ void run_train(TrainCommand& command) {
 
   command.training.task = choose_task(task_choice(command.task), output_of(graph), train_data, preprocessing);
   const nlohmann::json settings = training_settings(graph, train_data, preprocessing, command.training);
-  make_directory(out);
+  const StagingFolder staging(out);
   nlohmann::ordered_json result = finished_result(out, settings);
   if (result.is_null()) {
     command.training.checkpoint = out / "checkpoint.pt";
@@ -111,10 +111,15 @@ void run_train(TrainCommand& command) {
     const InterruptGuard guard;
     command.training.interrupted = guard.flag();
     const TrainResult trained = train(graph, train_data, test_data, preprocessing, command.training);
+    try {
+      validate(trained.graph);
+    } catch (const Error& error) {
+      throw failure("training diverged: {}; a smaller learning rate than {} may help", error.what(),
+                    command.training.learning_rate);
+    }
     const TrainRun run{command.net.empty() ? command.model : command.net, command.data, train_data.size(),
                        command.common.seed};
     result = to_json(run, settings, preprocessing, *command.training.task, trained);
-    const StagingFolder staging(out);
     write_onnx(trained.graph, staging.path() / "model.onnx");
     write_file(staging.path() / "preprocessing.toml", to_toml(preprocessing));
     write_file(staging.path() / "result.json", result.dump(2) + "\n");
