@@ -52,7 +52,9 @@ Task task_of_program(const EvalOptions& options, const Program& program, const s
   if (!options.preprocessing.empty()) {
     stored.pixels = parse_preprocessing(options.preprocessing, data.shape.at(0));
   }
-  return choose_task(stored.choice, output, data, stored.pixels);
+  Task task = choose_task(stored.choice, output, data, stored.pixels);
+  if (!words.kind && stored.choice.kind) task.reason = "as result.json beside it says";
+  return task;
 }
 
 /// Measures the integer program of a finished folder.

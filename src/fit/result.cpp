@@ -90,7 +90,7 @@ nlohmann::ordered_json to_json(const FitRun& run, const FitOptions& options, con
 /// further measure of a task other than classification.
 std::string describe_answers(const FitResult& result) {
   const auto line = [](const std::string& name, const std::string& rest) {
-    return fmt::format("{:<14}{}\n", name, rest);
+    return fmt::format("{:<13} {}\n", name, rest);
   };
   const Fidelity& fidelity = result.fidelity;
   const std::int64_t samples = result.score.samples;

@@ -21,8 +21,8 @@ enum class Measure : std::uint8_t {
   mse,
   mae,
   r2,
-  pixel_accuracy,
   mean_iou,
+  pixel_accuracy,
   agreement,
   sqnr_db,
   cosine

@@ -110,6 +110,28 @@ TEST(OnnxContainers, OneOutputOfSeveral) {
   EXPECT_THROW(static_cast<void>(read({"third"})), Error);
 }
 
+TEST(OnnxContainers, SeveralOutputsStandOneBehindTheOther) {
+  OnnxBuilder onnx({open_batch, 2, 1, 2});
+  const auto image = onnx.node("Relu", {"input"});
+  const auto vector = onnx.node("Flatten", {onnx.node("Neg", {"input"})});
+  static_cast<void>(onnx.bytes(image));
+  OnnxBuilder::describe(*onnx.model.mutable_graph()->add_output(), vector, {});
+  const std::string bytes = onnx.model.SerializeAsString();
+  const auto read = [&](const std::vector<std::string>& outputs) {
+    return parse_onnx({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, "test.onnx", {},
+                      {{}, outputs});
+  };
+  const std::vector<float> sample{-1, 2, 3, -4};
+  const Graph both = read({image, vector});
+  EXPECT_EQ(both.parts, (std::vector<OutputPart>{{image, {2, 1, 2}}, {vector, {4}}}));
+  EXPECT_EQ(reference::run(both, sample), (std::vector<float>{0, 2, 3, 0, 1, -2, -3, 4}));
+  EXPECT_EQ(reference::run(read({vector, image}), sample), (std::vector<float>{1, -2, -3, 4, 0, 2, 3, 0}));
+  EXPECT_TRUE(read({vector}).parts.empty());
+  EXPECT_THROW(static_cast<void>(read({})), Error);
+  EXPECT_THROW(static_cast<void>(read({image, image})), Error);
+  EXPECT_THROW(static_cast<void>(read({image, "third"})), Error);
+}
+
 TEST(OnnxContainers, FreeHeightAndWidth) {
   OnnxBuilder onnx({open_batch, 3, open_batch, open_batch});
   const auto y = onnx.node("GlobalAveragePool", {"input"});
