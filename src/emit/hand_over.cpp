@@ -95,7 +95,8 @@ Link `$({NAME}_SELFTEST_OBJECT)` (make) or `{name}_selftest` (CMake) to use it. 
 )",
       fmt::arg("name", hand_over.name), fmt::arg("NAME", upper(hand_over.name)), fmt::arg("network", program.name),
       fmt::arg("target", target.name), fmt::arg("description", target.description),
-      fmt::arg("version", TRIMTAB_VERSION), fmt::arg("left_out", left_out.empty() ? "" : left_out + "\n"),
+      fmt::arg("version", TRIMTAB_VERSION),
+      fmt::arg("left_out", left_out.empty() ? "" : "Left out is " + left_out + ".\n"),
       fmt::arg("flash", bytes_of(result, "flash_bytes")), fmt::arg("ram", bytes_of(result, "ram_bytes")),
       fmt::arg("arena", bytes_of(result, "arena_bytes")), fmt::arg("stack", bytes_of(result, "stack_bytes")),
       fmt::arg("instructions", format_count(result.at("instructions").get<std::int64_t>())),
@@ -130,8 +131,7 @@ std::vector<std::string> left_out_layers(const Graph& graph) {
 
 std::string describe_left_out(const std::vector<std::string>& layers) {
   if (layers.empty()) return {};
-  return fmt::format("left out      {}: a Softmax at the end does not change the order of the outputs",
-                     fmt::join(layers, ", "));
+  return fmt::format("{}: a Softmax at the end does not change the order of the outputs", fmt::join(layers, ", "));
 }
 
 void write_hand_over(const HandOver& hand_over, const Program& program, const Target& target, Optimize optimize,

@@ -21,7 +21,7 @@ struct HandOver {
 
 /// Layers of a network that a program leaves out: a Softmax at its end.
 [[nodiscard]] std::vector<std::string> left_out_layers(const Graph& graph);
-/// A line that says so, or nothing.
+/// Their names and why they can be missing, or nothing.
 [[nodiscard]] std::string describe_left_out(const std::vector<std::string>& layers);
 
 /// Writes README.md, LICENSE, main.c and, last, manifest.json into the folder that deploy() filled. The manifest holds

@@ -131,7 +131,7 @@ std::string summarize(const FitRun& run, const FitOptions& options, const FitRes
     text += fmt::format("zero points   {} grid{}, whose values lose {:.1f} dB less\n", gain.grids,
                         gain.grids == 1 ? "" : "s", gain.decibels);
   }
-  if (!result.left_out.empty()) text += describe_left_out(result.left_out) + "\n";
+  if (!result.left_out.empty()) text += fmt::format("left out      {}\n", describe_left_out(result.left_out));
   const std::string model = std::filesystem::path(run.model).filename().string();
   const std::string files =
       "plan.toml             filters and bits of every layer\nprogram.bin           the integer network, for 'trimtab "
