@@ -50,7 +50,7 @@ CLI::Option* add_model(CLI::App& command, std::string& model, ModelChoice& choic
   command
       .add_option("--memory-limit", choice.memory_limit,
                   "memory that the maps of one sample may take in a layer of MODEL, such as 2GB")
-      ->default_str("all that the machine has");
+      ->default_str("a quarter of what the machine has");
   return command.add_option(
       "MODEL", model,
       "the network: an ONNX or TensorFlow Lite file; eval and inspect also take a folder that fit or scale made, or "

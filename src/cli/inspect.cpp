@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/model_data.h"
 #include "emit/explain.h"
 #include "emit/firmware.h"
 #include "emit/recipe.h"
@@ -142,7 +143,7 @@ void run(const InspectOptions& options) {
   const ImportOptions choice = import_options(options.choice);
   Graph graph;
   try {
-    graph = load_network(path, choice);
+    graph = read_model(options.model, options.choice);
   } catch (const Error&) {
     const std::vector<Obstacle> obstacles = network_obstacles(path, choice);  // throws where the file is malformed
     if (obstacles.empty()) throw;

@@ -11,9 +11,7 @@ namespace trimtab::cli {
 
 Graph read_model(const std::string& model, const ModelChoice& choice) {
   Graph graph = load_network(model, import_options(choice));
-  if (!choice.memory_limit.empty()) {
-    check_network_limits(graph, parse_bytes(choice.memory_limit, "--memory-limit"));
-  }
+  check_network_limits(graph, choice.memory_limit.empty() ? 0 : parse_bytes(choice.memory_limit, "--memory-limit"));
   return graph;
 }
 

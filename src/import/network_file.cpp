@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <fstream>
+#include <limits>
 
 #include "import/network_limits.h"
 #include "import/onnx.h"
@@ -27,7 +29,7 @@ namespace {
 
 Graph load_network(const std::filesystem::path& path, const ImportOptions& options) {
   Graph graph = is_tflite(path) ? read_tflite(path, options) : read_onnx(path, options);
-  check_network_limits(graph);
+  check_network_limits(graph, std::numeric_limits<std::int64_t>::max());  // of memory the caller knows more
   return graph;
 }
 

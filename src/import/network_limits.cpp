@@ -34,7 +34,7 @@ std::int64_t machine_memory_bytes() {
 }
 
 void check_network_limits(const Graph& graph, std::int64_t memory_bytes) {
-  const std::int64_t memory = memory_bytes > 0 ? memory_bytes : machine_memory_bytes();
+  const std::int64_t memory = memory_bytes > 0 ? memory_bytes : machine_memory_bytes() / 4;
   for (const Node& node : graph.nodes) {
     if (const auto* conv = std::get_if<Conv>(&node.op)) {
       check_steps(node, "stride", conv->stride);
@@ -57,8 +57,8 @@ void check_network_limits(const Graph& graph, std::int64_t memory_bytes) {
     }
     if (numbers > memory / 4) {
       throw bad_input(
-          "the layer '{}' needs {} bytes for the maps of one sample; --memory-limit allows {}, by default all that the "
-          "machine has",
+          "the layer '{}' needs {} bytes for the maps of one sample; --memory-limit allows {}, by default a quarter "
+          "of what the machine has",
           node.name, 4 * numbers, memory);
     }
   }
