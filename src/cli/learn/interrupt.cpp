@@ -12,11 +12,11 @@ namespace {
 
 std::atomic<bool> interrupted{false};  // what a signal handler may touch
 
-constexpr std::array ending{SIGINT, SIGTERM, SIGHUP};
+constexpr std::array ending_signals{SIGINT, SIGTERM, SIGHUP};
 
 void interrupt(int /*signal*/) {
   interrupted = true;
-  for (const int signal : ending) std::signal(signal, SIG_DFL);
+  for (const int signal : ending_signals) std::signal(signal, SIG_DFL);
   constexpr std::string_view text =
       "\ntraining saves and stops after this step, and the same command continues; a second signal ends at once\n";
   (void)!::write(STDERR_FILENO, text.data(), text.size());
@@ -30,15 +30,15 @@ void say_and_end(int signal) {
 }
 
 void set_handlers(void (*handler)(int), std::array<void (*)(int), 3>& before) {
-  for (std::size_t i = 0; i < ending.size(); ++i) {
-    before[i] = std::signal(ending[i], handler);
+  for (std::size_t i = 0; i < ending_signals.size(); ++i) {
+    before[i] = std::signal(ending_signals[i], handler);
     // nohup and shells that start work in the background
-    if (before[i] == SIG_IGN) std::signal(ending[i], SIG_IGN);
+    if (before[i] == SIG_IGN) std::signal(ending_signals[i], SIG_IGN);
   }
 }
 
 void reset_handlers(const std::array<void (*)(int), 3>& before) {
-  for (std::size_t i = 0; i < ending.size(); ++i) std::signal(ending[i], before[i]);
+  for (std::size_t i = 0; i < ending_signals.size(); ++i) std::signal(ending_signals[i], before[i]);
 }
 
 }  // namespace
