@@ -27,7 +27,7 @@ class AmbientMemory {
  public:
   static constexpr double trusted_fall_k = 2.5;
   static constexpr double fast_fall_k = 10;
-  static constexpr double fast_fall_s = 1200;
+  static constexpr double fast_fall_s = 600;
 
   /// An estimate made at `now_s` that nothing speaks against; `dt` is the time since the last one.
   void see(double now_s, double dt, double ambient_c);

@@ -98,9 +98,11 @@ TEST_F(LyingBoard, DriftsDown) {
   for (const double k_per_minute : {0.5, 2.0, 5.0}) {
     SteppedBoard b = board();
     peak = 0;
+    said.clear();
     live(b, 1200, 7200, [&](SteppedBoard& one) { one.begin(Lie::drift, k_per_minute); });
     EXPECT_LE(peak, limit_c + 5) << k_per_minute;
-    EXPECT_TRUE(was_said("the sensor reads as if the room had cooled by")) << k_per_minute;
+    // Slower drifts could be a room; their harm is bounded all the same.
+    EXPECT_EQ(was_said("the sensor reads as if the room had cooled by"), k_per_minute > 1) << k_per_minute;
   }
 }
 
