@@ -79,8 +79,8 @@ Fault describe_exception(const std::exception_ptr& exception) {
   }
 }
 
-Error internal_fault(std::string_view what, const std::source_location& where) {
-  return failure("internal: {} at {}:{}; {}", what, where.file_name(), where.line(), please_report);
+Error internal_fault(std::string_view what, const char* file, int line) {
+  return failure("internal: {} at {}:{}; {}", what, file, line, please_report);
 }
 
 }  // namespace trimtab

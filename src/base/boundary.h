@@ -1,7 +1,6 @@
 #pragma once
 
 #include <exception>
-#include <source_location>
 #include <string>
 #include <string_view>
 
@@ -21,7 +20,8 @@ struct Fault {
 [[nodiscard]] Fault describe_exception(const std::exception_ptr& exception);
 
 /// `throw internal_fault("the arena has no room")`: a condition that only an error of this program can break.
-[[nodiscard]] Error internal_fault(std::string_view what,
-                                   const std::source_location& where = std::source_location::current());
+/// `file` and `line` are the caller's (as std::source_location, which clang 14 lacks).
+[[nodiscard]] Error internal_fault(std::string_view what, const char* file = __builtin_FILE(),
+                                   int line = __builtin_LINE());
 
 }  // namespace trimtab

@@ -7,7 +7,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int format = 1;
+constexpr int integers_format = 1;
 
 Json value_json(const Buffer& buffer) {
   Json json = {{"name", buffer.name},        {"height", buffer.height},
@@ -104,7 +104,8 @@ void add(Json& json, const MovementStep& step) {
 }  // namespace
 
 nlohmann::ordered_json integers_of(const Program& program) {
-  Json json = {{"format", format}, {"name", program.name}, {"input", program.input}, {"output", program.output}};
+  Json json = {
+      {"format", integers_format}, {"name", program.name}, {"input", program.input}, {"output", program.output}};
   if (!program.preprocessing.mean.empty()) json["mean"] = program.preprocessing.mean;
   if (!program.preprocessing.deviation.empty()) json["deviation"] = program.preprocessing.deviation;
   if (!program.classes.empty()) json["classes"] = program.classes;

@@ -39,19 +39,19 @@ std::optional<Kernel> choose_convolution(const ConvolutionStep& step) {
 }
 
 constexpr const char* elementwise = "elementwise_8_mve";
-constexpr const char* reason = "bytes, many channels at a time";
+constexpr const char* many_at_a_time = "bytes, many channels at a time";
 
 template <typename Pool>
 std::optional<Kernel> choose_pool(const Pool& pool, const std::string& name) {
   if (!is_byte(pool.input) || !is_byte(pool.output)) return std::nullopt;
-  return make_pool_kernel(pool, name + "_mve", elementwise, reason);
+  return make_pool_kernel(pool, name + "_mve", elementwise, many_at_a_time);
 }
 
 std::optional<Kernel> choose_addition(const runtime::Addition& step) {
   const bool equal_size = step.a.height == step.b.height && step.a.width == step.b.width;
   if (!equal_size || !is_byte(step.a) || !is_byte(step.b) || !is_byte(step.output)) return std::nullopt;
-  return make_kernel("addition_" + name_of(step.a.format) + "_" + name_of(step.b.format) + "_mve", elementwise, reason,
-                     step.a.pixel_stride == step.output.pixel_stride);
+  return make_kernel("addition_" + name_of(step.a.format) + "_" + name_of(step.b.format) + "_mve", elementwise,
+                     many_at_a_time, step.a.pixel_stride == step.output.pixel_stride);
 }
 
 }  // namespace

@@ -155,7 +155,10 @@ void hold_the_limit(double hours, const FakeBoard::Faults& faults, const std::st
   EXPECT_GE(board.now_s(), hours * 3600 - 1);
   // Not only once it has settled: at no time.
   EXPECT_LE(board.worst(), limit_c + 1);
-  EXPECT_GE(board.mean_rate(), 14);  // of about 17 where nothing fails; the lies and dropouts alone take a tenth
+  // Of about 17 where nothing fails. The lies and dropouts alone take a tenth. A room that cools by more than 2.5 K
+  // within a day is not believed, since a sensor that drifts reads the same: that takes another tenth on a day of
+  // steps.
+  EXPECT_GE(board.mean_rate(), 13.5);
   daemon.close_clock();
   EXPECT_EQ(daemon.wait(), 0) << daemon.log();
   Daemon::wait_for_watchdog();
