@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/index.h"
+#include "graph/device_form.h"
 
 namespace trimtab {
 namespace {
@@ -292,6 +293,39 @@ Graph remove_unused(Graph graph) {
     renumber(node.output);
   }
   return graph;
+}
+
+Graph merge_reshapes(Graph graph) {
+  const auto is_function = [](const Operator& op) {
+    const DeviceForm form = device_form(op);
+    return form == DeviceForm::saturation || form == DeviceForm::table;
+  };
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    for (std::size_t at = i; is_function(graph.nodes[at].op);) {
+      const ValueId input = graph.nodes[at].inputs.at(0);
+      if (graph.shape_of(input).size() <= 3) break;
+      const std::int64_t maker = graph.producer(input);
+      if (maker < 0 || graph.only_consumer(input) < 0) break;
+      Node& before = nth(graph.nodes, maker);
+      if (!std::holds_alternative<Reshape>(before.op)) break;
+      Node& function = graph.nodes[at];
+      std::swap(before.op, function.op);
+      std::swap(before.name, function.name);
+      Value& between = nth(graph.values, input);
+      between.shape = graph.shape_of(before.inputs.at(0));
+      between.grid = nth(graph.values, function.output).grid;
+      at = static_cast<std::size_t>(maker);
+    }
+  }
+  // Neither minds the shape of the elements that it reads in order.
+  for (Node& node : graph.nodes) {
+    if (!std::holds_alternative<Reshape>(node.op) && !std::holds_alternative<Permute>(node.op)) continue;
+    if (graph.shape_of(node.inputs.at(0)).size() <= 3) continue;
+    const std::int64_t maker = graph.producer(node.inputs[0]);
+    if (maker >= 0 && std::holds_alternative<Reshape>(nth(graph.nodes, maker).op))
+      node.inputs[0] = nth(graph.nodes, maker).inputs.at(0);
+  }
+  return remove_unused(std::move(graph));
 }
 
 }  // namespace trimtab

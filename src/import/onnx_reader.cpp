@@ -414,7 +414,7 @@ Graph import_model(const onnx::ModelProto& model, const std::string& name, std::
   if (!read.has_value()) throw bad_input("{}", sentence_of(reading.obstacles()));
   Graph result = std::move(*read);
   validate(result);
-  result = fuse_functions(recognize_idioms(remove_unused(std::move(result))));
+  result = merge_reshapes(fuse_functions(recognize_idioms(remove_unused(std::move(result)))));
   validate(result);
   return result;
 }

@@ -32,7 +32,10 @@ torch::Tensor pad(const torch::Tensor& input, const Padding& padding, double val
 
 /// A parameter {C} shaped so that it broadcasts along the channels of `like`.
 torch::Tensor per_channel(const torch::Tensor& parameter, const torch::Tensor& like) {
-  return like.dim() == 4 ? parameter.view({1, -1, 1, 1}) : parameter;
+  if (like.dim() == 2) return parameter;
+  std::vector<std::int64_t> sizes(static_cast<std::size_t>(like.dim()), 1);
+  sizes[1] = -1;
+  return parameter.view(sizes);
 }
 
 torch::Tensor apply(const FunctionStep& step, const torch::Tensor& a, const torch::Tensor& b) {

@@ -16,6 +16,8 @@
 namespace trimtab {
 namespace {
 
+using reference::OnnxBuilder;
+
 Graph reread(const Graph& graph) { return parse_onnx(serialize_onnx(graph), "copy.onnx"); }
 
 /// ONNX's own opinion.
@@ -65,6 +67,18 @@ TEST(OnnxWriter, SoftmaxOverTheChannelsOfAnImage) {
   const Graph again = reread(graph);
   EXPECT_EQ(again.nodes.size(), 1U);
   EXPECT_LE(reference::difference(reference::run(graph, sample), reference::run(again, sample)), 1e-6);
+}
+
+TEST(OnnxWriter, FunctionsBehindMovedPixelsStayOnImages) {
+  // as a ConvTranspose is read, which is written as Reshape, Transpose and Reshape
+  OnnxBuilder onnx({OnnxBuilder::free, 2, 3, 3});
+  const auto x = onnx.node("ConvTranspose", {"input", onnx.floats("w", {2, 3, 2, 2}, std::vector<float>(24, 0.5F))},
+                           {{"strides", std::vector<std::int64_t>{2, 2}}});
+  const Graph graph = onnx.read(onnx.node("Sigmoid", {onnx.node("Relu", {x})}));
+  const Graph again = reread(graph);
+  for (const Value& value : again.values) EXPECT_LE(value.shape.size(), 3U) << value.name;
+  const std::vector<float> sample = reference::random_sample(graph, 5);
+  EXPECT_EQ(reference::run(again, sample), reference::run(graph, sample));
 }
 
 TEST(OnnxWriter, ANetworkOfNothing) {
