@@ -34,7 +34,7 @@ using Json = nlohmann::ordered_json;
 
 const std::map<std::string, std::string> targets{{"M4", "stm32f412"}, {"M3", "cortex-m3"}, {"M55", "cortex-m55"}};
 
-/// The costs of others, and the goals, as the task gives them: instructions in millions, RAM in bytes. The
+/// The costs of others, and the goals: instructions in millions, RAM in bytes. The
 /// peers' were measured on the same emulated cores with the best flags of each (CMSIS-NN of July 2026; TinyEngine).
 struct Aim {
   double m4_peer, m4, m3_peer, m3, m55_peer;
@@ -200,7 +200,7 @@ std::string markdown(const Table& table, const std::map<std::string, std::map<st
       "shapes, two samples;\nevery output number equals the portable kernels' on the host. Arena: activations and "
       "scratch memory. Text: all code of the\nlinked image, start-up and harness included. Peers: CMSIS-NN (July "
       "2026), "
-      "for VWW on the M4 TinyEngine (not exact), best\nflags of each, as given with the task, not measured here.\n\n"
+      "for VWW on the M4 TinyEngine (not exact), best\nflags of each, not measured here.\n\n"
       "Command: `bench_kernels results` (8-bit weights and activations where nothing else is said).\n\n"
       "| network | MMAC | M4 peers | **M4** | asked | per MAC | peers' RAM | **arena B** | asked | text B | M3 peers | "
       "**M3** | asked | M55 peers | **M55** | asked "

@@ -23,8 +23,8 @@ namespace trimtab {
 /// Removes nodes whose output nobody reads, and values that nobody makes or reads.
 [[nodiscard]] Graph remove_unused(Graph graph);
 
-/// Does without values of more dimensions than an image, which no device takes, where a Reshape makes them: functions of
-/// one number that alone read it go in front of it, and a Reshape or Transpose reads what it reads.
+/// Does without values of more dimensions than an image, which no device takes, where a Reshape makes them: functions
+/// of one number that alone read it go in front of it, and a Reshape or Transpose reads what it reads.
 [[nodiscard]] Graph merge_reshapes(Graph graph);
 
 }  // namespace trimtab
