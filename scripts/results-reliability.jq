@@ -3,7 +3,7 @@ def cell: split("\n") | map(select(length > 0)) | (if length > 8 then .[:4] + ["
 def round2: . * 100 | round / 100;
 "# Never hot, never mixed",
 "",
-"Made by `scripts/results-reliability`; all numbers are in `reliability.json`. Temperatures of boards are **simulated**, by physics that share no code with the daemon's model.",
+"Made by `scripts/results-reliability`; all numbers are in `reliability.json`. Temperatures of boards are **simulated**, by physics of their own; only the description of the board and of the network is read by the same code.",
 "",
 "## The reproducers, before and after",
 "",
