@@ -165,7 +165,10 @@ void print_eval(const EvalOptions& options, const EvalResult& result, const std:
   }
   fmt::print("{}: {} on {} samples ({})\n", options.model, summary(result.score), result.score.samples, result.kind);
   fmt::print("task: {}\n{}", describe(result.task), result.more);
-  if (!options.outputs.empty()) fmt::print("answers written to {}\n", options.outputs);
+  if (!options.outputs.empty()) {
+    const bool several = result.task.parts.size() > 1;
+    fmt::print("answers written to {}{}\n", options.outputs, several ? ", one file for each output" : "");
+  }
 }
 
 void add_eval(CLI::App& app) {

@@ -238,7 +238,7 @@ void import_node(Import& import, const OnnxNode& node) {
   for (const auto& output : graph.output()) names.push_back(clean_name(output.name()));
   if (options.outputs.empty()) {
     if (names.size() == 1) return {graph.output(0).name()};
-    throw bad_input("the model has {} outputs{}; choose one with --output", names.size(),
+    throw bad_input("the model has {} outputs{}; choose with --output", names.size(),
                     names.empty() ? "" : fmt::format(" ({})", fmt::join(names, ", ")));
   }
   std::set<std::string> chosen;

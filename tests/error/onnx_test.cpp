@@ -131,7 +131,7 @@ TEST(BadOnnx, InputsAndOutputs) {
   EXPECT_THAT(spoiled([](auto& model) {
                 OnnxBuilder::describe(*model.mutable_graph()->add_output(), "second", {N, 3});
               }),
-              HasSubstr("2 outputs (value5, second); choose one with --output"));
+              HasSubstr("2 outputs (value5, second); choose with --output"));
   EXPECT_THAT(spoiled([](auto& model) { model.mutable_graph()->mutable_output(0)->set_name("nothing"); }),
               HasSubstr("no node makes the output 'nothing'"));
   EXPECT_THAT(spoiled([](auto& model) { model.mutable_graph()->mutable_output(0)->set_name("w"); }), HasSubstr("'w'"));
