@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 
@@ -18,17 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::optional<double> attribute_number(const fs::path& path) {
-  const std::optional<std::string> text = read_attribute(path);
-  if (!text) return std::nullopt;
-  double value = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (error != std::errc{} || end == text->data() || !std::isfinite(value)) return std::nullopt;
-  return value;
-}
-
 std::optional<double> celsius_of(const fs::path& temperature) {
-  const std::optional<double> value = attribute_number(temperature);
+  const std::optional<double> value = read_attribute_number(temperature);
   return value ? std::optional<double>(*value / 1000) : std::nullopt;
 }
 
@@ -52,7 +42,7 @@ fs::path BoardFiles::temperature(const std::string& zone) const { return root / 
 SysfsDevice::SysfsDevice(BoardFiles files, double limit_c, bool own_operating_point) : files_(std::move(files)) {
   const fs::path limit = files_.limit();
   const std::optional<std::string> found = read_attribute(limit);
-  const std::optional<double> khz = attribute_number(limit);
+  const std::optional<double> khz = read_attribute_number(limit);
   if (!found || !khz || *khz < 10e3 || *khz > 10e6) {
     throw bad_input("{} cannot be read as kHz; --policy must name a cpufreq policy of this board", limit.string());
   }
@@ -84,7 +74,7 @@ Observation SysfsDevice::observe() const {
   for (const std::string& zone : files_.zones) seen.celsius.push_back(celsius_of(files_.temperature(zone)));
   // A frequency that the kernel rounded when it was written is still ours.
   const std::optional<std::string> khz = read_attribute(files_.limit());
-  if (!written_.empty() && khz != taken_) seen.mhz = attribute_number(files_.limit()).value_or(0) / 1000;
+  if (!written_.empty() && khz != taken_) seen.mhz = read_attribute_number(files_.limit()).value_or(0) / 1000;
   return seen;
 }
 
@@ -139,7 +129,7 @@ std::vector<std::string> describe_settings(const BoardFiles& files, const Soc& s
   add("cluster: {} of {}, {} thermal points, a decision every {:g} s", cluster.name, soc.name, points.size(),
       options.period_s);
   add("frequencies: {}, now limited to {:g} MHz", files.limit().string(),
-      attribute_number(files.limit()).value_or(0) / 1000);
+      read_attribute_number(files.limit()).value_or(0) / 1000);
   for (const std::string& zone : files.zones) {
     const fs::path path = files.temperature(zone);
     add("sensor: {} ({}), now {:.1f} degrees", path.string(),

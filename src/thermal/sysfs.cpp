@@ -19,15 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::optional<double> number(const fs::path& path) {
-  const std::optional<std::string> text = read_attribute(path);
-  if (!text) return std::nullopt;
-  double value = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (error != std::errc{} || end == text->data() || !std::isfinite(value)) return std::nullopt;
-  return value;
-}
-
 std::string text_or(const fs::path& path, const std::string& otherwise = "") {
   return read_attribute(path).value_or(otherwise);
 }
@@ -54,9 +45,9 @@ CpuPolicy read_policy(const fs::path& path) {
   std::istringstream list(text_or(path / "scaling_available_frequencies"));
   for (double khz = 0; list >> khz;) policy.mhz.push_back(khz / 1000);
   std::sort(policy.mhz.begin(), policy.mhz.end());
-  policy.min_mhz = number(path / "cpuinfo_min_freq").value_or(0) / 1000;
-  policy.max_mhz = number(path / "cpuinfo_max_freq").value_or(0) / 1000;
-  policy.limit_mhz = number(path / "scaling_max_freq").value_or(0) / 1000;
+  policy.min_mhz = read_attribute_number(path / "cpuinfo_min_freq").value_or(0) / 1000;
+  policy.max_mhz = read_attribute_number(path / "cpuinfo_max_freq").value_or(0) / 1000;
+  policy.limit_mhz = read_attribute_number(path / "scaling_max_freq").value_or(0) / 1000;
   policy.governor = text_or(path / "scaling_governor");
   policy.cpus = text_or(path / "related_cpus");
   policy.writable = ::access((path / "scaling_max_freq").c_str(), W_OK) == 0;
@@ -70,14 +61,14 @@ ThermalZone read_zone(const fs::path& path) {
   zone.type = text_or(path / "type");
   zone.policy = text_or(path / "policy");
   zone.mode = text_or(path / "mode");
-  if (const std::optional<double> reading = number(path / "temp")) zone.celsius = *reading / 1000;
-  zone.sustainable_mw = number(path / "sustainable_power").value_or(0);
+  if (const std::optional<double> reading = read_attribute_number(path / "temp")) zone.celsius = *reading / 1000;
+  zone.sustainable_mw = read_attribute_number(path / "sustainable_power").value_or(0);
   for (int i = 0; i < 64; ++i) {
     const std::string stem = fmt::format("trip_point_{}_", i);
-    const std::optional<double> celsius = number(path / (stem + "temp"));
+    const std::optional<double> celsius = read_attribute_number(path / (stem + "temp"));
     if (!celsius) break;
-    zone.trips.push_back(
-        {*celsius / 1000, number(path / (stem + "hyst")).value_or(0) / 1000, text_or(path / (stem + "type"))});
+    zone.trips.push_back({*celsius / 1000, read_attribute_number(path / (stem + "hyst")).value_or(0) / 1000,
+                          text_or(path / (stem + "type"))});
   }
   for (int i = 0; i < 64; ++i) {
     const fs::path device = path / fmt::format("cdev{}", i);
@@ -114,6 +105,15 @@ std::optional<std::string> read_attribute(const fs::path& path) {
   return text;
 }
 
+std::optional<double> read_attribute_number(const std::filesystem::path& path) {
+  const std::optional<std::string> text = read_attribute(path);
+  if (!text) return std::nullopt;
+  double value = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (error != std::errc{} || end == text->data() || !std::isfinite(value)) return std::nullopt;
+  return value;
+}
+
 void write_attribute(const fs::path& path, const std::string& value) {
   const int file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_TRUNC);
   if (file < 0) {
@@ -141,23 +141,25 @@ BoardView look_at_board(const fs::path& root) {
   for (const fs::path& path : entries(root / "class/thermal", "thermal_zone")) board.zones.push_back(read_zone(path));
   for (const fs::path& path : entries(root / "class/thermal", "cooling_device")) {
     board.cooling.push_back({path.filename().string(), text_or(path / "type"),
-                             static_cast<int>(number(path / "max_state").value_or(0)),
-                             static_cast<int>(number(path / "cur_state").value_or(0))});
+                             static_cast<int>(read_attribute_number(path / "max_state").value_or(0)),
+                             static_cast<int>(read_attribute_number(path / "cur_state").value_or(0))});
   }
   for (const fs::path& path : entries(root / "class/hwmon", "hwmon")) {
     const std::string chip = text_or(path / "name", path.filename().string());
     for (int i = 1; i < 32; ++i) {
-      if (const auto watts = number(path / fmt::format("power{}_input", i))) {
+      if (const auto watts = read_attribute_number(path / fmt::format("power{}_input", i))) {
         board.powers.push_back({chip, fmt::format("power{}", i), *watts * 1e-6});
       }
-      if (const auto rpm = number(path / fmt::format("fan{}_input", i))) {
+      if (const auto rpm = read_attribute_number(path / fmt::format("fan{}_input", i))) {
         board.fans.push_back({chip, fmt::format("fan{}", i), *rpm});
       }
     }
   }
   for (const fs::path& path : entries(root / "class/regulator", "regulator")) {
-    if (number(path / "microvolts") && text_or(path / "name").find("cpu") != std::string::npos) board.voltages = true;
-    if (number(path / "microvolts") && text_or(path / "name").find("arm") != std::string::npos) board.voltages = true;
+    if (read_attribute_number(path / "microvolts") && text_or(path / "name").find("cpu") != std::string::npos)
+      board.voltages = true;
+    if (read_attribute_number(path / "microvolts") && text_or(path / "name").find("arm") != std::string::npos)
+      board.voltages = true;
   }
   board.debugfs_visible = fs::is_directory(root / "kernel/debug", error) && !entries(root / "kernel/debug", "").empty();
   board.energy_model = !entries(root / "kernel/debug/energy_model", "").empty();

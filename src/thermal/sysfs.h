@@ -74,6 +74,8 @@ struct Finding {
 
 /// First line of a file of sysfs without its newline; empty where it cannot be read.
 [[nodiscard]] std::optional<std::string> read_attribute(const std::filesystem::path& path);
+/// The finite number that an attribute begins with, in the unit of the file; empty where there is none.
+[[nodiscard]] std::optional<double> read_attribute_number(const std::filesystem::path& path);
 /// Writes a value in one write(2), as sysfs needs it. Throws Error (bad input) naming the path where it may not.
 void write_attribute(const std::filesystem::path& path, const std::string& value);
 
