@@ -43,10 +43,6 @@ template <typename Pool>
 /// Whether the input's format can hold the padding, where it has 8 bits.
 [[nodiscard]] bool padding_is_bytes(const ConvolutionStep& step);
 
-/// Whether the step's operands and its output have different zero points, beyond those that a convolution's bias takes.
-/// The kernels of cores take that for additions only.
-[[nodiscard]] bool moves_zero(const Step& step);
-
 /// The bit-widths that a convolution's weights have at the program's operating points, as nested_weights.h writes sets.
 [[nodiscard]] unsigned bit_widths(const Step& step);
 

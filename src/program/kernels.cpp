@@ -73,6 +73,20 @@ std::optional<Kernel> choose_core_kernel(const Step& step, Core core, Optimize o
   return std::nullopt;
 }
 
+/// Whether the step takes zero points off its operands or puts one on its output, which only generic kernels do. The
+/// offset of an addition and the bias of a convolution hold theirs, and every kernel adds those.
+bool subtracts_zero(const Step& step) {
+  return std::visit(
+      overloaded{[](const AveragePoolStep& s) { return s.pool.input_zero != 0 || s.pool.output_zero != 0; },
+                 [](const MultiplicationStep& s) {
+                   const runtime::Multiplication& m = s.multiplication;
+                   return m.a_zero != 0 || m.b_zero != 0 || m.output_zero != 0;
+                 },
+                 [](const RescaleStep& s) { return s.rescale.input_zero != 0 || s.rescale.output_zero != 0; },
+                 [](const auto&) { return false; }},
+      step.operation);
+}
+
 }  // namespace
 
 Kernel make_kernel(std::string name, const std::string& header, std::string reason, bool in_place) {
@@ -103,19 +117,6 @@ bool padding_is_bytes(const ConvolutionStep& step) {
                      [&](std::int16_t value) { return value >= grid.minimum() && value <= grid.maximum(); });
 }
 
-bool moves_zero(const Step& step) {
-  return std::visit(
-      overloaded{[](const AveragePoolStep& s) { return s.pool.input_zero != 0 || s.pool.output_zero != 0; },
-                 [](const AdditionStep& s) { return s.addition.offset != 0; },
-                 [](const MultiplicationStep& s) {
-                   const runtime::Multiplication& m = s.multiplication;
-                   return m.a_zero != 0 || m.b_zero != 0 || m.output_zero != 0;
-                 },
-                 [](const RescaleStep& s) { return s.rescale.input_zero != 0 || s.rescale.output_zero != 0; },
-                 [](const auto&) { return false; }},
-      step.operation);
-}
-
 unsigned bit_widths(const Step& step) {
   unsigned widths = 1U << numbers_of(step.operation).weight_bits;
   for (const PointNumbers& numbers : step.points) widths |= 1U << numbers.weight_bits;
@@ -125,7 +126,7 @@ unsigned bit_widths(const Step& step) {
 Kernel choose_kernel(const Step& step, Core core, Optimize optimize, std::int64_t scratch_limit) {
   const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
   if (convolution != nullptr && convolution->convolution.weight_bits > 8) return choose_wide_convolution();
-  if (moves_zero(step) && !std::holds_alternative<AdditionStep>(step.operation)) return choose_generic_kernel(step);
+  if (subtracts_zero(step)) return choose_generic_kernel(step);
   std::optional<Kernel> kernel = choose_core_kernel(step, core, optimize, scratch_limit);
   return kernel.has_value() ? std::move(*kernel) : choose_generic_kernel(step);
 }
