@@ -5,7 +5,9 @@
 #include "base/index.h"
 
 namespace trimtab {
+namespace {
 
+/// Whether the operator makes values >= 0 whatever it reads.
 bool rectifies(const Operator& op) {
   if (const auto* clip = std::get_if<Clip>(&op)) {
     return clip->low >= 0;
@@ -18,6 +20,7 @@ bool rectifies(const Operator& op) {
          std::holds_alternative<HardSigmoid>(op) || (softmax != nullptr && !softmax->logarithm);
 }
 
+/// Whether the operator makes values >= 0 from inputs that are all >= 0.
 bool keeps_sign(const Operator& op) {
   if (const auto* pad = std::get_if<Pad>(&op)) {
     return pad->value >= 0;
@@ -29,14 +32,17 @@ bool keeps_sign(const Operator& op) {
          std::holds_alternative<HardSwish>(op);
 }
 
-bool is_non_negative(const Graph& graph, ValueId value) {
-  std::vector<bool> known(graph.values.size(), false);
+}  // namespace
+
+std::vector<bool> non_negative_values(const Graph& graph) {
+  std::vector<bool> non_negative(graph.values.size(), false);
   for (const Node& node : graph.nodes) {
-    nth(known, node.output) =
-        rectifies(node.op) || (keeps_sign(node.op) && std::all_of(node.inputs.begin(), node.inputs.end(),
-                                                                  [&](ValueId input) { return nth(known, input); }));
+    nth(non_negative, node.output) =
+        rectifies(node.op) ||
+        (keeps_sign(node.op) &&
+         std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId input) { return nth(non_negative, input); }));
   }
-  return nth(known, value);
+  return non_negative;
 }
 
 }  // namespace trimtab

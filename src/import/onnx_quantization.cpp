@@ -149,7 +149,8 @@ void quantize_view(Import& import, const OnnxNode& node) {
   View view = import.view(node, 0);
   const SourceGrid grid = grid_of(import, node, quantized_type(node, import.constant(node, 2).get()));
   const std::int64_t least = grid.is_signed ? -(std::int64_t{1} << (grid.bits - 1)) : 0;
-  if (grid.zero_point == least && view.value != import.graph().input && !is_non_negative(import.graph(), view.value)) {
+  if (grid.zero_point == least && view.value != import.graph().input &&
+      !nth(non_negative_values(import.graph()), view.value)) {
     view.value = import.emit(node, Relu{}, {view.value}, "/saturation");
   }
   import.set(node, std::move(view));

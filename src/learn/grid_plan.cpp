@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/index.h"
+#include "graph/sign.h"
 
 namespace trimtab {
 
@@ -36,10 +37,11 @@ ActivationGrid adopted(const SourceGrid& source) {
 std::vector<std::optional<ActivationGrid>> plan_grids(const Graph& graph, const std::vector<Layer>& layers,
                                                       const Plan& plan, bool pixels) {
   const std::vector<ValueId> representative = shared_grids(graph);
+  const std::vector<bool> non_negative = non_negative_values(graph);
   const auto set_of = [&](ValueId value) { return static_cast<std::size_t>(nth(representative, value)); };
   std::vector<std::optional<ActivationGrid>> sets(graph.values.size());
   for (const Layer& layer : layers) {
-    const bool is_signed = !is_non_negative(graph, layers, layer.output);
+    const bool is_signed = !nth(non_negative, layer.output);
     const int bits = layer_plan(plan, layer.name).activation_bits;
     std::optional<ActivationGrid>& set = sets[set_of(layer.output)];
     set = set ? ActivationGrid{0, std::max(set->bits, bits), set->is_signed || is_signed}

@@ -5,23 +5,8 @@
 #include <numeric>
 
 #include "base/index.h"
-#include "graph/sign.h"
 
 namespace trimtab {
-
-namespace {
-
-/// Index of the layer that makes the value, or -1.
-std::int64_t layer_of(const std::vector<Layer>& layers, ValueId value) {
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    if (layers[i].output == value) {
-      return static_cast<std::int64_t>(i);
-    }
-  }
-  return -1;
-}
-
-}  // namespace
 
 std::int32_t quantize(float real, const ActivationGrid& grid) {
   const double nearest =
@@ -62,24 +47,6 @@ std::vector<ValueId> shared_grids(const Graph& graph) {
     representative[i] = find(static_cast<ValueId>(i));
   }
   return representative;
-}
-
-bool is_non_negative(const Graph& graph, const std::vector<Layer>& layers, ValueId value) {
-  const std::int64_t index = layer_of(layers, value);
-  if (index < 0) {
-    return false;  // the graph's input: nothing is known of it here
-  }
-  const Layer& layer = nth(layers, index);
-  if (layer.activation >= 0) {
-    return rectifies(nth(graph.nodes, layer.activation).op);
-  }
-  const Operator& op = nth(graph.nodes, layer.node).op;
-  if (rectifies(op)) {
-    return true;
-  }
-  return layer.normalization < 0 && keeps_sign(op) &&
-         std::all_of(layer.inputs.begin(), layer.inputs.end(),
-                     [&](ValueId input) { return is_non_negative(graph, layers, input); });
 }
 
 }  // namespace trimtab

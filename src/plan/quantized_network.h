@@ -92,8 +92,4 @@ struct IntegerRange {
 /// Returns, by ValueId, the id of the value that stands for its set.
 [[nodiscard]] std::vector<ValueId> shared_grids(const Graph& graph);
 
-/// Whether the layer whose output this is can only make values >= 0 (it ends in Relu or Clip from 0, or keeps the sign
-/// of inputs that do).
-[[nodiscard]] bool is_non_negative(const Graph& graph, const std::vector<Layer>& layers, ValueId value);
-
 }  // namespace trimtab
