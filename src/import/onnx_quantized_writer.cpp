@@ -58,7 +58,7 @@ class Quantizing {
         names_(names),
         quantization_(quantization),
         nibbles_(opset_of(quantization) >= nibble_opset) {
-    for (const onnx::TensorProto& tensor : proto_.initializer()) initializers_[tensor.name()] = tensor;
+    for (onnx::TensorProto& tensor : *proto_.mutable_initializer()) initializers_[tensor.name()] = std::move(tensor);
     for (std::size_t i = 0; i < graph.nodes.size(); ++i) nodes_[graph.nodes[i].name] = i;
     for (std::size_t i = 0; i < names.size(); ++i) values_[names[i]] = static_cast<ValueId>(i);
     for (const onnx::NodeProto& node : proto_.node()) taken_.insert(node.output().begin(), node.output().end());
