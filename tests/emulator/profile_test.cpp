@@ -16,10 +16,22 @@
 namespace trimtab {
 namespace {
 
-TEST(Profile, CountsTheTurnsOfALoop) {
+/// Profile of a program of that name, which reads 4 bytes and writes 4, on the STM32F412.
+auto profile_of(const std::string& name, const std::string& source) {
   const Target target = load_target("stm32f412");
   const TemporaryDirectory directory;
-  write_file(directory.path() / "loop.cpp", R"(
+  const std::filesystem::path file = directory.path() / (name + ".cpp");
+  write_file(file, source);
+  FirmwareSources sources;
+  sources.sources = {file};
+  sources.definitions = {"TRIMTAB_PROFILE"};
+  sources.program_name = name;
+  const BuildResult build = build_firmware(sources, target, Optimize::speed, directory.path() / (name + ".elf"));
+  return profile_firmware(build.elf, target, std::vector<std::uint8_t>(4), 4);
+}
+
+TEST(Profile, CountsTheTurnsOfALoop) {
+  const auto steps = profile_of("loop", R"(
 #include <stdint.h>
 extern "C" void loop_after_layer(int step);
 static uint8_t bytes[4];
@@ -33,12 +45,6 @@ extern "C" void loop_run(void) {
   }
 }
 )");
-  FirmwareSources sources;
-  sources.sources = {directory.path() / "loop.cpp"};
-  sources.definitions = {"TRIMTAB_PROFILE"};
-  sources.program_name = "loop";
-  const BuildResult build = build_firmware(sources, target, Optimize::speed, directory.path() / "loop.elf");
-  const auto steps = profile_firmware(build.elf, target, std::vector<std::uint8_t>(4), 4);
   ASSERT_EQ(steps.size(), 2U);
   for (std::size_t step = 0; step < 2; ++step) {
     // the first turn runs with what comes before it
@@ -55,10 +61,9 @@ extern "C" void loop_run(void) {
 }
 
 TEST(Profile, CountsReadsOfConstantsAndTheMissesOfCaches) {
-  const Target target = load_target("stm32f412");  // 8 lines of 16 bytes for data
-  const TemporaryDirectory directory;
-  // Ten rounds over 8 lines, which the cache holds, then over 9, of which each throws out the line that comes next.
-  write_file(directory.path() / "reads.cpp", R"(
+  // Ten rounds over the 8 lines of 16 bytes that the cache for data holds, then over 9, of which each throws out the
+  // line that comes next.
+  const auto steps = profile_of("reads", R"(
 #include <stdint.h>
 extern "C" void reads_after_layer(int step);
 static uint8_t bytes[4];
@@ -77,12 +82,6 @@ extern "C" void reads_run(void) {
   }
 }
 )");
-  FirmwareSources sources;
-  sources.sources = {directory.path() / "reads.cpp"};
-  sources.definitions = {"TRIMTAB_PROFILE"};
-  sources.program_name = "reads";
-  const BuildResult build = build_firmware(sources, target, Optimize::speed, directory.path() / "reads.elf");
-  const auto steps = profile_firmware(build.elf, target, std::vector<std::uint8_t>(4), 4);
   ASSERT_EQ(steps.size(), 2U);
   for (std::size_t step = 0; step < 2; ++step) {
     std::int64_t lines = 0;
