@@ -1,6 +1,6 @@
-// What becomes of networks as people export them: which can be read, how far their answers are from onnxruntime's,
-// which run as integers, and whether all kernels that this machine can run give the numbers of the definition. Prints
-// JSON, a network a line. scripts/results-networks makes results/networks.md of it.
+// This program takes networks as people export them. It finds which can be read, how far their answers are from
+// onnxruntime's, which run as integers, and whether all kernels that this machine can run give the numbers of the
+// definition. It prints JSON, a network a line. scripts/results-networks makes results/networks.md of it.
 //
 //     bench_networks FOLDER [NAME ...]    FOLDER has NAME.onnx, NAME.input0.npy and NAME.output0.npy
 

@@ -41,31 +41,34 @@ inline Descriptor at_point(const Descriptor& step, const PointNumbers& numbers) 
   return result;
 }
 
-/// The accuracy and energy of an operating point at a level of abstraction, as measured when the program was made.
+/// The quality and energy of an operating point at a level of abstraction, as measured when the program was made. More
+/// quality is better; its unit is the caller's, such as hundredths of a percent of right answers.
+template <class Quality>
 struct PointSummary {
   int32_t point;
-  int32_t level;      // 0: the finest
-  int32_t accuracy;   // hundredths of a percent of the answers are right at this level
+  int32_t level;  // 0: the finest, or the only one
+  Quality quality;
   int32_t energy_nj;  // of one inference
 };
 
 struct PointChoice {
   int32_t point;     // -1: none is within the energy
-  bool meets_floor;  // whether it is as accurate as was asked
+  bool meets_floor;  // whether it is as good as was asked
 };
 
 /// The point to run, by the summaries of all points at all levels: of those that answer at `level` with at least
-/// `accuracy_floor` (hundredths of a percent) for at most `energy_nj`, the one that spends the least. Where none does
-/// both, the most accurate one within the energy.
-inline PointChoice choose_operating_point(const PointSummary* summaries, int32_t count, int32_t level,
-                                          int32_t energy_nj, int32_t accuracy_floor) {
+/// the quality `floor` for at most `energy_nj`, the one that spends the least. Where none does both, the best one
+/// within the energy.
+template <class Quality>
+inline PointChoice choose_operating_point(const PointSummary<Quality>* summaries, int32_t count, int32_t level,
+                                          int32_t energy_nj, Quality floor) {
   int32_t cheapest = -1;
   int32_t best = -1;
   for (int32_t i = 0; i < count; ++i) {
-    const PointSummary& one = summaries[i];
+    const PointSummary<Quality>& one = summaries[i];
     if (one.level != level || one.energy_nj > energy_nj) continue;
-    if (best < 0 || one.accuracy > summaries[best].accuracy) best = i;
-    if (one.accuracy >= accuracy_floor && (cheapest < 0 || one.energy_nj < summaries[cheapest].energy_nj)) {
+    if (best < 0 || one.quality > summaries[best].quality) best = i;
+    if (one.quality >= floor && (cheapest < 0 || one.energy_nj < summaries[cheapest].energy_nj)) {
       cheapest = i;
     }
   }

@@ -34,7 +34,7 @@ void clean(const std::set<std::string>& paths, const std::set<std::string>& grou
     if (id > 1) ::kill(-static_cast<pid_t>(id), SIGKILL);
   }
   for (const std::string& path : paths) {
-    // What a killed process was writing may come back once.
+    // A killed process may have been writing a file, which then comes back once.
     for (int attempt = 0; attempt < 50; ++attempt) {
       std::error_code error;
       fs::remove_all(path, error);

@@ -6,9 +6,9 @@
 
 namespace trimtab {
 
-/// What must not outlive this process. A small process of its own removes these files and folders, and kills these
-/// process groups, when this process ends in any way: by a signal, kill -9 and a crash included. It starts with the
-/// first call, lives in a session of its own and does nothing else.
+/// Files, folders and process groups that must not outlive this process. A small process of its own removes and kills
+/// them when this process ends in any way: by a signal, kill -9 and a crash included. It starts with the first call,
+/// lives in a session of its own and does nothing else.
 namespace cleaner {
 
 /// Starts it now, while this process is still small.

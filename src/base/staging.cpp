@@ -139,7 +139,7 @@ StagingFolder::StagingFolder(fs::path out, std::vector<std::string> owned)
       path_(staging_path(out_)) {
   cleaner::watch(path_);
   std::error_code error;
-  // What a process left that had our number and was killed together with its cleaner.
+  // A process that had our number and was killed together with its cleaner may have left this folder.
   fs::remove_all(path_, error);
   make_directory(path_);
 }

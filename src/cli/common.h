@@ -36,7 +36,7 @@ struct ModelChoice {
 };
 [[nodiscard]] ImportOptions import_options(const ModelChoice& choice);
 
-/// What the command line says of the task.
+/// The words of the command line about the task.
 struct TaskWords {
   std::string task;
   std::string threshold;

@@ -39,7 +39,8 @@ StoredTask stored_task(const std::filesystem::path& program) {
   return read_task(json.at("task"), result.string());
 }
 
-/// What the options say, else what the program was made for, else what its output and the data say.
+/// The task that the options name, else the one that the program was made for, else the one that follows from its
+/// output and the data.
 Task task_of_program(const EvalOptions& options, const Program& program, const std::filesystem::path& path,
                      const Dataset& data) {
   StoredTask stored = stored_task(path);

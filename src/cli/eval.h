@@ -26,7 +26,7 @@ struct EvalOptions {
   EvaluateOptions evaluation;
 };
 
-/// What eval measured of a float network or of a program.
+/// The measurements of a float network or of a program.
 struct EvalResult {
   nlohmann::ordered_json json;  ///< what the kind of network has to say beside the rest
   Task task;

@@ -22,6 +22,8 @@ void add_sample_options(CLI::App& scale, ScaleCommand& command) {
   add_resize_option(scale, command.source.resize);
   add_label_offset_option(scale, command.source.label_offset);
   add_limit_option(scale, command.source.limit);
+  add_unlabelled_flag(scale, command.task.unlabelled);
+  add_task_options(scale, command.task);
 }
 
 void add_level_options(CLI::App& scale, ScaleCommand& command) {
@@ -69,9 +71,11 @@ void add_search_options_of_scale(CLI::App& scale, ScaleCommand& command) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   scale
-      .add_option("--most-lost", search.most_lost_percent,
-                  "end the search of a level where it has lost this many points of accuracy")
-      ->capture_default_str();
+      .add_option(
+          "--most-lost", search.most_lost,
+          "end the search of a level where it has lost this much: points of a rate, hundredths of an area under "
+          "a curve, percent of an error")
+      ->default_str("12; 100 of an error, 10 of SQNR");
   scale
       .add_option("--truncation", command.options.truncation_bits,
                   "also compare the nested grid with the two's complement grid, both cut to these bits")
@@ -99,8 +103,8 @@ void add_training_options_of_scale(CLI::App& scale, ScaleCommand& command) {
 
 void add_scale(CLI::App& app) {
   auto command = std::make_shared<ScaleCommand>();
-  CLI::App* sub =
-      app.add_subcommand("scale", "find operating points of one weight set, by level of abstraction and energy");
+  CLI::App* sub = app.add_subcommand(
+      "scale", "find operating points of one weight set, by measure, level of abstraction and energy");
   add_model(*sub, command->model, command->choice)->required();
   add_sample_options(*sub, *command);
   add_level_options(*sub, *command);

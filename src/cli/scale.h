@@ -37,6 +37,7 @@ struct ScaleCommand {
   std::string teacher;  ///< empty: the model
   std::string out;
   DataOptions source;
+  TaskWords task;
   ScaleOptions options;
 };
 

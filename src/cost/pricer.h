@@ -34,7 +34,7 @@ struct Latency {
   std::optional<double> expected_ms;
   std::optional<double> upper_ms;
 
-  /// What a bound is held against: the upper end, where there is one.
+  /// The latency that is held against a bound: the upper end, where there is one.
   [[nodiscard]] double held_ms() const { return upper_ms.value_or(lower_ms); }
 };
 [[nodiscard]] Latency latency_of(const Target& target, const Deployment& deployment);
@@ -78,7 +78,8 @@ class Pricer {
   [[nodiscard]] Bounds missed_bounds(const Deployment& deployment, const Bounds& bounds) const;
   /// One clause per bound that is missed ("flash takes ... bytes, ... more than its bound of ..."), or nothing.
   [[nodiscard]] std::string misses(const Deployment& deployment, const Bounds& bounds) const;
-  /// What the image takes of everything that `bounds` bounds: "12.0 KB of flash and an estimated 15.00 to 20.00 ms".
+  /// The figures of the image for everything that `bounds` bounds: "12.0 KB of flash and an estimated 15.00 to 20.00
+  /// ms".
   [[nodiscard]] std::string figures(const Deployment& deployment, const Bounds& bounds) const;
 
   [[nodiscard]] const Target& target() const { return target_; }

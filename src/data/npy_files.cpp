@@ -25,7 +25,7 @@ struct NamedArray {
   std::string name;
 };
 
-/// What a data set is made of.
+/// The arrays that a data set is made of.
 struct Arrays {
   NamedArray samples;
   std::optional<NamedArray> answers;

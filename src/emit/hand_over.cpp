@@ -5,7 +5,9 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "base/file.h"
+#include "base/index.h"
 #include "base/sha256.h"
 #include "base/units.h"
 #include "emit/c_text.h"
@@ -127,6 +129,15 @@ std::vector<std::string> left_out_layers(const Graph& graph) {
     if (device_form(node.op) == DeviceForm::probabilities) layers.push_back(node.name);
   }
   return layers;
+}
+
+void check_left_out(const Graph& graph, const Task& task) {
+  const std::int64_t last = graph.producer(graph.output);
+  const bool shares = last >= 0 && std::holds_alternative<Softmax>(nth(graph.nodes, last).op);
+  if (shares && task.labelled && !task.decides()) {
+    throw bad_input("{} ends with a Softmax, which a program leaves out; {} needs its numbers, so cut it off",
+                    graph.name, name_of(task.kind));
+  }
 }
 
 std::string describe_left_out(const std::vector<std::string>& layers) {

@@ -5,13 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "measure/task.h"
 #include "program/kernels.h"
 #include "program/program.h"
 #include "target/target.h"
 
 namespace trimtab {
 
-/// What a folder for a firmware says of itself, beside its sources.
+/// The facts that a folder for a firmware tells of itself, beside its sources.
 struct HandOver {
   std::string name;                   ///< prefix of the C functions
   std::filesystem::path model;        ///< the file that was given
@@ -21,6 +22,8 @@ struct HandOver {
 
 /// Layers of a network that a program leaves out: a Softmax at its end.
 [[nodiscard]] std::vector<std::string> left_out_layers(const Graph& graph);
+/// Throws Error (bad input) where the task needs the numbers of such a layer.
+void check_left_out(const Graph& graph, const Task& task);
 /// Their names and why they can be missing, or nothing.
 [[nodiscard]] std::string describe_left_out(const std::vector<std::string>& layers);
 

@@ -22,7 +22,7 @@ std::string packing(const Buffer& buffer, const std::string& which) {
       which, buffer.grid.bits);
 }
 
-/// What a firmware must know to call the program, in the order in which it asks.
+/// All that a firmware must know to call the program, in the order in which it asks.
 std::string documentation(const Program& program, const BuildRecipe& recipe, const std::string& name) {
   const Buffer& input = nth(program.buffers, program.input);
   const Buffer& output = nth(program.buffers, program.output);

@@ -284,7 +284,7 @@ std::string source_text(const Program& program, const Schedule& schedule, const 
   }
   if (program.points.size() > 1) {
     text += point_state(program);
-    calls = "  const int32_t point = wanted_point;\n" + calls;
+    calls = "  [[maybe_unused]] const int32_t point = wanted_point;\n" + calls;
   }
   return text + "\n}  // namespace\n\nextern \"C\" {\n\n" + arena_functions(program, schedule, name, calls) +
          point_functions(program, name) + level_tables(program, name) + name_tables(program, name) +

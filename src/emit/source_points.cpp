@@ -5,17 +5,80 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <sstream>
 
 #include "emit/c_text.h"
+#include "program/describe.h"
 
 namespace trimtab {
 namespace {
 
-/// Whether every point says what it spends and how often it is right at every level.
+/// Whether every point says what it spends and how good it is at every level.
 bool has_summaries(const Program& program) {
-  return program.points.size() > 1 && !program.levels.empty() &&
-         std::all_of(program.points.begin(), program.points.end(),
-                     [](const ProgramPoint& point) { return !point.accuracy.empty(); });
+  return program.points.size() > 1 && program.measure &&
+         std::ranges::none_of(program.points, [](const ProgramPoint& point) { return point.quality.empty(); });
+}
+
+/// How the sources write a measure, by which NAME_choose_operating_point chooses. Measures that grow with quality have
+/// a floor in whole steps. Errors have a ceiling and stand in the tables as negative numbers.
+class QualityText {
+ public:
+  explicit QualityText(Measure measure) : info_(info_of(measure)) {}
+
+  [[nodiscard]] bool is_error() const { return !info_.larger_is_better; }
+  [[nodiscard]] std::string type() const { return is_error() ? "float" : "int32_t"; }
+  [[nodiscard]] std::string name() const { return info_.name; }
+  [[nodiscard]] std::string limit() const { return is_error() ? "ceiling" : "floor"; }
+  [[nodiscard]] std::string parameter() const {
+    return (is_measure(Measure::top1) ? "accuracy" : std::string(info_.key)) + "_" + limit();
+  }
+  /// The declaration of the parameter.
+  [[nodiscard]] std::string declared() const { return (is_error() ? "float " : "int ") + parameter(); }
+  /// The parameter in the unit of the tables.
+  [[nodiscard]] std::string floor() const { return (is_error() ? "-" : "") + parameter(); }
+  /// The unit of the parameter, for people.
+  [[nodiscard]] std::string unit() const {
+    if (is_error()) return "as measured";
+    const std::string_view unit = info_.unit;
+    return unit == "%" ? "in hundredths of a percent" : unit == "dB" ? "in hundredths of a decibel" : "in 1/10000";
+  }
+  [[nodiscard]] std::string literal(double quality) const {
+    if (is_error()) return float_literal(static_cast<float>(-quality));
+    const double steps = (*info_.unit == '\0' ? 10000 : 100) * quality;
+    constexpr double most = std::numeric_limits<std::int32_t>::max();
+    return fmt::format("{}", std::llround(std::clamp(steps, -most, most)));
+  }
+
+ private:
+  [[nodiscard]] bool is_measure(Measure measure) const { return &info_ == &info_of(measure); }
+
+  const MeasureInfo& info_;
+};
+
+/// The declaration of NAME_choose_operating_point without its end. Only programs with levels have one as parameter.
+std::string choose_declaration(const Program& program, const std::string& name) {
+  const QualityText quality(*program.measure);
+  return fmt::format("int {}_choose_operating_point({}int energy_nj, {}, int *meets_{})", name,
+                     program.levels.empty() ? "" : "int level, ", quality.declared(), quality.limit());
+}
+
+std::string choose_comment(const Program& program) {
+  const QualityText quality(*program.measure);
+  return fmt::format(
+      "/* Chooses the cheapest point whose {}{} is at {} `{}`\n"
+      " * ({}) for at most `energy_nj` nanojoules. Where no point is, it chooses the best one within the\n"
+      " * energy, and *meets_{} becomes 0, else 1 (`meets_{}` may be null). Returns -1 where no point is within the\n"
+      " * energy. The points, on the samples that they were measured with:\n",
+      in_comment(quality.name()), program.levels.empty() ? "" : " at `level` (0: the finest)",
+      quality.is_error() ? "most" : "least", quality.parameter(), quality.unit(), quality.limit(), quality.limit());
+}
+
+/// The table of the points, as the lines of a comment.
+std::string point_lines(const Program& program) {
+  std::string text;
+  std::istringstream lines(describe_points(program, program.points.size()));
+  for (std::string line; std::getline(lines, line);) text += fmt::format(" * {}\n", in_comment(line));
+  return text;
 }
 
 std::size_t most_classes(const Program& program) {
@@ -38,15 +101,7 @@ std::string point_declarations(const Program& program, const std::string& name) 
         prefix, program.points.size(), name);
   }
   if (has_summaries(program)) {
-    text += fmt::format(
-        "/* Chooses the cheapest point that answers at `level` (0: the finest) with at least `accuracy_floor` (in\n"
-        " * hundredths of a percent) for at most `energy_nj` nanojoules. Where no point does both, it chooses the "
-        "most\n"
-        " * accurate one within the energy, and *meets_floor becomes 0, else 1 (`meets_floor` may be null). Returns "
-        "-1\n"
-        " * where no point is within the energy. */\n"
-        "int {}_choose_operating_point(int level, int energy_nj, int accuracy_floor, int *meets_floor);\n",
-        name);
+    text += choose_comment(program) + point_lines(program) + " */\n" + choose_declaration(program, name) + ";\n";
   }
   if (!program.levels.empty()) {
     text += fmt::format(
@@ -67,14 +122,16 @@ std::string point_declarations(const Program& program, const std::string& name) 
 std::string point_state(const Program& program) {
   std::string text = "\nvolatile int32_t wanted_point = 0;\n";
   if (!has_summaries(program)) return text;
-  const std::size_t count = program.points.size() * program.levels.size();
-  text += fmt::format("constexpr rt::PointSummary summaries[{}] = {{\n", count);
+  const QualityText quality(*program.measure);
+  const std::size_t levels = program.points.front().quality.size();
+  text += fmt::format("constexpr rt::PointSummary<{}> summaries[{}] = {{\n", quality.type(),
+                      program.points.size() * levels);
   for (std::size_t k = 0; k < program.points.size(); ++k) {
     const ProgramPoint& point = program.points[k];
     const double energy = std::min<double>(point.energy_nj, std::numeric_limits<std::int32_t>::max());
-    for (std::size_t level = 0; level < program.levels.size(); ++level) {
-      text += fmt::format("  {{{}, {}, {}, {}}},\n", k, level, std::lround(100 * point.accuracy[level]),
-                          std::llround(energy));
+    for (std::size_t level = 0; level < levels; ++level) {
+      text +=
+          fmt::format("  {{{}, {}, {}, {}}},\n", k, level, quality.literal(point.quality[level]), std::llround(energy));
     }
   }
   return text + "};\n";
@@ -87,12 +144,13 @@ std::string point_functions(const Program& program, const std::string& name) {
       "  return 0;\n}}\n\n",
       name, program.points.size());
   if (has_summaries(program)) {
+    const QualityText quality(*program.measure);
+    text += choose_declaration(program, name) + " {\n";
     text += fmt::format(
-        "int {}_choose_operating_point(int level, int energy_nj, int accuracy_floor, int *meets_floor) {{\n"
-        "  const rt::PointChoice choice = rt::choose_operating_point(summaries, {}, level, energy_nj, "
-        "accuracy_floor);\n"
-        "  if (meets_floor != nullptr) *meets_floor = choice.meets_floor ? 1 : 0;\n  return choice.point;\n}}\n\n",
-        name, program.points.size() * program.levels.size());
+        "  const rt::PointChoice choice = rt::choose_operating_point<{0}>(summaries, {1}, {2}, energy_nj, {3});\n"
+        "  if (meets_{4} != nullptr) *meets_{4} = choice.meets_floor ? 1 : 0;\n  return choice.point;\n}}\n\n",
+        quality.type(), program.points.size() * program.points.front().quality.size(),
+        program.levels.empty() ? "0" : "level", quality.floor(), quality.limit());
   }
   return text;
 }

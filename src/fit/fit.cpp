@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/index.h"
 #include "base/units.h"
 #include "emit/c_text.h"
 #include "emit/firmware.h"
@@ -43,12 +42,7 @@ class Fitting {
     check_fits(train_, graph.input_shape());
     check_fits(test_, graph.input_shape());
     task_ = choose_task(options.task, output_of(graph), test_, preprocessing);
-    const std::int64_t last = graph.producer(graph.output);
-    const bool shares = last >= 0 && std::holds_alternative<Softmax>(nth(graph.nodes, last).op);
-    if (shares && task_.labelled && !task_.decides()) {
-      throw bad_input("{} ends with a Softmax, which a program leaves out; {} needs its numbers, so cut it off",
-                      graph.name, name_of(task_.kind));
-    }
+    check_left_out(graph, task_);
     if (options.train && !task_.labelled) {
       throw bad_input("--epochs needs labels to train with, and {} has none here; give --epochs 0",
                       name_of(task_.kind));

@@ -58,9 +58,9 @@ class NestedSimulation::Implementation {
       return result;
     };
     std::fill(last_.begin(), last_.end(), torch::Tensor());
-    last_probabilities_ = softmax(executor_.forward(samples_, false));
+    last_outputs_ = numbers_of(executor_.forward(samples_, false));
     last_precision_ = precision;
-    return keep ? keep_last() : last_probabilities_;
+    return keep ? keep_last() : last_outputs_;
   }
 
   OperatingPoint point(const std::vector<Precision>& precision) {
@@ -83,7 +83,7 @@ class NestedSimulation::Implementation {
     for (auto& by_bits : weights_) by_bits.fill({});
   }
 
-  std::vector<float> float_probabilities;
+  std::vector<float> float_outputs;
 
  private:
   /// Keeps the values of the last run: a candidate that was measured need not run again to be taken.
@@ -92,12 +92,12 @@ class NestedSimulation::Implementation {
       if (last_[value].defined()) kept_[value] = last_[value];
     }
     kept_precision_ = last_precision_;
-    return last_probabilities_;
+    return last_outputs_;
   }
 
-  [[nodiscard]] static std::vector<float> softmax(const torch::Tensor& logits) {
-    const torch::Tensor probabilities = torch::softmax(logits.reshape({logits.size(0), -1}), 1).contiguous();
-    return {probabilities.data_ptr<float>(), probabilities.data_ptr<float>() + probabilities.numel()};
+  [[nodiscard]] static std::vector<float> numbers_of(const torch::Tensor& tensor) {
+    const torch::Tensor rows = tensor.reshape({tensor.size(0), -1}).contiguous();
+    return {rows.data_ptr<float>(), rows.data_ptr<float>() + rows.numel()};
   }
 
   [[nodiscard]] bool is_weighted(int layer) const {
@@ -108,7 +108,7 @@ class NestedSimulation::Implementation {
     return tensor.dim() == 4 ? tensor.mean({0, 2, 3}) : tensor.mean(0);
   }
 
-  /// The float network, for its probabilities and the means of its channels in front of the activation functions.
+  /// The float network, for its outputs and the means of its channels in front of the activation functions.
   void run_float() {
     const torch::NoGradGuard no_gradients;
     executor_.value_hook = [&](ValueId value, const torch::Tensor& tensor) {
@@ -119,7 +119,7 @@ class NestedSimulation::Implementation {
       const Saturation saturation = saturation_of(network_.graph, layers_[l]);
       return layers_[l].activation < 0 ? tensor : torch::clamp(tensor, saturation.low, saturation.high);
     };
-    float_probabilities = softmax(executor_.forward(samples_, false));
+    float_outputs = numbers_of(executor_.forward(samples_, false));
   }
 
   /// The network as it was trained, for the means of its channels: behind the grids the float network is another one.
@@ -200,7 +200,7 @@ class NestedSimulation::Implementation {
   std::vector<torch::Tensor> kept_;                    ///< by value, as its readers get it
   std::vector<Precision> last_precision_;              ///< of the last run
   std::vector<torch::Tensor> last_;                    ///< by value: what the last run has computed anew
-  std::vector<float> last_probabilities_;
+  std::vector<float> last_outputs_;
   std::vector<torch::Tensor> means_;   ///< by layer, per channel
   std::vector<torch::Tensor> biases_;  ///< by layer, of the last run
 };
@@ -214,8 +214,8 @@ NestedSimulation::~NestedSimulation() = default;
 NestedSimulation::NestedSimulation(NestedSimulation&&) noexcept = default;
 NestedSimulation& NestedSimulation::operator=(NestedSimulation&&) noexcept = default;
 
-const std::vector<float>& NestedSimulation::float_probabilities() const { return implementation_->float_probabilities; }
-std::vector<float> NestedSimulation::probabilities(const std::vector<Precision>& precision) {
+const std::vector<float>& NestedSimulation::float_outputs() const { return implementation_->float_outputs; }
+std::vector<float> NestedSimulation::outputs(const std::vector<Precision>& precision) {
   return implementation_->run(precision, false);
 }
 std::vector<float> NestedSimulation::keep(const std::vector<Precision>& precision) {

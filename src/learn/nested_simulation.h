@@ -23,11 +23,11 @@ class NestedSimulation {
   NestedSimulation(NestedSimulation&&) noexcept;
   NestedSimulation& operator=(NestedSimulation&&) noexcept;
 
-  /// Probabilities {samples, classes} (softmax of the output) of the float network.
-  [[nodiscard]] const std::vector<float>& float_probabilities() const;
+  /// The outputs of the float network, {samples, outputs}, channels first.
+  [[nodiscard]] const std::vector<float>& float_outputs() const;
 
-  /// Probabilities at a precision, by layer.
-  [[nodiscard]] std::vector<float> probabilities(const std::vector<Precision>& precision);
+  /// The outputs at a precision, by layer.
+  [[nodiscard]] std::vector<float> outputs(const std::vector<Precision>& precision);
 
   /// The same. The values of this point are then kept.
   std::vector<float> keep(const std::vector<Precision>& precision);

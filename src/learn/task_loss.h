@@ -12,8 +12,8 @@
 
 namespace trimtab {
 
-// What training minimizes, importance and sensitivity differentiate, and what a teacher says, task by task. `outputs`
-// is the tensor of measured_value() (evaluate_executor.h), {count, ...}.
+// The losses and divergences of every task. Training minimizes them, importance and sensitivity differentiate them, and
+// a teacher teaches by them. `outputs` is the tensor of measured_value() (evaluate_executor.h), {count, ...}.
 
 /// The right answers of these samples, as task_loss takes them. `input` is the batch as the network gets it, made of
 /// raw samples by `preprocessing`: a reconstruction is to be what the task's own preprocessing makes of the same

@@ -13,7 +13,7 @@ std::string key_of_test(Measure measure) {
   return measure == Measure::loss ? "test_loss" : fmt::format("{}_float", info_of(measure).key);
 }
 
-/// What a result.json says of the test samples, without the loss.
+/// The score of the test samples in a result.json, without the loss.
 Score test_of(const nlohmann::ordered_json& result) {
   Score score;
   score.samples = result.at("samples").get<std::int64_t>();

@@ -81,7 +81,7 @@ double learning_rate_at(double highest, double warmup, std::int64_t step, std::i
   return 0.5 * highest * (1 + std::cos(std::numbers::pi * (t - warmup) / std::max(end - warmup, 1.0)));
 }
 
-/// What the network learns: what the options say, or what follows from network and data.
+/// The task that the network learns: the options name it, or it follows from network and data.
 Task task_of(const TrainingTask& training, const Graph& graph) {
   check_fits(training.train_data, graph.input_shape());
   const std::optional<Task>& chosen = training.options.task;

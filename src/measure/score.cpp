@@ -36,6 +36,11 @@ double percent(std::int64_t part, std::int64_t all) {
 
 const MeasureInfo& info_of(Measure measure) { return infos.at(static_cast<std::size_t>(measure)); }
 
+std::optional<Measure> measure_of_key(const std::string& key) {
+  const auto found = std::ranges::find(infos, key, &MeasureInfo::key);
+  return found == infos.end() ? std::nullopt : std::optional(static_cast<Measure>(found - infos.begin()));
+}
+
 std::string format_value(Measure measure, double value) {
   const MeasureInfo& info = info_of(measure);
   if (std::isinf(value) && measure == Measure::sqnr_db) return "no difference";

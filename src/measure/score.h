@@ -37,6 +37,8 @@ struct MeasureInfo {
   bool larger_is_better;
 };
 [[nodiscard]] const MeasureInfo& info_of(Measure measure);
+/// Nothing for another word.
+[[nodiscard]] std::optional<Measure> measure_of_key(const std::string& key);
 /// "86.58 %", "0.01234", "43.2 dB".
 [[nodiscard]] std::string format_value(Measure measure, double value);
 /// Whether a value is better than another. What is not a number is worse than all.
@@ -58,8 +60,8 @@ struct Score {
   [[nodiscard]] double at(Measure measure) const;
 };
 
-/// What a search maximizes or minimizes: the task's first measure. Throws Error (bad input) where the data leave it
-/// undefined, as one class alone leaves the area under the curve.
+/// The value that a search maximizes or minimizes: the task's first measure. Throws Error (bad input) where the data
+/// leave it undefined, as one class alone leaves the area under the curve.
 [[nodiscard]] double primary(const Task& task, const Score& score);
 
 /// "top-1 86.58 %": the first measure that is there, or "nothing measured".

@@ -15,7 +15,7 @@ namespace trimtab {
 /// a deployed program again: threshold and the preprocessing of a reconstruction's target.
 [[nodiscard]] nlohmann::ordered_json to_json(const Task& task);
 
-/// What such an object keeps: the choice, and the preprocessing of the target's pixels.
+/// The content of such an object: the choice, and the preprocessing of the target's pixels.
 struct StoredTask {
   TaskChoice choice;
   Preprocessing pixels;

@@ -40,7 +40,7 @@ bool maps_fit(const Task& task, const Dataset& data) {
          without_dimensions_of_one(data.target_shape) == without_dimensions_of_one({task.output[1], task.output[2]});
 }
 
-/// What the data's answers are, for messages.
+/// A description of the data's answers, for messages.
 std::string answers_of(const Dataset& data) {
   if (!data.class_maps.empty()) return fmt::format("a class for each of {} pixels", to_string(data.target_shape));
   if (!data.labels.empty()) return fmt::format("a class per sample, of {}", data.classes.size());

@@ -27,7 +27,7 @@ enum class TaskKind : std::uint8_t {
 /// The words, in the order of TaskKind.
 [[nodiscard]] std::vector<std::string> task_names();
 
-/// What a task has to know of a network's output.
+/// The facts about a network's output that a task follows from.
 struct NetworkOutput {
   Shape shape;                      ///< channels first
   bool probability = false;         ///< lies in 0..1 because the network ends with a Sigmoid or its like
@@ -35,7 +35,7 @@ struct NetworkOutput {
 };
 [[nodiscard]] NetworkOutput output_of(const Graph& graph);
 
-/// What a user may say of a task; the rest follows from the network and the data.
+/// The part of a task that a user may choose; the rest follows from the network and the data.
 struct TaskChoice {
   std::optional<TaskKind> kind{};
   std::optional<double> threshold{};

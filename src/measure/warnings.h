@@ -10,8 +10,8 @@
 
 namespace trimtab {
 
-// What a colleague would say on seeing the data and the answers: not wrong, but surely not meant. Each is one sentence,
-// or nothing.
+// Warnings that a colleague would give on seeing the data and the answers: not wrong, but surely not meant. Each is one
+// sentence, or nothing.
 
 /// The samples that set the ranges of the activations lie elsewhere than those that are measured: of the middle 99.8 %
 /// of the numbers of either (up to 1,000 samples), one range is at least 3 times as wide as the other, or their centres

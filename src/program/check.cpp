@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <limits>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "base/error.h"
@@ -144,13 +145,15 @@ class Check {
     if (program_.points.empty() || program_.points.size() > most_points) {
       throw bad_input("{} has {} operating points; 1 to {} are possible", source_, program_.points.size(), most_points);
     }
-    const auto in_percent = [](double x) { return x >= 0 && x <= 100; };
+    const std::size_t levels = std::max<std::size_t>(program_.levels.size(), 1);
+    const bool is_rate = program_.measure && std::string_view(info_of(*program_.measure).unit) == "%";
+    const auto possible = [&](double x) { return !std::isnan(x) && (!is_rate || (x >= 0 && x <= 100)); };
     for (const ProgramPoint& point : program_.points) {
       check_plan(point.plan);
       if (!std::isfinite(point.energy_nj) || point.energy_nj < 0 ||
-          (!point.accuracy.empty() && point.accuracy.size() != program_.levels.size()) ||
-          !std::ranges::all_of(point.accuracy, in_percent)) {
-        throw bad_input("{} has an operating point with an impossible energy or accuracy", source_);
+          (!point.quality.empty() && (point.quality.size() != levels || !program_.measure)) ||
+          !std::ranges::all_of(point.quality, possible)) {
+        throw bad_input("{} has an operating point with an impossible energy or measure", source_);
       }
     }
     for (const Step& step : program_.steps) {

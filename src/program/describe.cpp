@@ -115,11 +115,12 @@ nlohmann::ordered_json to_json(const Program& program, const Schedule& schedule)
 std::string describe_points(const Program& program, std::size_t shown) {
   std::string text = fmt::format("  {:>5}  {:>10}", "point", "energy nJ");
   for (const Level& level : program.levels) text += fmt::format("  {:>16}", level.name);
+  if (program.levels.empty() && program.measure) text += fmt::format("  {:>16}", info_of(*program.measure).name);
   text += "\n";
   for (std::size_t k = 0; k < program.points.size(); ++k) {
     const ProgramPoint& point = program.points[k];
     text += fmt::format("{} {:>5}  {:>10.1f}", k == shown ? "*" : " ", k, point.energy_nj);
-    for (const double accuracy : point.accuracy) text += fmt::format("  {:>14.2f} %", accuracy);
+    for (const double quality : point.quality) text += fmt::format("  {:>16}", format_value(*program.measure, quality));
     text += "\n";
   }
   return text;
@@ -129,7 +130,8 @@ void add_points(nlohmann::ordered_json& json, const Program& program, std::size_
   json["point"] = shown;
   for (const Level& level : program.levels) json["levels"].push_back(level.name);
   for (const ProgramPoint& point : program.points) {
-    json["points"].push_back({{"energy_nj", point.energy_nj}, {"top1", point.accuracy}});
+    json["points"].push_back({{"energy_nj", point.energy_nj}});
+    if (program.measure) json["points"].back()[info_of(*program.measure).key] = point.quality;
   }
 }
 

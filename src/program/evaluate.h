@@ -19,7 +19,8 @@ namespace trimtab {
 /// given to an input that is no plain 0..255 grid.
 [[nodiscard]] std::vector<std::uint8_t> convert_samples(const Program& program, const Dataset& data);
 
-/// What a task has to know of the program's output: a table that gives nothing but 0..1 is that of a Sigmoid.
+/// The facts about the program's output that a task follows from. A table that gives nothing but 0..1 counts as a
+/// Sigmoid.
 [[nodiscard]] NetworkOutput output_of(const Program& program);
 
 /// The real numbers that output integers stand for, channels first as a network file has them: the program's own order

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/taxonomy.h"
+#include "measure/score.h"
 #include "plan/plan.h"
 #include "plan/quantized_network.h"
 #include "trimtab/movement.h"
@@ -150,8 +151,8 @@ void set_numbers(Operation& operation, const PointNumbers& numbers);
 /// An operating point: the bits of every layer, and what was measured of it when it was made.
 struct ProgramPoint {
   Plan plan;
-  double energy_nj = 0;          ///< of one inference; 0: not known
-  std::vector<double> accuracy;  ///< percent of right answers, by level of abstraction; empty: not known
+  double energy_nj = 0;         ///< of one inference; 0: not known
+  std::vector<double> quality;  ///< Program::measure, by level of abstraction; without levels one; empty: not known
 };
 
 /// The lowered integer network, the same for every core, with one operating point or several. Kernels, packed weights
@@ -168,6 +169,7 @@ struct Program {
   Preprocessing preprocessing;
   std::vector<ProgramPoint> points{ProgramPoint{}};  ///< at least one
   std::vector<Level> levels;                         ///< of abstraction, from the finest; may be empty
+  std::optional<Measure> measure{};                  ///< of the points' quality
 };
 
 /// The program with one operating point only. Throws Error (failure) where there is no such point.

@@ -15,7 +15,7 @@ namespace trimtab {
 namespace {
 
 constexpr std::array<std::uint8_t, 8> magic = {'t', 'r', 'i', 'm', 't', 'a', 'b', 0};
-constexpr std::uint32_t format = 4;
+constexpr std::uint32_t format = 5;
 constexpr const char* maker_of_formats_1_and_2 = "0.1.0";
 constexpr std::size_t head_bytes = magic.size() + 8;
 constexpr std::int64_t largest_file = std::int64_t{1} << 30;
@@ -221,12 +221,25 @@ void describe(Archive& archive, LayerPlan& layer) {
 
 template <typename Archive>
 void describe(Archive& archive, ProgramPoint& point) {
-  describe_all(archive, point.plan.layers, point.energy_nj, point.accuracy);
+  describe_all(archive, point.plan.layers, point.energy_nj, point.quality);
 }
 
 template <typename Archive>
 void describe(Archive& archive, Level& level) {
   describe_all(archive, level.name, level.classes, level.class_of);
+}
+
+/// By its key; none is an empty one.
+void describe(Encoder& archive, std::optional<Measure>& measure) {
+  std::string key = measure ? info_of(*measure).key : "";
+  describe(archive, key);
+}
+
+void describe(Decoder& archive, std::optional<Measure>& measure) {
+  std::string key;
+  describe(archive, key);
+  measure = key.empty() ? std::nullopt : measure_of_key(key);
+  if (!key.empty() && !measure) throw bad_input("{} has points of the unknown measure '{}'", archive.source(), key);
 }
 
 template <typename Archive, typename T>
@@ -238,7 +251,8 @@ void describe(Archive& archive, std::vector<T>& items) {
 template <typename Archive>
 void describe(Archive& archive, Program& program) {
   describe_all(archive, program.name, program.buffers, program.steps, program.input, program.output, program.classes,
-               program.preprocessing.mean, program.preprocessing.deviation, program.points, program.levels);
+               program.preprocessing.mean, program.preprocessing.deviation, program.points, program.levels,
+               program.measure);
 }
 
 /// IEEE 802.3, reflected.

@@ -22,7 +22,7 @@ struct MapLine {
   std::vector<double> value;  ///< accuracy; not a number: none
 };
 
-/// What the accuracy is.
+/// The names of the measure that is drawn.
 struct MapAxis {
   std::string key = "top1";              ///< in the files of numbers
   std::string label = "top-1, %";        ///< at the axis

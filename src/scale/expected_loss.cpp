@@ -39,6 +39,14 @@ MeanDifference paired_difference(const std::vector<bool>& before, const std::vec
   return mean_difference(differences);
 }
 
+double jackknife_half_width(std::span<const double> without_block) {
+  const auto blocks = static_cast<double>(without_block.size());
+  const double mean = std::accumulate(without_block.begin(), without_block.end(), 0.0) / blocks;
+  double squares = 0;
+  for (const double value : without_block) squares += (value - mean) * (value - mean);
+  return 1.96 * std::sqrt(squares * (blocks - 1) / blocks);
+}
+
 double fit_temperature(std::span<const float> probabilities, std::span<const std::int64_t> labels) {
   // The cross-entropy is convex in 1 / T, so one minimum: golden section, over the logarithm of T.
   double low = std::log(0.25);

@@ -20,6 +20,10 @@ struct MeanDifference {
 /// How much less often one network's answers are right than another's, from hits on the same samples.
 [[nodiscard]] MeanDifference paired_difference(const std::vector<bool>& before, const std::vector<bool>& after);
 
+/// Half width of the 95 % confidence interval of a measure from its values on all but one of equally large blocks of
+/// the samples (delete-a-group jackknife, normal approximation).
+[[nodiscard]] double jackknife_half_width(std::span<const double> without_block);
+
 /// The temperature T at which softmax(logits / T) explains the labels best (least cross-entropy; Guo et al. 2017, "On
 /// calibration of modern neural networks"), between 1/4 and 4. `probabilities` is samples x classes, of the softmax.
 [[nodiscard]] double fit_temperature(std::span<const float> probabilities, std::span<const std::int64_t> labels);

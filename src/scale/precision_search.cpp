@@ -42,11 +42,10 @@ std::vector<Knob> find_knobs(const NestedNetwork& network) {
 
 class Search {
  public:
-  Search(const NestedNetwork& network, NestedSimulation& simulation, const std::vector<std::int64_t>& labels,
-         const std::vector<Level>& levels, const NetworkEnergy& energy, const ScaleSearchOptions& options)
+  Search(const NestedNetwork& network, NestedSimulation& simulation, const LevelMeter& meter,
+         const NetworkEnergy& energy, const ScaleSearchOptions& options)
       : simulation_(simulation),
-        labels_(labels),
-        levels_(levels),
+        meter_(meter),
         energy_(energy),
         options_(options),
         knobs_(find_knobs(network)),
@@ -57,7 +56,7 @@ class Search {
   std::vector<std::vector<ScaleStep>> run() {
     measure_alone();
     std::vector<std::vector<ScaleStep>> ways;
-    for (std::size_t level = 0; level < levels_.size(); ++level) {
+    for (std::size_t level = 0; level < meter_.levels(); ++level) {
       ways.push_back(descend(level));
       if (options_.polish > 0) polish(level, ways.back());
     }
@@ -82,13 +81,8 @@ class Search {
     return true;
   }
 
-  [[nodiscard]] std::vector<double> divergences(const std::vector<float>& probabilities) const {
-    std::vector<double> result;
-    for (std::size_t level = 0; level < levels_.size(); ++level) {
-      result.push_back(
-          mean_divergence(reference_[level], aggregate(levels_[level], probabilities), levels_[level].classes.size()));
-    }
-    return result;
+  [[nodiscard]] std::vector<double> divergences(const std::vector<float>& outputs) const {
+    return meter_.divergences(outputs_at_all_bits_, outputs);
   }
 
   void tell(const std::string& what) const {
@@ -97,12 +91,11 @@ class Search {
 
   /// Every knob turned once, the others at all bits: for all levels at the same time.
   void measure_alone() {
-    const std::vector<float> full = simulation_.keep(full_);
-    for (const Level& level : levels_) reference_.push_back(aggregate(level, full));
+    outputs_at_all_bits_ = simulation_.keep(full_);
     for (const Knob& knob : knobs_) {
       std::vector<Precision> turned = full_;
-      alone_.push_back(turn(knob, turned) ? divergences(simulation_.probabilities(turned))
-                                          : std::vector<double>(levels_.size(), 0));
+      alone_.push_back(turn(knob, turned) ? divergences(simulation_.outputs(turned))
+                                          : std::vector<double>(meter_.levels(), 0));
       ++measurements_;
       tell("every layer alone");
     }
@@ -118,7 +111,8 @@ class Search {
     double divergence_now = 0;
     const double full_energy = energy_now;
     (void)simulation_.keep(now);
-    const double full_top1 = score(levels_[level], simulation_.probabilities(now), labels_).top1;
+    const double most_lost = options_.most_lost.value_or(usual_most_lost(meter_.measure()));
+    const double lost_at_all_bits = meter_.lost_at(level, outputs_at_all_bits_);
     std::vector<ScaleStep> way{{now, energy_now, 0}};
     // A score is divergence per nanojoule saved: the last that was measured for the knob.
     constexpr double never = std::numeric_limits<double>::infinity();
@@ -137,9 +131,9 @@ class Search {
       (void)turn(knobs_[best], turned);
       const double energy_then = energy_of(turned);
       if (!fresh[best]) {
-        measured[best] = simulation_.probabilities(turned);
+        measured[best] = simulation_.outputs(turned);
         ++measurements_;
-        tell(fmt::format("level {}, energy at {:.0f} %", levels_[level].name, 100 * energy_now / full_energy));
+        tell(fmt::format("level {}, energy at {:.0f} %", meter_.name(level), 100 * energy_now / full_energy));
         scores[best] = (divergences(measured[best])[level] - divergence_now) / (energy_now - energy_then);
         fresh[best] = true;
         continue;  // it is taken if it is still the best
@@ -149,7 +143,7 @@ class Search {
       (void)simulation_.keep(now);
       divergence_now = divergences(measured[best])[level];
       way.push_back({now, energy_now, divergence_now});
-      if (score(levels_[level], measured[best], labels_).top1 < full_top1 - options_.most_lost_percent) break;
+      if (meter_.lost_at(level, measured[best]) > lost_at_all_bits + most_lost) break;
       std::fill(fresh.begin(), fresh.end(), false);
       // The next step of the same knob: a first guess from the step that was taken.
       std::vector<Precision> further = now;
@@ -178,9 +172,9 @@ class Search {
       if (at == known.end()) {
         ScaleStep step{precision_of(chosen), 0, 0};
         step.energy_nj = energy_of(step.precision);
-        step.divergence = divergences(simulation_.probabilities(step.precision))[level];
+        step.divergence = divergences(simulation_.outputs(step.precision))[level];
         ++measurements_;
-        tell(fmt::format("level {}, polishing", levels_[level].name));
+        tell(fmt::format("level {}, polishing", meter_.name(level)));
         at = known.emplace(chosen, std::move(step)).first;
       }
       const ScaleStep& step = at->second;
@@ -221,14 +215,13 @@ class Search {
   }
 
   NestedSimulation& simulation_;
-  const std::vector<std::int64_t>& labels_;
-  const std::vector<Level>& levels_;
+  const LevelMeter& meter_;
   const NetworkEnergy& energy_;
   const ScaleSearchOptions& options_;
   std::vector<Knob> knobs_;
   std::vector<Precision> full_;
-  std::vector<std::vector<float>> reference_;  ///< by level: probabilities of its classes, all bits
-  std::vector<std::vector<double>> alone_;     ///< by knob and level
+  std::vector<float> outputs_at_all_bits_;
+  std::vector<std::vector<double>> alone_;  ///< by knob and level
   std::int64_t measurements_ = 0;
 };
 
@@ -245,21 +238,10 @@ void check(const ScaleSearchOptions& options) {
   }
 }
 
-double mean_divergence(const std::vector<float>& from, const std::vector<float>& to, std::size_t classes) {
-  constexpr double least = 1e-12;
-  double sum = 0;
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    const double p = from[i];
-    if (p > 0) sum += p * std::log(p / std::max(static_cast<double>(to[i]), least));
-  }
-  return sum / static_cast<double>(from.size() / classes);
-}
-
 std::vector<std::vector<ScaleStep>> search_scale(const NestedNetwork& network, NestedSimulation& simulation,
-                                                 const std::vector<std::int64_t>& labels,
-                                                 const std::vector<Level>& levels, const NetworkEnergy& energy,
+                                                 const LevelMeter& meter, const NetworkEnergy& energy,
                                                  const ScaleSearchOptions& options) {
-  return Search(network, simulation, labels, levels, energy, options).run();
+  return Search(network, simulation, meter, energy, options).run();
 }
 
 }  // namespace trimtab

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/index.h"
 #include "emit/c_text.h"
+#include "emit/hand_over.h"
 #include "learn/clean_network.h"
 #include "learn/inference.h"
 #include "learn/nested_grid.h"
@@ -18,19 +19,19 @@
 #include "program/execute.h"
 #include "program/lower.h"
 #include "program/pass_dump.h"
+#include "scale/level_meter.h"
 
 namespace trimtab {
 namespace {
 
-/// By sample: whether the most probable class of the level is the right one.
-std::vector<bool> hits(const Level& level, const std::vector<float>& probabilities,
-                       const std::vector<std::int64_t>& labels) {
-  const std::vector<std::int64_t> answered = answers(level, probabilities);
-  std::vector<bool> right;
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    right.push_back(answered[i] == nth(level.class_of, labels[i]));
+/// The classes that a network tells apart, as the only level.
+Taxonomy leaves_only(std::int64_t outputs) {
+  Level leaves{"classes", {}, {}};
+  for (std::int64_t i = 0; i < outputs; ++i) {
+    leaves.classes.push_back(std::to_string(i));
+    leaves.class_of.push_back(i);
   }
-  return right;
+  return {{leaves}};
 }
 
 std::vector<Level> chosen_levels(const Taxonomy& taxonomy, const std::vector<std::string>& names) {
@@ -78,19 +79,25 @@ class Scaling {
       : graph_(graph), tune_(tune), test_(test), options_(options), folder_(folder), raw_preprocessing_(preprocessing) {
     check_fits(tune, graph.input_shape());
     check_fits(test, graph.input_shape());
-    const Task task = choose_task({}, output_of(graph), test, preprocessing);
-    if (task.kind != TaskKind::classification || !task.labelled) {
-      throw bad_input(
-          "operating points are compared by the classes that they answer, at every level of abstraction; this is {}",
-          describe(task));
+    task_ = choose_task(options.task, output_of(graph), test, preprocessing);
+    check_left_out(graph, task_);
+    check_options();
+    if (task_.labelled) {
+      check_answers(task_, tune);
+      check_answers(task_, test);
     }
-    if (task.outputs() != taxonomy.leaves()) {
-      throw bad_input("the taxonomy has {} classes; the network {} has {} outputs", taxonomy.leaves(), graph.name,
-                      element_count(graph.output_shape()));
+    if (task_.kind == TaskKind::classification) {
+      const Taxonomy all = taxonomy.levels.empty() ? leaves_only(task_.outputs()) : taxonomy;
+      if (task_.outputs() != all.leaves()) {
+        throw bad_input("the taxonomy has {} classes; the network {} has {} outputs", all.leaves(), graph.name,
+                        task_.outputs());
+      }
+      result_.levels = chosen_levels(all, options.levels);
+    } else if (!taxonomy.levels.empty() || !options.levels.empty()) {
+      throw no_levels(task_);
     }
-    check_answers(task, tune);
-    check_answers(task, test);
-    task_ = task;
+    tell(fmt::format("task: {}", describe(task_)));
+    result_.task = task_;
     if (tune.is_pixels() != test.is_pixels())
       throw bad_input("the tuning data are {}, the test data are not", tune.is_pixels() ? "pixels" : "features");
     // Preprocessing of pixels is part of the first layer, that of features part of the program's input.
@@ -116,32 +123,29 @@ class Scaling {
     for (const Precision& precision : options.uniform) {
       (void)options.table.mac_fj(precision.weights, precision.activations);
     }
-    result_.levels = chosen_levels(taxonomy, options.levels);
-    leaves_ = static_cast<std::size_t>(taxonomy.leaves());
   }
 
   ScaleResult run() {
     if (options_.target.has_value()) check_bounds();
     if (!options_.truncation_bits.empty()) {
       tell("dropping bits on both grids");
-      result_.truncation.push_back(compare_truncation(prepared_, tune_features_, test_features_,
+      result_.truncation.push_back(compare_truncation(prepared_, task_, tune_features_, test_features_,
                                                       options_.truncation_bits, options_.calibration));
     }
-    const std::vector<float> tune_float = float_probabilities(tune_features_);
-    const std::vector<float> test_float = float_probabilities(test_features_);
-    for (const Level& level : result_.levels) {
-      result_.tune_float.push_back(score(level, tune_float, tune_.labels));
-      result_.test_float.push_back(score(level, test_float, test_.labels));
-    }
+    const LevelMeter tune(task_, result_.levels, tune_features_, float_outputs(tune_features_));
+    const LevelMeter test(task_, result_.levels, test_features_, float_outputs(test_features_));
+    for (std::size_t level = 0; level < test.levels(); ++level) result_.level_names.push_back(test.name(level));
+    result_.tune_float = tune.scores(tune.reference());
+    result_.test_float = test.scores(test.reference());
     AnswerCount answers(task_);
-    answers.add(test_float);
+    answers.add(test.reference());
     result_.warnings = network_warnings(graph_, test_, raw_preprocessing_, task_, answers, options_.threads);
     if (const auto range = range_warning(tune_, test_)) result_.warnings.push_back(*range);
     make_network();
     result_.layers = fuse_layers(result_.network.graph);
     find_points();
     dump_.add("quantized", result_.network, operating_points_);
-    measure(tune_float, test_float);
+    measure(tune, test);
     describe_points();
     dump_.add("lowered", result_.program);
     if (options_.target.has_value()) deploy_program();
@@ -153,8 +157,16 @@ class Scaling {
     if (options_.report) options_.report(line);
   }
 
-  [[nodiscard]] std::vector<float> float_probabilities(const Dataset& data) const {
-    return softmax_rows(FloatNetwork(prepared_, "cpu", options_.threads).run(data, {}, 16), leaves_);
+  /// Refuses the options that need right answers where there are none.
+  void check_options() const {
+    if (task_.labelled) return;
+    const char* option = options_.train ? "--epochs" : options_.truncation_bits.empty() ? nullptr : "--truncation";
+    if (option != nullptr)
+      throw bad_input("{} needs the right answers, and {} has none here; leave it out", option, name_of(task_.kind));
+  }
+
+  [[nodiscard]] std::vector<float> float_outputs(const Dataset& data) const {
+    return FloatNetwork(prepared_, "cpu", options_.threads).run(data, {}, 16);
   }
 
   void make_network() {
@@ -181,15 +193,16 @@ class Scaling {
     const bool all = options_.search_samples <= 0 || options_.search_samples >= tune_.size();
     const Dataset samples = all ? tune_features_ : tune_features_.sample(options_.search_samples, 1);
     NestedSimulation simulation(result_.network, samples, true, options_.threads);
-    tell(fmt::format("searching {} levels on {} samples", result_.levels.size(), samples.size()));
-    const auto ways =
-        search_scale(result_.network, simulation, samples.labels, result_.levels, energy, options_.search);
+    const LevelMeter meter(task_, result_.levels, samples, simulation.float_outputs());
+    tell(fmt::format("searching on {} samples, {} level{}", samples.size(), meter.levels(),
+                     meter.levels() == 1 ? "" : "s"));
+    const auto ways = search_scale(result_.network, simulation, meter, energy, options_.search);
     for (std::size_t level = 0; level < ways.size(); ++level) {
       for (const ScaleStep& step : thin_out(ways[level], options_.points_per_level)) {
         add_point(level, step.precision, step.divergence, energy, simulation);
       }
     }
-    add_uniform_points(energy, simulation);
+    add_uniform_points(energy, simulation, meter);
   }
 
   ScalePoint& add_point(std::size_t level, const std::vector<Precision>& precision, double divergence,
@@ -205,14 +218,12 @@ class Scaling {
   }
 
   /// The same bits in every layer that has a choice: a yardstick for what the search finds.
-  void add_uniform_points(const NetworkEnergy& energy, NestedSimulation& simulation) {
-    const Level& level = result_.levels.front();
+  void add_uniform_points(const NetworkEnergy& energy, NestedSimulation& simulation, const LevelMeter& meter) {
     const std::vector<int> groups = activation_groups(result_.network.graph, result_.layers);
-    const std::vector<float> full = aggregate(level, simulation.probabilities(uniform_precision(groups, {})));
+    const std::vector<float> full = simulation.outputs(uniform_precision(groups, {}));
     for (const Precision& bits : options_.uniform) {
       const std::vector<Precision> precision = uniform_precision(groups, bits);
-      const double divergence =
-          mean_divergence(full, aggregate(level, simulation.probabilities(precision)), level.classes.size());
+      const double divergence = meter.divergences(full, simulation.outputs(precision)).front();
       add_point(0, precision, divergence, energy, simulation).uniform = true;
     }
   }
@@ -226,14 +237,14 @@ class Scaling {
     return all;
   }
 
-  [[nodiscard]] std::vector<float> program_probabilities(std::size_t point, const Dataset& data) const {
+  [[nodiscard]] std::vector<float> program_outputs(std::size_t point, const Dataset& data) const {
     const Program& program = result_.program;
     const ProgramRunner runner(program, host_, point);
     std::vector<std::int32_t> outputs(static_cast<std::size_t>(data.size() * runner.output_elements()));
     const int threads =
         options_.threads > 0 ? options_.threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     runner.run(convert_samples(program, data), data.size(), outputs, threads);
-    return probabilities(program, outputs);
+    return real_outputs(program, outputs);
   }
 
   [[nodiscard]] Pricer pricer() const {
@@ -270,7 +281,8 @@ class Scaling {
       if (network.weights[n].has_value()) point.bias[n].assign(network.weights[n]->scale.size(), 0);
     }
     std::vector<OperatingPoint> points;
-    const std::size_t most = static_cast<std::size_t>(options_.points_per_level) * result_.levels.size();
+    const std::size_t levels = std::max<std::size_t>(result_.levels.size(), 1);
+    const std::size_t most = static_cast<std::size_t>(options_.points_per_level) * levels;
     for (std::size_t k = 0; k < std::max<std::size_t>(most + options_.uniform.size(), 1); ++k) {
       for (std::size_t n = 0; n < point.bias.size(); ++n) {  // every point has biases of its own
         for (std::size_t c = 0; c < point.bias[n].size(); ++c) {
@@ -299,10 +311,12 @@ class Scaling {
   void describe_points() {
     result_.program.name = name_;
     result_.program.levels = result_.levels;
+    result_.program.measure = point_measure(task_);
     for (std::size_t k = 0; k < result_.points.size(); ++k) {
       ProgramPoint& point = result_.program.points[k];
       point.energy_nj = result_.points[k].energy.total();
-      for (const LevelMeasurement& at : result_.points[k].measured) point.accuracy.push_back(at.test.top1);
+      for (const LevelMeasurement& at : result_.points[k].measured)
+        point.quality.push_back(at.test.score.at(point_measure(task_)));
     }
   }
 
@@ -326,33 +340,35 @@ class Scaling {
   }
 
   /// Every point as the integer program that is deployed.
-  void measure(const std::vector<float>& tune_float, const std::vector<float>& test_float) {
+  void measure(const LevelMeter& tune, const LevelMeter& test) {
     result_.program = lower(result_.network, operating_points_, program_preprocessing(), test_.classes);
     host_ = schedule(result_.program, Core::host);
-    const double temperature = fit_temperature(tune_float, tune_.labels);
-    const std::vector<float> truth = at_temperature(tune_float, leaves_, temperature);
-    const std::vector<float> test_truth = at_temperature(test_float, leaves_, temperature);
-    std::vector<std::vector<bool>> tune_hits;  // of the float network, by level
-    std::vector<std::vector<bool>> test_hits;
-    for (const Level& level : result_.levels) {
-      tune_hits.push_back(hits(level, tune_float, tune_.labels));
-      test_hits.push_back(hits(level, test_float, test_.labels));
-    }
+    // Training makes a network that errs elsewhere than the float one, not more often by what that one believes.
+    const bool expects = task_.kind == TaskKind::classification && task_.labelled && !options_.train;
+    const double temperature = expects ? tune.temperature() : 1;
     for (std::size_t k = 0; k < result_.points.size(); ++k) {
       tell(fmt::format("measuring operating point {} of {}", k + 1, result_.points.size()));
-      const std::vector<float> tune = program_probabilities(k, tune_);
-      const std::vector<float> test = program_probabilities(k, test_);
-      for (std::size_t l = 0; l < result_.levels.size(); ++l) {
-        const Level& level = result_.levels[l];
-        LevelMeasurement& measured = result_.points[k].measured.emplace_back();
-        measured.tune = score(level, tune, tune_.labels);
-        measured.test = score(level, test, test_.labels);
-        measured.lost = paired_difference(test_hits[l], hits(level, test, test_.labels));
-        // Training makes a network that errs elsewhere than the float one, not more often by what that one believes.
-        measured.tune_lost = options_.train ? paired_difference(tune_hits[l], hits(level, tune, tune_.labels))
-                                            : expected_loss(level, truth, tune_float, tune);
-        if (!options_.train) measured.lost_expected = expected_loss(level, test_truth, test_float, test);
+      const std::vector<float> tune_outputs = program_outputs(k, tune_);
+      const std::vector<float> test_outputs = program_outputs(k, test_);
+      const std::vector<AnswerScore> tune_scores = tune.scores(tune_outputs);
+      const std::vector<AnswerScore> test_scores = test.scores(test_outputs);
+      const std::vector<MeanDifference> lost = test.lost(test_outputs);
+      std::vector<MeanDifference> tune_lost;
+      std::vector<MeanDifference> expected;
+      if (expects) {
+        tune_lost = tune.expected_losses(tune_outputs, temperature);
+        expected = test.expected_losses(test_outputs, temperature);
+      } else {
+        tune_lost = tune.lost(tune_outputs);
       }
+      for (std::size_t l = 0; l < test.levels(); ++l) {
+        LevelMeasurement& own = result_.points[k].measured.emplace_back();
+        own = {tune_scores[l], test_scores[l], lost[l], tune_lost[l], {}};
+        if (expects) own.lost_expected = expected[l];
+      }
+      FidelityMeter fidelity(task_);
+      fidelity.add(test_outputs, test.reference());
+      result_.points[k].fidelity = fidelity.fidelity();
     }
   }
 
@@ -368,7 +384,6 @@ class Scaling {
   Dataset tune_features_;
   Dataset test_features_;
   Graph prepared_;
-  std::size_t leaves_ = 0;
   ScaleResult result_;
   std::vector<OperatingPoint> operating_points_;
   Schedule host_;  ///< of the program
@@ -377,45 +392,10 @@ class Scaling {
 
 }  // namespace
 
-std::size_t choose_point(const ScaleResult& result, std::size_t level, double most_lost_percent) {
-  std::vector<std::size_t> order;  // from the most energy to the least
-  for (std::size_t k = 0; k < result.points.size(); ++k) {
-    if (!result.points[k].uniform) order.push_back(k);
-  }
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return result.points[a].energy.total() > result.points[b].energy.total();
-  });
-  struct Pooled {
-    double sum = 0;
-    std::size_t count = 0;
-    [[nodiscard]] double mean() const { return sum / static_cast<double>(count); }
-  };
-  std::vector<Pooled> pools;
-  for (const std::size_t k : order) {
-    pools.push_back({result.points[k].measured[level].tune_lost.mean, 1});
-    while (pools.size() > 1 && pools[pools.size() - 2].mean() > pools.back().mean()) {
-      pools[pools.size() - 2].sum += pools.back().sum;
-      pools[pools.size() - 2].count += pools.back().count;
-      pools.pop_back();
-    }
-  }
-  std::size_t good = 0;  // points whose smoothed loss is small enough: the first of the order
-  for (const Pooled& pool : pools) {
-    if (pool.mean() > most_lost_percent + 1e-9) break;
-    good += pool.count;
-  }
-  return good == 0 ? 0 : order[good - 1];
-}
-
-std::optional<std::size_t> choose_saving_point(const ScaleResult& result, std::size_t level,
-                                               double least_saved_percent) {
-  std::optional<std::size_t> best;
-  const auto lost = [&](std::size_t k) { return result.points[k].measured[level].tune_lost.mean; };
-  for (std::size_t k = 0; k < result.points.size(); ++k) {
-    if (result.points[k].uniform || result.points[k].saved_percent < least_saved_percent) continue;
-    if (!best || lost(k) < lost(*best)) best = k;
-  }
-  return best;
+Error no_levels(const Task& task) {
+  return bad_input(
+      "levels of abstraction (--taxonomy, --levels) are of classes, of which each sample has one; this is {}",
+      describe(task));
 }
 
 ScaleResult scale(const Graph& graph, const Taxonomy& taxonomy, const Dataset& train_data, const Dataset& tune,

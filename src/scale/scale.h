@@ -8,13 +8,15 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "cost/pricer.h"
 #include "data/dataset.h"
 #include "data/taxonomy.h"
 #include "graph/graph.h"
 #include "learn/nested_training.h"
+#include "measure/fidelity.h"
 #include "program/program.h"
-#include "scale/expected_loss.h"
+#include "scale/level_meter.h"
 #include "scale/network_energy.h"
 #include "scale/precision_search.h"
 #include "scale/truncation.h"
@@ -23,6 +25,7 @@
 namespace trimtab {
 
 struct ScaleOptions {
+  TaskChoice task;  ///< what the user says of it; the rest follows from network and data
   EnergyTable table;
   bool count_activations = false;
   ScaleSearchOptions search;
@@ -48,34 +51,38 @@ struct ScaleOptions {
 
 /// How a point answers at one level.
 struct LevelMeasurement {
-  LevelScore tune;      ///< of the integer program on the tuning samples
-  LevelScore test;      ///< likewise on the held-back samples
-  MeanDifference lost;  ///< top-1 of the float network less the point's, held-back samples
-  /// The estimate of that from the tuning samples: trained, the difference of the hits; otherwise expected_loss.
+  AnswerScore tune;     ///< of the integer program on the tuning samples
+  AnswerScore test;     ///< likewise on the held-back samples
+  MeanDifference lost;  ///< of the point against the float network (measure_lost), held-back samples
+  /// The same on the tuning samples; of labelled classes without training its estimate expected_loss.
   MeanDifference tune_lost;
-  /// Not trained: expected_loss on the held-back samples, too, far more certain than `lost` where they are few.
+  /// Where that is estimated: expected_loss on the held-back samples, too, far more certain than `lost` where they are
+  /// few.
   std::optional<MeanDifference> lost_expected;
 };
 
 /// One operating point.
 struct ScalePoint {
-  std::size_t level = 0;  ///< for which it was found: index into ScaleResult::levels
+  std::size_t level = 0;  ///< for which it was found: index into ScaleResult::level_names
   bool uniform = false;   ///< asked for, not found
   std::vector<Precision> precision;
   InferenceEnergy energy;
   double saved_percent = 0;                ///< of the energy at 8 x 8 bits
   double divergence = 0;                   ///< on the search's samples
   std::vector<LevelMeasurement> measured;  ///< by level
+  Fidelity fidelity;                       ///< of the integer program to the float network, held-back samples
 };
 
 struct ScaleResult {
+  Task task;
   NestedNetwork network;
   Program program;                 ///< its points are `points`
   std::vector<ScalePoint> points;  ///< level by level, from the most energy to the least; the first is all bits; at
                                    ///< last the uniform ones, at the first level
-  std::vector<Level> levels;
-  std::vector<LevelScore> test_float;  ///< by level, of the float network on the held-back samples
-  std::vector<LevelScore> tune_float;
+  std::vector<Level> levels;       ///< of classification; empty for other tasks, which have one without classes
+  std::vector<std::string> level_names;  ///< that one has the name of the task
+  std::vector<AnswerScore> test_float;   ///< by level, of the float network on the held-back samples
+  std::vector<AnswerScore> tune_float;
   InferenceEnergy full;
   std::string clean_up;  ///< what was removed without loss before anything else (learn/clean_network.h); may be empty
   std::vector<Layer> layers;
@@ -84,24 +91,17 @@ struct ScaleResult {
   std::vector<std::string> warnings;        ///< about data and answers
 };
 
-/// The point to run where answers at `level` may lose so many points of top-1: the cheapest that loses no more on the
-/// tuning samples; index into `points`, the first where none does. Losses over few samples are noisy, and the cheapest
-/// of many points would be one that was lucky: so they are smoothed first, by the losses nearest to them (least
-/// squares) that never fall as energy does (isotonic regression: pool adjacent violators). Uniform points do not count.
-[[nodiscard]] std::size_t choose_point(const ScaleResult& result, std::size_t level, double most_lost_percent);
+/// The refusal of levels where the task is not classification.
+[[nodiscard]] Error no_levels(const Task& task);
 
-/// The other way round: of the points that save at least so much energy the one that loses least on the tuning samples;
-/// nothing where none saves so much.
-[[nodiscard]] std::optional<std::size_t> choose_saving_point(const ScaleResult& result, std::size_t level,
-                                                             double least_saved_percent);
-
-/// Finds the operating points of a trained network on an accelerator, for every level of the taxonomy (whose leaves are
-/// the network's outputs, in their order), all from one set of weights. `tune` and `test` are raw samples of the same
-/// kind, pixels or features; `train_data` is for fine-tuning only. Accuracies are those of the integer program, run
-/// with the runtime's kernels. With a target the sources and the image are written to `folder`, and the bounds are
-/// checked before any search or training. Throws Error (bad input) where data, taxonomy and network do not fit, layers
-/// have no nested form, or the table lacks a pair of bits; (bound not met) where the image misses a bound; (failure)
-/// where the emulated core and this machine differ.
+/// Finds the operating points of a trained network on an accelerator, all from one set of weights, by the measure of
+/// its task. Classification has points for every level of the taxonomy, whose leaves are the network's outputs, in
+/// their order; without levels the classes are the only one. For other tasks the taxonomy is empty. `tune` and `test`
+/// are raw samples of the same kind, pixels or features; `train_data` is for fine-tuning only. Measures are of the
+/// integer program, run with the runtime's kernels. With a target the sources and the image are written to `folder`,
+/// and the bounds are checked before any search or training. Throws Error (bad input) where data, taxonomy, task and
+/// network do not fit, layers have no nested form, or the table lacks a pair of bits; (bound not met) where the image
+/// misses a bound; (failure) where the emulated core and this machine differ.
 [[nodiscard]] ScaleResult scale(const Graph& graph, const Taxonomy& taxonomy, const Dataset& train_data,
                                 const Dataset& tune, const Dataset& test, const Preprocessing& preprocessing,
                                 const ScaleOptions& options, const std::filesystem::path& folder = {});

@@ -47,7 +47,7 @@ constexpr double cycle_error_most_percent = 3;
 /// The model of the estimate, in a sentence. Empty where the processor has no estimate.
 [[nodiscard]] std::string cycle_model(Processor processor);
 
-/// What the estimate says of the target's flash, in words without a full stop.
+/// The estimate's assumptions about the target's flash, in words without a full stop.
 [[nodiscard]] std::string flash_model(const Target& target);
 
 /// Cycles of what was executed, on the target: by instruction from Arm's timing tables where Arm publishes one

@@ -66,7 +66,7 @@ class Clock {
 void govern(Controller& controller, SysfsDevice& device, Clock& clock, double period_s,
             const std::function<void(double now_s, std::size_t point)>& each);
 
-/// What `govern --check` prints: every setting with its origin, and what is wrong with the board for it.
+/// The lines of `govern --check`: every setting with its origin, and all faults of the board that stand against it.
 [[nodiscard]] std::vector<std::string> describe_settings(const BoardFiles& files, const Soc& soc,
                                                          const Cluster& cluster,
                                                          const std::vector<ThermalPoint>& points,

@@ -6,7 +6,7 @@
 
 namespace trimtab::thermal {
 
-/// What a daemon must know of the one before it that did not end cleanly.
+/// The facts that a daemon needs about the one before it that did not end cleanly.
 struct PolicyState {
   std::string original_khz;  ///< scaling_max_freq before any daemon
   std::string fallback_khz;

@@ -194,7 +194,7 @@ std::string snippet(const std::string& language) {
   return text.substr(begin, text.find("```", begin) - begin);
 }
 
-/// What the documents tell a reader to write builds, with a main() and a linker's options added.
+/// The snippets that the documents show build, with a main() and a linker's options added.
 TEST(Documents, SnippetsBuildAFirmware) {
   const Target target = load_target("stm32f412");
   const Program program = RandomProgram::make(11);

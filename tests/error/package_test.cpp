@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "support/command.h"
 
-// What `trimtab package` refuses, and with which words; nothing is left where it refuses.
+// The refusals of `trimtab package`, word for word; nothing is left where it refuses.
 namespace trimtab {
 namespace {
 

@@ -1,11 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "base/file.h"
+#include "data/npy.h"
 #include "import/onnx.h"
 #include "support/command.h"
 
@@ -63,8 +65,10 @@ class ScaleRefuses : public testing::Test {
 
   void refused(const std::vector<std::string>& more, const std::string& words,
                const std::string& network = "net.onnx") const {
-    std::vector<std::string> arguments{"scale", folder_ / network, "--data", "synthetic:shapes:40",
-                                       "-o",    folder_ / "out"};
+    std::vector<std::string> arguments{"scale", folder_ / network, "-o", folder_ / "out"};
+    if (std::ranges::find(more, "--data") == more.end()) {
+      arguments.insert(arguments.end(), {"--data", "synthetic:shapes:40"});
+    }
     arguments.insert(arguments.end(), more.begin(), more.end());
     expect_refused(arguments, words);
     EXPECT_FALSE(fs::exists(folder_ / "out"));
@@ -98,8 +102,33 @@ TEST_F(ScaleRefuses, OtherThings) {
   refused({"--taxonomy", folder_ / "good.toml"}, "'act' (HardSwish)", "odd.onnx");
 }
 
-TEST_F(ScaleRefuses, NetworksThatAnswerNoClass) {
-  refused({}, "this is regression (one output, a number per sample)", "one.onnx");
+TEST_F(ScaleRefuses, LevelsOfOtherTasks) {
+  const std::string words =
+      "levels of abstraction (--taxonomy, --levels) are of classes, of which each sample has one; this is regression "
+      "(one output, a number per sample)";
+  refused({"--taxonomy", folder_ / "good.toml"}, words, "one.onnx");
+  refused({"--levels", "2"}, words, "one.onnx");
+}
+
+TEST_F(ScaleRefuses, TasksThatDoNotFit) {
+  refused({"--task", "binary"}, "sample 1 has the label 3; binary needs 0 and 1", "one.onnx");
+  refused({"--task", "segmentation"}, "segmentation needs an image as output; the network makes 10 from 3x32x32");
+  refused({"--threshold", "high"}, "--threshold has 'high' where a number is needed");
+}
+
+TEST_F(ScaleRefuses, WorkWithoutTheRightAnswers) {
+  refused({"--unlabelled", "--epochs", "1", "--train-data", "synthetic:shapes:40"},
+          "--epochs needs the right answers, and classification has none here; leave it out");
+  refused({"--unlabelled", "--truncation", "8,4"},
+          "--truncation needs the right answers, and classification has none here; leave it out");
+}
+
+TEST_F(ScaleRefuses, AreasUnderTheCurveOfOneClass) {
+  write_npy(folder_ / "x.npy", {8, 3, 32, 32}, std::vector<float>(std::size_t{8 * 3 * 32 * 32}, 1));
+  write_npy(folder_ / "y.npy", {8}, std::vector<std::int64_t>(8, 1));
+  const std::string data = "npy:" + (folder_ / "x.npy").string() + "," + (folder_ / "y.npy").string();
+  refused({"--data", data, "--task", "binary"},
+          "ROC AUC of 4 samples is not defined: samples of both classes are needed", "one.onnx");
 }
 
 TEST_F(ScaleRefuses, PairsThatTheTableLacks) {

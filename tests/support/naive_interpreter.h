@@ -2,11 +2,13 @@
 
 // The integer program by its definition: 64-bit integers in vectors, plain loops, nothing of the runtime's arithmetic.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <map>
 #include <vector>
 
+#include "data/dataset.h"
 #include "program/program.h"
 
 namespace trimtab {
@@ -223,5 +225,30 @@ class NaiveInterpreter {
   const Program& program_;
   std::vector<Values> values_;  // by buffer; parts of a concatenation lie in their outermost buffer
 };
+
+/// The answer to one sample by the definition of every step, as real numbers, channels first.
+inline std::vector<float> naive_answer(const Program& program, const Dataset& data, std::int64_t sample) {
+  const Buffer& in = program.buffers[static_cast<std::size_t>(program.input)];
+  const Buffer& out = program.buffers[static_cast<std::size_t>(program.output)];
+  std::vector<float> raw(static_cast<std::size_t>(in.elements()));
+  data.read(sample, program.preprocessing, raw);
+  const auto plane = std::size_t(in.height) * std::size_t(in.width);
+  std::vector<std::int64_t> last;  // channels last, as the program takes it
+  for (std::size_t p = 0; p < plane; ++p) {
+    for (std::size_t c = 0; c < std::size_t(in.channels); ++c) {
+      const double steps = double{std::floor(raw[c * plane + p] / in.grid.scale + 0.5F)} + in.grid.zero_point;
+      last.push_back(std::llround(std::clamp<double>(steps, in.grid.minimum(), in.grid.maximum())));
+    }
+  }
+  const std::vector<std::int64_t> integers = NaiveInterpreter::run(program, last);
+  std::vector<float> first;
+  for (std::int32_t c = 0; c < out.channels; ++c) {
+    for (std::size_t p = 0; p < std::size_t(out.height) * std::size_t(out.width); ++p) {
+      const std::int64_t integer = integers[p * std::size_t(out.channels) + std::size_t(c)];
+      first.push_back(out.grid.scale * static_cast<float>(integer - out.grid.zero_point));
+    }
+  }
+  return first;
+}
 
 }  // namespace trimtab

@@ -36,16 +36,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Levels for the network's outputs, in their order; one output more than there are classes is a background class.
-Taxonomy read_levels(const ScaleCommand& command, std::int64_t outputs, const std::vector<std::string>& classes) {
-  if (command.taxonomy.empty()) {
-    Taxonomy leaves{{{"classes", {}, {}}}};
-    for (std::int64_t i = 0; i < outputs; ++i) {
-      leaves.levels[0].classes.push_back(std::to_string(i));
-      leaves.levels[0].class_of.push_back(i);
-    }
-    return leaves;
-  }
+/// Levels for the network's outputs, in their order; one output more than there are classes is a background class. None
+/// without a taxonomy.
+Taxonomy read_levels(const ScaleCommand& command, const Task& task, const std::vector<std::string>& classes) {
+  if (command.taxonomy.empty()) return {};
+  if (task.kind != TaskKind::classification) throw no_levels(task);
+  const std::int64_t outputs = task.outputs();
   const std::string ending = fs::path(command.taxonomy).extension().string();
   Taxonomy taxonomy = ending == ".toml" || ending == ".csv"
                           ? read_taxonomy(command.taxonomy)
@@ -109,8 +105,15 @@ void run_scale(ScaleCommand& command) {
   command.source.seed = command.common.seed;
   const Preprocessing preprocessing =
       choose_preprocessing(command.preprocessing, command.model, graph.input_shape()[0]);
-  const auto [tune, test] = tune_and_test(command);
-  const Taxonomy taxonomy = read_levels(command, element_count(graph.output_shape()), test.classes);
+  auto [tune, test] = tune_and_test(command);
+  const std::vector<std::string> classes = test.classes;
+  if (command.task.unlabelled) {
+    tune = without_answers(std::move(tune));
+    test = without_answers(std::move(test));
+  }
+  options.task = task_choice(command.task);
+  const Taxonomy taxonomy =
+      read_levels(command, choose_task(options.task, output_of(graph), test, preprocessing), classes);
   Dataset train;
   std::optional<InterruptGuard> interrupt;
   options.train = command.epochs > 0;

@@ -191,20 +191,29 @@ TEST(Daemon, HoldsTheLimitWhileTheRoomWarms) {
   hold_the_limit(4.5, faults, "ambient within minutes");
 }
 
-TEST(Daemon, RestoresWhenItIsAskedToEnd) {
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
-    const BoardModel model;
-    FakeBoard board(model.soc, model.cluster, model.points, 1, {});
-    Daemon daemon(board);
-    daemon.run(100);
-    EXPECT_NE(read_attribute(board.frequency()), "2000000");
-    EXPECT_TRUE(std::filesystem::exists(board.variant_file()));
-    daemon.signal(number);
-    EXPECT_EQ(daemon.wait(), 0) << daemon.log();
-    Daemon::wait_for_watchdog();
-    expect_restored(board);
-  }
+/// A board that its daemon has governed for 100 seconds.
+class GovernedBoard : public testing::Test {
+ protected:
+  explicit GovernedBoard(const std::vector<std::string>& more = {}) : daemon(board, more) {}
+  void SetUp() override { daemon.run(100); }
+
+  BoardModel model;
+  FakeBoard board{model.soc, model.cluster, model.points, 1, {}};
+  Daemon daemon;
+};
+
+class EndedBoard : public GovernedBoard, public testing::WithParamInterface<int> {};
+
+TEST_P(EndedBoard, IsRestored) {
+  EXPECT_NE(read_attribute(board.frequency()), "2000000");
+  EXPECT_TRUE(std::filesystem::exists(board.variant_file()));
+  daemon.signal(GetParam());
+  EXPECT_EQ(daemon.wait(), 0) << daemon.log();
+  Daemon::wait_for_watchdog();
+  expect_restored(board);
 }
+
+INSTANTIATE_TEST_SUITE_P(Signals, EndedBoard, testing::Values(SIGTERM, SIGINT, SIGHUP));
 
 /// No clean end: the fallback is in force, and the application keeps its variant.
 void expect_fallback(const FakeBoard& board) {
@@ -223,11 +232,7 @@ void expect_next_restores(FakeBoard& board) {
   expect_restored(board);
 }
 
-TEST(Daemon, ItsWatchdogHoldsTheFallbackWhenItIsKilled) {
-  const BoardModel model;
-  FakeBoard board(model.soc, model.cluster, model.points, 1, {});
-  Daemon daemon(board);
-  daemon.run(100);
+TEST_F(GovernedBoard, ItsWatchdogHoldsTheFallbackWhenTheDaemonIsKilled) {
   EXPECT_NE(read_attribute(board.frequency()), "2000000");
   daemon.signal(SIGKILL);
   EXPECT_EQ(daemon.wait(), 128 + SIGKILL);
@@ -236,11 +241,7 @@ TEST(Daemon, ItsWatchdogHoldsTheFallbackWhenItIsKilled) {
   expect_next_restores(board);
 }
 
-TEST(Daemon, StartsItsWatchdogAgain) {
-  const BoardModel model;
-  FakeBoard board(model.soc, model.cluster, model.points, 1, {});
-  Daemon daemon(board);
-  daemon.run(100);
+TEST_F(GovernedBoard, ItsDaemonStartsTheWatchdogAgain) {
   const pid_t first = daemon.watchdog();
   ASSERT_GT(first, 0);
   ::kill(first, SIGKILL);
@@ -259,11 +260,7 @@ TEST(Daemon, StartsItsWatchdogAgain) {
 }
 
 // As a service manager does that kills the whole group; ExecStopPost then sets the fallback.
-TEST(Daemon, IsReleasedWhenItsWatchdogDiesWithIt) {
-  const BoardModel model;
-  FakeBoard board(model.soc, model.cluster, model.points, 1, {});
-  Daemon daemon(board);
-  daemon.run(100);
+TEST_F(GovernedBoard, IsReleasedWhenDaemonAndWatchdogDie) {
   daemon.signal(SIGSTOP);
   ::kill(daemon.watchdog(), SIGKILL);
   daemon.signal(SIGKILL);
@@ -281,11 +278,7 @@ TEST(Daemon, IsReleasedWhenItsWatchdogDiesWithIt) {
   expect_restored(board);
 }
 
-TEST(Daemon, IsAloneOnItsPolicy) {
-  const BoardModel model;
-  FakeBoard board(model.soc, model.cluster, model.points, 1, {});
-  Daemon daemon(board);
-  daemon.run(100);
+TEST_F(GovernedBoard, HasOneDaemon) {
   const ProcessResult second =
       run_process({TRIMTAB_COMMAND, "sustain", "govern", source("targets/socs/exynos5422.toml"), "--variants",
                    source("targets/socs/mobilenet_v1-exynos5422.csv"), "--sysfs-root", board.root(), "--duration", "1"},
@@ -299,11 +292,7 @@ TEST(Daemon, IsAloneOnItsPolicy) {
   expect_restored(board);
 }
 
-TEST(Daemon, CorrectsAForeignWriteWhileItHoldsTheFallback) {
-  const BoardModel model;
-  FakeBoard board(model.soc, model.cluster, model.points, 1, {});
-  Daemon daemon(board);
-  daemon.run(100);
+TEST_F(GovernedBoard, ItsDaemonCorrectsAForeignWriteWhileItHoldsTheFallback) {
   for (int i = 0; i < 4; ++i) {
     write_attribute(board.frequency(), "2000000");
     daemon.wake();
@@ -313,22 +302,19 @@ TEST(Daemon, CorrectsAForeignWriteWhileItHoldsTheFallback) {
   EXPECT_NE(daemon.log().find("another process raised the limit to 2000 MHz"), std::string::npos) << daemon.log();
 }
 
-TEST(Daemon, ItsWatchdogEndsItWhenItHangs) {
-  const BoardModel model;
-  FakeBoard board(model.soc, model.cluster, model.points, 1, {});
-  Daemon daemon(board, {"--watchdog", "2"});
-  daemon.run(100);
+class WatchedBoard : public GovernedBoard {
+ protected:
+  WatchedBoard() : GovernedBoard({"--watchdog", "2"}) {}
+};
+
+TEST_F(WatchedBoard, ItsWatchdogEndsTheDaemonThatHangs) {
   daemon.signal(SIGSTOP);  // it will not beat again
   EXPECT_EQ(daemon.wait(), 128 + SIGKILL);
   Daemon::wait_for_watchdog();
   expect_fallback(board);
 }
 
-TEST(Daemon, EndsWhenTheFrequencyCannotBeWrittenAnyMore) {
-  const BoardModel model;
-  FakeBoard board(model.soc, model.cluster, model.points, 1, {});
-  Daemon daemon(board);
-  daemon.run(100);
+TEST_F(GovernedBoard, ItsDaemonEndsWhenTheFrequencyCannotBeWrittenAnyMore) {
   // The policy goes away, as it does where a cluster is unplugged.
   std::filesystem::remove(board.frequency());
   std::filesystem::create_directory(board.frequency());

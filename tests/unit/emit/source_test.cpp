@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "base/file.h"
 #include "base/process.h"
 #include "emit/c_text.h"
@@ -84,6 +86,51 @@ INSTANTIATE_TEST_SUITE_P(Emit, Sources, testing::Values(Core::generic, Core::cor
                                   : test.param == Core::cortex_m3 ? "scalar"
                                                                   : "dsp";
                          });
+
+/// Chooses among the points as a firmware does, and prints the point and whether it meets the bound.
+std::string chosen_by_sources(const Program& program, const std::string& calls) {
+  const TemporaryDirectory folder;
+  const auto path = [&](const std::string& name) { return (folder.path() / name).string(); };
+  write_sources(program, schedule(program, Core::generic), {"this machine", Core::generic, {}, {}}, "net",
+                runtime_directory(), folder.path());
+  write_file(path("main.c"),
+             "#include <stdio.h>\n#include \"net.h\"\n#define CHOOSE(...) meets = 2, point = "
+             "net_choose_operating_point(__VA_ARGS__, &meets), printf(\"%d%c\", point, meets ? '+' : "
+             "'-')\nint main(void) {\n  int point, meets;\n" +
+                 calls + "  return 0;\n}\n");
+  compile({"gcc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-c", path("main.c"), "-o", path("main.o")});
+  compile({"g++", "-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", path("net.cpp"), path("main.o"),
+           "-I" + folder.path().string(), "-o", path("net")});
+  return run_process({path("net")}, "").output;
+}
+
+/// Three points of falling energy, whose quality falls with it.
+Program with_points(Measure measure, std::vector<double> quality) {
+  Program program = RandomProgram::make(6);
+  program.measure = measure;
+  program.points.resize(3);
+  for (std::size_t k = 0; k < 3; ++k) {
+    program.points[k].energy_nj = 300 - 100 * static_cast<double>(k);
+    program.points[k].quality = {quality[k]};
+  }
+  return program;
+}
+
+TEST(Source, PointsAreChosenByTheMeasureOfTheTask) {
+  // the cheapest that is good enough, the best that can be paid, none
+  EXPECT_EQ(chosen_by_sources(with_points(Measure::mse, {0.010, 0.0125, 0.5}),
+                              "  CHOOSE(1000, 0.013F);\n  CHOOSE(1000, 0.6F);\n  CHOOSE(1000, 0.005F);\n"
+                              "  CHOOSE(250, 0.011F);\n  CHOOSE(50, 1.0F);\n"),
+            "1+2+0-1--1-");
+  EXPECT_EQ(chosen_by_sources(with_points(Measure::auc, {0.95, 0.9, 0.8}),
+                              "  CHOOSE(1000, 9000);\n  CHOOSE(1000, 9001);\n  CHOOSE(250, 9600);\n"),
+            "1+0+1-");
+  EXPECT_EQ(chosen_by_sources(with_points(Measure::mean_iou, {61.25, 60, 40}), "  CHOOSE(1000, 6000);\n"), "1+");
+  constexpr double infinite = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(chosen_by_sources(with_points(Measure::sqnr_db, {infinite, 40, 20}),
+                              "  CHOOSE(1000, 4000);\n  CHOOSE(1000, 9999);\n"),
+            "1+0+");
+}
 
 TEST(Source, NamesFromOutsideStayInTheirComments) {
   Program program = RandomProgram::make(6);

@@ -13,30 +13,13 @@
 #include "program/evaluate.h"
 #include "program/execute.h"
 #include "program/lower.h"
+#include "support/pictures.h"
 #include "support/quantized_reference.h"
 
 // quantized.onnx against the program that it stands for: by plain loops over its operators, and by way of a second
 // import.
 namespace trimtab {
 namespace {
-
-Dataset random_pictures(const Shape& shape, std::int64_t count) {
-  Random random(3);
-  Dataset data;
-  std::vector<std::uint8_t> values;
-  data.shape = shape;
-  data.classes.assign(10, "class");
-  for (std::int64_t i = 0; i < count; ++i) {
-    data.labels.push_back(i % 10);
-    const double slope = random.uniform(-4, 4);
-    for (std::int64_t k = 0; k < element_count(shape); ++k) {
-      const double value = 128 + slope * static_cast<double>(k % shape[2] - shape[2] / 2) + 30 * random.normal();
-      values.push_back(static_cast<std::uint8_t>(std::clamp(value, 0.0, 255.0)));
-    }
-  }
-  data.pixels = {std::move(values), element_count(data.shape)};
-  return data;
-}
 
 struct Case {
   const char* network;

@@ -194,8 +194,8 @@ TEST(LearnRounding, KeepsMoreOfTheNetworkAtFewBits) {
   const std::size_t layers = fuse_layers(nearest.graph).size();
   const auto error = [&](const NestedNetwork& network, int bits) {
     NestedSimulation simulation(network, held_back, true, 1);
-    const std::vector<float> got = simulation.probabilities(std::vector<Precision>(layers, {bits, 8}));
-    const std::vector<float>& wanted = simulation.float_probabilities();
+    const std::vector<float> got = simulation.outputs(std::vector<Precision>(layers, {bits, 8}));
+    const std::vector<float>& wanted = simulation.float_outputs();
     double sum = 0;
     for (std::size_t i = 0; i < got.size(); ++i) sum += std::pow(static_cast<double>(got[i] - wanted[i]), 2);
     return sum;

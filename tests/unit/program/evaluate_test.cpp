@@ -27,28 +27,6 @@ Dataset noise(const Shape& shape, std::int64_t count) {
   return data;
 }
 
-/// What the definition of every step gives for one sample, as real numbers, channels first.
-std::vector<float> naive_answer(const Program& program, const Dataset& data, std::int64_t sample) {
-  const Buffer& in = program.buffers[static_cast<std::size_t>(program.input)];
-  const Buffer& out = program.buffers[static_cast<std::size_t>(program.output)];
-  const auto plane = std::size_t(in.height) * std::size_t(in.width);
-  std::vector<std::int64_t> last;  // channels last, as the program takes it
-  for (std::size_t p = 0; p < plane; ++p) {
-    for (std::size_t c = 0; c < std::size_t(in.channels); ++c) last.push_back(data.pixels[sample][c * plane + p]);
-  }
-  const std::vector<std::int64_t> integers = NaiveInterpreter::run(program, last);
-  std::vector<float> first;
-  for (std::int32_t c = 0; c < out.channels; ++c) {
-    for (std::int32_t y = 0; y < out.height; ++y) {
-      for (std::int32_t x = 0; x < out.width; ++x) {
-        const auto at = std::size_t((y * out.width + x) * out.channels + c);
-        first.push_back(out.grid.scale * static_cast<float>(integers[at]));
-      }
-    }
-  }
-  return first;
-}
-
 TEST(EvaluateProgram, AnswersRealNumbersChannelsFirst) {
   const Program program = image_program();
   const Dataset data = noise({2, 4, 5}, 3);

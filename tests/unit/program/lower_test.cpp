@@ -12,6 +12,7 @@
 #include "program/execute.h"
 #include "program/program_file.h"
 #include "program/requantization.h"
+#include "support/quantized_builder.h"
 
 // Lowering against integers computed by hand from the definitions in plan/quantized_network.h and runtime/.
 namespace trimtab {
@@ -23,33 +24,6 @@ template <typename T>
 Integers integers(const std::vector<T>& values) {
   return {values.begin(), values.end()};
 }
-
-/// Quantized networks, layer by layer.
-class Builder {
- public:
-  Builder(const Shape& input, const ActivationGrid& grid) {
-    network.graph.name = "hand";
-    network.graph.input = value("input", input, grid);
-  }
-  ValueId value(const std::string& name, const Shape& shape, const std::optional<ActivationGrid>& grid) {
-    network.graph.values.push_back({name, shape});
-    network.values.push_back(grid);
-    return network.graph.output = static_cast<ValueId>(network.graph.values.size() - 1);
-  }
-  ValueId add(const std::string& name, const Operator& op, const std::vector<ValueId>& inputs,
-              const std::optional<ActivationGrid>& grid, const std::optional<WeightGrid>& weights = {}) {
-    Node node{name, op, inputs, -1};
-    std::vector<Shape> shapes;
-    for (const ValueId input : inputs) shapes.push_back(network.graph.shape_of(input));
-    node.output = value(name, infer_shape(node, shapes), grid);
-    network.graph.nodes.push_back(node);
-    network.weights.push_back(weights);
-    return node.output;
-  }
-  [[nodiscard]] Program lowered() const { return lower(network, {}, {}); }
-
-  QuantizedNetwork network;
-};
 
 const ConvolutionStep& convolution(const Program& program, std::size_t index) {
   return std::get<ConvolutionStep>(program.steps.at(index).operation);
@@ -132,7 +106,7 @@ class TwoLayers : public testing::Test {
     builder_.add("linear", linear, {flat}, ActivationGrid{1, 16, true}, WeightGrid{8, {1}});
     program_ = builder_.lowered();
   }
-  Builder builder_;
+  QuantizedBuilder builder_;
   Program program_;
 };
 
@@ -197,7 +171,7 @@ TEST_F(TwoLayers, Descriptions) {
 }
 
 TEST(Lower, AdditionTakesTheLargestShiftThatCannotOverflow) {
-  Builder b({1, 2, 2}, {0.5F, 8, false});
+  QuantizedBuilder b({1, 2, 2}, {0.5F, 8, false});
   b.add("sum", Add{}, {0, 0}, ActivationGrid{1, 8, false});
   const Program program = b.lowered();
   const runtime::Addition& step = std::get<AdditionStep>(program.steps.at(0).operation).addition;
@@ -213,9 +187,9 @@ Conv pointwise(std::int64_t outputs, std::int64_t inputs) {
   return conv;
 }
 
-Builder two_parts(std::int64_t channels, int bits) {
+QuantizedBuilder two_parts(std::int64_t channels, int bits) {
   const ActivationGrid grid{1, bits, false};
-  Builder b({2, 3, 3}, {1, 8, false});
+  QuantizedBuilder b({2, 3, 3}, {1, 8, false});
   const WeightGrid weights{2, std::vector<float>(static_cast<std::size_t>(channels), 1)};
   const ValueId x = b.add("a", pointwise(channels, 2), {0}, grid, weights);
   const ValueId y = b.add("b", pointwise(channels, 2), {0}, grid, weights);
@@ -243,7 +217,7 @@ TEST(Lower, PartsThatDoNotStartAtAByteAreCopied) {
 }
 
 TEST(Lower, ATableOfUnsigned16BitsHoldsAllOfThem) {
-  Builder b({2, 2, 1}, {1.0F / 16, 8, true});
+  QuantizedBuilder b({2, 2, 1}, {1.0F / 16, 8, true});
   const ActivationGrid grid{1.0F / 65535, 16, false};
   b.add("probability", Sigmoid{}, {0}, grid);
   const TemporaryDirectory folder;
@@ -260,7 +234,7 @@ TEST(Lower, ATableOfUnsigned16BitsHoldsAllOfThem) {
 
 TEST(Lower, OverflowIsRefused) {
   const auto lowered = [](float bias, int bits) {
-    Builder b({600, 1, 1}, {1, bits, false});
+    QuantizedBuilder b({600, 1, 1}, {1, bits, false});
     Conv conv = pointwise(1, 600);
     for (float& weight : conv.weight.data) weight = 127;
     conv.bias = {{1}, {bias}};
@@ -274,7 +248,7 @@ TEST(Lower, OverflowIsRefused) {
 
 TEST(Lower, SixteenBitWeightsDropTheLowestBitsOfTheirSums) {
   // 600 * 32767 * 65535 needs 41 bits: ten of them go, so that one is left for the sign and the bias has room
-  Builder b({600, 1, 1}, {1, 16, false});
+  QuantizedBuilder b({600, 1, 1}, {1, 16, false});
   Conv conv = pointwise(2, 600);
   for (float& weight : conv.weight.data) weight = 32767;
   conv.bias = {{2}, {10240, -3e9F}};
@@ -295,7 +269,7 @@ TEST(Lower, SixteenBitWeightsDropTheLowestBitsOfTheirSums) {
 }
 
 TEST(Lower, LayersWithoutIntegerFormAreNamed) {
-  Builder b({2, 3, 3}, {1, 8, false});
+  QuantizedBuilder b({2, 3, 3}, {1, 8, false});
   const ValueId padded = b.add("border", Pad{{1, 1, 1, 1}, 1}, {0}, ActivationGrid{});
   b.add("soft", Softmax{}, {padded}, ActivationGrid{});
   EXPECT_EQ(layers_without(&FormTraits::runs, b.network.graph), (std::vector<std::string>{"'soft' (Softmax)"}));

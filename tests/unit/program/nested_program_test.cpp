@@ -225,7 +225,7 @@ TEST(ConvolutionNested, IsTheSumOfItsDefinition) {
 }
 
 TEST(OperatingPoints, TheCheapestThatIsGoodEnoughIsChosen) {
-  const runtime::PointSummary summaries[] = {
+  const runtime::PointSummary<std::int32_t> summaries[] = {
       {0, 0, 9000, 100}, {1, 0, 8900, 60}, {2, 0, 8000, 30}, {1, 1, 9900, 60}, {3, 1, 9800, 20}};
   const auto choose = [&](int level, int energy, int accuracy) {
     const runtime::PointChoice choice = runtime::choose_operating_point(summaries, 5, level, energy, accuracy);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
 
 #include "base/error.h"
@@ -156,7 +157,19 @@ TEST(Check, RefusesWhatKernelsCannotBear) {
       },
       [](Program& p) { p.points.clear(); },
       [](Program& p) { p.points[0].energy_nj = -1; },
-      [](Program& p) { p.points[0].accuracy = {50}; },
+      [](Program& p) { p.points[0].quality = {50}; },
+      [](Program& p) {
+        p.measure = Measure::mse;
+        p.points[0].quality = {0.5, 0.5};
+      },
+      [](Program& p) {
+        p.measure = Measure::top1;
+        p.points[0].quality = {101};
+      },
+      [](Program& p) {
+        p.measure = Measure::mse;
+        p.points[0].quality = {std::nan("")};
+      },
       [](Program& p) {
         p.levels = {{"all", {"one"}, {0}}};
       },

@@ -5,46 +5,25 @@
 #include "base/random.h"
 #include "program/evaluate.h"
 #include "program/execute.h"
-#include "program/lower.h"
+#include "support/quantized_builder.h"
 
 // Grids with zero points: programs against the real numbers that their integers stand for.
 namespace trimtab {
 namespace {
 
 /// A quantized network of few layers with random zero points, and its real answer by plain loops.
-class ZeroPoints : public testing::TestWithParam<std::uint64_t> {
+class ZeroPoints : public testing::TestWithParam<std::uint64_t>, protected QuantizedBuilder {
  protected:
   Random random{GetParam()};
-  QuantizedNetwork network;
 
   ActivationGrid grid(float scale) {
     ActivationGrid made{scale, 8, random.integer(0, 1) == 1};
     made.zero_point = static_cast<std::int32_t>(random.integer(made.minimum() + 64, made.maximum() - 64));
     return made;
   }
-  ValueId value(const std::string& name, const Shape& shape, const ActivationGrid& own) {
-    network.graph.values.push_back({name, shape});
-    network.values.push_back(own);
-    return network.graph.output = static_cast<ValueId>(network.graph.values.size() - 1);
-  }
-  ValueId add(const std::string& name, const Operator& op, const std::vector<ValueId>& inputs,
-              const ActivationGrid& own, const std::optional<WeightGrid>& weights = {}) {
-    Node node{name, op, inputs, -1};
-    std::vector<Shape> shapes;
-    for (const ValueId input : inputs) shapes.push_back(network.graph.shape_of(input));
-    node.output = value(name, infer_shape(node, shapes), own);
-    network.graph.nodes.push_back(node);
-    network.weights.push_back(weights);
-    return node.output;
-  }
-  ValueId start(const Shape& shape, const ActivationGrid& own) {
-    network.graph.name = "zero_points";
-    return network.graph.input = value("input", shape, own);
-  }
-
   /// The program's answer to integers {H, W, C} of 8 bits, as integers of its output's grid.
   std::vector<std::int32_t> run(const std::vector<std::int32_t>& integers, Core core) const {
-    const Program program = lower(network, {}, {});
+    const Program program = lowered();
     const ProgramRunner runner(program, core);
     std::vector<std::uint8_t> bytes;
     for (const std::int32_t integer : integers) bytes.push_back(static_cast<std::uint8_t>(integer));
@@ -188,7 +167,7 @@ TEST_P(ZeroPoints, TablesAndJoins) {
 TEST_P(ZeroPoints, SamplesAndAnswers) {
   const ActivationGrid in = grid(0.05F);
   add("copy", Reshape{{4}}, {start({4}, in)}, in);
-  const Program program = lower(network, {}, {});
+  const Program program = lowered();
   const std::vector<float> reals = dequantize(program, std::vector<std::int32_t>{in.zero_point, in.zero_point + 3});
   EXPECT_EQ(reals, (std::vector<float>{0, 0.05F * 3}));
   EXPECT_EQ(quantize(0, in), in.zero_point);

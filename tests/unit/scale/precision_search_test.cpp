@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "learn/nested_grid.h"
+#include "program/evaluate.h"
 #include "scale/network_energy.h"
 
 namespace trimtab {
@@ -61,29 +62,37 @@ Graph network() {
   return graph;
 }
 
+LevelMeter meter_of(const Dataset& data, const NestedSimulation& simulation) {
+  Level level{"class", data.classes, {}};
+  for (std::int64_t c = 0; c < classes; ++c) level.class_of.push_back(c);
+  return {choose_task({}, {{classes}, false}, data, {}), {level}, data, simulation.float_outputs()};
+}
+
 /// Against all the plans there are.
 TEST(SearchScale, PolishingFindsMostOfTheFrontOfASmallNetwork) {
   const Dataset data = pixels(40);
   const NestedNetwork scalable = make_nested(network(), data, {});
   NestedSimulation simulation(scalable, data, true, 1);
   const NetworkEnergy energy(scalable.graph, load_energy_table("bitblade"), false);
-  Level level{"class", data.classes, {}};
-  for (std::int64_t c = 0; c < classes; ++c) level.class_of.push_back(c);
+  const LevelMeter meter = meter_of(data, simulation);
 
   ScaleSearchOptions options;
   options.weight_bits = weight_choices;
   options.activation_bits = activation_choices;
-  options.most_lost_percent = 101;  // to the end
-  const auto descent = search_scale(scalable, simulation, data.labels, {level}, energy, options).at(0);
+  options.most_lost = 101;  // to the end
+  const auto descent = search_scale(scalable, simulation, meter, energy, options).at(0);
   std::int64_t measured = 0;
   options.progress = [&](std::int64_t done, const std::string& /*what*/) { measured = done; };
   options.polish = 640;
-  const auto polished = search_scale(scalable, simulation, data.labels, {level}, energy, options).at(0);
+  const auto polished = search_scale(scalable, simulation, meter, energy, options).at(0);
   EXPECT_LE(measured, 640 + 100);
 
   // every plan: bits of three layers' weights and of two outputs
   const double most = descent.back().divergence;
-  const std::vector<float> full = simulation.probabilities(descent.front().precision);
+  const auto probabilities = [&](const std::vector<Precision>& precision) {
+    return softmax_rows(simulation.outputs(precision), classes);
+  };
+  const std::vector<float> full = probabilities(descent.front().precision);
   std::int64_t on_front = 0;
   std::int64_t met = 0;
   std::int64_t met_by_descent = 0;
@@ -100,7 +109,7 @@ TEST(SearchScale, PolishingFindsMostOfTheFrontOfASmallNetwork) {
             // a Reshape's output is what comes in
             for (std::size_t l = 2; l + 1 < step.precision.size(); ++l) step.precision[l].activations = high;
             step.energy_nj = energy.at(step.precision).total();
-            step.divergence = mean_divergence(full, simulation.probabilities(step.precision), classes);
+            step.divergence = mean_divergence(full, probabilities(step.precision), classes);
             all.push_back(std::move(step));
           }
         }
@@ -136,7 +145,8 @@ TEST(SearchScale, RefusesTooFewMeasurementsToPolishWith) {
   const NetworkEnergy energy(scalable.graph, load_energy_table("bitblade"), false);
   ScaleSearchOptions options;
   options.polish = 10;
-  EXPECT_THROW((void)search_scale(scalable, simulation, data.labels, {}, energy, options), Error);
+  const LevelMeter meter = meter_of(data, simulation);
+  EXPECT_THROW((void)search_scale(scalable, simulation, meter, energy, options), Error);
 }
 
 }  // namespace

@@ -1,12 +1,12 @@
-#include "scale/scale.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
+#include "scale/level_meter.h"
 #include "scale/network_energy.h"
-#include "scale/precision_search.h"
+#include "scale/point_choice.h"
 
 namespace trimtab {
 namespace {
@@ -34,6 +34,26 @@ TEST(ChoosePoint, SmoothsLossesSoThatTheyNeverFallWithTheEnergy) {
   EXPECT_EQ(choose_point(result, 0, 3), 3U);
   result.points[0] = point_of(60, 0.7);
   EXPECT_EQ(choose_point(result, 0, 0.5), 0U);  // none is good enough: all bits
+}
+
+TEST(MeasureLost, IsInPointsOfRatesAndPercentOfErrors) {
+  EXPECT_NEAR(measure_lost(Measure::top1, 90, 88.5), 1.5, 1e-12);
+  EXPECT_NEAR(measure_lost(Measure::mean_iou, 60, 61), -1, 1e-12);
+  EXPECT_NEAR(measure_lost(Measure::auc, 0.95, 0.92), 3, 1e-12);
+  EXPECT_NEAR(measure_lost(Measure::mse, 0.02, 0.021), 5, 1e-12);
+  EXPECT_EQ(measure_lost(Measure::mse, 0, 0), 0);
+  EXPECT_EQ(measure_lost(Measure::mse, 0, 0.1), std::numeric_limits<double>::infinity());
+  EXPECT_NEAR(measure_lost(Measure::sqnr_db, std::numeric_limits<double>::infinity(), 30), 0.1, 1e-12);
+}
+
+TEST(Jackknife, OfOneSamplePerBlockIsTheStandardError) {
+  const std::vector<double> samples{1, 4, 2, 8, 5, 7};
+  const double sum = 27;
+  std::vector<double> without;
+  for (const double one : samples) without.push_back((sum - one) / 5);
+  double squares = 0;
+  for (const double one : samples) squares += std::pow(one - sum / 6, 2);
+  EXPECT_NEAR(jackknife_half_width(without), 1.96 * std::sqrt(squares / 5 / 6), 1e-12);
 }
 
 TEST(ChooseSavingPoint, LosesLeastOfThoseThatSaveEnough) {

@@ -47,6 +47,13 @@ struct LyingBoard : ::testing::Test {
     });
     rate = (board.inferences() - before) / (end_s - calm_s);
   }
+  /// Two hours in which the sensor lies from the twentieth minute on, while the fan has failed.
+  void lie_while_the_fan_fails(SteppedBoard& board, Lie lie) {
+    live(board, 1200, 7200, [lie](SteppedBoard& one) {
+      one.begin(lie, 0);
+      one.plant().fail_fan(true);
+    });
+  }
   [[nodiscard]] bool was_said(const std::string& part) const {
     return std::any_of(said.begin(), said.end(),
                        [&](const std::string& one) { return one.find(part) != std::string::npos; });
@@ -55,10 +62,7 @@ struct LyingBoard : ::testing::Test {
 
 TEST_F(LyingBoard, StuckSensorBeforeTheFanFails) {
   SteppedBoard b = board();
-  live(b, 1200, 7200, [](SteppedBoard& one) {
-    one.begin(Lie::stuck, 0);
-    one.plant().fail_fan(true);
-  });
+  lie_while_the_fan_fails(b, Lie::stuck);
   EXPECT_LE(peak, limit_c + 1);
   EXPECT_TRUE(was_said("the sensor is stuck at"));
   EXPECT_LE(b.point().opp.mhz, fallback_mhz(soc, cluster, points, options));
@@ -75,10 +79,7 @@ TEST_F(LyingBoard, StuckSensorInARoomThatWarms) {
 
 TEST_F(LyingBoard, ConstantWithNoise) {
   SteppedBoard b = board();
-  live(b, 1200, 7200, [](SteppedBoard& one) {
-    one.begin(Lie::stuck_noisy, 0);
-    one.plant().fail_fan(true);
-  });
+  lie_while_the_fan_fails(b, Lie::stuck_noisy);
   EXPECT_LE(peak, limit_c + 5);
   EXPECT_TRUE(was_said("does not follow the changes of power") || was_said("the sensor at"));
 }
@@ -87,10 +88,7 @@ TEST_F(LyingBoard, WholeDegreesWithoutNoiseThatStick) {
   SteppedBoard b = board();
   b.noise_k = 0;
   b.quantum_k = 1;
-  live(b, 1200, 7200, [](SteppedBoard& one) {
-    one.begin(Lie::stuck, 0);
-    one.plant().fail_fan(true);
-  });
+  lie_while_the_fan_fails(b, Lie::stuck);
   EXPECT_LE(peak, limit_c + 1);
 }
 

@@ -58,14 +58,20 @@ TEST(PolicyState, RefusesADamagedFile) {
   }
 }
 
-TEST(SysfsDevice, RefusesWhatItCouldNotGovern) {
-  const Soc soc = read_soc(source("targets/socs/exynos5422.toml"));
-  const Cluster& cluster = find_cluster(soc, "a15");
-  const std::vector<ThermalPoint> points =
+/// The files of a board that nobody governs.
+class SysfsDeviceOfABoard : public testing::Test {
+ protected:
+  SysfsDeviceOfABoard() { files.root = board.root(); }
+
+  Soc soc = read_soc(source("targets/socs/exynos5422.toml"));
+  Cluster cluster = find_cluster(soc, "a15");
+  std::vector<ThermalPoint> points =
       thermal_points(cluster, read_variants(source("targets/socs/mobilenet_v1-exynos5422.csv")).front());
-  FakeBoard board(soc, cluster, points, 1, {});
+  FakeBoard board{soc, cluster, points, 1, {}};
   BoardFiles files;
-  files.root = board.root();
+};
+
+TEST_F(SysfsDeviceOfABoard, RefusesWhatItCouldNotGovern) {
   const std::filesystem::path zone = board.root() / "class/thermal/thermal_zone0";
   const auto attempt = [&] { return refused([&] { SysfsDevice(files, 85); }); };
   EXPECT_EQ(attempt(), "accepted");
@@ -94,14 +100,7 @@ TEST(SysfsDevice, RefusesWhatItCouldNotGovern) {
   EXPECT_EQ(refused([&] { SysfsDevice(files, 85, true); }), "accepted");  // an earlier daemon's
 }
 
-TEST(SysfsDevice, WritesAgainWhatAnotherProcessChanged) {
-  const Soc soc = read_soc(source("targets/socs/exynos5422.toml"));
-  const Cluster& cluster = find_cluster(soc, "a15");
-  const std::vector<ThermalPoint> points =
-      thermal_points(cluster, read_variants(source("targets/socs/mobilenet_v1-exynos5422.csv")).front());
-  FakeBoard board(soc, cluster, points, 1, {});
-  BoardFiles files;
-  files.root = board.root();
+TEST_F(SysfsDeviceOfABoard, WritesAgainWhatAnotherProcessChanged) {
   SysfsDevice device(files, 85);
   EXPECT_EQ(device.observe().mhz, 0);
   device.apply(points[3]);
