@@ -187,6 +187,9 @@ struct SourceGrid {
   std::int32_t zero_point = 0;
   int bits = 8;
   bool is_signed = true;
+
+  [[nodiscard]] std::int32_t minimum() const { return is_signed ? -(1 << (bits - 1)) : 0; }
+  [[nodiscard]] std::int32_t maximum() const { return minimum() + (1 << bits) - 1; }
   bool operator==(const SourceGrid&) const = default;
 };
 
