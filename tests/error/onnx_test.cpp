@@ -302,7 +302,7 @@ TEST(BadOnnx, AttributesAndInputs) {
   EXPECT_THAT(refused_node("Squeeze", {}, {{"axes", Ints{1}}}), HasSubstr("squeezes axis 1"));
   EXPECT_THAT(refused_node("Concat", {"input"}, {{"axis", 0}}), HasSubstr("axis 0"));
   EXPECT_THAT(refused_node("ReduceMean", {}, {{"axes", Ints{0}}}), HasSubstr("mixes samples"));
-  EXPECT_THAT(refused_node("Softmax", {}, {{"axis", 3}}), HasSubstr("not over the channels"));
+  EXPECT_THAT(refused_node("Softmax", {}, {{"axis", 0}}), HasSubstr("over the batch"));
   EXPECT_THAT(refused_node("Relu", {}, {},
                            [](OnnxBuilder& onnx) { onnx.model.mutable_graph()->mutable_input(0)->set_name("x"); }),
               HasSubstr("reads 'input', which no earlier node makes"));
