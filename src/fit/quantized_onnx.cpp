@@ -11,11 +11,17 @@ std::vector<std::uint8_t> quantized_onnx(const QuantizedNetwork& network) {
   OnnxQuantization quantization;
   for (const std::optional<ActivationGrid>& grid : network.values) {
     auto& stored = quantization.values.emplace_back();
-    if (grid.has_value()) stored = SourceGrid{grid->scale, grid->zero_point, grid->bits, grid->is_signed};
+    const auto value = static_cast<ValueId>(quantization.values.size() - 1);
+    const bool joined = (value == network.graph.input && !network.graph.input_parts.empty()) ||
+                        (value == network.graph.output && !network.graph.output_parts.empty());
+    if (grid.has_value() && !joined) stored = SourceGrid{grid->scale, grid->zero_point, grid->bits, grid->is_signed};
   }
   for (const std::optional<WeightGrid>& grid : network.weights) {
     auto& stored = quantization.weights.emplace_back();
-    if (grid.has_value()) stored = QuantizedWeight{grid->scale, grid->bits};
+    const auto value = static_cast<ValueId>(quantization.values.size() - 1);
+    const bool joined = (value == network.graph.input && !network.graph.input_parts.empty()) ||
+                        (value == network.graph.output && !network.graph.output_parts.empty());
+    if (grid.has_value() && !joined) stored = QuantizedWeight{grid->scale, grid->bits};
   }
   Graph graph = network.graph;
   for (Node& node : graph.nodes) {

@@ -23,7 +23,7 @@ class QuantizedSimulation {
   QuantizedSimulation(QuantizedSimulation&&) noexcept;
   QuantizedSimulation& operator=(QuantizedSimulation&&) noexcept;
 
-  /// Outputs {count, outputs}, channels first, as integers on the grid of the network's output, for the raw samples
+  /// Outputs {count, outputs}, channels first, as integers on the grids of the network's outputs, for the raw samples
   /// [first, first + count).
   [[nodiscard]] std::vector<std::int32_t> run(const Dataset& data, std::int64_t first, std::int64_t count) const;
 

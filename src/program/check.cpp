@@ -25,10 +25,6 @@ bool is_grid(const ActivationGrid& grid) {
          grid.scale > 0 && has_zero(grid);
 }
 
-bool same_format(const ActivationGrid& a, const ActivationGrid& b) {
-  return a.bits == b.bits && a.is_signed == b.is_signed;
-}
-
 bool same_image(const runtime::Image& a, const runtime::Image& b) {
   return a.height == b.height && a.width == b.width && a.channels == b.channels && a.pixel_stride == b.pixel_stride &&
          a.format.bits == b.format.bits && a.format.is_signed == b.format.is_signed;
@@ -64,6 +60,8 @@ class Check {
   void run() {
     values();
     check_preprocessing();
+    check_parts(program_.input_parts, buffer(program_.input), "input");
+    check_parts(program_.output_parts, buffer(program_.output), "output");
     check_points();
     check_levels();
     write(program_.input, whole(program_.input), "the input");
@@ -111,9 +109,9 @@ class Check {
       if (length > program_.buffers.size()) refuse_buffer(value, "itself as a part");
       const Buffer& whole = buffer(*owner->parent);
       const std::int64_t end = std::int64_t{owner->parent_channel} + owner->channels;
-      if (owner->height != whole.height || owner->width != whole.width || owner->grid != whole.grid ||
+      if (owner->height != whole.height || owner->width != whole.width || !same_format(owner->grid, whole.grid) ||
           owner->parent_channel < 0 || end > whole.channels) {
-        refuse_buffer(value, "a size or grid that does not fit the concatenation it is a part of");
+        refuse_buffer(value, "a size or format that does not fit the concatenation it is a part of");
       }
       if (std::int64_t{owner->parent_channel} * owner->grid.bits % 8 != 0) {
         refuse_buffer(value, "a first channel in its concatenation that does not start at a byte");
@@ -138,6 +136,21 @@ class Check {
     if (std::ranges::count(program_.preprocessing.deviation, 0.0F) != 0) {
       throw bad_input("{}: the preprocessing divides by a deviation of 0", source_);
     }
+  }
+
+  /// Several inputs or outputs fill their vector and have its format.
+  void check_parts(const std::vector<ProgramPart>& parts, const Buffer& whole, const std::string& which) const {
+    if (parts.empty()) return;
+    std::int64_t elements = 0;
+    bool fits = whole.height == 1 && whole.width == 1 && parts.size() <= most_parts;
+    for (const ProgramPart& part : parts) {
+      const auto is_side = [](std::int64_t side) { return side >= 1 && side <= longest_side; };
+      fits = fits && (part.shape.size() == 1 || part.shape.size() == 3) && std::ranges::all_of(part.shape, is_side) &&
+             is_grid(part.grid) && same_format(part.grid, whole.grid);
+      if (fits) elements += element_count(part.shape);
+    }
+    if (!fits || elements != whole.elements())
+      throw bad_input("{} has several {}s that do not fit the vector they lie in", source_, which);
   }
 
   void check_points() const {

@@ -213,9 +213,9 @@ void ProgramRunner::run(std::span<const std::uint8_t> inputs, std::int64_t count
 }
 
 std::vector<float> dequantize(const Program& program, std::span<const std::int32_t> outputs) {
-  const ActivationGrid& grid = nth(program.buffers, program.output).grid;
+  const std::vector<ActivationGrid> grids = output_grids(program);
   std::vector<float> reals(outputs.size());
-  std::ranges::transform(outputs, reals.begin(), [&](std::int32_t integer) { return dequantize(integer, grid); });
+  for (std::size_t i = 0; i < outputs.size(); ++i) reals[i] = dequantize(outputs[i], grids[i % grids.size()]);
   return reals;
 }
 

@@ -77,6 +77,8 @@ class Lowering {
   /// The zero point of a value, the same at all points, as the runtime's descriptors hold it.
   [[nodiscard]] std::int16_t narrow_zero_of(ValueId value) const;
 
+  void fill_part_grids();
+
   void lower_layer(const Layer& layer);
 
   void lower_conv(const Layer& layer, const Conv& op);

@@ -15,7 +15,7 @@ namespace trimtab {
 namespace {
 
 constexpr std::array<std::uint8_t, 8> magic = {'t', 'r', 'i', 'm', 't', 'a', 'b', 0};
-constexpr std::uint32_t format = 4;
+constexpr std::uint32_t format = 5;
 constexpr const char* maker_of_formats_1_and_2 = "0.1.0";
 constexpr std::size_t head_bytes = magic.size() + 8;
 constexpr std::int64_t largest_file = std::int64_t{1} << 30;
@@ -136,6 +136,11 @@ void describe(Archive& archive, WeightCode& code) {
 }
 
 template <typename Archive>
+void describe(Archive& archive, ProgramPart& part) {
+  describe_all(archive, part.name, part.shape, part.grid);
+}
+
+template <typename Archive>
 void describe(Archive& archive, PointNumbers& numbers) {
   describe_all(archive, numbers.bias, numbers.output_minimum, numbers.output_maximum, numbers.weight_bits,
                numbers.shift);
@@ -237,8 +242,8 @@ void describe(Archive& archive, std::vector<T>& items) {
 
 template <typename Archive>
 void describe(Archive& archive, Program& program) {
-  describe_all(archive, program.name, program.buffers, program.steps, program.input, program.output, program.classes,
-               program.preprocessing.mean, program.preprocessing.deviation, program.points, program.levels);
+  describe_all(archive, program.name, program.buffers, program.steps, program.input, program.output,
+               program.input_parts, program.output_parts, program.classes, program.preprocessing.mean, program.preprocessing.deviation, program.points, program.levels);
 }
 
 /// IEEE 802.3, reflected.

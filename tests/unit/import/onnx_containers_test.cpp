@@ -123,13 +123,24 @@ TEST(OnnxContainers, SeveralOutputsStandOneBehindTheOther) {
   };
   const std::vector<float> sample{-1, 2, 3, -4};
   const Graph both = read({image, vector});
-  EXPECT_EQ(both.parts, (std::vector<OutputPart>{{image, {2, 1, 2}}, {vector, {4}}}));
+  EXPECT_EQ(both.output_parts, (std::vector<JoinedPart>{{image, {2, 1, 2}}, {vector, {4}}}));
   EXPECT_EQ(reference::run(both, sample), (std::vector<float>{0, 2, 3, 0, 1, -2, -3, 4}));
   EXPECT_EQ(reference::run(read({vector, image}), sample), (std::vector<float>{1, -2, -3, 4, 0, 2, 3, 0}));
-  EXPECT_TRUE(read({vector}).parts.empty());
+  EXPECT_TRUE(read({vector}).output_parts.empty());
   EXPECT_THROW(static_cast<void>(read({})), Error);
   EXPECT_THROW(static_cast<void>(read({image, image})), Error);
   EXPECT_THROW(static_cast<void>(read({image, "third"})), Error);
+}
+
+TEST(OnnxContainers, SeveralInputsStandOneBehindTheOther) {
+  OnnxBuilder onnx({open_batch, 2, 1, 2});
+  OnnxBuilder::describe(*onnx.model.mutable_graph()->add_input(), "more", {open_batch, 3});
+  OnnxBuilder::describe(*onnx.model.mutable_graph()->add_input(), "unread", {open_batch, 5});
+  const auto sums = onnx.node("Flatten", {onnx.node("ReduceSum", {"input"}, {{"keepdims", 1}, {"axes", reference::Shape64{2, 3}}})});
+  const Graph graph = onnx.read(onnx.node("Concat", {onnx.node("Neg", {"more"}), sums}, {{"axis", 1}}));
+  EXPECT_EQ(graph.input_parts, (std::vector<JoinedPart>{{"input", {2, 1, 2}}, {"more", {3}}}));
+  EXPECT_EQ(graph.input_shape(), (Shape{7}));
+  EXPECT_EQ(reference::run(graph, {1, 2, 3, 4, 5, 6, 7}), (std::vector<float>{-5, -6, -7, 3, 7}));
 }
 
 TEST(OnnxContainers, FreeHeightAndWidth) {
@@ -192,7 +203,7 @@ TEST(OnnxSequences, AreImagesOfOneRow) {
   for (const bool channels_last : {false, true}) {
     OnnxBuilder onnx(channels_last ? reference::Shape64{open_batch, 11, 2} : reference::Shape64{open_batch, 2, 11});
     std::string x = "input";
-    if (channels_last) x = onnx.node("Transpose", {x}, {{"perm", Ints{0, 2, 1}}});
+    if (channels_last) x = onnx.node("Transpose", {x}, {{"perm", reference::Shape64{0, 2, 1}}});
     x = onnx.node("Conv", {x, onnx.floats("w", {3, 2, 4}, w)}, {{"pads", Ints{2, 2}}, {"strides", Ints{2}}});
     x = onnx.node("MaxPool", {x}, {{"kernel_shape", Ints{2}}, {"strides", Ints{2}}});
     const Graph graph = onnx.read(onnx.node("Flatten", {x}));
@@ -212,14 +223,14 @@ TEST(OnnxSequences, NormalizationAndMeansOverTheLength) {
                            {"input", onnx.floats("s", {2}, {2, 1}), onnx.floats("b", {2}, {0, 1}),
                             onnx.floats("m", {2}, {1, 0}), onnx.floats("v", {2}, {1, 4})},
                            {{"epsilon", 0.0F}});
-  const Graph graph = onnx.read(onnx.node("ReduceMean", {x}, {{"axes", Ints{2}}, {"keepdims", 0}}));
+  const Graph graph = onnx.read(onnx.node("ReduceMean", {x}, {{"axes", reference::Shape64{2}}, {"keepdims", 0}}));
   EXPECT_EQ(reference::run(graph, {1, 2, 3, 2, 4, 6}), (std::vector<float>{2, 3}));
 }
 
 TEST(OnnxReductions, OverAllAxesOfASample) {
   using Ints = std::vector<std::int64_t>;
   const std::vector<float> sample{1, -2, 3, 4, 5, 6, -7, 8};  // 2 x 2 x 2
-  const auto reduced = [&](const char* type, const Ints& axes) {
+  const auto reduced = [&](const char* type, const reference::Shape64& axes) {
     OnnxBuilder onnx({open_batch, 2, 2, 2});
     const Graph graph =
         onnx.read(onnx.node("Flatten", {onnx.node(type, {"input"}, {{"axes", axes}, {"keepdims", 1}})}));
@@ -239,7 +250,7 @@ TEST(OnnxReductions, OverAllAxesOfASample) {
 TEST(OnnxArithmetic, MapsOfOneChannelAndExtrema) {
   using Ints = std::vector<std::int64_t>;
   OnnxBuilder onnx({open_batch, 2, 1, 2});
-  const auto mean = onnx.node("ReduceMean", {"input"}, {{"axes", Ints{1}}, {"keepdims", 1}});
+  const auto mean = onnx.node("ReduceMean", {"input"}, {{"axes", reference::Shape64{1}}, {"keepdims", 1}});
   const Graph attention = onnx.read(onnx.node("Mul", {"input", mean}));
   EXPECT_EQ(reference::run(attention, {1, 2, 3, -4}), (std::vector<float>{2, -2, 6, 4}));
   const auto negative = onnx.node("Neg", {"input"});
