@@ -13,6 +13,7 @@
 #include "base/index.h"
 #include "graph/passes.h"
 #include "import/onnx.h"
+#include "import/onnx_adaptive_pool.h"
 #include "import/onnx_external.h"
 #include "import/onnx_idioms.h"
 #include "import/onnx_import.h"
@@ -350,7 +351,7 @@ class Reading {
     }
     for (const auto& input : graph_.input()) note_grid(input.name());
     for (int i = 0; i < graph_.node_size(); ++i) {
-      if (nth(needed, i)) read(OnnxNode(graph_.node(i), opset_));
+      if (nth(needed, i) && !absorbed_.contains(i)) read(i);
     }
     const bool reached = !outputs.empty() && std::none_of(outputs.begin(), outputs.end(), [&](const std::string& each) {
       return unknown_.count(each) > 0;
@@ -380,19 +381,30 @@ class Reading {
     }
   }
 
-  void read(const OnnxNode& node) {
+  void read(int index) {
+    const OnnxNode node(graph_.node(index), opset_);
     const auto& inputs = node.proto().input();
     const bool reads_unknown =
         std::any_of(inputs.begin(), inputs.end(), [&](const std::string& input) { return unknown_.count(input) > 0; });
     const bool done = attempt(&node, [&] {
       check_operator(node);
-      if (!reads_unknown) import_node(import_, node);
+      if (!reads_unknown && !read_adaptive_pool(node, index)) import_node(import_, node);
     });
     for (const std::string& output : node.proto().output()) note_grid(output);
     if (done && !reads_unknown) return;
     for (const std::string& output : node.proto().output()) {
       if (!output.empty() && !import_.defined(output)) unknown_.insert(output);
     }
+  }
+
+  /// Whether the node is the first of a pool, which is then read as a whole.
+  [[nodiscard]] bool read_adaptive_pool(const OnnxNode& node, int index) {
+    if (node.type() != "GatherND" || !import_.has_input(node, 0) || import_.is_constant(node, 0)) return false;
+    const std::optional<AdaptivePool> pool = find_adaptive_pool(import_, graph_, index, opset_);
+    if (!pool.has_value()) return false;
+    import_adaptive_pool(import_, node, *pool);
+    absorbed_.insert(pool->nodes.begin(), pool->nodes.end());
+    return true;
   }
 
   void note_grid(const std::string& tensor) {
@@ -421,6 +433,7 @@ class Reading {
   const ModelFacts& facts_;
   Import import_;
   std::set<std::string> unknown_;  ///< tensors that could not be read
+  std::set<int> absorbed_;         ///< nodes that were read with one before them
   std::vector<Obstacle> obstacles_;
 };
 
