@@ -6,12 +6,12 @@
 #include <algorithm>
 
 #include "base/file.h"
+#include "base/index.h"
 #include "base/sha256.h"
 #include "base/units.h"
 #include "emit/c_text.h"
 #include "emit/recipe.h"
 #include "emit/value_functions.h"
-#include "graph/device_form.h"
 #include "program/program_file.h"
 #include "target/share.h"
 
@@ -123,11 +123,9 @@ nlohmann::ordered_json hashes(const fs::path& folder) {
 }  // namespace
 
 std::vector<std::string> left_out_layers(const Graph& graph) {
-  std::vector<std::string> layers;
-  for (const Node& node : graph.nodes) {
-    if (device_form(node.op) == DeviceForm::probabilities) layers.push_back(node.name);
-  }
-  return layers;
+  const std::int64_t last = graph.producer(graph.output);
+  if (last < 0 || !std::holds_alternative<Softmax>(nth(graph.nodes, last).op)) return {};
+  return {nth(graph.nodes, last).name};
 }
 
 std::string describe_left_out(const std::vector<std::string>& layers) {

@@ -132,6 +132,7 @@ void IntegerNetwork::build(const QuantizedNetwork& network) {
       }
       case DeviceForm::saturation:
       case DeviceForm::table:
+      case DeviceForm::shares:
         wants_reals[index] = true;
         how.unit = {1};
         break;

@@ -171,7 +171,9 @@ class Check {
       require(step.points.size() == program_.points.size(), step, "numbers for another number of operating points");
       require(numbers_of(step.operation) == step.points.front(), step,
               "numbers that are not its first operating point's");
-      require(!std::holds_alternative<LookupStep>(step.operation), step, "a table for several operating points");
+      const bool table =
+          std::holds_alternative<LookupStep>(step.operation) || std::holds_alternative<SoftmaxStep>(step.operation);
+      require(!table, step, "a table for several operating points");
     }
   }
 
@@ -420,6 +422,18 @@ class Check {
     const auto number = [&](std::int16_t entry) { return s.number(entry); };
     const auto [low, high] = std::ranges::minmax(s.table, {}, number);
     check_output_range(step, number(low), number(high));
+  }
+
+  void check(const Step& step, const SoftmaxStep& s) {
+    check_images(step, s.softmax.input, s.softmax.output);
+    check_shapes(step);
+    require(input(step).grid.bits <= 8, step, "a table for an input of more than 8 bits");
+    require(std::ssize(s.table) == std::int64_t{1} << input(step).grid.bits, step, "a wrong number of constants");
+    require(s.table.front() == runtime::softmax_one && std::ranges::max(s.table) == runtime::softmax_one, step,
+            "powers that are not at most 1");
+    check_output_range(step, s.softmax.output_minimum, s.softmax.output_maximum);
+    check_shift(step, std::int64_t{1} << 16, s.softmax.shift);
+    check_zero(step, s.softmax.output_zero);
   }
 
   void check(const Step& step, const RescaleStep& s) {

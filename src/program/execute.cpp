@@ -41,6 +41,7 @@ using AnyCall =
                  Call<runtime::AveragePool, AveragePoolFunction>, Call<runtime::Addition, AdditionFunction>,
                  Call<runtime::Multiplication, MultiplicationFunction>, Call<runtime::Lookup, LookupFunction>,
                  Call<runtime::Rescale, RescaleFunction>, Call<runtime::Movement, MovementFunction>,
+                 Call<runtime::Softmax, SoftmaxFunction>,
                  PooledCall<runtime::MaxPool, MaxPoolFunction>, PooledCall<runtime::AveragePool, AveragePoolFunction>>;
 
 /// The step owns the constants that the call points at, and the caller the packed weights.
@@ -77,6 +78,11 @@ AnyCall bind_step(const Step& step, const Kernel& kernel, const std::uint8_t* we
                    runtime::Lookup descriptor = s.lookup;
                    descriptor.table = s.table.data();
                    return call(descriptor, std::get_if<LookupFunction>(&function));
+                 },
+                 [&](const SoftmaxStep& s) {
+                   runtime::Softmax descriptor = s.softmax;
+                   descriptor.table = s.table.data();
+                   return call(descriptor, std::get_if<SoftmaxFunction>(&function));
                  },
                  [&](const RescaleStep& s) { return call(s.rescale, std::get_if<RescaleFunction>(&function)); },
                  [&](const MovementStep& s) {

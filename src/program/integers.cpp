@@ -94,6 +94,13 @@ void add(Json& json, const LookupStep& step) {
   }
   json["table"] = std::move(table);
 }
+void add(Json& json, const SoftmaxStep& step) {
+  json["table"] = step.table;
+  json["multiplier"] = step.softmax.multiplier;
+  json["shift"] = step.softmax.shift;
+  json["output_zero"] = step.softmax.output_zero;
+  add_range(json, step.softmax);
+}
 void add(Json& json, const RescaleStep& step) {
   const runtime::Rescale& r = step.rescale;
   json["multiplier"] = r.multiplier;

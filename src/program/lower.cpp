@@ -149,6 +149,8 @@ void Lowering::lower_layer(const Layer& layer) {
     case DeviceForm::saturation:
     case DeviceForm::table:
       return lower_table(layer);
+    case DeviceForm::shares:
+      return lower_softmax(layer);
     case DeviceForm::movement:
       if (const auto* concat = std::get_if<Concat>(&op)) return lower_joined(layer, *concat);
       return lower_movement(layer);

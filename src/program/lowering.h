@@ -101,6 +101,7 @@ class Lowering {
   void lower_add(const Layer& layer);
   void lower_mul(const Layer& layer);
   void lower_table(const Layer& layer);
+  void lower_softmax(const Layer& layer);
 
   void lower_concat(const Layer& layer);
   void lower_rescale(const Layer& layer, ValueId input, BufferId from, BufferId to);

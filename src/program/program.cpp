@@ -82,6 +82,7 @@ std::int64_t Step::constant_bytes() const {
                  },
                  [](const AveragePoolStep& step) { return bytes_of(step.multiplier); },
                  [](const LookupStep& step) { return bytes_of(step.table); },
+                 [](const SoftmaxStep& step) { return bytes_of(step.table); },
                  [](const MovementStep& step) {
                    return bytes_of(step.rows) + bytes_of(step.columns) + bytes_of(step.channels);
                  },

@@ -79,6 +79,11 @@ struct RescaleStep {
   runtime::Rescale rescale{};
 };
 
+struct SoftmaxStep {
+  runtime::Softmax softmax{};
+  std::vector<std::uint16_t> table;
+};
+
 /// Several may write parts of one buffer.
 struct MovementStep {
   runtime::Movement movement{};
@@ -88,11 +93,12 @@ struct MovementStep {
 };
 
 using Operation = std::variant<ConvolutionStep, MaxPoolStep, AveragePoolStep, AdditionStep, MultiplicationStep,
-                               LookupStep, RescaleStep, MovementStep>;
+                               LookupStep, RescaleStep, MovementStep, SoftmaxStep>;
 
 /// The names of the alternatives of Operation, in files and in descriptions.
 inline constexpr std::array<const char*, std::variant_size_v<Operation>> operation_kinds = {
-    "convolution", "max pool", "average pool", "addition", "multiplication", "lookup", "rescale", "movement"};
+    "convolution", "max pool", "average pool", "addition", "multiplication",
+    "lookup",      "rescale",  "movement",     "softmax"};
 [[nodiscard]] inline std::string kind_of(const Operation& operation) { return operation_kinds.at(operation.index()); }
 
 /// The runtime's descriptor in a step of any kind.
@@ -108,6 +114,8 @@ template <typename AnyStep>
     return step.multiplication;
   } else if constexpr (requires { step.lookup; }) {
     return step.lookup;
+  } else if constexpr (requires { step.softmax; }) {
+    return step.softmax;
   } else if constexpr (requires { step.movement; }) {
     return step.movement;
   } else {

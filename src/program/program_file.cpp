@@ -178,6 +178,11 @@ void describe(Archive& archive, LookupStep& step) {
   describe_all(archive, step.table);
 }
 template <typename Archive>
+void describe(Archive& archive, SoftmaxStep& step) {
+  runtime::Softmax& s = step.softmax;
+  describe_all(archive, s.multiplier, s.shift, s.output_zero, s.output_minimum, s.output_maximum, step.table);
+}
+template <typename Archive>
 void describe(Archive& archive, RescaleStep& step) {
   runtime::Rescale& r = step.rescale;
   describe_all(archive, r.multiplier, r.shift, r.output_minimum, r.output_maximum, r.input_zero, r.output_zero);

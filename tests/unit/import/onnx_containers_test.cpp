@@ -136,7 +136,8 @@ TEST(OnnxContainers, SeveralInputsStandOneBehindTheOther) {
   OnnxBuilder onnx({open_batch, 2, 1, 2});
   OnnxBuilder::describe(*onnx.model.mutable_graph()->add_input(), "more", {open_batch, 3});
   OnnxBuilder::describe(*onnx.model.mutable_graph()->add_input(), "unread", {open_batch, 5});
-  const auto sums = onnx.node("Flatten", {onnx.node("ReduceSum", {"input"}, {{"keepdims", 1}, {"axes", reference::Shape64{2, 3}}})});
+  const auto sums =
+      onnx.node("Flatten", {onnx.node("ReduceSum", {"input"}, {{"keepdims", 1}, {"axes", reference::Shape64{2, 3}}})});
   const Graph graph = onnx.read(onnx.node("Concat", {onnx.node("Neg", {"more"}), sums}, {{"axis", 1}}));
   EXPECT_EQ(graph.input_parts, (std::vector<JoinedPart>{{"input", {2, 1, 2}}, {"more", {3}}}));
   EXPECT_EQ(graph.input_shape(), (Shape{7}));
@@ -161,7 +162,8 @@ TEST(OnnxContainers, AdaptivePoolsOfGatheredWindows) {
   onnx.floats("mask", {3, 3, 1}, mask);
   onnx.floats("counts", {3, 1}, {6, 9, 6});
   const auto windows = onnx.node("GatherND", {pixels, "places"});  // 3 x 3 x 3 x N x 2
-  const auto masked = onnx.node("Mul", {onnx.node("Transpose", {windows}, {{"perm", reference::Shape64{3, 4, 0, 1, 2}}}), "mask"});
+  const auto masked =
+      onnx.node("Mul", {onnx.node("Transpose", {windows}, {{"perm", reference::Shape64{3, 4, 0, 1, 2}}}), "mask"});
   onnx.ints("axes", {3, 4});
   const auto sums = onnx.node("ReduceSum", {masked, "axes"}, {{"keepdims", 0}});
   onnx.ints("last", {3});
