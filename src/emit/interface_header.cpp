@@ -57,8 +57,8 @@ std::string documentation(const Program& program, const BuildRecipe& recipe, con
  *
  * VALUES
  * The input is {input_type}, height x width x channels, and the output {output_type}. For both
- * real = SCALE * (integer - ZERO_POINT). {name}_quantize() makes an input of a float sensor's numbers,
- * {name}_dequantize() makes a real number of an output's integer, and {name}_softmax() makes probabilities:
+ * real = SCALE * (integer - ZERO_POINT). {name}_quantize{in}() makes an input of a float sensor's numbers,
+ * {name}_dequantize{suffix}() makes a real number of an output's integer, and {name}_softmax{suffix}() makes probabilities:
  * a Softmax at the network's end is no part of {name}_run().{several}{packing}
  *
  * MEMORY
@@ -96,7 +96,8 @@ std::string documentation(const Program& program, const BuildRecipe& recipe, con
       fmt::arg("network", in_comment(program.name)), fmt::arg("version", TRIMTAB_VERSION),
       fmt::arg("target", recipe.target), fmt::arg("name", name), fmt::arg("NAME", upper(name)),
       fmt::arg("input_type", element_type(input.grid)), fmt::arg("output_type", element_type(output.grid)),
-      fmt::arg("suffix", output_ends(program).front().suffix), fmt::arg("several", several(program)),
+      fmt::arg("in", input_ends(program).front().suffix), fmt::arg("suffix", output_ends(program).front().suffix),
+      fmt::arg("several", several(program)),
       fmt::arg("packing", packing(input, "The input's") + packing(output, "The output's")),
       fmt::arg("points", program.points.size() > 1
                              ? "\n * The operating point is one for all of them: a run takes it when it begins."

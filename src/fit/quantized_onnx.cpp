@@ -11,17 +11,14 @@ std::vector<std::uint8_t> quantized_onnx(const QuantizedNetwork& network) {
   OnnxQuantization quantization;
   for (const std::optional<ActivationGrid>& grid : network.values) {
     auto& stored = quantization.values.emplace_back();
-    const auto value = static_cast<ValueId>(quantization.values.size() - 1);
-    const bool joined = (value == network.graph.input && !network.graph.input_parts.empty()) ||
-                        (value == network.graph.output && !network.graph.output_parts.empty());
-    if (grid.has_value() && !joined) stored = SourceGrid{grid->scale, grid->zero_point, grid->bits, grid->is_signed};
+    if (grid.has_value()) stored = SourceGrid{grid->scale, grid->zero_point, grid->bits, grid->is_signed};
   }
+  // Several inputs and outputs are apart in the file, each with its own grid.
+  if (!network.graph.input_parts.empty()) nth(quantization.values, network.graph.input).reset();
+  if (!network.graph.output_parts.empty()) nth(quantization.values, network.graph.output).reset();
   for (const std::optional<WeightGrid>& grid : network.weights) {
     auto& stored = quantization.weights.emplace_back();
-    const auto value = static_cast<ValueId>(quantization.values.size() - 1);
-    const bool joined = (value == network.graph.input && !network.graph.input_parts.empty()) ||
-                        (value == network.graph.output && !network.graph.output_parts.empty());
-    if (grid.has_value() && !joined) stored = QuantizedWeight{grid->scale, grid->bits};
+    if (grid.has_value()) stored = QuantizedWeight{grid->scale, grid->bits};
   }
   Graph graph = network.graph;
   for (Node& node : graph.nodes) {

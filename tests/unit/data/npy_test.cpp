@@ -71,7 +71,7 @@ TEST(Npy, SeveralInputsComeFromSeveralFiles) {
             (std::vector<float>{1, 4, 2, 5, 3, 6, 0.5F, 1.5F, 7, 10, 8, 11, 9, 12, 2.5F, 3.5F}));
   EXPECT_EQ(data.labels, (std::vector<std::int64_t>{1, 0}));
   EXPECT_TRUE(load_dataset(both, Split::test, options).labels.empty());
-  for (const std::string wrong :
+  for (const std::string& wrong :
        {"npy:" + path("pixels.npy"), "npy:" + path("pixels.npy") + "," + path("three.npy"),
         "npy:" + path("more.npy") + "," + path("pixels.npy"), std::string("synthetic:shapes")})
     EXPECT_THROW((void)load_dataset(wrong, Split::test, options), Error) << wrong;

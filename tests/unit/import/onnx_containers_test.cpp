@@ -247,7 +247,7 @@ TEST(OnnxSequences, AreImagesOfOneRow) {
   for (const bool channels_last : {false, true}) {
     OnnxBuilder onnx(channels_last ? reference::Shape64{open_batch, 11, 2} : reference::Shape64{open_batch, 2, 11});
     std::string x = "input";
-    if (channels_last) x = onnx.node("Transpose", {x}, {{"perm", reference::Shape64{0, 2, 1}}});
+    if (channels_last) x = onnx.node("Transpose", {x}, {{"perm", Ints{0, 2, 1}}});
     x = onnx.node("Conv", {x, onnx.floats("w", {3, 2, 4}, w)}, {{"pads", Ints{2, 2}}, {"strides", Ints{2}}});
     x = onnx.node("MaxPool", {x}, {{"kernel_shape", Ints{2}}, {"strides", Ints{2}}});
     const Graph graph = onnx.read(onnx.node("Flatten", {x}));
@@ -267,14 +267,14 @@ TEST(OnnxSequences, NormalizationAndMeansOverTheLength) {
                            {"input", onnx.floats("s", {2}, {2, 1}), onnx.floats("b", {2}, {0, 1}),
                             onnx.floats("m", {2}, {1, 0}), onnx.floats("v", {2}, {1, 4})},
                            {{"epsilon", 0.0F}});
-  const Graph graph = onnx.read(onnx.node("ReduceMean", {x}, {{"axes", reference::Shape64{2}}, {"keepdims", 0}}));
+  const Graph graph = onnx.read(onnx.node("ReduceMean", {x}, {{"axes", Ints{2}}, {"keepdims", 0}}));
   EXPECT_EQ(reference::run(graph, {1, 2, 3, 2, 4, 6}), (std::vector<float>{2, 3}));
 }
 
 TEST(OnnxReductions, OverAllAxesOfASample) {
   using Ints = std::vector<std::int64_t>;
   const std::vector<float> sample{1, -2, 3, 4, 5, 6, -7, 8};  // 2 x 2 x 2
-  const auto reduced = [&](const char* type, const reference::Shape64& axes) {
+  const auto reduced = [&](const char* type, const Ints& axes) {
     OnnxBuilder onnx({open_batch, 2, 2, 2});
     const Graph graph =
         onnx.read(onnx.node("Flatten", {onnx.node(type, {"input"}, {{"axes", axes}, {"keepdims", 1}})}));
@@ -294,7 +294,7 @@ TEST(OnnxReductions, OverAllAxesOfASample) {
 TEST(OnnxArithmetic, MapsOfOneChannelAndExtrema) {
   using Ints = std::vector<std::int64_t>;
   OnnxBuilder onnx({open_batch, 2, 1, 2});
-  const auto mean = onnx.node("ReduceMean", {"input"}, {{"axes", reference::Shape64{1}}, {"keepdims", 1}});
+  const auto mean = onnx.node("ReduceMean", {"input"}, {{"axes", Ints{1}}, {"keepdims", 1}});
   const Graph attention = onnx.read(onnx.node("Mul", {"input", mean}));
   EXPECT_EQ(reference::run(attention, {1, 2, 3, -4}), (std::vector<float>{2, -2, 6, 4}));
   const auto negative = onnx.node("Neg", {"input"});
