@@ -26,14 +26,15 @@ struct Window {
 /// As PyTorch cuts a length into `count` windows.
 [[nodiscard]] std::vector<Window> windows_of(std::int64_t length, std::int64_t count) {
   std::vector<Window> windows;
-  for (std::int64_t i = 0; i < count; ++i) windows.push_back({i * length / count, ((i + 1) * length + count - 1) / count});
+  for (std::int64_t i = 0; i < count; ++i)
+    windows.push_back({i * length / count, ((i + 1) * length + count - 1) / count});
   return windows;
 }
 
 /// Whether `pooled`, 1 x C x height x width, is the pool of the image.
 [[nodiscard]] bool is_pool_of(const Constant& pooled, const std::vector<float>& image, const Shape& shape) {
-  const bool fits = !pooled.integral && pooled.shape.size() == 4 && pooled.shape[0] == 1 && pooled.shape[1] == shape[0] &&
-                    pooled.shape[2] <= shape[1] && pooled.shape[3] <= shape[2];
+  const bool fits = !pooled.integral && pooled.shape.size() == 4 && pooled.shape[0] == 1 &&
+                    pooled.shape[1] == shape[0] && pooled.shape[2] <= shape[1] && pooled.shape[3] <= shape[2];
   if (!fits) return false;
   const std::vector<Window> rows = windows_of(shape[1], pooled.shape[2]);
   const std::vector<Window> columns = windows_of(shape[2], pooled.shape[3]);

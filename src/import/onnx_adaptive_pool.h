@@ -11,7 +11,7 @@ namespace trimtab::onnx_reader {
 /// An average pool to an image of a given size whose windows differ by a pixel, as PyTorch exports
 /// AdaptiveAvgPool2d: a GatherND of the pixels of all windows, masks over those that a window lacks, and their sum.
 struct AdaptivePool {
-  std::string output;   ///< the tensor N x C x height x width that it makes
+  std::string output;  ///< the tensor N x C x height x width that it makes
   std::int64_t height = 1;
   std::int64_t width = 1;
   std::set<int> nodes;  ///< of the model: all from the GatherND to that tensor

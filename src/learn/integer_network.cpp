@@ -119,9 +119,8 @@ void IntegerNetwork::build(const QuantizedNetwork& network) {
         how.unit = {in * static_cast<double>(grid_of(network, layer.inputs.at(1)).scale)};
         break;
       case DeviceForm::concatenation:
-        copies = graph.joins_outputs(node) || std::all_of(layer.inputs.begin(), layer.inputs.end(), [&](ValueId v) {
-                   return grid_of(network, v) == output;
-                 });
+        copies = graph.joins_outputs(node) || std::all_of(layer.inputs.begin(), layer.inputs.end(),
+                                                          [&](ValueId v) { return grid_of(network, v) == output; });
         if (!copies) throw failure("the inputs of {} do not share the grid of its output", node.name);
         break;
       case DeviceForm::padding: {

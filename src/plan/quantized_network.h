@@ -65,12 +65,12 @@ struct ZeroPointGain {
 /// times the scale of their grid; biases are real numbers (lowering rounds them to the accumulator's scale).
 struct QuantizedNetwork {
   Graph graph;
-  Plan plan;                                          ///< in the order of fuse_layers(graph)
+  Plan plan;  ///< in the order of fuse_layers(graph)
   /// By ValueId: of the graph's input and of every layer's output. A vector of several inputs or outputs has only bits
   /// and sign; the grids are its parts'.
   std::vector<std::optional<ActivationGrid>> values;
-  std::vector<std::optional<WeightGrid>> weights;     ///< by index into graph.nodes: of every Conv and Linear
-  ZeroPointGain zero_points{};                        ///< of the calibration that made it; not kept in files
+  std::vector<std::optional<WeightGrid>> weights;  ///< by index into graph.nodes: of every Conv and Linear
+  ZeroPointGain zero_points{};                     ///< of the calibration that made it; not kept in files
 };
 
 /// The grid's integer nearest to a real number, halves upward (as the runtime's requantization rounds), saturated.

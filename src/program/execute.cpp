@@ -41,8 +41,8 @@ using AnyCall =
                  Call<runtime::AveragePool, AveragePoolFunction>, Call<runtime::Addition, AdditionFunction>,
                  Call<runtime::Multiplication, MultiplicationFunction>, Call<runtime::Lookup, LookupFunction>,
                  Call<runtime::Rescale, RescaleFunction>, Call<runtime::Movement, MovementFunction>,
-                 Call<runtime::Softmax, SoftmaxFunction>,
-                 PooledCall<runtime::MaxPool, MaxPoolFunction>, PooledCall<runtime::AveragePool, AveragePoolFunction>>;
+                 Call<runtime::Softmax, SoftmaxFunction>, PooledCall<runtime::MaxPool, MaxPoolFunction>,
+                 PooledCall<runtime::AveragePool, AveragePoolFunction>>;
 
 /// The step owns the constants that the call points at, and the caller the packed weights.
 AnyCall bind_step(const Step& step, const Kernel& kernel, const std::uint8_t* weights,

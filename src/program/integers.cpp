@@ -22,10 +22,8 @@ Json value_json(const Buffer& buffer) {
 Json parts_json(const std::vector<ProgramPart>& parts) {
   auto json = Json::array();
   for (const ProgramPart& part : parts) {
-    json.push_back({{"name", part.name},
-                    {"shape", part.shape},
-                    {"scale", part.grid.scale},
-                    {"zero_point", part.grid.zero_point}});
+    json.push_back(
+        {{"name", part.name}, {"shape", part.shape}, {"scale", part.grid.scale}, {"zero_point", part.grid.zero_point}});
   }
   return json;
 }

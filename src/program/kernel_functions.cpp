@@ -21,11 +21,11 @@
 #include "trimtab/elementwise_s16_1x16_avx2.h"
 #include "trimtab/linear_8_1x2_m3.h"
 #include "trimtab/movement.h"
-#include "trimtab/softmax.h"
 #include "trimtab/pool_8_m3.h"
 #include "trimtab/pool_dsp.h"
 #include "trimtab/pool_generic.h"
 #include "trimtab/pool_s16_1x16_avx2.h"
+#include "trimtab/softmax.h"
 
 namespace trimtab {
 namespace {

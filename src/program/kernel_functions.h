@@ -22,8 +22,9 @@ using LookupFunction = void (*)(const runtime::Lookup&, const std::uint8_t* inpu
 using RescaleFunction = void (*)(const runtime::Rescale&, const std::uint8_t* input, std::uint8_t* output);
 using MovementFunction = void (*)(const runtime::Movement&, const std::uint8_t* input, std::uint8_t* output);
 
-using KernelFunction = std::variant<ConvolutionFunction, MaxPoolFunction, AveragePoolFunction, AdditionFunction,
-                                    MultiplicationFunction, LookupFunction, RescaleFunction, MovementFunction, SoftmaxFunction>;
+using KernelFunction =
+    std::variant<ConvolutionFunction, MaxPoolFunction, AveragePoolFunction, AdditionFunction, MultiplicationFunction,
+                 LookupFunction, RescaleFunction, MovementFunction, SoftmaxFunction>;
 
 /// The function of that name in trimtab::runtime, as compiled for the machine this runs on. Throws Error (failure) for
 /// a kernel that this machine cannot run, such as one of another core's instructions.

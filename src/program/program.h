@@ -179,7 +179,7 @@ struct Program {
   BufferId output = -1;
   std::vector<ProgramPart> input_parts;   ///< of a vector of several inputs, whose own grid has no meaning; or empty
   std::vector<ProgramPart> output_parts;  ///< the same of several outputs
-  std::vector<std::string> classes;  ///< names of the outputs, or empty
+  std::vector<std::string> classes;       ///< names of the outputs, or empty
   /// Applied to a sample before it is quantized to the input's grid: that of the features; none for pixels, whose
   /// preprocessing is part of the first layer.
   Preprocessing preprocessing;

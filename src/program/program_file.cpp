@@ -248,7 +248,8 @@ void describe(Archive& archive, std::vector<T>& items) {
 template <typename Archive>
 void describe(Archive& archive, Program& program) {
   describe_all(archive, program.name, program.buffers, program.steps, program.input, program.output,
-               program.input_parts, program.output_parts, program.classes, program.preprocessing.mean, program.preprocessing.deviation, program.points, program.levels);
+               program.input_parts, program.output_parts, program.classes, program.preprocessing.mean,
+               program.preprocessing.deviation, program.points, program.levels);
 }
 
 /// IEEE 802.3, reflected.
