@@ -1,6 +1,7 @@
 // This program takes networks as people export them. It finds which can be read, how far their answers are from
-// onnxruntime's, which run as integers, and whether all kernels that this machine can run give the numbers of the
-// definition. It prints JSON, a network a line. scripts/results-networks makes results/networks.md of it.
+// onnxruntime's, which run as integers, and whether all kernels that this machine can run, and an emulated Cortex-M4,
+// give the numbers of the definition. It prints JSON, a network a line. scripts/results-networks makes
+// results/networks.md of it.
 //
 //     bench_networks FOLDER [NAME ...]    FOLDER has NAME.onnx, NAME.input0.npy and NAME.output0.npy
 
@@ -13,6 +14,9 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/file.h"
+#include "emit/deploy.h"
+#include "emit/firmware.h"
 #include "learn/quantize.h"
 #include "plan/clean_up.h"
 #include "plan/layers.h"
@@ -43,35 +47,48 @@ std::vector<std::int64_t> by_definition(const Program& program, const Dataset& d
   std::vector<float> numbers(static_cast<std::size_t>(element_count(data.shape)));
   data.read(sample, program.preprocessing, numbers);
   const std::int64_t pixels = std::int64_t{input.height} * input.width;
+  const std::vector<ActivationGrid> grids = input_grids(program);
   std::vector<std::int64_t> integers;
   for (std::int64_t i = 0; i < input.elements(); ++i) {
     const std::int64_t from = i % input.channels * pixels + i / input.channels;
-    integers.push_back(quantize(numbers[static_cast<std::size_t>(from)], input.grid));
+    integers.push_back(quantize(numbers[static_cast<std::size_t>(from)], grids[static_cast<std::size_t>(i)]));
   }
   return NaiveInterpreter::run(program, integers);
 }
 
 /// Of the program's answers to the float network's, in dB.
 double signal_to_noise(const Program& program, const Graph& prepared, const Dataset& data,
-                       const std::vector<std::int64_t>& integers) {
+                       const std::vector<std::int32_t>& integers) {
   const std::vector<float> reals = FloatNetwork(prepared, "cpu", 1).run(data, {});
-  const Buffer& output = program.buffers[static_cast<std::size_t>(program.output)];
-  const std::int64_t pixels = std::int64_t{output.height} * output.width;
+  const std::vector<float> answers = real_outputs(program, {integers.begin(), integers.end()});
   double signal = 0;
   double noise = 0;
-  for (std::int64_t i = 0; i < std::ssize(integers); ++i) {
-    const std::int64_t within = i % output.elements();
-    const std::int64_t place = i - within + within % output.channels * pixels + within / output.channels;
-    const double real = reals[static_cast<std::size_t>(place)];
-    const double error = real - output.grid.scale * static_cast<double>(integers[static_cast<std::size_t>(i)]);
-    signal += real * real;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const double error = static_cast<double>(reals[i]) - answers[i];
+    signal += static_cast<double>(reals[i]) * reals[i];
     noise += error * error;
   }
   return 10 * std::log10(signal / noise);
 }
 
+/// Adds how many numbers of the emulated device are not the host's, or why it cannot run the program.
+void emulate(const Program& program, const std::vector<std::uint8_t>& inputs, std::int64_t samples, Json& row) {
+  const Target target = with_memory_of_board(load_target("stm32f412"));
+  const TemporaryDirectory folder;
+  try {
+    const Deployment deployment = deploy(program, schedule(program, Core::cortex_m4), target, "net", inputs,
+                                         host_outputs(program, inputs, samples), folder.path());
+    row["emulated_samples"] = deployment.samples;
+    row["emulated_differing"] = deployment.mismatches;
+    row["instructions"] = deployment.instructions();
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::bound_not_met) throw;
+    row["not_emulated"] = error.what();
+  }
+}
+
 /// Adds what the integer program is, and how many of its numbers differ.
-void deploy(const UserNetwork& network, Json& row) {
+void run_integers(const UserNetwork& network, Json& row) {
   const Graph prepared = prepare_for_deployment(network.graph, {});
   row["not_deployable"] = layers_without(&FormTraits::runs, prepared);
   if (!row["not_deployable"].empty()) return;
@@ -86,10 +103,10 @@ void deploy(const UserNetwork& network, Json& row) {
   const std::vector<std::uint8_t> inputs = convert_samples(program, data);
   std::int64_t numbers = 0;
   std::int64_t differing = 0;
-  std::vector<std::int64_t> expected;
+  std::vector<std::int32_t> expected;
   for (std::int64_t i = 0; i < data.size(); ++i) {
     const std::vector<std::int64_t> result = by_definition(program, data, i);
-    expected.insert(expected.end(), result.begin(), result.end());
+    for (const std::int64_t integer : result) expected.push_back(static_cast<std::int32_t>(integer));
   }
   row["sqnr_db"] = signal_to_noise(program, prepared, data, expected);
   for (const Core core : {Core::generic, Core::host, Core::cortex_m3, Core::cortex_m4}) {
@@ -100,6 +117,7 @@ void deploy(const UserNetwork& network, Json& row) {
   }
   row["numbers"] = numbers;
   row["differing"] = differing;
+  emulate(program, inputs, data.size(), row);
 }
 
 Json row_of(const fs::path& folder, const std::string& name) {
@@ -111,7 +129,7 @@ Json row_of(const fs::path& folder, const std::string& name) {
     if (!obstacles.empty()) return row;
     const UserNetwork network = read_user_network(folder, name);
     row["relative_difference"] = network.difference;
-    deploy(network, row);
+    run_integers(network, row);
   } catch (const Error& error) {
     row["error"] = error.what();
   }

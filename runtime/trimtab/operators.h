@@ -94,6 +94,21 @@ struct Lookup {
   const int16_t* table;  // 2^input.format.bits entries
 };
 
+constexpr int32_t softmax_one = 1 << 15;
+
+/// Over the channels of every pixel: with power(c) = table[largest input of the pixel - input(c)] and their sum,
+/// output(c) = output_zero + requantize((power(c) * 2^16 + sum / 2) / sum, multiplier, shift), both divisions down.
+struct Softmax {
+  Image input;  // of at most 8 bits
+  Image output;
+  int32_t multiplier;
+  uint8_t shift;  // 0 to 14
+  int16_t output_zero;
+  int32_t output_minimum;
+  int32_t output_maximum;
+  const uint16_t* table;  // 2^input.format.bits entries, the first 2^15 and none larger
+};
+
 /// output = output_zero + requantize(input - input_zero, multiplier, shift): a change of grid; with multiplier 0 a
 /// plain copy.
 struct Rescale {

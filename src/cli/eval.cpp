@@ -45,8 +45,7 @@ Task task_of_program(const EvalOptions& options, const Program& program, const s
                      const Dataset& data) {
   StoredTask stored = stored_task(path);
   const TaskChoice words = task_choice(options.task);
-  NetworkOutput output = output_of(program);
-  output.parts = stored.parts;
+  const NetworkOutput output = output_of(program);
   if (words.kind || stored.choice.kind == TaskKind::outputs) stored.choice = {};
   if (words.kind) stored.choice.kind = words.kind;
   if (words.threshold) stored.choice.threshold = words.threshold;
@@ -64,7 +63,8 @@ void run_program(EvalOptions& options) {
   const std::filesystem::path path = std::filesystem::is_directory(model) ? model / "program.bin" : model;
   const Program program = load_program(path);
   const Buffer& input = nth(program.buffers, program.input);
-  const Dataset data = load_eval_data(options, {input.channels, input.height, input.width});
+  const Dataset data =
+      load_eval_data(options, {input.channels, input.height, input.width}, without_grids(program.input_parts));
   check_point(program, options.point);
   EvalResult result;
   result.task = task_of_program(options, program, path, data);
@@ -113,7 +113,8 @@ void run_eval(EvalOptions& options) {
 
 }  // namespace
 
-Dataset load_eval_data(EvalOptions& options, const Shape& input) {
+Dataset load_eval_data(EvalOptions& options, const Shape& input, const std::vector<JoinedPart>& parts) {
+  options.source.parts = parts;
   options.source.shape = input;
   options.source.seed = options.common.seed;
   Dataset data = load_dataset(options.data, options.split == "train" ? Split::train : Split::test, options.source);
@@ -136,7 +137,7 @@ void OutputFile::write() const {
     return;
   }
   std::int64_t begin = 0;
-  for (const OutputPart& part : parts_) {  // FILE.npy becomes FILE-NAME.npy
+  for (const JoinedPart& part : parts_) {  // FILE.npy becomes FILE-NAME.npy
     const std::int64_t size = element_count(part.shape);
     std::vector<float> own;
     for (std::int64_t i = 0; i < samples; ++i) {

@@ -37,7 +37,7 @@ struct EvalResult {
 };
 
 /// The samples, without their answers where --unlabelled says so.
-[[nodiscard]] Dataset load_eval_data(EvalOptions& options, const Shape& input);
+[[nodiscard]] Dataset load_eval_data(EvalOptions& options, const Shape& input, const std::vector<JoinedPart>& parts);
 
 /// Gathers the answers to all samples and writes them to --outputs; does nothing where there is no such option.
 class OutputFile {
@@ -50,7 +50,7 @@ class OutputFile {
  private:
   std::string path_;
   Shape shape_;
-  std::vector<OutputPart> parts_;
+  std::vector<JoinedPart> parts_;
   std::vector<float> numbers_;
 };
 

@@ -37,6 +37,20 @@ struct InspectOptions {
   bool integers = false;
 };
 
+nlohmann::json to_json(const std::vector<JoinedPart>& parts) {
+  nlohmann::json json = nlohmann::json::array();
+  for (const JoinedPart& part : parts) json.push_back({{"name", part.name}, {"shape", part.shape}});
+  return json;
+}
+
+/// "3x32x32", or of several "image 3x32x32, speed 1".
+std::string describe(const Shape& shape, const std::vector<JoinedPart>& parts) {
+  std::string text = parts.empty() ? to_string(shape) : "";
+  for (const JoinedPart& part : parts)
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", part.name, to_string(part.shape));
+  return text;
+}
+
 nlohmann::json to_json(const Graph& graph, const GraphSummary& summary) {
   nlohmann::json layers = nlohmann::json::array();
   for (const NodeSummary& node : summary.nodes) {
@@ -52,6 +66,8 @@ nlohmann::json to_json(const Graph& graph, const GraphSummary& summary) {
   return {{"name", graph.name},
           {"input_shape", graph.input_shape()},
           {"output_shape", graph.output_shape()},
+          {"inputs", to_json(graph.input_parts)},
+          {"outputs", to_json(graph.output_parts)},
           {"layers", layers},
           {"parameters", summary.parameters},
           {"macs", summary.multiply_accumulates},
@@ -66,7 +82,8 @@ void print(const Graph& graph, const GraphSummary& summary) {
   std::size_t name = 4;
   for (const NodeSummary& node : summary.nodes) name = std::max(name, node.name.size());
   name = std::min<std::size_t>(name, 40);
-  fmt::print("{}: {} -> {}\n\n", graph.name, to_string(graph.input_shape()), to_string(graph.output_shape()));
+  fmt::print("{}: {} -> {}\n\n", graph.name, describe(graph.input_shape(), graph.input_parts),
+             describe(graph.output_shape(), graph.output_parts));
   constexpr auto row = "{:<{}}  {:<18}  {:>13}  {:>11}  {:>14}  {:>11}  {:>11}\n";
   fmt::print(row, "name", name, "operator", "output", "parameters", "MACs", "weights", "activations");
   for (const NodeSummary& node : summary.nodes) {

@@ -57,10 +57,14 @@ Dataset load_source(const std::string& description, Split split, const DataOptio
         "synthetic:shapes",
         description);
   }
+  if (!options.parts.empty() && kind != "npy" && kind != "npz") {
+    throw bad_input("the network has {} inputs; the data set '{}' has one: give npy: with {} files, or npz:",
+                    options.parts.size(), description, options.parts.size());
+  }
   if (kind == "cifar10") return load_cifar10(rest, split);
   if (kind == "images") return load_images(rest, split, options);
-  if (kind == "npy") return load_npy_files(rest);
-  if (kind == "npz") return load_npz_file(rest, split);
+  if (kind == "npy") return load_npy_files(rest, options.parts);
+  if (kind == "npz") return load_npz_file(rest, split, options.parts);
   return load_synthetic(rest, description, split, options);
 }
 
@@ -85,19 +89,6 @@ Samples<T> channels_first(const Samples<T>& samples, const Shape& last) {
     }
   }
   return {std::move(values), samples.sample_size()};
-}
-
-/// Gives the samples the shape of the network's input: it may differ by dimensions of 1, or have its channels last.
-void fit_shape(Dataset& data, const Shape& wanted, const std::string& description) {
-  if (wanted.empty() || data.shape == wanted) return;
-  if (wanted.size() == 3 && data.shape == Shape{wanted[1], wanted[2], wanted[0]}) {
-    data.pixels = channels_first(data.pixels, data.shape);
-    data.features = channels_first(data.features, data.shape);
-  } else if (without_ones(data.shape) != without_ones(wanted)) {
-    throw bad_input("the data set '{}' has samples of shape {}; the network takes {}", description,
-                    to_string(data.shape), to_string(wanted));
-  }
-  data.shape = wanted;
 }
 
 Dataset load(const std::string& description, Split split, const DataOptions& options) {
@@ -179,6 +170,18 @@ void check_fits(const Dataset& data, const Shape& input) {
   }
 }
 
+void fit_shape(Dataset& data, const Shape& wanted, const std::string& source) {
+  if (wanted.empty() || data.shape == wanted) return;
+  if (wanted.size() == 3 && data.shape == Shape{wanted[1], wanted[2], wanted[0]}) {
+    data.pixels = channels_first(data.pixels, data.shape);
+    data.features = channels_first(data.features, data.shape);
+  } else if (without_ones(data.shape) != without_ones(wanted)) {
+    throw bad_input("{} has samples of shape {}; the network takes {}", source, to_string(data.shape),
+                    to_string(wanted));
+  }
+  data.shape = wanted;
+}
+
 Dataset without_answers(Dataset data) {
   data.labels.clear();
   data.classes.clear();
@@ -199,7 +202,7 @@ Dataset load_dataset(const std::string& description, Split split, const DataOpti
     data.targets = data.targets.separate();
     data.class_maps = data.class_maps.separate();
   }
-  fit_shape(data, options.shape, description);
+  fit_shape(data, options.shape, fmt::format("the data set '{}'", description));
   if (options.label_offset != 0 && !data.labels.empty()) {
     for (std::int64_t& label : data.labels) label += options.label_offset;
     std::vector<std::string> names;

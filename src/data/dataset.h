@@ -61,6 +61,8 @@ enum class Split { train, test };
 struct DataOptions {
   /// Shape of the network's input. Pictures are resized (shorter side) and centre-cropped to it. Empty: as stored.
   Shape shape{};
+  /// Where the network has several inputs: which. Each is an array of its own; a sample is one behind the other.
+  std::vector<JoinedPart> parts{};
   std::int64_t resize = 0;  ///< images: shorter side before the crop; 0: the crop's own size
   std::int64_t limit = 0;   ///< at most so many samples, spread evenly over the source; 0: all
   std::uint64_t seed = 1;

@@ -27,7 +27,7 @@ struct NamedArray {
 
 /// The arrays that a data set is made of.
 struct Arrays {
-  NamedArray samples;
+  std::vector<NamedArray> samples;  ///< of several inputs one each
   std::optional<NamedArray> answers;
   std::optional<NamedArray> groups;
   std::filesystem::path class_names;
@@ -77,6 +77,32 @@ void take_samples(Dataset& data, NamedArray samples) {
     data.features = {as_floats(std::move(samples.array)), size};
   }
   check_finite(data.features, name);
+}
+
+/// The samples of several inputs, each channels first, one behind the other: features, whatever the arrays hold.
+void take_joined(Dataset& data, std::vector<NamedArray> arrays, const std::vector<JoinedPart>& parts) {
+  std::vector<Samples<float>> columns;
+  std::int64_t size = 0;
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    const std::string name = fmt::format("{} (input {})", arrays[p].name, parts[p].name);
+    Dataset part;
+    arrays[p].name = name;
+    take_samples(part, std::move(arrays[p]));
+    fit_shape(part, parts[p].shape, name);
+    if (p > 0 && part.size() != columns[0].size())
+      throw bad_input("{} has {} samples; {} has {}", name, part.size(), parts[0].name, columns[0].size());
+    size += element_count(part.shape);
+    const std::vector<std::uint8_t> pixels = part.pixels.values();
+    columns.push_back(part.is_pixels() ? Samples<float>({pixels.begin(), pixels.end()}, element_count(part.shape))
+                                       : part.features);
+  }
+  std::vector<float> joined;
+  joined.reserve(static_cast<std::size_t>(columns[0].size() * size));
+  for (std::int64_t i = 0; i < columns[0].size(); ++i) {
+    for (const Samples<float>& column : columns) joined.insert(joined.end(), column[i].begin(), column[i].end());
+  }
+  data.shape = {size};
+  data.features = {std::move(joined), size};
 }
 
 bool is_integer(const NpyArray& array) {
@@ -169,9 +195,13 @@ void take_groups(Dataset& data, const NamedArray& groups) {
   data.groups = as_integers(groups.array);
 }
 
-Dataset make_dataset(Arrays arrays) {
+Dataset make_dataset(Arrays arrays, const std::vector<JoinedPart>& parts) {
   Dataset data;
-  take_samples(data, std::move(arrays.samples));
+  if (parts.empty()) {
+    take_samples(data, std::move(arrays.samples[0]));
+  } else {
+    take_joined(data, std::move(arrays.samples), parts);
+  }
   if (arrays.answers) take_answers(data, *std::move(arrays.answers), arrays.class_names);
   if (arrays.groups) take_groups(data, *arrays.groups);
   return data;
@@ -186,40 +216,52 @@ std::optional<NamedArray> find_array(const std::filesystem::path& path, const st
 
 }  // namespace
 
-Dataset load_npy_files(const std::string& paths) {
+Dataset load_npy_files(const std::string& paths, const std::vector<JoinedPart>& parts) {
   std::vector<std::string> files;
   for (std::size_t begin = 0; begin <= paths.size();) {
     const std::size_t end = std::min(paths.find(',', begin), paths.size());
     files.push_back(paths.substr(begin, end - begin));
     begin = end + 1;
   }
-  if (files.size() > 3 || std::ranges::any_of(files, &std::string::empty)) {
-    throw bad_input("'npy:{}' must name one to three files, as in npy:X.npy,Y.npy", paths);
+  const std::size_t inputs = std::max<std::size_t>(parts.size(), 1);
+  if (files.size() < inputs || files.size() > inputs + 2 || std::ranges::any_of(files, &std::string::empty)) {
+    if (inputs == 1) throw bad_input("'npy:{}' must name one to three files, as in npy:X.npy,Y.npy", paths);
+    throw bad_input("'npy:{}' must name {} to {} files: one for each input of the network, then answers and groups",
+                    paths, inputs, inputs + 2);
   }
   const auto read = [](const std::string& file) { return NamedArray{read_npy(file), file}; };
-  Arrays arrays{read(files[0]), {}, {}, {}};
-  if (files.size() > 1) {
-    arrays.answers = read(files[1]);
-    arrays.class_names = std::filesystem::path(files[1]).parent_path() / "classes.txt";
+  Arrays arrays;
+  for (std::size_t i = 0; i < inputs; ++i) arrays.samples.push_back(read(files[i]));
+  if (files.size() > inputs) {
+    arrays.answers = read(files[inputs]);
+    arrays.class_names = std::filesystem::path(files[inputs]).parent_path() / "classes.txt";
   }
-  if (files.size() > 2) arrays.groups = read(files[2]);
-  return make_dataset(std::move(arrays));
+  if (files.size() > inputs + 1) arrays.groups = read(files[inputs + 1]);
+  return make_dataset(std::move(arrays), parts);
 }
 
-Dataset load_npz_file(const std::filesystem::path& path, Split split) {
+Dataset load_npz_file(const std::filesystem::path& path, Split split, const std::vector<JoinedPart>& parts) {
   const std::string part = split == Split::train ? "train" : "test";
-  std::optional<NamedArray> samples = find_array(
-      path, {"x_" + part, "X_" + part, part + "_images", "x", "X", "images", "samples", "features", "arr_0"});
-  if (!samples) {
-    throw bad_input(
-        "{} has the arrays {}; samples are looked for as x, X, images, samples, features, x_{} or {}_images",
-        path.string(), fmt::join(npz_names(path), ", "), part, part);
+  Arrays arrays;
+  const auto add_samples = [&](const std::vector<std::string>& names, const std::string& wanted) {
+    std::optional<NamedArray> found = find_array(path, names);
+    if (!found) {
+      throw bad_input("{} has the arrays {}; samples are looked for as {}", path.string(),
+                      fmt::join(npz_names(path), ", "), wanted);
+    }
+    arrays.samples.push_back(*std::move(found));
+  };
+  for (const JoinedPart& input : parts)
+    add_samples({input.name + "_" + part, input.name}, fmt::format("{0} or {0}_{1}", input.name, part));
+  if (parts.empty()) {
+    add_samples({"x_" + part, "X_" + part, part + "_images", "x", "X", "images", "samples", "features", "arr_0"},
+                fmt::format("x, X, images, samples, features, x_{0} or {0}_images", part));
   }
-  Arrays arrays{*std::move(samples), {}, {}, path.parent_path() / "classes.txt"};
+  arrays.class_names = path.parent_path() / "classes.txt";
   arrays.answers =
       find_array(path, {"y_" + part, "Y_" + part, part + "_labels", "y", "Y", "labels", "targets", "masks", "arr_1"});
   arrays.groups = find_array(path, {"groups_" + part, "groups"});
-  return make_dataset(std::move(arrays));
+  return make_dataset(std::move(arrays), parts);
 }
 
 }  // namespace trimtab

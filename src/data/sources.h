@@ -16,11 +16,13 @@ namespace trimtab {
 [[nodiscard]] Dataset load_cifar10(const std::filesystem::path& path, Split split);
 
 /// "X.npy", "X.npy,Y.npy" or "X.npy,Y.npy,GROUPS.npy": samples N x F, N x H x W or N x C x H x W (uint8: pixels;
-/// others: features), their right answers and the recordings that they are parts of; see docs/data.md.
-[[nodiscard]] Dataset load_npy_files(const std::string& paths);
+/// others: features), their right answers and the recordings that they are parts of; see docs/data.md. Where a network
+/// has several inputs, `parts` are they, and the first files are theirs, in their order.
+[[nodiscard]] Dataset load_npy_files(const std::string& paths, const std::vector<JoinedPart>& parts = {});
 
-/// The same three arrays from one .npz file, where they are found by their names.
-[[nodiscard]] Dataset load_npz_file(const std::filesystem::path& path, Split split);
+/// The same arrays from one .npz file, where they are found by their names.
+[[nodiscard]] Dataset load_npz_file(const std::filesystem::path& path, Split split,
+                                    const std::vector<JoinedPart>& parts = {});
 
 /// JPEG and PNG pictures in one folder per class, or listed in labels.txt as "file index". Decodes only the pictures
 /// that `limit` leaves.
@@ -28,6 +30,10 @@ namespace trimtab {
 
 /// `count` pictures of ten shapes; see docs/data.md. The same on every machine.
 [[nodiscard]] Dataset generate_shapes(std::int64_t count, Split split, std::uint64_t seed);
+
+/// Gives the samples the shape of the network's input: it may differ by dimensions of 1, or have its channels last.
+/// Throws Error (bad input), naming `source`, where it differs otherwise.
+void fit_shape(Dataset& data, const Shape& wanted, const std::string& source);
 
 /// Indices of min(limit, total) items spread evenly over [0, total); all where limit is 0.
 [[nodiscard]] std::vector<std::int64_t> spread(std::int64_t total, std::int64_t limit);

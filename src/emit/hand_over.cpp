@@ -12,7 +12,7 @@
 #include "base/units.h"
 #include "emit/c_text.h"
 #include "emit/recipe.h"
-#include "graph/device_form.h"
+#include "emit/value_functions.h"
 #include "program/program_file.h"
 #include "target/share.h"
 
@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string example(const std::string& name) {
+std::string example(const Program& program, const std::string& name) {
   return fmt::format(
       R"(/* SPDX-License-Identifier: Apache-2.0 */
 /* Runs the samples of {0}_selftest.cpp: main() returns 0 where the network answers as it was measured to. */
@@ -29,13 +29,13 @@ std::string example(const std::string& name) {
 
 int main(void) {{
   const int differing = {0}_selftest();
-  /* The input of your own sample: {0}_input(), or from floats {0}_quantize(values, {0}_input()). */
+  /* The input of your own sample: {0}_input(), or from floats {0}_quantize{1}(values, {0}_input()). */
   {0}_run();
-  const int32_t answer = {0}_argmax({0}_output());
+  const int32_t answer = {0}_argmax{2}({0}_output());
   return differing == 0 && answer >= 0 ? 0 : 1;
 }}
 )",
-      name);
+      name, input_ends(program).front().suffix, output_ends(program).front().suffix);
 }
 
 /// A figure of result.json for people.
@@ -124,11 +124,9 @@ nlohmann::ordered_json hashes(const fs::path& folder) {
 }  // namespace
 
 std::vector<std::string> left_out_layers(const Graph& graph) {
-  std::vector<std::string> layers;
-  for (const Node& node : graph.nodes) {
-    if (device_form(node.op) == DeviceForm::probabilities) layers.push_back(node.name);
-  }
-  return layers;
+  const std::int64_t last = graph.producer(graph.output);
+  if (last < 0 || !std::holds_alternative<Softmax>(nth(graph.nodes, last).op)) return {};
+  return {nth(graph.nodes, last).name};
 }
 
 void check_left_out(const Graph& graph, const Task& task) {
@@ -150,7 +148,7 @@ void write_hand_over(const HandOver& hand_over, const Program& program, const Ta
   const BuildRecipe recipe = recipe_of(target, optimize);
   write_file(folder / "README.md", readme(hand_over, program, target, recipe));
   write_file(folder / "LICENSE", read_text(license_file()));
-  write_file(folder / "main.c", example(hand_over.name));
+  write_file(folder / "main.c", example(program, hand_over.name));
   const nlohmann::ordered_json manifest = {{"format", 1},
                                            {"name", hand_over.name},
                                            {"network", program.name},

@@ -22,6 +22,24 @@ std::string packing(const Buffer& buffer, const std::string& which) {
       which, buffer.grid.bits);
 }
 
+/// How several inputs and outputs lie in the vectors of all.
+std::string several(const Program& program) {
+  std::string text;
+  const auto describe = [&](const std::string& which, const std::vector<ProgramEnd>& ends) {
+    if (ends.front().name.empty()) return;
+    text += fmt::format(
+        "\n * The {0} is {1} {0}s, one behind the other, each channels first. Each has a scale of its own, and "
+        "constants and"
+        "\n * functions with its name:",
+        which, ends.size());
+    for (const ProgramEnd& end : ends) text += fmt::format(" {}", end.suffix.substr(1));
+    text += ".";
+  };
+  describe("input", input_ends(program));
+  describe("output", output_ends(program));
+  return text;
+}
+
 /// All that a firmware must know to call the program, in the order in which it asks.
 std::string documentation(const Program& program, const BuildRecipe& recipe, const std::string& name) {
   const Buffer& input = nth(program.buffers, program.input);
@@ -35,13 +53,13 @@ std::string documentation(const Program& program, const BuildRecipe& recipe, con
  *
  *   memcpy({name}_input(), sample, {NAME}_INPUT_BYTES);
  *   {name}_run();
- *   int32_t answer = {name}_argmax({name}_output());
+ *   int32_t answer = {name}_argmax{suffix}({name}_output());
  *
  * VALUES
  * The input is {input_type}, height x width x channels, and the output {output_type}. For both
- * real = SCALE * (integer - ZERO_POINT). {name}_quantize() makes an input of a float sensor's numbers,
- * {name}_dequantize() makes a real number of an output's integer, and {name}_softmax() makes probabilities:
- * a Softmax at the network's end is no part of {name}_run().{packing}
+ * real = SCALE * (integer - ZERO_POINT). {name}_quantize{in}() makes an input of a float sensor's numbers,
+ * {name}_dequantize{suffix}() makes a real number of an output's integer, and {name}_softmax{suffix}() makes probabilities:
+ * a Softmax at the network's end is no part of {name}_run().{several}{packing}
  *
  * MEMORY
  * There is no heap and no start-up call. Input, output and all between lie in one arena of {NAME}_ARENA_BYTES. The arena
@@ -78,6 +96,8 @@ std::string documentation(const Program& program, const BuildRecipe& recipe, con
       fmt::arg("network", in_comment(program.name)), fmt::arg("version", TRIMTAB_VERSION),
       fmt::arg("target", recipe.target), fmt::arg("name", name), fmt::arg("NAME", upper(name)),
       fmt::arg("input_type", element_type(input.grid)), fmt::arg("output_type", element_type(output.grid)),
+      fmt::arg("in", input_ends(program).front().suffix), fmt::arg("suffix", output_ends(program).front().suffix),
+      fmt::arg("several", several(program)),
       fmt::arg("packing", packing(input, "The input's") + packing(output, "The output's")),
       fmt::arg("points", program.points.size() > 1
                              ? "\n * The operating point is one for all of them: a run takes it when it begins."
@@ -94,7 +114,7 @@ std::string constants(const Program& program, const Schedule& schedule, const st
   const auto constant = [&](const std::string& key, const auto& value) {
     text += fmt::format("#define {}_{} {}\n", upper(name), key, value);
   };
-  const auto describe = [&](const std::string& which, const Buffer& buffer) {
+  const auto describe = [&](const std::string& which, const Buffer& buffer, const std::vector<ProgramEnd>& ends) {
     constant(which + "_HEIGHT", buffer.height);
     constant(which + "_WIDTH", buffer.width);
     constant(which + "_CHANNELS", buffer.channels);
@@ -102,13 +122,20 @@ std::string constants(const Program& program, const Schedule& schedule, const st
     constant(which + "_BITS", buffer.grid.bits);
     constant(which + "_SIGNED", buffer.grid.is_signed ? 1 : 0);
     constant(which + "_BYTES", buffer.bytes());
-    constant(which + "_SCALE", float_literal(buffer.grid.scale));
-    constant(which + "_ZERO_POINT", buffer.grid.zero_point);
+    for (const ProgramEnd& end : ends) {
+      if (!end.name.empty()) {
+        constant(end.macro + "_FIRST",
+                 fmt::format("{} /* '{}', {} */", end.first, in_comment(end.name), to_string(end.shape)));
+        constant(end.macro + "_COUNT", end.count);
+      }
+      constant(end.macro + "_SCALE", float_literal(end.grid.scale));
+      constant(end.macro + "_ZERO_POINT", end.grid.zero_point);
+    }
   };
   constant("VERSION", string_literal(TRIMTAB_VERSION) + " /* of trimtab */");
   constant("MODEL_HASH", string_literal(sha256(encode_program(program))) + " /* SHA-256 of the integer network */");
-  describe("INPUT", nth(program.buffers, program.input));
-  describe("OUTPUT", nth(program.buffers, program.output));
+  describe("INPUT", nth(program.buffers, program.input), input_ends(program));
+  describe("OUTPUT", nth(program.buffers, program.output), output_ends(program));
   constant("ARENA_BYTES", schedule.arena_bytes);
   constant("ARENA_ALIGNMENT", 8);
   constant("ALIGNED", fmt::format("__attribute__((aligned({}_ARENA_ALIGNMENT)))", upper(name)));

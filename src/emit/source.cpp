@@ -121,6 +121,13 @@ std::string constants(const Step& step, const Kernel& kernel, std::size_t index)
                                    literal(m.output), m.multiplier, m.shift, m.output_minimum, m.output_maximum,
                                    m.a_zero, m.b_zero, m.output_zero));
           },
+          [&](const SoftmaxStep& s) {
+            write_array(text, "uint16_t", array("table"), s.table);
+            const runtime::Softmax& d = s.softmax;
+            descriptor("Softmax",
+                       fmt::format("{}, {}, {}, {}, {}, {}, {}, {}", literal(d.input), literal(d.output), d.multiplier,
+                                   d.shift, d.output_zero, d.output_minimum, d.output_maximum, array("table")));
+          },
           [&](const LookupStep& s) {
             write_array(text, "int16_t", array("table"), s.table);
             descriptor("Lookup",

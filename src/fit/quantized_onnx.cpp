@@ -13,6 +13,9 @@ std::vector<std::uint8_t> quantized_onnx(const QuantizedNetwork& network) {
     auto& stored = quantization.values.emplace_back();
     if (grid.has_value()) stored = SourceGrid{grid->scale, grid->zero_point, grid->bits, grid->is_signed};
   }
+  // Several inputs and outputs are apart in the file, each with its own grid.
+  if (!network.graph.input_parts.empty()) nth(quantization.values, network.graph.input).reset();
+  if (!network.graph.output_parts.empty()) nth(quantization.values, network.graph.output).reset();
   for (const std::optional<WeightGrid>& grid : network.weights) {
     auto& stored = quantization.weights.emplace_back();
     if (grid.has_value()) stored = QuantizedWeight{grid->scale, grid->bits};

@@ -70,8 +70,9 @@ Entry entry_of(const Operator& op) {
           [](const Pad&) {
             return Entry{Form::padding, {"Pad", "with several operating points by 0"}};
           },
-          [](const Softmax&) {
-            return Entry{Form::probabilities, {"Softmax, LogSoftmax", "at the network's end"}};
+          [](const Softmax& softmax) {
+            return Entry{softmax.logarithm ? Form::probabilities : Form::shares,
+                         {"Softmax, LogSoftmax", "left out at the network's end, where alone a LogSoftmax may be"}};
           },
           [](const ScalarFunction&) {
             return Entry{Form::table,
@@ -135,6 +136,8 @@ FormTraits traits_of(DeviceForm form) {
               .text = "numbers moved by tables; none for neighbouring channels"};
     case DeviceForm::padding:
       return {.runs = true, .nested = true, .passes_through = true, .text = "part of the layer behind it; else moved"};
+    case DeviceForm::shares:
+      return {.runs = true, .saturates = true, .text = "table of powers, divided by their sum"};
     case DeviceForm::probabilities:
       return {.text = "left out: the largest output stays the largest"};
   }

@@ -21,6 +21,7 @@ enum class DeviceForm {
   normalization,   ///< no form of its own: becomes part of the layer before it, or an Affine
   movement,        ///< numbers change places
   padding,         ///< part of the layer behind it; a movement where that cannot take it
+  shares,          ///< powers from a table, divided by their sum
   probabilities    ///< no form: left out at the network's end
 };
 [[nodiscard]] DeviceForm device_form(const Operator& op);

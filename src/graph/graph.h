@@ -187,6 +187,9 @@ struct SourceGrid {
   std::int32_t zero_point = 0;
   int bits = 8;
   bool is_signed = true;
+
+  [[nodiscard]] std::int32_t minimum() const { return is_signed ? -(1 << (bits - 1)) : 0; }
+  [[nodiscard]] std::int32_t maximum() const { return minimum() + (1 << bits) - 1; }
   bool operator==(const SourceGrid&) const = default;
 };
 
@@ -205,11 +208,11 @@ struct Node {
   ValueId output = -1;
 };
 
-/// One of several outputs that a graph has joined.
-struct OutputPart {
+/// One of several inputs or outputs that a graph has joined in a vector, one behind the other.
+struct JoinedPart {
   std::string name;
   Shape shape;  ///< channels first
-  bool operator==(const OutputPart&) const = default;
+  bool operator==(const JoinedPart&) const = default;
 };
 
 /// A ConvNet with one input and one output. Nodes stand in an order in which every value is made before it is used.
@@ -219,9 +222,14 @@ struct Graph {
   std::vector<Node> nodes;
   ValueId input = -1;
   ValueId output = -1;
-  /// Where the output is a vector that several outputs were joined in, one behind the other: which. Empty: one output.
-  std::vector<OutputPart> parts{};
+  /// Where the input is a vector of several inputs: which. A Gather cuts out each of them. Empty: one input.
+  std::vector<JoinedPart> input_parts{};
+  /// Where the output is a vector of several outputs: which. A Concat joins them. Empty: one output.
+  std::vector<JoinedPart> output_parts{};
 
+  /// Whether the node cuts one of several inputs out of their vector, or joins the outputs.
+  [[nodiscard]] bool cuts_inputs(const Node& node) const { return !input_parts.empty() && node.inputs.at(0) == input; }
+  [[nodiscard]] bool joins_outputs(const Node& node) const { return !output_parts.empty() && node.output == output; }
   [[nodiscard]] const Shape& shape_of(ValueId value) const { return values.at(static_cast<std::size_t>(value)).shape; }
   [[nodiscard]] const Shape& input_shape() const { return shape_of(input); }
   [[nodiscard]] const Shape& output_shape() const { return shape_of(output); }

@@ -282,6 +282,36 @@ Constant gather(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
   return result;
 }
 
+/// Blocks of the source by their places along its first axes.
+Constant gather_nd(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
+  const Constant& source = constant_input(node, inputs, 0);
+  const Constant& indices = constant_input(node, inputs, 1);
+  const std::int64_t depth = indices.shape.empty() ? 0 : indices.shape.back();
+  if (node.integer("batch_dims", 0) != 0 || depth < 1 || depth > std::ssize(source.shape))
+    throw node.error("gathers by indices of shape {}, which is not supported", describe_shape(indices.shape));
+  const auto cut = source.shape.begin() + depth;
+  Shape shape(indices.shape.begin(), indices.shape.end() - 1);
+  shape.insert(shape.end(), cut, source.shape.end());
+  const std::int64_t block = element_count({cut, source.shape.end()});
+  budget.charge(checked_count(shape, node.describe()));
+  Constant result{shape, source.integral, {}, {}};
+  const std::vector<std::int64_t>& places = integers_of(node, indices);
+  for (auto place = places.begin(); place != places.end(); place += depth) {
+    std::int64_t from = 0;
+    for (std::int64_t axis = 0; axis < depth; ++axis) {
+      const std::int64_t length = nth(source.shape, axis);
+      const std::int64_t index = place[axis] < 0 ? place[axis] + length : place[axis];
+      if (index < 0 || index >= length) throw node.error("gathers element {}, which there is not", index);
+      from = from * length + index;
+    }
+    const auto copy_block = [&](const auto& all, auto& to) {
+      to.insert(to.end(), all.begin() + from * block, all.begin() + (from + 1) * block);
+    };
+    source.integral ? copy_block(source.integers, result.integers) : copy_block(source.floats, result.floats);
+  }
+  return result;
+}
+
 /// The constant of `shape`, broadcast as ONNX has it.
 Constant expand(const OnnxNode& node, const Inputs& inputs, Budget& budget) {
   const Constant& source = constant_input(node, inputs, 0);
@@ -334,6 +364,7 @@ const Evaluators& evaluators() {
         {"Concat", fold_concat},
         {"Slice", slice},
         {"Gather", gather},
+        {"GatherND", gather_nd},
         {"Shape", shape_of},
         {"ConstantOfShape", constant_of_shape},
         {"Expand", expand},

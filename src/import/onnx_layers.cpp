@@ -253,12 +253,26 @@ void softmax(Import& import, const OnnxNode& node) {
     import.set_like(node, view, import.emit(node, op, {view.value}));
     return;
   }
-  if (axis != 1 || !(coerces || last) || !is_plain(view, import.shape_of(view))) {
-    throw node.error("is not over the channels, which is not supported");
+  if (nth(view.shape, axis) == batch) throw node.error("is over the batch");
+  const View plain = import.plain(node, view);
+  const Shape shape = import.shape_of(plain);
+  std::int64_t before = 1;
+  std::int64_t length = 1;
+  std::int64_t after = 1;
+  for (std::size_t i = 1; i < rank; ++i) {
+    const auto place = static_cast<std::int64_t>(i);
+    (place < axis ? before : place == axis || coerces ? length : after) *= view.shape[i];
   }
-  const Shape shape = import.shape_of(view);
-  const ValueId flat = import.reshaped(node, view.value, {element_count(shape)});
-  import.set_like(node, view, import.reshaped(node, import.emit(node, op, {flat}), shape));
+  if (before == 1 && after == 1) {
+    const ValueId flat = import.reshaped(node, plain.value, {length});
+    import.set_like(node, plain, import.reshaped(node, import.emit(node, op, {flat}), shape));
+    return;
+  }
+  // the axis becomes the channels, and goes back behind it
+  const Permute forth{{before, length, after}, {1, 0, 2}, {length, before, after}};
+  const Permute back{{length, before, after}, {1, 0, 2}, shape};
+  const ValueId turned = import.emit(node, forth, {plain.value}, "/channels");
+  import.set_like(node, plain, import.emit(node, back, {import.emit(node, op, {turned})}, "/back"));
 }
 
 }  // namespace

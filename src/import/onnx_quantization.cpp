@@ -11,29 +11,21 @@
 namespace trimtab::onnx_reader {
 namespace {
 
-/// The integers that a type holds, of those that are quantized to.
-struct IntegerType {
-  int bits;
-  bool is_signed;
-
-  [[nodiscard]] std::int64_t least() const { return is_signed ? -(std::int64_t{1} << (bits - 1)) : 0; }
-  [[nodiscard]] std::int64_t most() const { return least() + (std::int64_t{1} << bits) - 1; }
-};
-
-[[nodiscard]] IntegerType integer_type(const OnnxNode& node, std::int64_t type) {
+/// The integers of a type that can be quantized to, as those of a grid that has no scale yet.
+[[nodiscard]] SourceGrid integers_of_type(const OnnxNode& node, std::int64_t type) {
   switch (type) {
     case onnx::TensorProto::UINT8:
-      return {8, false};
+      return {1, 0, 8, false};
     case onnx::TensorProto::INT8:
-      return {8, true};
+      return {1, 0, 8, true};
     case onnx::TensorProto::UINT16:
-      return {16, false};
+      return {1, 0, 16, false};
     case onnx::TensorProto::INT16:
-      return {16, true};
+      return {1, 0, 16, true};
     case uint4_type:
-      return {4, false};
+      return {1, 0, 4, false};
     case int4_type:
-      return {4, true};
+      return {1, 0, 4, true};
     default:
       throw node.error("quantizes to a type that is not supported; integers of 4, 8 and 16 bits are");
   }
@@ -102,7 +94,7 @@ Constant quantize_constant(const OnnxNode& node, const Inputs& inputs, Budget& b
   const Constant* zero_point = optional_input(inputs, 2);
   const Scales scales(node, source.shape, constant_input(node, inputs, 1), zero_point);
   const std::int64_t type = quantized_type(node, zero_point);
-  const IntegerType range = integer_type(node, type);
+  const SourceGrid range = integers_of_type(node, type);
   budget.charge(source.size());
   Constant result{source.shape, true, {}, {}};
   result.type = static_cast<int>(type);
@@ -112,7 +104,7 @@ Constant quantize_constant(const OnnxNode& node, const Inputs& inputs, Budget& b
     const double level = std::nearbyint(source.floats[static_cast<std::size_t>(i)] / scales.scale(index)) +
                          static_cast<double>(scales.zero_point(index));
     result.integers.push_back(static_cast<std::int64_t>(
-        std::clamp(level, static_cast<double>(range.least()), static_cast<double>(range.most()))));
+        std::clamp(level, static_cast<double>(range.minimum()), static_cast<double>(range.maximum()))));
   }
   return result;
 }
@@ -131,25 +123,26 @@ Constant dequantize_constant(const OnnxNode& node, const Inputs& inputs, Budget&
   return result;
 }
 
-/// The grid of a computed value, which has one scale.
-[[nodiscard]] SourceGrid grid_of(Import& import, const OnnxNode& node, std::int64_t type) {
+/// The grid of a computed value, which has one scale, with the integers of `grid`.
+[[nodiscard]] SourceGrid grid_of(Import& import, const OnnxNode& node, SourceGrid grid) {
   const ConstantPointer scale = import.constant(node, 1);
   if (scale == nullptr) throw node.error("lacks its scale");
   const ConstantPointer zero_point = import.constant(node, 2);
   if (scale->size() != 1) throw node.error("has several scales for a computed value; one is supported");
   const Scales checked(node, {}, *scale, zero_point.get());
-  const IntegerType range = integer_type(node, type);
   const std::int64_t zero = checked.zero_point(0);
-  if (zero < range.least() || zero > range.most()) throw node.error("has a zero point of {}", zero);
-  return {scale->floats[0], static_cast<std::int32_t>(zero), range.bits, range.is_signed};
+  if (zero < grid.minimum() || zero > grid.maximum()) throw node.error("has a zero point of {}", zero);
+  grid.scale = scale->floats[0];
+  grid.zero_point = static_cast<std::int32_t>(zero);
+  return grid;
 }
 
 /// A Relu can be left out in front of integers that begin at 0; the graph of real numbers gets it back.
 void quantize_view(Import& import, const OnnxNode& node) {
   View view = import.view(node, 0);
-  const SourceGrid grid = grid_of(import, node, quantized_type(node, import.constant(node, 2).get()));
-  const std::int64_t least = grid.is_signed ? -(std::int64_t{1} << (grid.bits - 1)) : 0;
-  if (grid.zero_point == least && view.value != import.graph().input &&
+  const std::int64_t type = quantized_type(node, import.constant(node, 2).get());
+  const SourceGrid grid = grid_of(import, node, integers_of_type(node, type));
+  if (grid.zero_point == grid.minimum() && view.value != import.graph().input &&
       !nth(non_negative_values(import.graph()), view.value)) {
     view.value = import.emit(node, Relu{}, {view.value}, "/saturation");
   }
@@ -164,10 +157,8 @@ void dequantize_view(Import& import, const OnnxNode& node) {
   const std::optional<SourceGrid> made = import.integers_of(node.proto().input(0));
   const ConstantPointer zero_point = import.constant(node, 2);
   const bool typed = zero_point != nullptr && zero_point->type != 0;
-  const std::int64_t from_grid = made.has_value()
-                                     ? (made->is_signed ? onnx::TensorProto::INT8 : onnx::TensorProto::UINT8)
-                                     : onnx::TensorProto::UINT8;
-  SourceGrid grid = grid_of(import, node, typed ? std::int64_t{zero_point->type} : from_grid);
+  const int type = typed ? zero_point->type : static_cast<int>(onnx::TensorProto::UINT8);
+  const SourceGrid grid = grid_of(import, node, made && !typed ? *made : integers_of_type(node, type));
   if (made.has_value() && made->scale == grid.scale && made->zero_point == grid.zero_point) {
     import.set(node, view);
     return;

@@ -143,9 +143,8 @@ class Quantizing {
     const SourceGrid& grid = *grid_of(value);
     const int type = type_for(grid.bits, grid.is_signed);
     if (bits_of_type(type) != grid.bits) {  // the type would not saturate
-      const int least = grid.is_signed ? -(1 << (grid.bits - 1)) : 0;
-      const float low = grid.scale * static_cast<float>(least - grid.zero_point);
-      const float high = low + grid.scale * static_cast<float>((1 << grid.bits) - 1);
+      const float low = grid.scale * static_cast<float>(grid.minimum() - grid.zero_point);
+      const float high = grid.scale * static_cast<float>(grid.maximum() - grid.zero_point);
       const std::string saturated = unique(output + "/saturated");
       add_node(output + "/saturate", "Clip",
                {input, add_floats(output + ".lowest", {}, {low}), add_floats(output + ".highest", {}, {high})},

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "base/index.h"
 #include "graph/passes.h"
 #include "import/onnx.h"
+#include "import/onnx_adaptive_pool.h"
 #include "import/onnx_external.h"
 #include "import/onnx_idioms.h"
 #include "import/onnx_import.h"
@@ -118,27 +120,73 @@ constexpr int most_nodes = 10'000;
   return shape;
 }
 
-void import_input(Import& import, const onnx::GraphProto& graph, const std::set<std::string>& read,
-                  const ImportOptions& options, bool channels_first) {
-  std::vector<const onnx::ValueInfoProto*> inputs;
-  for (const auto& input : graph.input()) {
-    if (!import.defined(input.name()) && (read.count(input.name()) > 0 || graph.input_size() == 1)) {
-      inputs.push_back(&input);
-    }
+/// How an input of the model lies in a value of the graph.
+struct InputLayout {
+  Shape shape;  ///< the model's, without the batch
+  bool last;    ///< its channels are
+
+  /// The value's, channels first; a sequence is an image of height 1.
+  [[nodiscard]] Shape value_shape() const {
+    if (shape.size() == 2) return last ? Shape{shape[1], 1, shape[0]} : Shape{shape[0], 1, shape[1]};
+    return last ? Shape{shape[2], shape[0], shape[1]} : shape;
   }
-  if (inputs.size() != 1) throw bad_input("the model has {} inputs; one is needed", inputs.size());
-  const std::string& name = inputs[0]->name();
-  if (name.empty()) throw bad_input("the model's input has no name");
-  const Shape shape = input_shape(*inputs[0], options);
-  const bool last = !channels_first && shape.size() > 1 && is_channels_last(graph, name, shape.size() + 1);
-  const Shape sequence = last ? Shape{shape.back(), 1, shape[0]} : Shape{shape[0], 1, shape.back()};
-  const Shape picture = last ? Shape{shape.back(), shape[0], shape[shape.size() - 2]} : shape;
-  View view{import.add_input(name, shape.size() == 2 ? sequence : picture), {batch}, {batch_axis}};
-  view.shape.insert(view.shape.end(), shape.begin(), shape.end());
-  const std::vector<int> order = last ? std::vector<int>{1, 2, 0} : std::vector<int>{0, 1, 2};
-  view.order.insert(view.order.end(), order.begin(), shape.size() == 1 ? order.begin() + 1 : order.end());
-  import.graph().input = view.value;
-  import.define(name, view);
+  [[nodiscard]] View view(ValueId value) const {
+    View view{value, {batch}, {batch_axis}};
+    view.shape.insert(view.shape.end(), shape.begin(), shape.end());
+    const std::vector<int> order = last ? std::vector<int>{1, 2, 0} : std::vector<int>{0, 1, 2};
+    view.order.insert(view.order.end(), order.begin(), shape.size() == 1 ? order.begin() + 1 : order.end());
+    return view;
+  }
+};
+
+/// A node that no node of the model stands for.
+[[nodiscard]] onnx::NodeProto own_node(const std::string& name, const char* type) {
+  onnx::NodeProto node;
+  node.set_name(name);
+  node.set_op_type(type);
+  node.add_output(name);
+  return node;
+}
+
+/// Several inputs as parts of one vector, one behind the other.
+void import_joined(Import& import, const std::vector<std::string>& names, const std::vector<InputLayout>& layouts) {
+  std::int64_t size = 0;
+  for (const InputLayout& layout : layouts) size += element_count(layout.shape);
+  if (size > most_elements) throw bad_input("the model's inputs have {} numbers together, which is too large", size);
+  const ValueId whole = import.add_input("inputs", {size});
+  import.graph().input = whole;
+  std::int64_t first = 0;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const Shape shape = layouts[i].value_shape();
+    Gather part{0, std::vector<std::int64_t>(static_cast<std::size_t>(element_count(shape)))};
+    std::iota(part.indices.begin(), part.indices.end(), first);
+    first += element_count(shape);
+    const onnx::NodeProto node = own_node(names[i], "Gather");
+    const ValueId cut = import.emit(OnnxNode(node, 0), std::move(part), {whole});
+    import.define(names[i], layouts[i].view(import.reshaped(OnnxNode(node, 0), cut, shape)));
+    import.graph().input_parts.push_back({clean_name(names[i]), shape});
+  }
+}
+
+void import_inputs(Import& import, const onnx::GraphProto& graph, const std::set<std::string>& read,
+                   const ImportOptions& options, bool channels_first) {
+  std::vector<std::string> names;
+  std::vector<InputLayout> layouts;
+  for (const auto& input : graph.input()) {
+    const std::string& name = input.name();
+    if (import.defined(name) || (read.count(name) == 0 && graph.input_size() > 1)) continue;
+    if (name.empty()) throw bad_input("the model's input has no name");
+    if (std::ranges::find(names, name) != names.end())
+      throw bad_input("the model has two inputs '{}'; names must be unique", clean_name(name));
+    const Shape shape = input_shape(input, options);
+    const bool last = !channels_first && shape.size() > 1 && is_channels_last(graph, name, shape.size() + 1);
+    names.push_back(name);
+    layouts.push_back({shape, last});
+  }
+  if (names.empty()) throw bad_input("the model has 0 inputs; one is needed");
+  if (names.size() > 1) return import_joined(import, names, layouts);
+  import.graph().input = import.add_input(names[0], layouts[0].value_shape());
+  import.define(names[0], layouts[0].view(import.graph().input));
 }
 
 /// For each node whether one of the tensors depends on it; `names` become all that they depend on.
@@ -254,23 +302,17 @@ void import_node(Import& import, const OnnxNode& node) {
 /// Several outputs as one vector, one behind the other.
 [[nodiscard]] ValueId join_outputs(Import& import, const std::vector<std::string>& names) {
   std::vector<ValueId> vectors;
-  std::vector<OutputPart> parts;
+  std::vector<JoinedPart> parts;
   for (const std::string& name : names) {
     const ValueId value = import_output(import, name);
     const Shape& shape = import.shape_of(value);
-    parts.push_back({name, shape});
-    onnx::NodeProto flatten;
-    flatten.set_name(name + "_vector");
-    flatten.set_op_type("Reshape");
-    flatten.add_output(name + "_vector");
+    parts.push_back({clean_name(name), shape});
+    const onnx::NodeProto flatten = own_node(name + "_vector", "Reshape");
     vectors.push_back(shape.size() == 1 ? value
                                         : import.emit(OnnxNode(flatten, 0), Reshape{{element_count(shape)}}, {value}));
   }
-  onnx::NodeProto join;
-  join.set_name("outputs");
-  join.set_op_type("Concat");
-  join.add_output("outputs");
-  import.graph().parts = std::move(parts);
+  const onnx::NodeProto join = own_node("outputs", "Concat");
+  import.graph().output_parts = std::move(parts);
   return import.emit(OnnxNode(join, 0), Concat{0}, std::move(vectors));
 }
 
@@ -304,12 +346,12 @@ class Reading {
       for (const auto& each : graph_.output()) names.insert(each.name());
     }
     const std::vector<bool> needed = needed_nodes(graph_, names);
-    if (!attempt(nullptr, [&] { import_input(import_, graph_, names, options_, facts_.channels_first); })) {
+    if (!attempt(nullptr, [&] { import_inputs(import_, graph_, names, options_, facts_.channels_first); })) {
       for (const auto& input : graph_.input()) unknown_.insert(input.name());
     }
     for (const auto& input : graph_.input()) note_grid(input.name());
     for (int i = 0; i < graph_.node_size(); ++i) {
-      if (nth(needed, i)) read(OnnxNode(graph_.node(i), opset_));
+      if (nth(needed, i) && !absorbed_.contains(i)) read(i);
     }
     const bool reached = !outputs.empty() && std::none_of(outputs.begin(), outputs.end(), [&](const std::string& each) {
       return unknown_.count(each) > 0;
@@ -339,19 +381,30 @@ class Reading {
     }
   }
 
-  void read(const OnnxNode& node) {
+  void read(int index) {
+    const OnnxNode node(graph_.node(index), opset_);
     const auto& inputs = node.proto().input();
     const bool reads_unknown =
         std::any_of(inputs.begin(), inputs.end(), [&](const std::string& input) { return unknown_.count(input) > 0; });
     const bool done = attempt(&node, [&] {
       check_operator(node);
-      if (!reads_unknown) import_node(import_, node);
+      if (!reads_unknown && !read_adaptive_pool(node, index)) import_node(import_, node);
     });
     for (const std::string& output : node.proto().output()) note_grid(output);
     if (done && !reads_unknown) return;
     for (const std::string& output : node.proto().output()) {
       if (!output.empty() && !import_.defined(output)) unknown_.insert(output);
     }
+  }
+
+  /// Whether the node is the first of a pool, which is then read as a whole.
+  [[nodiscard]] bool read_adaptive_pool(const OnnxNode& node, int index) {
+    if (node.type() != "GatherND" || !import_.has_input(node, 0) || import_.is_constant(node, 0)) return false;
+    const std::optional<AdaptivePool> pool = find_adaptive_pool(import_, graph_, index, opset_);
+    if (!pool.has_value()) return false;
+    import_adaptive_pool(import_, node, *pool);
+    absorbed_.insert(pool->nodes.begin(), pool->nodes.end());
+    return true;
   }
 
   void note_grid(const std::string& tensor) {
@@ -380,6 +433,7 @@ class Reading {
   const ModelFacts& facts_;
   Import import_;
   std::set<std::string> unknown_;  ///< tensors that could not be read
+  std::set<int> absorbed_;         ///< nodes that were read with one before them
   std::vector<Obstacle> obstacles_;
 };
 

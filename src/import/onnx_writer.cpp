@@ -23,6 +23,9 @@ static_assert(std::endian::native == std::endian::little, "raw_data is little-en
 class Writer {
  public:
   Writer(const Graph& graph, std::int64_t opset) : graph_(graph), opset_(opset) {
+    for (const std::vector<JoinedPart>* parts : {&graph.input_parts, &graph.output_parts}) {
+      for (const JoinedPart& part : *parts) taken_.insert(part.name);
+    }
     for (const Value& value : graph.values) names_.push_back(unique(value.name.empty() ? "value" : value.name));
   }
 
@@ -34,8 +37,8 @@ class Writer {
     model.add_opset_import()->set_version(opset_);
     model.mutable_graph()->set_name(graph_.name.empty() ? "network" : graph_.name);
     proto_ = model.mutable_graph();
-    describe(*proto_->add_input(), graph_.input);
-    describe(*proto_->add_output(), graph_.output);
+    describe_inputs();
+    describe_outputs();
     if (graph_.output == graph_.input) {  // ONNX's outputs are made by nodes
       proto_->mutable_output(0)->set_name(unique("output"));
       onnx::NodeProto& copy = add_node("output", "Identity");
@@ -57,13 +60,49 @@ class Writer {
   }
   [[nodiscard]] const std::string& name_of(ValueId value) const { return names_.at(static_cast<std::size_t>(value)); }
 
-  void describe(onnx::ValueInfoProto& info, ValueId value) {
-    info.set_name(name_of(value));
+  static void describe(onnx::ValueInfoProto& info, const std::string& name, const Shape& shape) {
+    info.set_name(name);
     auto* tensor = info.mutable_type()->mutable_tensor_type();
     tensor->set_elem_type(onnx::TensorProto::FLOAT);
     tensor->mutable_shape()->add_dim()->set_dim_param("N");
-    for (const std::int64_t dimension : graph_.shape_of(value)) {
-      tensor->mutable_shape()->add_dim()->set_dim_value(dimension);
+    for (const std::int64_t dimension : shape) tensor->mutable_shape()->add_dim()->set_dim_value(dimension);
+  }
+
+  /// Several inputs and outputs are apart again: they have their names before the values inside get theirs.
+  void describe_inputs() {
+    if (graph_.input_parts.empty()) describe(*proto_->add_input(), name_of(graph_.input), graph_.input_shape());
+    for (const JoinedPart& part : graph_.input_parts) describe(*proto_->add_input(), part.name, part.shape);
+  }
+  void describe_outputs() {
+    if (graph_.output_parts.empty()) describe(*proto_->add_output(), name_of(graph_.output), graph_.output_shape());
+    for (const JoinedPart& part : graph_.output_parts) describe(*proto_->add_output(), part.name, part.shape);
+  }
+
+  /// An input in the place where a Gather cuts it out of the vector of all.
+  void write_input(const Node& node) {
+    std::int64_t first = 0;
+    for (const JoinedPart& part : graph_.input_parts) {
+      if (std::get<Gather>(node.op).indices.at(0) == first) {
+        onnx::NodeProto& made = add_node(node.name, "Flatten");
+        made.add_input(part.name);
+        made.add_output(name_of(node.output));
+        return;
+      }
+      first += element_count(part.shape);
+    }
+    throw failure("'{}' cuts out no input of the network", node.name);
+  }
+
+  /// The outputs in the place where a Concat joins them.
+  void write_outputs(const Node& node) {
+    for (std::size_t i = 0; i < graph_.output_parts.size(); ++i) {
+      const JoinedPart& part = graph_.output_parts[i];
+      std::vector<std::int64_t> shape{-1};
+      shape.insert(shape.end(), part.shape.begin(), part.shape.end());
+      onnx::NodeProto& made = add_node(node.name + "/" + part.name, "Reshape");
+      made.add_input(name_of(node.inputs.at(i)));
+      made.add_input(add(made.name() + ".shape", shape));
+      made.add_output(part.name);
     }
   }
 
@@ -137,6 +176,8 @@ class Writer {
   }
 
   void write(const Node& node) {
+    if (graph_.cuts_inputs(node)) return write_input(node);
+    if (graph_.joins_outputs(node)) return write_outputs(node);
     std::visit(overloaded{
                    [&](const Conv& op) { write(node, op); },
                    [&](const Linear& op) { write(node, op); },

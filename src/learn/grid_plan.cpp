@@ -34,6 +34,32 @@ ActivationGrid adopted(const SourceGrid& source) {
 
 }  // namespace
 
+namespace {
+
+/// Several outputs lie in one vector: they get the same bits and sign. Each keeps a scale of its own.
+template <typename SetOf>
+void unify_outputs(const Graph& graph, const SetOf& set_of, std::vector<std::optional<ActivationGrid>>& sets) {
+  for (const Node& node : graph.nodes) {
+    if (!graph.joins_outputs(node)) continue;
+    ActivationGrid& whole = *sets[set_of(node.output)];
+    for (const ValueId input : node.inputs) {
+      whole.bits = std::max(whole.bits, sets[set_of(input)]->bits);
+      whole.is_signed = whole.is_signed || sets[set_of(input)]->is_signed;
+    }
+    for (const ValueId input : node.inputs) {
+      ActivationGrid& part = *sets[set_of(input)];
+      const bool moves = part.bits == whole.bits && part.bits <= 8 && part.scale != 0;
+      if (!moves) {
+        part = {0, whole.bits, whole.is_signed};
+      } else if (part.is_signed != whole.is_signed) {  // the same real numbers
+        part = {part.scale, part.bits, true, part.zero_point - (1 << (part.bits - 1))};
+      }
+    }
+  }
+}
+
+}  // namespace
+
 std::vector<std::optional<ActivationGrid>> plan_grids(const Graph& graph, const std::vector<Layer>& layers,
                                                       const Plan& plan, bool pixels) {
   const std::vector<ValueId> representative = shared_grids(graph);
@@ -48,6 +74,9 @@ std::vector<std::optional<ActivationGrid>> plan_grids(const Graph& graph, const 
               : ActivationGrid{0, bits, is_signed};
   }
   sets[set_of(graph.input)] = pixels ? ActivationGrid{1, 8, false} : ActivationGrid{0, 8, true};
+  for (const Node& node : graph.nodes) {
+    if (graph.cuts_inputs(node)) sets[set_of(node.output)] = ActivationGrid{0, 8, true};
+  }
   // Of several grids of a set, as the inputs of a Concat may have them, the widest holds all numbers.
   for (std::size_t value = 0; value < graph.values.size(); ++value) {
     const std::optional<SourceGrid>& source = graph.values[value].grid;
@@ -56,6 +85,10 @@ std::vector<std::optional<ActivationGrid>> plan_grids(const Graph& graph, const 
     if (!source || !set || fixed || source->bits != set->bits || source->scale <= set->scale) continue;
     if (const ActivationGrid grid = adopted(*source); has_zero(grid)) set = grid;
   }
+  unify_outputs(graph, set_of, sets);
+  // A vector of several inputs or outputs has no scale.
+  if (!graph.input_parts.empty()) sets[set_of(graph.input)]->scale = 1;
+  if (!graph.output_parts.empty()) sets[set_of(graph.output)]->scale = 1;
   std::vector<std::optional<ActivationGrid>> result(graph.values.size());
   nth(result, graph.input) = sets[set_of(graph.input)];
   for (const Layer& layer : layers) nth(result, layer.output) = sets[set_of(layer.output)];
@@ -63,7 +96,8 @@ std::vector<std::optional<ActivationGrid>> plan_grids(const Graph& graph, const 
 }
 
 bool computes(const Graph& graph, const Layer& layer) {
-  return !device_traits(nth(graph.nodes, layer.node).op).passes_through;
+  const Node& node = nth(graph.nodes, layer.node);
+  return !device_traits(node.op).passes_through || graph.cuts_inputs(node);
 }
 
 Graph without_fused_activations(Graph graph, const std::vector<Layer>& layers) {

@@ -33,7 +33,7 @@ void for_weighted(Operator& op, const Function& function) {
              op);
 }
 
-/// Whether the layer computes new numbers, rather than passing on those of its inputs on the same grid.
+/// Whether the layer's output has numbers or a grid of its own, rather than passing on those of its inputs.
 [[nodiscard]] bool computes(const Graph& graph, const Layer& layer);
 
 /// The graph without the activation functions that are part of a layer: the quantization of the layer's output

@@ -61,7 +61,9 @@ Accumulators to_integers(Node& node, const WeightGrid& grid, const ActivationGri
 }  // namespace
 
 IntegerNetwork::IntegerNetwork(const QuantizedNetwork& network)
-    : layers_(fuse_layers(network.graph)), input_(grid_of(network, network.graph.input)) {
+    : layers_(fuse_layers(network.graph)),
+      input_(grid_of(network, network.graph.input)),
+      quantizes_input_(network.graph.input_parts.empty() && input_ != ActivationGrid{1, 8, false}) {
   build(network);
 }
 
@@ -105,6 +107,9 @@ void IntegerNetwork::build(const QuantizedNetwork& network) {
       case DeviceForm::view:
       case DeviceForm::movement:
         copies = input == output;
+        if (!graph.cuts_inputs(node)) break;
+        how.unit = {1};  // of several inputs each real one is quantized to its own grid
+        copies = false;
         break;
       case DeviceForm::addition:
         factors[index] = {in, static_cast<double>(grid_of(network, layer.inputs.at(1)).scale)};
@@ -114,8 +119,8 @@ void IntegerNetwork::build(const QuantizedNetwork& network) {
         how.unit = {in * static_cast<double>(grid_of(network, layer.inputs.at(1)).scale)};
         break;
       case DeviceForm::concatenation:
-        copies = std::all_of(layer.inputs.begin(), layer.inputs.end(),
-                             [&](ValueId v) { return grid_of(network, v) == output; });
+        copies = graph.joins_outputs(node) || std::all_of(layer.inputs.begin(), layer.inputs.end(),
+                                                          [&](ValueId v) { return grid_of(network, v) == output; });
         if (!copies) throw failure("the inputs of {} do not share the grid of its output", node.name);
         break;
       case DeviceForm::padding: {
@@ -126,6 +131,7 @@ void IntegerNetwork::build(const QuantizedNetwork& network) {
       }
       case DeviceForm::saturation:
       case DeviceForm::table:
+      case DeviceForm::shares:
         wants_reals[index] = true;
         how.unit = {1};
         break;
@@ -231,7 +237,7 @@ torch::Tensor IntegerNetwork::requantize(torch::Tensor tensor, const Requantizat
 torch::Tensor IntegerNetwork::forward(const torch::Tensor& raw) {
   const torch::NoGradGuard no_gradients;
   torch::Tensor integers = raw;
-  if (input_ != ActivationGrid{1, 8, false}) {
+  if (quantizes_input_) {
     integers = (raw.to(torch::kFloat64) / static_cast<double>(input_.scale))
                    .add_(0.5)
                    .floor_()

@@ -50,6 +50,7 @@ class IntegerNetwork {
 
   std::vector<Layer> layers_;
   ActivationGrid input_;
+  bool quantizes_input_;  ///< pixels are integers already; several inputs are quantized one by one
   std::vector<std::optional<Requantization>> requantizations_;     ///< by ValueId
   std::vector<std::optional<std::array<double, 2>>> add_factors_;  ///< by node of the executor's graph
   std::unique_ptr<Executor> executor_;

@@ -37,7 +37,7 @@ LearnedSteps::LearnedSteps(const Graph& network, const std::vector<Layer>& layer
   };
   const ActivationGrid& input = *nth(grids_, network.input);
   const bool raw_pixels = !input.is_signed;  // features are signed
-  if (!raw_pixels) add_value(network.input, {});
+  if (!raw_pixels && network.input_parts.empty()) add_value(network.input, {});
   for (const Layer& layer : layers) {
     const ActivationGrid& grid = *nth(grids_, layer.output);
     const bool of_input = nth(set_, layer.output) == nth(set_, network.input);

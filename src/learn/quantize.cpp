@@ -59,7 +59,7 @@ void run_float(Executor& executor, const Dataset& samples, const std::string& wh
 /// Values whose numbers a grid is chosen from: those that some layer computes, and the input.
 std::vector<bool> values_to_watch(const Graph& graph, const std::vector<Layer>& layers) {
   std::vector<bool> watch(graph.values.size(), false);
-  nth(watch, graph.input) = true;
+  nth(watch, graph.input) = graph.input_parts.empty();
   for (const Layer& layer : layers) {
     nth(watch, layer.output) = computes(graph, layer);
   }

@@ -15,10 +15,10 @@ constexpr std::int64_t simulation_batch = 64;
 class QuantizedSimulation::Implementation {
  public:
   explicit Implementation(const QuantizedNetwork& network)
-      : integers(network), graph(network.graph), output(*nth(network.values, network.graph.output)) {}
+      : integers(network), graph(network.graph), output(output_grids(network)) {}
   IntegerNetwork integers;
   Graph graph;
-  ActivationGrid output;
+  std::vector<ActivationGrid> output;  ///< by element
 };
 
 QuantizedSimulation::QuantizedSimulation(const QuantizedNetwork& network)
@@ -34,8 +34,9 @@ std::vector<std::int32_t> QuantizedSimulation::run(const Dataset& data, std::int
     const torch::Tensor result =
         implementation_->integers.forward(raw_batch(data, start, size)).to(torch::kInt32).contiguous();
     const auto* numbers = result.data_ptr<std::int32_t>();
-    std::transform(numbers, numbers + result.numel(), std::back_inserter(outputs),
-                   [&](std::int32_t step) { return step + implementation_->output.zero_point; });
+    const auto elements = std::ssize(implementation_->output);
+    for (std::int64_t i = 0; i < result.numel(); ++i)
+      outputs.push_back(numbers[i] + nth(implementation_->output, i % elements).zero_point);
   }
   return outputs;
 }
@@ -46,9 +47,10 @@ Score QuantizedSimulation::score(const Dataset& data, const std::optional<Task>&
   std::vector<float> reals;
   for (std::int64_t start = 0; start < data.size(); start += simulation_batch) {
     const std::vector<std::int32_t> outputs = run(data, start, std::min(simulation_batch, data.size() - start));
-    reals.resize(outputs.size());
-    std::ranges::transform(outputs, reals.begin(),
-                           [&](std::int32_t integer) { return dequantize(integer, implementation_->output); });
+    reals.clear();
+    const auto elements = std::ssize(implementation_->output);
+    for (std::int64_t i = 0; i < std::ssize(outputs); ++i)
+      reals.push_back(dequantize(nth(outputs, i), nth(implementation_->output, i % elements)));
     scorer.add(start, reals);
   }
   return scorer.score();

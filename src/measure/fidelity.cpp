@@ -5,7 +5,7 @@
 namespace trimtab {
 
 FidelityMeter::FidelityMeter(Task task) : task_(std::move(task)), errors_(task_.outputs()) {
-  for (const OutputPart& part : task_.parts) parts_.emplace_back(element_count(part.shape));
+  for (const JoinedPart& part : task_.parts) parts_.emplace_back(element_count(part.shape));
 }
 
 void FidelityMeter::add(std::span<const float> outputs, std::span<const float> reference) {

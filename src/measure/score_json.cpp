@@ -16,7 +16,7 @@ nlohmann::ordered_json to_json(const Task& task) {
   const bool has_threshold =
       task.kind == TaskKind::binary || (task.kind == TaskKind::segmentation && task.channels() == 1);
   if (has_threshold) json["threshold"] = task.threshold;
-  for (const OutputPart& part : task.parts) json["outputs"].push_back({{"name", part.name}, {"shape", part.shape}});
+  for (const JoinedPart& part : task.parts) json["outputs"].push_back({{"name", part.name}, {"shape", part.shape}});
   if (!task.pixels.mean.empty()) json["mean"] = task.pixels.mean;
   if (!task.pixels.deviation.empty()) json["deviation"] = task.pixels.deviation;
   return json;
@@ -27,8 +27,6 @@ StoredTask read_task(const nlohmann::ordered_json& json, const std::string& wher
     StoredTask stored;
     stored.choice.kind = parse_task(json.at("name").get<std::string>());
     if (json.contains("threshold")) stored.choice.threshold = json.at("threshold").get<double>();
-    for (const auto& part : json.value("outputs", nlohmann::ordered_json::array()))
-      stored.parts.push_back({part.at("name").get<std::string>(), part.at("shape").get<Shape>()});
     if (json.contains("mean")) json.at("mean").get_to(stored.pixels.mean);
     if (json.contains("deviation")) json.at("deviation").get_to(stored.pixels.deviation);
     return stored;

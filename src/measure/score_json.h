@@ -19,7 +19,6 @@ namespace trimtab {
 struct StoredTask {
   TaskChoice choice;
   Preprocessing pixels;
-  std::vector<OutputPart> parts;
 };
 /// Throws Error (bad input), naming `where`, for another object.
 [[nodiscard]] StoredTask read_task(const nlohmann::ordered_json& json, const std::string& where);

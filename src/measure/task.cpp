@@ -158,7 +158,7 @@ TaskKind parse_task(const std::string& word) {
 }
 
 NetworkOutput output_of(const Graph& graph) {
-  NetworkOutput output{graph.output_shape(), false, graph.parts};
+  NetworkOutput output{graph.output_shape(), false, graph.output_parts};
   ValueId value = graph.output;
   for (std::int64_t node = graph.producer(value); node >= 0; node = graph.producer(value)) {
     const Node& own = nth(graph.nodes, node);

@@ -31,7 +31,7 @@ enum class TaskKind : std::uint8_t {
 struct NetworkOutput {
   Shape shape;                      ///< channels first
   bool probability = false;         ///< lies in 0..1 because the network ends with a Sigmoid or its like
-  std::vector<OutputPart> parts{};  ///< where several outputs are joined
+  std::vector<JoinedPart> parts{};  ///< where several outputs are joined
 };
 [[nodiscard]] NetworkOutput output_of(const Graph& graph);
 
@@ -49,7 +49,7 @@ struct Task {
   bool probability = false;  ///< the output lies in 0..1; otherwise it is a logit or a number
   Preprocessing pixels{};    ///< reconstruction, anomaly: makes the target of raw pixels; features come preprocessed
   std::string reason;        ///< why it is this task, for people
-  std::vector<OutputPart> parts{};  ///< of the network, where several outputs are joined; empty: one output
+  std::vector<JoinedPart> parts{};  ///< of the network, where several outputs are joined; empty: one output
 
   [[nodiscard]] std::int64_t outputs() const { return element_count(output); }
   /// Of a vector its length, of an image its channels.

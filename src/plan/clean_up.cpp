@@ -149,9 +149,8 @@ std::vector<Range> input_ranges(const Graph& prepared, const Dataset& samples) {
   if (samples.is_pixels()) {
     range = {0, 255};
   } else if (const auto& grid = nth(prepared.values, prepared.input).grid; grid.has_value()) {
-    const int low = grid->is_signed ? -(1 << (grid->bits - 1)) : 0;
-    const int high = low + (1 << grid->bits) - 1;
-    range = {double{grid->scale} * (low - grid->zero_point), double{grid->scale} * (high - grid->zero_point)};
+    range = {double{grid->scale} * (grid->minimum() - grid->zero_point),
+             double{grid->scale} * (grid->maximum() - grid->zero_point)};
   }
   return std::vector<Range>(static_cast<std::size_t>(prepared.input_shape()[0]), range);
 }

@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "base/error.h"
 #include "base/index.h"
 #include "graph/passes.h"
 
@@ -32,6 +33,8 @@ Affine to_affine(const BatchNormalization& norm) {
 /// Puts an Affine that applies the preprocessing between the network's input and its readers.
 void insert_preprocessing(Graph& graph, const Preprocessing& preprocessing) {
   if (preprocessing.mean.empty() && preprocessing.deviation.empty()) return;
+  if (!graph.input_parts.empty())
+    throw bad_input("{} has several inputs, and no preprocessing of its own can be put in front of them", graph.name);
   const std::int64_t channels = graph.input_shape()[0];
   Affine affine{{{channels}, {}}, {{channels}, {}}};
   for (std::int64_t c = 0; c < channels; ++c) {

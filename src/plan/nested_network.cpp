@@ -90,6 +90,8 @@ std::vector<std::string> layers_without_nested_form(const Graph& prepared) {
 }
 
 void check_nested(const Graph& prepared) {
+  if (!prepared.input_parts.empty() || !prepared.output_parts.empty())
+    throw bad_input("{} has several inputs or outputs; precision at run time needs one of each", prepared.name);
   const std::vector<std::string> names = layers_without_nested_form(prepared);
   if (names.empty()) return;
   std::vector<std::string> scalable;

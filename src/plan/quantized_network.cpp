@@ -35,7 +35,7 @@ std::vector<ValueId> shared_grids(const Graph& graph) {
     return value;
   };
   for (const Node& node : graph.nodes) {
-    if (!device_traits(node.op).passes_through) continue;
+    if (!device_traits(node.op).passes_through || graph.cuts_inputs(node) || graph.joins_outputs(node)) continue;
     for (const ValueId input : node.inputs) {
       const ValueId a = find(input);
       const ValueId b = find(node.output);
@@ -47,6 +47,18 @@ std::vector<ValueId> shared_grids(const Graph& graph) {
     representative[i] = find(static_cast<ValueId>(i));
   }
   return representative;
+}
+
+std::vector<ActivationGrid> output_grids(const QuantizedNetwork& network) {
+  const Graph& graph = network.graph;
+  const std::int64_t producer = graph.producer(graph.output);
+  const bool joined = producer >= 0 && graph.joins_outputs(nth(graph.nodes, producer));
+  std::vector<ActivationGrid> grids;
+  for (const ValueId part : joined ? nth(graph.nodes, producer).inputs : std::vector{graph.output}) {
+    grids.insert(grids.end(), static_cast<std::size_t>(element_count(graph.shape_of(part))),
+                 nth(network.values, part).value());
+  }
+  return grids;
 }
 
 }  // namespace trimtab

@@ -33,6 +33,11 @@ struct ActivationGrid {
          (grid.bits <= 8 && grid.minimum() <= grid.zero_point && grid.zero_point <= grid.maximum());
 }
 
+/// Whether the integers have the same bits and sign.
+[[nodiscard]] inline bool same_format(const ActivationGrid& a, const ActivationGrid& b) {
+  return a.bits == b.bits && a.is_signed == b.is_signed;
+}
+
 /// The largest absolute value of the grid's integers.
 [[nodiscard]] inline std::int64_t largest_magnitude(const ActivationGrid& grid) {
   return std::max<std::int64_t>(grid.maximum(), -std::int64_t{grid.minimum()});
@@ -60,10 +65,12 @@ struct ZeroPointGain {
 /// times the scale of their grid; biases are real numbers (lowering rounds them to the accumulator's scale).
 struct QuantizedNetwork {
   Graph graph;
-  Plan plan;                                          ///< in the order of fuse_layers(graph)
-  std::vector<std::optional<ActivationGrid>> values;  ///< by ValueId: of the graph's input and of every layer's output
-  std::vector<std::optional<WeightGrid>> weights;     ///< by index into graph.nodes: of every Conv and Linear
-  ZeroPointGain zero_points{};                        ///< of the calibration that made it; not kept in files
+  Plan plan;  ///< in the order of fuse_layers(graph)
+  /// By ValueId: of the graph's input and of every layer's output. A vector of several inputs or outputs has only bits
+  /// and sign; the grids are its parts'.
+  std::vector<std::optional<ActivationGrid>> values;
+  std::vector<std::optional<WeightGrid>> weights;  ///< by index into graph.nodes: of every Conv and Linear
+  ZeroPointGain zero_points{};                     ///< of the calibration that made it; not kept in files
 };
 
 /// The grid's integer nearest to a real number, halves upward (as the runtime's requantization rounds), saturated.
@@ -89,7 +96,11 @@ struct IntegerRange {
 [[nodiscard]] IntegerRange integer_range(const Saturation& saturation, const ActivationGrid& grid);
 
 /// Values that share one grid: the inputs of a Concat with its output; the input and output of max pools and reshapes.
-/// Returns, by ValueId, the id of the value that stands for its set.
+/// Several inputs or outputs that are joined in a vector keep grids of their own. Returns, by ValueId, the id of the
+/// value that stands for its set.
 [[nodiscard]] std::vector<ValueId> shared_grids(const Graph& graph);
+
+/// By element of the output, in its order: the grid. Of several outputs each has its own.
+[[nodiscard]] std::vector<ActivationGrid> output_grids(const QuantizedNetwork& network);
 
 }  // namespace trimtab

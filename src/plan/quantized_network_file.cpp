@@ -205,11 +205,26 @@ std::optional<WeightGrid> read_weight_grid(const Json& json) {
   return grid;
 }
 
+std::vector<JoinedPart> read_parts(const Json& json, const char* key) {
+  std::vector<JoinedPart> parts;
+  for (const Json& part : json.value(key, Json::array()))
+    parts.push_back({part.at("name").get<std::string>(), part.at("shape").get<Shape>()});
+  return parts;
+}
+
+Json parts_json(const std::vector<JoinedPart>& parts) {
+  Json json = Json::array();
+  for (const JoinedPart& part : parts) json.push_back({{"name", part.name}, {"shape", part.shape}});
+  return json;
+}
+
 Graph read_graph(const Json& json, std::span<const float> parameters) {
   Graph graph;
   json.at("name").get_to(graph.name);
   json.at("input").get_to(graph.input);
   json.at("output").get_to(graph.output);
+  graph.input_parts = read_parts(json, "input_parts");
+  graph.output_parts = read_parts(json, "output_parts");
   for (const Json& value : json.at("values")) {
     graph.values.push_back({value.at("name").get<std::string>(), value.at("shape").get<Shape>()});
   }
@@ -238,7 +253,13 @@ Json graph_json(const Graph& graph, std::vector<float>& parameters) {
                      {"output", node.output},
                      {"fields", writer.json}});
   }
-  return {{"name", graph.name}, {"input", graph.input}, {"output", graph.output}, {"values", values}, {"nodes", nodes}};
+  return {{"name", graph.name},
+          {"input", graph.input},
+          {"output", graph.output},
+          {"input_parts", parts_json(graph.input_parts)},
+          {"output_parts", parts_json(graph.output_parts)},
+          {"values", values},
+          {"nodes", nodes}};
 }
 
 /// Letters, the header's length, the header and the parameters, in one.

@@ -26,10 +26,6 @@ bool is_grid(const ActivationGrid& grid) {
          grid.scale > 0 && has_zero(grid);
 }
 
-bool same_format(const ActivationGrid& a, const ActivationGrid& b) {
-  return a.bits == b.bits && a.is_signed == b.is_signed;
-}
-
 bool same_image(const runtime::Image& a, const runtime::Image& b) {
   return a.height == b.height && a.width == b.width && a.channels == b.channels && a.pixel_stride == b.pixel_stride &&
          a.format.bits == b.format.bits && a.format.is_signed == b.format.is_signed;
@@ -65,6 +61,8 @@ class Check {
   void run() {
     values();
     check_preprocessing();
+    check_parts(program_.input_parts, buffer(program_.input), "input");
+    check_parts(program_.output_parts, buffer(program_.output), "output");
     check_points();
     check_levels();
     write(program_.input, whole(program_.input), "the input");
@@ -112,9 +110,9 @@ class Check {
       if (length > program_.buffers.size()) refuse_buffer(value, "itself as a part");
       const Buffer& whole = buffer(*owner->parent);
       const std::int64_t end = std::int64_t{owner->parent_channel} + owner->channels;
-      if (owner->height != whole.height || owner->width != whole.width || owner->grid != whole.grid ||
+      if (owner->height != whole.height || owner->width != whole.width || !same_format(owner->grid, whole.grid) ||
           owner->parent_channel < 0 || end > whole.channels) {
-        refuse_buffer(value, "a size or grid that does not fit the concatenation it is a part of");
+        refuse_buffer(value, "a size or format that does not fit the concatenation it is a part of");
       }
       if (std::int64_t{owner->parent_channel} * owner->grid.bits % 8 != 0) {
         refuse_buffer(value, "a first channel in its concatenation that does not start at a byte");
@@ -141,6 +139,21 @@ class Check {
     }
   }
 
+  /// Several inputs or outputs fill their vector and have its format.
+  void check_parts(const std::vector<ProgramPart>& parts, const Buffer& whole, const std::string& which) const {
+    if (parts.empty()) return;
+    std::int64_t elements = 0;
+    bool fits = whole.height == 1 && whole.width == 1 && parts.size() <= most_parts;
+    for (const ProgramPart& part : parts) {
+      const auto is_side = [](std::int64_t side) { return side >= 1 && side <= longest_side; };
+      fits = fits && (part.shape.size() == 1 || part.shape.size() == 3) && std::ranges::all_of(part.shape, is_side) &&
+             is_grid(part.grid) && same_format(part.grid, whole.grid);
+      if (fits) elements += element_count(part.shape);
+    }
+    if (!fits || elements != whole.elements())
+      throw bad_input("{} has several {}s that do not fit the vector they lie in", source_, which);
+  }
+
   void check_points() const {
     if (program_.points.empty() || program_.points.size() > most_points) {
       throw bad_input("{} has {} operating points; 1 to {} are possible", source_, program_.points.size(), most_points);
@@ -161,7 +174,9 @@ class Check {
       require(step.points.size() == program_.points.size(), step, "numbers for another number of operating points");
       require(numbers_of(step.operation) == step.points.front(), step,
               "numbers that are not its first operating point's");
-      require(!std::holds_alternative<LookupStep>(step.operation), step, "a table for several operating points");
+      const bool table =
+          std::holds_alternative<LookupStep>(step.operation) || std::holds_alternative<SoftmaxStep>(step.operation);
+      require(!table, step, "a table for several operating points");
     }
   }
 
@@ -410,6 +425,18 @@ class Check {
     const auto number = [&](std::int16_t entry) { return s.number(entry); };
     const auto [low, high] = std::ranges::minmax(s.table, {}, number);
     check_output_range(step, number(low), number(high));
+  }
+
+  void check(const Step& step, const SoftmaxStep& s) {
+    check_images(step, s.softmax.input, s.softmax.output);
+    check_shapes(step);
+    require(input(step).grid.bits <= 8, step, "a table for an input of more than 8 bits");
+    require(std::ssize(s.table) == std::int64_t{1} << input(step).grid.bits, step, "a wrong number of constants");
+    require(s.table.front() == runtime::softmax_one && std::ranges::max(s.table) == runtime::softmax_one, step,
+            "powers that are not at most 1");
+    check_output_range(step, s.softmax.output_minimum, s.softmax.output_maximum);
+    check_shift(step, std::int64_t{1} << 16, s.softmax.shift);
+    check_zero(step, s.softmax.output_zero);
   }
 
   void check(const Step& step, const RescaleStep& s) {

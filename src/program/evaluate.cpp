@@ -36,13 +36,15 @@ std::vector<std::uint8_t> convert_samples(const Program& program, const Dataset&
     }
     return converted;
   }
+  const std::vector<ActivationGrid> grids = input_grids(program);
   std::vector<float> sample(static_cast<std::size_t>(input.elements()));
   for (std::int64_t i = 0; i < data.size(); ++i) {
     data.read(i, program.preprocessing, sample);
     std::uint8_t* pixel = converted.data() + i * bytes;
     for (std::int64_t p = 0; p < pixels; ++p, pixel += stride) {
       for (std::int32_t c = 0; c < input.channels; ++c) {
-        runtime::store_activation(pixel, c, quantize(nth(sample, c * pixels + p), input.grid), layout.format);
+        runtime::store_activation(pixel, c, quantize(nth(sample, c * pixels + p), nth(grids, p * input.channels + c)),
+                                  layout.format);
       }
     }
   }
@@ -67,7 +69,9 @@ std::vector<float> probabilities(const Program& program, std::span<const std::in
 
 NetworkOutput output_of(const Program& program) {
   const Buffer& output = nth(program.buffers, program.output);
-  const std::vector<float> ends = dequantize(program, std::vector{output.grid.minimum(), output.grid.maximum()});
+  if (!program.output_parts.empty()) return {{output.channels}, false, without_grids(program.output_parts)};
+  const std::vector<float> ends{dequantize(output.grid.minimum(), output.grid),
+                                dequantize(output.grid.maximum(), output.grid)};
   const bool tabulated = std::ranges::any_of(program.steps, [&](const Step& step) {
     return step.output == program.output && std::holds_alternative<LookupStep>(step.operation);
   });

@@ -41,7 +41,8 @@ using AnyCall =
                  Call<runtime::AveragePool, AveragePoolFunction>, Call<runtime::Addition, AdditionFunction>,
                  Call<runtime::Multiplication, MultiplicationFunction>, Call<runtime::Lookup, LookupFunction>,
                  Call<runtime::Rescale, RescaleFunction>, Call<runtime::Movement, MovementFunction>,
-                 PooledCall<runtime::MaxPool, MaxPoolFunction>, PooledCall<runtime::AveragePool, AveragePoolFunction>>;
+                 Call<runtime::Softmax, SoftmaxFunction>, PooledCall<runtime::MaxPool, MaxPoolFunction>,
+                 PooledCall<runtime::AveragePool, AveragePoolFunction>>;
 
 /// The step owns the constants that the call points at, and the caller the packed weights.
 AnyCall bind_step(const Step& step, const Kernel& kernel, const std::uint8_t* weights,
@@ -77,6 +78,11 @@ AnyCall bind_step(const Step& step, const Kernel& kernel, const std::uint8_t* we
                    runtime::Lookup descriptor = s.lookup;
                    descriptor.table = s.table.data();
                    return call(descriptor, std::get_if<LookupFunction>(&function));
+                 },
+                 [&](const SoftmaxStep& s) {
+                   runtime::Softmax descriptor = s.softmax;
+                   descriptor.table = s.table.data();
+                   return call(descriptor, std::get_if<SoftmaxFunction>(&function));
                  },
                  [&](const RescaleStep& s) { return call(s.rescale, std::get_if<RescaleFunction>(&function)); },
                  [&](const MovementStep& s) {
@@ -213,9 +219,9 @@ void ProgramRunner::run(std::span<const std::uint8_t> inputs, std::int64_t count
 }
 
 std::vector<float> dequantize(const Program& program, std::span<const std::int32_t> outputs) {
-  const ActivationGrid& grid = nth(program.buffers, program.output).grid;
+  const std::vector<ActivationGrid> grids = output_grids(program);
   std::vector<float> reals(outputs.size());
-  std::ranges::transform(outputs, reals.begin(), [&](std::int32_t integer) { return dequantize(integer, grid); });
+  for (std::size_t i = 0; i < outputs.size(); ++i) reals[i] = dequantize(outputs[i], grids[i % grids.size()]);
   return reals;
 }
 

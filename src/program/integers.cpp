@@ -19,6 +19,15 @@ Json value_json(const Buffer& buffer) {
   return json;
 }
 
+Json parts_json(const std::vector<ProgramPart>& parts) {
+  auto json = Json::array();
+  for (const ProgramPart& part : parts) {
+    json.push_back(
+        {{"name", part.name}, {"shape", part.shape}, {"scale", part.grid.scale}, {"zero_point", part.grid.zero_point}});
+  }
+  return json;
+}
+
 Json window_json(const runtime::Window& window) {
   return {{"kernel", {window.kernel_height, window.kernel_width}},
           {"stride", {window.stride_rows, window.stride_columns}},
@@ -83,6 +92,13 @@ void add(Json& json, const LookupStep& step) {
   }
   json["table"] = std::move(table);
 }
+void add(Json& json, const SoftmaxStep& step) {
+  json["table"] = step.table;
+  json["multiplier"] = step.softmax.multiplier;
+  json["shift"] = step.softmax.shift;
+  json["output_zero"] = step.softmax.output_zero;
+  add_range(json, step.softmax);
+}
 void add(Json& json, const RescaleStep& step) {
   const runtime::Rescale& r = step.rescale;
   json["multiplier"] = r.multiplier;
@@ -106,6 +122,8 @@ void add(Json& json, const MovementStep& step) {
 nlohmann::ordered_json integers_of(const Program& program) {
   Json json = {
       {"format", integers_format}, {"name", program.name}, {"input", program.input}, {"output", program.output}};
+  if (!program.input_parts.empty()) json["inputs"] = parts_json(program.input_parts);
+  if (!program.output_parts.empty()) json["outputs"] = parts_json(program.output_parts);
   if (!program.preprocessing.mean.empty()) json["mean"] = program.preprocessing.mean;
   if (!program.preprocessing.deviation.empty()) json["deviation"] = program.preprocessing.deviation;
   if (!program.classes.empty()) json["classes"] = program.classes;

@@ -25,6 +25,7 @@
 #include "trimtab/pool_dsp.h"
 #include "trimtab/pool_generic.h"
 #include "trimtab/pool_s16_1x16_avx2.h"
+#include "trimtab/softmax.h"
 
 namespace trimtab {
 namespace {
@@ -122,6 +123,7 @@ const Entry kernels[] = {
     TRIMTAB_KERNEL(lookup_generic),
     TRIMTAB_KERNEL(rescale_generic),
     TRIMTAB_KERNEL(movement_generic),
+    TRIMTAB_KERNEL(softmax_generic),
 #if defined(TRIMTAB_HAS_AVX2_KERNELS)
     TRIMTAB_KERNEL(convolution_s16_4x16_avx2),
     TRIMTAB_KERNEL(depthwise_s16_1x16_avx2),

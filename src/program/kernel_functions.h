@@ -17,12 +17,14 @@ using AdditionFunction = void (*)(const runtime::Addition&, const std::uint8_t* 
                                   std::uint8_t* output);
 using MultiplicationFunction = void (*)(const runtime::Multiplication&, const std::uint8_t* a, const std::uint8_t* b,
                                         std::uint8_t* output);
+using SoftmaxFunction = void (*)(const runtime::Softmax&, const std::uint8_t* input, std::uint8_t* output);
 using LookupFunction = void (*)(const runtime::Lookup&, const std::uint8_t* input, std::uint8_t* output);
 using RescaleFunction = void (*)(const runtime::Rescale&, const std::uint8_t* input, std::uint8_t* output);
 using MovementFunction = void (*)(const runtime::Movement&, const std::uint8_t* input, std::uint8_t* output);
 
-using KernelFunction = std::variant<ConvolutionFunction, MaxPoolFunction, AveragePoolFunction, AdditionFunction,
-                                    MultiplicationFunction, LookupFunction, RescaleFunction, MovementFunction>;
+using KernelFunction =
+    std::variant<ConvolutionFunction, MaxPoolFunction, AveragePoolFunction, AdditionFunction, MultiplicationFunction,
+                 LookupFunction, RescaleFunction, MovementFunction, SoftmaxFunction>;
 
 /// The function of that name in trimtab::runtime, as compiled for the machine this runs on. Throws Error (failure) for
 /// a kernel that this machine cannot run, such as one of another core's instructions.

@@ -49,6 +49,10 @@ Kernel choose_generic_kernel(const Step& step) {
                  },
                  [](const LookupStep& s) { return plain("lookup_generic", s.lookup.input, s.lookup.output); },
                  [](const RescaleStep& s) { return plain("rescale_generic", s.rescale.input, s.rescale.output); },
+                 [](const SoftmaxStep& s) {
+                   return make_kernel("softmax_generic", "softmax", "runs any shape",
+                                      same_layout(s.softmax.input, s.softmax.output));
+                 },
                  [](const MovementStep&) { return make_kernel("movement_generic", "movement", "runs any movement"); }},
       step.operation);
 }

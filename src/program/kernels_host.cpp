@@ -61,6 +61,7 @@ std::optional<Kernel> choose_host_kernel(const Step& step, Optimize /*optimize*/
                                },
                                [](const LookupStep&) -> std::optional<Kernel> { return std::nullopt; },
                                [](const MovementStep&) -> std::optional<Kernel> { return std::nullopt; },
+                               [](const SoftmaxStep&) -> std::optional<Kernel> { return std::nullopt; },
                                [](const RescaleStep& s) -> std::optional<Kernel> {
                                  if (!fit(s.rescale.input, s.rescale.output)) return std::nullopt;
                                  return of_avx2("rescale_s16_1x16", "elementwise_s16_1x16",

@@ -44,8 +44,27 @@ Program Lowering::run() {
   program_.input = add_buffer(graph_.input);
   for (const Layer& layer : layers_) lower_layer(layer);
   program_.output = buffer_of(graph_.output);
+  for (const JoinedPart& part : graph_.input_parts) program_.input_parts.push_back({part.name, part.shape, {}});
+  for (const JoinedPart& part : graph_.output_parts) program_.output_parts.push_back({part.name, part.shape, {}});
+  fill_part_grids();
   for (Step& step : program_.steps) fill_images(program_, step);
   return std::move(program_);
+}
+
+/// An input that nothing reads has any grid of the vector's bits and sign.
+void Lowering::fill_part_grids() {
+  for (ProgramPart& part : program_.input_parts) part.grid = buffer(program_.input).grid;
+  for (const Node& node : graph_.nodes) {
+    if (graph_.cuts_inputs(node)) {
+      std::int64_t first = 0;
+      for (ProgramPart& part : program_.input_parts) {
+        if (std::get<Gather>(node.op).indices.front() == first) part.grid = format_of(node.output);
+        first += element_count(part.shape);
+      }
+    }
+    for (std::size_t i = 0; graph_.joins_outputs(node) && i < node.inputs.size(); ++i)
+      program_.output_parts.at(i).grid = format_of(node.inputs[i]);
+  }
 }
 
 const ActivationGrid& Lowering::grid_in(const std::vector<std::optional<ActivationGrid>>& grids, ValueId value) const {
@@ -130,6 +149,8 @@ void Lowering::lower_layer(const Layer& layer) {
     case DeviceForm::saturation:
     case DeviceForm::table:
       return lower_table(layer);
+    case DeviceForm::shares:
+      return lower_softmax(layer);
     case DeviceForm::movement:
       if (const auto* concat = std::get_if<Concat>(&op)) return lower_joined(layer, *concat);
       return lower_movement(layer);
@@ -160,17 +181,20 @@ void Lowering::lower_rescale(const Layer& layer, ValueId input, BufferId from, B
 }
 
 /// Parts are written where they belong; only a part that already lies elsewhere, has another grid or shares a byte with
-/// another part is copied.
+/// another part is copied. Several outputs keep their grids.
 void Lowering::lower_concat(const Layer& layer) {
   const BufferId whole = add_buffer(layer.output);
+  const bool outputs = graph_.joins_outputs(nth(graph_.nodes, layer.node));
   std::int32_t channel = 0;
   for (const ValueId input : layer.inputs) {
     const BufferId part = buffer_of(input);
+    if (outputs && !same_format(buffer(part).grid, buffer(whole).grid))
+      throw bad_input("output '{}' cannot have the format of the others", nth(graph_.values, input).name);
     const std::int32_t channels = buffer(part).channels;
     const int bits = buffer(whole).grid.bits;
     const bool aligned = channel * bits % 8 == 0 && (channels * bits % 8 == 0 || input == layer.inputs.back());
     const bool movable = part != program_.input && !buffer(part).parent.has_value() &&
-                         buffer(part).grid == buffer(whole).grid && aligned &&
+                         (outputs || buffer(part).grid == buffer(whole).grid) && aligned &&
                          std::count(layer.inputs.begin(), layer.inputs.end(), input) == 1;
     if (!aligned) {
       runtime::Box place{};
@@ -183,14 +207,18 @@ void Lowering::lower_concat(const Layer& layer) {
     if (!movable) {
       Buffer copy = buffer(part);
       copy.name = layer.name + "." + copy.name;
-      copy.grid = buffer(whole).grid;
+      if (!outputs) copy.grid = buffer(whole).grid;
       copy.parent.reset();
       program_.buffers.push_back(copy);
       target = static_cast<BufferId>(program_.buffers.size() - 1);
     }
     buffer(target).parent = whole;
     buffer(target).parent_channel = channel;
-    if (!movable) lower_rescale(layer, input, part, target);
+    if (!movable && outputs) {
+      add_step(layer.name, RescaleStep{}, {part}, target, output_ranges(layer));
+    } else if (!movable) {
+      lower_rescale(layer, input, part, target);
+    }
     channel += channels;
   }
 }

@@ -192,4 +192,23 @@ void Lowering::lower_table(const Layer& layer) {
   add_step(layer, std::move(step), {buffer_of(layer.inputs[0])}, std::vector<PointNumbers>(1));
 }
 
+void Lowering::lower_softmax(const Layer& layer) {
+  if (points() > 1) throw bad_input("layer '{}' has no form for several operating points", layer.name);
+  const ActivationGrid& input = grid_of(layer.inputs[0], 0);
+  if (input.bits > 8)
+    throw bad_input("layer '{}' is a Softmax and takes at most 8 bits; its input has {}", layer.name, input.bits);
+  SoftmaxStep step;
+  for (int difference = 0; difference < 1 << input.bits; ++difference) {
+    const double power = std::exp(-difference * static_cast<double>(input.scale));
+    step.table.push_back(static_cast<std::uint16_t>(std::lround(power * runtime::softmax_one)));
+  }
+  const auto share = [&](std::size_t k) { return 1.0 / 65536 / grid_of(layer.output, k).scale; };
+  const Requantization requantization = requantization_of(for_points(share), layer.name);
+  step.softmax.multiplier = requantization.multiplier[0];
+  step.softmax.output_zero = narrow_zero_of(layer.output);
+  std::vector<PointNumbers> numbers = output_ranges(layer);
+  set_shifts(numbers, requantization);
+  add_step(layer, std::move(step), {buffer_of(layer.inputs[0])}, std::move(numbers));
+}
+
 }  // namespace trimtab

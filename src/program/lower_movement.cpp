@@ -204,7 +204,7 @@ std::int32_t Lowering::padding_of(const Layer& layer) const {
 
 /// A movement that another one alone reads is made together with it.
 void Lowering::lower_movement(const Layer& layer) {
-  check_same_grid(layer);
+  if (!graph_.cuts_inputs(nth(graph_.nodes, layer.node))) check_same_grid(layer);
   const ValueId input = layer.inputs[0];
   Moved moved{layer.name, input, sources_of(operator_of(layer), graph_.shape_of(input), graph_.shape_of(layer.output)),
               padding_of(layer)};
@@ -258,10 +258,11 @@ void Lowering::move(const Moved& moved, ValueId output) {
   add_step(moved.name, std::move(*step), {from}, add_buffer(output), std::vector<PointNumbers>(points()));
 }
 
-/// Copies a value to its place in a concatenation. The grids are the same.
+/// Copies a value to its place in a concatenation. The grids are the same, but for those of several outputs.
 void Lowering::copy_part(const Layer& layer, BufferId part, BufferId whole, runtime::Box box) {
   const Buffer& from = buffer(part);
-  if (from.grid != buffer(whole).grid) throw failure("layer '{}' joins values of different grids", layer.name);
+  const bool fits = graph_.joins_outputs(nth(graph_.nodes, layer.node)) || from.grid == buffer(whole).grid;
+  if (!fits) throw failure("layer '{}' joins values of different grids", layer.name);
   Buffer shape = from;
   shape.parent.reset();
   std::optional<MovementStep> step = tables_of(counted(from.elements()), from, shape);

@@ -77,6 +77,8 @@ class Lowering {
   /// The zero point of a value, the same at all points, as the runtime's descriptors hold it.
   [[nodiscard]] std::int16_t narrow_zero_of(ValueId value) const;
 
+  void fill_part_grids();
+
   void lower_layer(const Layer& layer);
 
   void lower_conv(const Layer& layer, const Conv& op);
@@ -99,6 +101,7 @@ class Lowering {
   void lower_add(const Layer& layer);
   void lower_mul(const Layer& layer);
   void lower_table(const Layer& layer);
+  void lower_softmax(const Layer& layer);
 
   void lower_concat(const Layer& layer);
   void lower_rescale(const Layer& layer, ValueId input, BufferId from, BufferId to);

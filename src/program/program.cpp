@@ -31,6 +31,32 @@ runtime::Image image_of(const Program& program, BufferId id) {
   return image;
 }
 
+namespace {
+
+std::vector<ActivationGrid> grids_of(const Buffer& whole, const std::vector<ProgramPart>& parts) {
+  if (parts.empty()) return std::vector(static_cast<std::size_t>(whole.elements()), whole.grid);
+  std::vector<ActivationGrid> grids;
+  for (const ProgramPart& part : parts)
+    grids.insert(grids.end(), static_cast<std::size_t>(element_count(part.shape)), part.grid);
+  return grids;
+}
+
+}  // namespace
+
+std::vector<JoinedPart> without_grids(const std::vector<ProgramPart>& parts) {
+  std::vector<JoinedPart> result;
+  for (const ProgramPart& part : parts) result.push_back({part.name, part.shape});
+  return result;
+}
+
+std::vector<ActivationGrid> input_grids(const Program& program) {
+  return grids_of(nth(program.buffers, program.input), program.input_parts);
+}
+
+std::vector<ActivationGrid> output_grids(const Program& program) {
+  return grids_of(nth(program.buffers, program.output), program.output_parts);
+}
+
 std::int64_t weights_bytes(const Program& program) {
   std::int64_t bytes = 0;
   for (const Step& step : program.steps) {
@@ -56,6 +82,7 @@ std::int64_t Step::constant_bytes() const {
                  },
                  [](const AveragePoolStep& step) { return bytes_of(step.multiplier); },
                  [](const LookupStep& step) { return bytes_of(step.table); },
+                 [](const SoftmaxStep& step) { return bytes_of(step.table); },
                  [](const MovementStep& step) {
                    return bytes_of(step.rows) + bytes_of(step.columns) + bytes_of(step.channels);
                  },

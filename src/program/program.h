@@ -80,6 +80,11 @@ struct RescaleStep {
   runtime::Rescale rescale{};
 };
 
+struct SoftmaxStep {
+  runtime::Softmax softmax{};
+  std::vector<std::uint16_t> table;
+};
+
 /// Several may write parts of one buffer.
 struct MovementStep {
   runtime::Movement movement{};
@@ -89,11 +94,12 @@ struct MovementStep {
 };
 
 using Operation = std::variant<ConvolutionStep, MaxPoolStep, AveragePoolStep, AdditionStep, MultiplicationStep,
-                               LookupStep, RescaleStep, MovementStep>;
+                               LookupStep, RescaleStep, MovementStep, SoftmaxStep>;
 
 /// The names of the alternatives of Operation, in files and in descriptions.
 inline constexpr std::array<const char*, std::variant_size_v<Operation>> operation_kinds = {
-    "convolution", "max pool", "average pool", "addition", "multiplication", "lookup", "rescale", "movement"};
+    "convolution", "max pool", "average pool", "addition", "multiplication",
+    "lookup",      "rescale",  "movement",     "softmax"};
 [[nodiscard]] inline std::string kind_of(const Operation& operation) { return operation_kinds.at(operation.index()); }
 
 /// The runtime's descriptor in a step of any kind.
@@ -109,6 +115,8 @@ template <typename AnyStep>
     return step.multiplication;
   } else if constexpr (requires { step.lookup; }) {
     return step.lookup;
+  } else if constexpr (requires { step.softmax; }) {
+    return step.softmax;
   } else if constexpr (requires { step.movement; }) {
     return step.movement;
   } else {
@@ -148,6 +156,13 @@ void set_numbers(Operation& operation, const PointNumbers& numbers);
 /// Bits in which a weight is stored.
 [[nodiscard]] int stored_bits(const ConvolutionStep& step);
 
+/// One of several inputs or outputs that lie in one vector, one behind the other.
+struct ProgramPart {
+  std::string name;
+  Shape shape;          ///< of its numbers, channels first
+  ActivationGrid grid;  ///< with the vector's bits and sign
+};
+
 /// An operating point: the bits of every layer, and what was measured of it when it was made.
 struct ProgramPoint {
   Plan plan;
@@ -163,7 +178,9 @@ struct Program {
   std::vector<Step> steps;
   BufferId input = -1;
   BufferId output = -1;
-  std::vector<std::string> classes;  ///< names of the outputs, or empty
+  std::vector<ProgramPart> input_parts;   ///< of a vector of several inputs, whose own grid has no meaning; or empty
+  std::vector<ProgramPart> output_parts;  ///< the same of several outputs
+  std::vector<std::string> classes;       ///< names of the outputs, or empty
   /// Applied to a sample before it is quantized to the input's grid: that of the features; none for pixels, whose
   /// preprocessing is part of the first layer.
   Preprocessing preprocessing;
@@ -177,6 +194,12 @@ struct Program {
 
 /// Bytes of all weights at their bits, each step packed without gaps; biases and multipliers do not count.
 [[nodiscard]] std::int64_t weights_bytes(const Program& program);
+
+[[nodiscard]] std::vector<JoinedPart> without_grids(const std::vector<ProgramPart>& parts);
+
+/// By element of the input or output, in the order in which its integers lie: its grid.
+[[nodiscard]] std::vector<ActivationGrid> input_grids(const Program& program);
+[[nodiscard]] std::vector<ActivationGrid> output_grids(const Program& program);
 
 /// Runtime's description of a buffer, strides included.
 [[nodiscard]] runtime::Image image_of(const Program& program, BufferId buffer);

@@ -136,6 +136,11 @@ void describe(Archive& archive, WeightCode& code) {
 }
 
 template <typename Archive>
+void describe(Archive& archive, ProgramPart& part) {
+  describe_all(archive, part.name, part.shape, part.grid);
+}
+
+template <typename Archive>
 void describe(Archive& archive, PointNumbers& numbers) {
   describe_all(archive, numbers.bias, numbers.output_minimum, numbers.output_maximum, numbers.weight_bits,
                numbers.shift);
@@ -171,6 +176,11 @@ void describe(Archive& archive, MultiplicationStep& step) {
 template <typename Archive>
 void describe(Archive& archive, LookupStep& step) {
   describe_all(archive, step.table);
+}
+template <typename Archive>
+void describe(Archive& archive, SoftmaxStep& step) {
+  runtime::Softmax& s = step.softmax;
+  describe_all(archive, s.multiplier, s.shift, s.output_zero, s.output_minimum, s.output_maximum, step.table);
 }
 template <typename Archive>
 void describe(Archive& archive, RescaleStep& step) {
@@ -250,9 +260,9 @@ void describe(Archive& archive, std::vector<T>& items) {
 
 template <typename Archive>
 void describe(Archive& archive, Program& program) {
-  describe_all(archive, program.name, program.buffers, program.steps, program.input, program.output, program.classes,
-               program.preprocessing.mean, program.preprocessing.deviation, program.points, program.levels,
-               program.measure);
+  describe_all(archive, program.name, program.buffers, program.steps, program.input, program.output,
+               program.input_parts, program.output_parts, program.classes, program.preprocessing.mean,
+               program.preprocessing.deviation, program.points, program.levels, program.measure);
 }
 
 /// IEEE 802.3, reflected.

@@ -16,6 +16,7 @@
 #include "trimtab/elementwise_generic.h"
 #include "trimtab/movement.h"
 #include "trimtab/pool_generic.h"
+#include "trimtab/softmax.h"
 
 namespace trimtab {
 namespace {
@@ -48,6 +49,11 @@ void run_generic(const Step& step, const std::uint8_t* a, const std::uint8_t* b,
                    runtime::Lookup lookup = s.lookup;
                    lookup.table = s.table.data();
                    runtime::lookup_generic(lookup, a, output);
+                 },
+                 [&](const SoftmaxStep& s) {
+                   runtime::Softmax softmax = s.softmax;
+                   softmax.table = s.table.data();
+                   runtime::softmax_generic(softmax, a, output);
                  },
                  [&](const RescaleStep& s) { runtime::rescale_generic(s.rescale, a, output); },
                  [&](const MovementStep& s) {
@@ -97,6 +103,7 @@ std::string describe(const Step& step) {
                    return fmt::format("multiplication {} * {} -> {}", describe(s.multiplication.a),
                                       describe(s.multiplication.b), describe(s.multiplication.output));
                  },
+                 [](const SoftmaxStep& s) { return fmt::format("softmax {}", describe(s.softmax.input)); },
                  [](const LookupStep& s) { return fmt::format("lookup {}", describe(s.lookup.input)); },
                  [](const MovementStep& s) {
                    return fmt::format("movement {} -> {}", describe(s.movement.input), describe(s.movement.output));

@@ -77,6 +77,7 @@ TEST_P(Kernels, PoolsAndElements) {
         break;
       case 4:
         if (grid.bits <= 8) builder.lookup(input, other);
+        if (grid.bits <= 8) builder.softmax(input, other);
         break;
       default:
         builder.multiplication(input, builder.add_buffer(1, 1, channels, other), grid);

@@ -14,6 +14,7 @@
 #include "program/evaluate.h"
 #include "program/execute.h"
 #include "program/lower.h"
+#include "support/joined_network.h"
 #include "support/noise.h"
 #include "target/target.h"
 
@@ -61,6 +62,19 @@ TEST_P(Deployed, GivesTheBitsOfThePortableKernels) {
   EXPECT_EQ(deployment.mismatches, 0);
   EXPECT_EQ(deployment.samples, data.size());
   EXPECT_GT(deployment.instructions(), 0);
+}
+
+TEST(Joined, InputsAndOutputsOnTheDevice) {
+  const Graph graph = prepare_for_deployment(joined_network(), {});
+  const Dataset data = joined_samples(4);
+  const Program program = lower(quantize_post_training(graph, uniform_plan(graph, 8, 8), data, {}), {}, {});
+  const std::vector<std::uint8_t> inputs = convert_samples(program, data);
+  const TemporaryDirectory folder;
+  const Target target = load_target("stm32f412");
+  const Deployment deployment = deploy(program, schedule(program, core_of(target)), target, "net", inputs,
+                                       host_outputs(program, inputs, data.size()), folder.path());
+  EXPECT_EQ(deployment.mismatches, 0);
+  EXPECT_EQ(deployment.samples, data.size());
 }
 
 INSTANTIATE_TEST_SUITE_P(

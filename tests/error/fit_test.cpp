@@ -317,7 +317,7 @@ TEST_F(FitErrors, TasksThatDoNotFit) {
 
 TEST_F(FitErrors, LayersWithoutIntegerForm) {
   Chain softmax({3, 32, 32});
-  softmax.conv("conv", 8, 4).flatten().linear("a", 16).add("attention", Softmax{}).linear("b", 10);
+  softmax.conv("conv", 8, 4).flatten().linear("a", 16).add("attention", Softmax{true}).linear("b", 10);
   expect_fit_of_refused(write("softmax.onnx", softmax), {}, "'attention' (Softmax)");
 }
 

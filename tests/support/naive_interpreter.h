@@ -194,6 +194,22 @@ class NaiveInterpreter {
     });
   }
 
+  void run_step(const Step& step, const SoftmaxStep& s) {
+    const std::int64_t channels = buffer(step.output).channels;
+    fill(step.output, [&](std::int64_t y, std::int64_t x, std::int64_t c) {
+      std::int64_t largest = INT64_MIN;
+      for (std::int64_t k = 0; k < channels; ++k) largest = std::max(largest, first(step, y, x, k));
+      const auto power = [&](std::int64_t k) -> std::int64_t {
+        return s.table.at(static_cast<std::size_t>(largest - first(step, y, x, k)));
+      };
+      std::int64_t sum = 0;
+      for (std::int64_t k = 0; k < channels; ++k) sum += power(k);
+      const std::int64_t share = (power(c) * 65536 + sum / 2) / sum;
+      return clamp(requantize(share, s.softmax.multiplier, s.softmax.shift) + s.softmax.output_zero,
+                   s.softmax.output_minimum, s.softmax.output_maximum);
+    });
+  }
+
   void run_step(const Step& step, const RescaleStep& s) {
     fill(step.output, [&](std::int64_t y, std::int64_t x, std::int64_t c) {
       const std::int64_t value = first(step, y, x, c);

@@ -221,6 +221,21 @@ class ProgramBuilder {
     return output;
   }
 
+  /// The input has at most 8 bits.
+  BufferId softmax(BufferId input, const ActivationGrid& grid) {
+    const BufferId output = add_buffer(buffer(input).height, buffer(input).width, buffer(input).channels, grid);
+    SoftmaxStep step;
+    const double scale = std::exp2(static_cast<double>(random.integer(-7, 0)));
+    for (int d = 0; d < 1 << buffer(input).grid.bits; ++d)
+      step.table.push_back(static_cast<std::uint16_t>(std::lround(32768 * std::exp(-d * scale))));
+    step.softmax.output_zero = random_zero(grid);
+    step.softmax.shift = random_shift(65536);
+    step.softmax.multiplier = random_multiplier(65536, grid, step.softmax.shift);
+    std::tie(step.softmax.output_minimum, step.softmax.output_maximum) = random_range(grid);
+    add_step(std::move(step), {input}, output);
+    return output;
+  }
+
   void rescale_into(BufferId output, BufferId input) {
     const ActivationGrid& from = buffer(input).grid;
     const ActivationGrid& grid = buffer(output).grid;
@@ -351,6 +366,7 @@ class ProgramBuilder {
             [&](MaxPoolStep& s) { std::tie(s.pool.input, s.pool.output) = std::tie(first, output); },
             [&](AveragePoolStep& s) { std::tie(s.pool.input, s.pool.output) = std::tie(first, output); },
             [&](LookupStep& s) { std::tie(s.lookup.input, s.lookup.output) = std::tie(first, output); },
+            [&](SoftmaxStep& s) { std::tie(s.softmax.input, s.softmax.output) = std::tie(first, output); },
             [&](RescaleStep& s) { std::tie(s.rescale.input, s.rescale.output) = std::tie(first, output); },
             [&](MovementStep& s) { std::tie(s.movement.input, s.movement.output) = std::tie(first, output); }},
         step.operation);

@@ -40,7 +40,7 @@ class RandomProgram {
 
   void add(BufferId x) {
     const Buffer from = b_.buffer(x);
-    switch (pick(0, 11)) {
+    switch (pick(0, 12)) {
       case 0:
       case 1:
         return keep(b_.convolution(x, any_convolution(from), grid(), weight_bits(), chance(3)));
@@ -74,6 +74,8 @@ class RandomProgram {
         return add_movement(x);
       case 10:
         return add_part(x);
+      case 11:
+        return from.grid.bits <= 8 ? keep(b_.softmax(x, grid())) : add_rescale(x);
       default:
         return add_concatenation(x);
     }

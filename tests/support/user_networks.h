@@ -26,6 +26,24 @@ inline std::vector<float> npy_numbers(const std::filesystem::path& path) {
   return std::visit([](const auto& data) { return std::vector<float>(data.begin(), data.end()); }, read_npy(path).data);
 }
 
+/// The samples of all inputs, of a network with several one behind the other.
+inline std::vector<float> network_inputs(const std::filesystem::path& folder, const std::string& name,
+                                         const Graph& graph) {
+  if (graph.input_parts.empty()) return npy_numbers(folder / (name + ".input0.npy"));
+  std::vector<std::vector<float>> parts;
+  for (std::size_t i = 0; i < graph.input_parts.size(); ++i)
+    parts.push_back(npy_numbers(folder / (name + ".input" + std::to_string(i) + ".npy")));
+  std::vector<float> joined;
+  const std::int64_t samples = std::ssize(parts[0]) / element_count(graph.input_parts[0].shape);
+  for (std::int64_t sample = 0; sample < samples; ++sample) {
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const std::int64_t size = element_count(graph.input_parts[i].shape);
+      joined.insert(joined.end(), parts[i].begin() + sample * size, parts[i].begin() + (sample + 1) * size);
+    }
+  }
+  return joined;
+}
+
 /// Samples {C, H, W} of samples {H, W, C}.
 inline std::vector<float> channels_first(const std::vector<float>& x, const Shape& shape) {
   const auto channels = static_cast<std::size_t>(shape[0]);
@@ -63,7 +81,7 @@ inline UserNetwork read_user_network(const std::filesystem::path& folder, const 
   static const std::set<std::string> channels_last_outputs{"output_is_image_after_softmax_nhwc"};
   UserNetwork network;
   network.graph = read_onnx(folder / (name + ".onnx"), user_network_options(name));
-  network.inputs = npy_numbers(folder / (name + ".input0.npy"));
+  network.inputs = network_inputs(folder, name, network.graph);
   std::vector<float> expected = npy_numbers(folder / (name + ".output0.npy"));
   const Graph& graph = network.graph;
   if (channels_last_inputs.contains(name)) network.inputs = channels_first(network.inputs, graph.input_shape());

@@ -126,6 +126,7 @@ Inputs load(const AssessCommand& command) {
   inputs.preprocessing = choose_preprocessing(command.preprocessing, command.model, inputs.graph.input_shape()[0]);
   DataOptions source;
   source.shape = inputs.graph.input_shape();
+  source.parts = inputs.graph.input_parts;
   source.limit = command.limit;
   source.seed = command.common.seed;
   inputs.train = load_dataset(command.data, Split::train, source);

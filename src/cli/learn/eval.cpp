@@ -11,7 +11,7 @@ namespace trimtab::cli {
 
 void evaluate_network(EvalOptions& options) {
   const Graph graph = read_model(options.model, options.choice);
-  const Dataset data = load_eval_data(options, graph.input_shape());
+  const Dataset data = load_eval_data(options, graph.input_shape(), graph.input_parts);
   const Preprocessing preprocessing =
       choose_preprocessing(options.preprocessing, options.model, graph.input_shape().at(0));
   EvalResult result;

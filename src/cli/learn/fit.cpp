@@ -129,6 +129,7 @@ FitInputs load(FitCommand& command) {
   const Shape& shape = inputs.graph.input_shape();
   inputs.preprocessing = choose_preprocessing(command.preprocessing, command.model, shape[0]);
   command.source.shape = shape;
+  command.source.parts = inputs.graph.input_parts;
   command.source.seed = command.common.seed;
   inputs.test = load_dataset(command.data, Split::test, command.source);
   inputs.train =

@@ -87,6 +87,7 @@ void run_train(TrainCommand& command) {
   if (!command.model.empty()) {
     graph = read_model(command.model, command.choice);
     command.source.shape = graph.input_shape();
+    command.source.parts = graph.input_parts;
   } else if (!command.shape.empty()) {
     command.source.shape = parse_shape(command.shape, "--shape");
   }

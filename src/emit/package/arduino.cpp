@@ -29,8 +29,8 @@ void loop() {{
   {0}_run();  // write your sample to {0}_input() before
   Serial.print("microseconds: ");
   Serial.print(micros() - begin);
-  Serial.print(", answer: ");
-  Serial.println({0}_argmax({0}_output()));
+  Serial.print(", first output: ");
+  Serial.println({0}_output_at({0}_output(), 0));
   delay(1000);
 }}
 )",
@@ -60,7 +60,7 @@ void arduino_package(const DeviceFolder& device, const std::filesystem::path& fo
                          "Processing\nurl=https://example.com/\narchitectures=*\nincludes={0}.h\n",
                          device.name, device.version, device.sentence()));
   write_file(folder / "keywords.txt",
-             fmt::format("{0}\tKEYWORD1\n{0}_input\tKEYWORD2\n{0}_run\tKEYWORD2\n{0}_output\tKEYWORD2\n{0}_argmax\t"
+             fmt::format("{0}\tKEYWORD1\n{0}_input\tKEYWORD2\n{0}_run\tKEYWORD2\n{0}_output\tKEYWORD2\n{0}_output_at\t"
                          "KEYWORD2\n{1}_INPUT_BYTES\tLITERAL1\n",
                          device.name, upper(device.name)));
 }

@@ -54,6 +54,29 @@ TEST(Npy, ReadsAndWritesWhatNumpyWrites) {
   EXPECT_EQ(again.data, array.data);
 }
 
+TEST(Npy, SeveralInputsComeFromSeveralFiles) {
+  const TemporaryDirectory folder;
+  const auto path = [&](const std::string& name) { return (folder.path() / name).string(); };
+  write_npy(path("pixels.npy"), {2, 1, 2, 3}, std::vector<std::uint8_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
+  write_npy(path("more.npy"), {2, 2}, std::vector<float>{0.5F, 1.5F, 2.5F, 3.5F});
+  write_npy(path("y.npy"), {2}, std::vector<std::int64_t>{1, 0});
+  write_npy(path("three.npy"), {3, 2}, std::vector<float>(6));
+  DataOptions options;
+  options.shape = {8};
+  options.parts = {{"image", {3, 1, 2}}, {"more", {2}}};  // the file has the channels last
+  const std::string both = "npy:" + path("pixels.npy") + "," + path("more.npy");
+  const Dataset data = load_dataset(both + "," + path("y.npy"), Split::test, options);
+  EXPECT_FALSE(data.is_pixels());
+  EXPECT_EQ(data.features.values(),
+            (std::vector<float>{1, 4, 2, 5, 3, 6, 0.5F, 1.5F, 7, 10, 8, 11, 9, 12, 2.5F, 3.5F}));
+  EXPECT_EQ(data.labels, (std::vector<std::int64_t>{1, 0}));
+  EXPECT_TRUE(load_dataset(both, Split::test, options).labels.empty());
+  for (const std::string& wrong :
+       {"npy:" + path("pixels.npy"), "npy:" + path("pixels.npy") + "," + path("three.npy"),
+        "npy:" + path("more.npy") + "," + path("pixels.npy"), std::string("synthetic:shapes")})
+    EXPECT_THROW((void)load_dataset(wrong, Split::test, options), Error) << wrong;
+}
+
 TEST(Npy, ReadsEveryElementTypeAndBothVersions) {
   for (const int version : {1, 2}) {
     EXPECT_EQ(

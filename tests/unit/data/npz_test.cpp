@@ -73,6 +73,17 @@ TEST_F(Npz, IsADataSet) {
   EXPECT_EQ(data.labels, (std::vector<std::int64_t>{1, 0}));
 }
 
+TEST_F(Npz, SeveralInputsHaveTheirNames) {
+  DataOptions options;
+  options.parts = {{"x", {2}}, {"x", {2}}};
+  const std::string description = "npz:" + write(saved_archive).string();
+  const Dataset data = load_dataset(description, Split::test, options);
+  EXPECT_EQ(data.features.values(), (std::vector<float>{1, 2, 1, 2, 3, 4, 3, 4}));
+  EXPECT_EQ(data.labels, (std::vector<std::int64_t>{1, 0}));
+  options.parts[1].name = "absent";
+  EXPECT_THROW((void)load_dataset(description, Split::test, options), Error);
+}
+
 TEST_F(Npz, NamesTheArraysWhereNoneIsKnown) {
   std::vector<std::uint8_t> renamed = saved_archive;
   for (std::size_t i = 0; i + 5 <= renamed.size(); ++i) {

@@ -163,6 +163,44 @@ TEST(ValueFunctions, GiveTheHostsNumbers) {
   }
 }
 
+/// Two inputs and two outputs with scales of their own.
+constexpr std::string_view joined_caller = R"(#include <stdio.h>
+#include "net.h"
+int main(void) {
+  const float image[4] = {0.5f, -0.25f, 3.0f, 0.1f}, more[2] = {100.0f, -40.0f};
+  int8_t input[NET_INPUTS], output[NET_OUTPUTS] = {3, 9, -7, 20, 5};
+  uint16_t probabilities[NET_OUTPUT_BOXES_COUNT];
+  int i;
+  net_quantize_image(image, input);
+  net_quantize_more_numbers(more, input);
+  net_softmax_boxes(output, probabilities);
+  for (i = 0; i < NET_INPUTS; ++i) printf("%d ", input[i]);
+  printf("%d %d ", (int)net_argmax_scores(output), (int)net_argmax_boxes(output));
+  printf("%.3f ", (double)net_dequantize_scores(net_output_at(output, 1)));
+  printf("%.3f ", (double)net_dequantize_boxes(net_output_at(output, NET_OUTPUT_BOXES_FIRST)));
+  printf("%d\n", probabilities[0] > probabilities[2]);
+  return 0;
+}
+)";
+
+TEST(ValueFunctions, OfSeveralInputsAndOutputs) {
+  Program program = program_between({1, 8, true}, {1, 8, true}, false);
+  Buffer& input = program.buffers[static_cast<std::size_t>(program.input)];
+  input.height = input.width = 1;
+  input.channels = 6;
+  program.buffers[static_cast<std::size_t>(program.output)].channels = 5;
+  program.input_parts = {{"image", {1, 2, 2}, {0.01F, 8, true}}, {"more numbers", {2}, {0.5F, 8, true, -20}}};
+  program.output_parts = {{"scores", {2}, {0.125F, 8, true, 1}}, {"boxes", {3}, {4, 8, true}}};
+  const TemporaryDirectory folder;
+  const auto path = [&](const std::string& name) { return (folder.path() / name).string(); };
+  write_file(path("net.h"), interface_header(program, {}, {}, "net", 100));
+  write_file(path("main.c"), joined_caller);
+  std::vector<std::string> command{"gcc", "-std=c99", "-O2", path("main.c"), "-o", path("main")};
+  command.insert(command.end(), strict.begin(), strict.end());
+  run(command);
+  EXPECT_EQ(run_process({path("main")}, "").output, "50 -25 127 10 127 -100 1 1 1.000 -28.000 0\n");
+}
+
 /// Calls everything that the header has.
 constexpr std::string_view user = R"(#include <string.h>
 #include "net.h"

@@ -74,9 +74,13 @@ void expect_same_outputs(const Program& program, Core core, std::uint64_t seed) 
 class Sources : public testing::TestWithParam<Core> {};
 
 TEST_P(Sources, ComputeWhatTheHostComputes) {
-  for (const std::uint64_t seed : {3, 4, 5}) {
+  std::uint64_t seed = 3;
+  for (int programs = 0; programs < 3; ++seed) {
+    const Program program = RandomProgram::make(seed);
+    if (program.buffers[static_cast<std::size_t>(program.output)].parent.has_value()) continue;  // no network's is
     SCOPED_TRACE(seed);
-    expect_same_outputs(RandomProgram::make(seed), GetParam(), seed);
+    expect_same_outputs(program, GetParam(), seed);
+    ++programs;
   }
 }
 

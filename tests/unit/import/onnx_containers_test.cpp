@@ -123,13 +123,68 @@ TEST(OnnxContainers, SeveralOutputsStandOneBehindTheOther) {
   };
   const std::vector<float> sample{-1, 2, 3, -4};
   const Graph both = read({image, vector});
-  EXPECT_EQ(both.parts, (std::vector<OutputPart>{{image, {2, 1, 2}}, {vector, {4}}}));
+  EXPECT_EQ(both.output_parts, (std::vector<JoinedPart>{{image, {2, 1, 2}}, {vector, {4}}}));
   EXPECT_EQ(reference::run(both, sample), (std::vector<float>{0, 2, 3, 0, 1, -2, -3, 4}));
   EXPECT_EQ(reference::run(read({vector, image}), sample), (std::vector<float>{1, -2, -3, 4, 0, 2, 3, 0}));
-  EXPECT_TRUE(read({vector}).parts.empty());
+  EXPECT_TRUE(read({vector}).output_parts.empty());
   EXPECT_THROW(static_cast<void>(read({})), Error);
   EXPECT_THROW(static_cast<void>(read({image, image})), Error);
   EXPECT_THROW(static_cast<void>(read({image, "third"})), Error);
+}
+
+TEST(OnnxContainers, SeveralInputsStandOneBehindTheOther) {
+  OnnxBuilder onnx({open_batch, 2, 1, 2});
+  OnnxBuilder::describe(*onnx.model.mutable_graph()->add_input(), "more", {open_batch, 3});
+  OnnxBuilder::describe(*onnx.model.mutable_graph()->add_input(), "unread", {open_batch, 5});
+  const auto sums =
+      onnx.node("Flatten", {onnx.node("ReduceSum", {"input"}, {{"keepdims", 1}, {"axes", reference::Shape64{2, 3}}})});
+  const Graph graph = onnx.read(onnx.node("Concat", {onnx.node("Neg", {"more"}), sums}, {{"axis", 1}}));
+  EXPECT_EQ(graph.input_parts, (std::vector<JoinedPart>{{"input", {2, 1, 2}}, {"more", {3}}}));
+  EXPECT_EQ(graph.input_shape(), (Shape{7}));
+  EXPECT_EQ(reference::run(graph, {1, 2, 3, 4, 5, 6, 7}), (std::vector<float>{-5, -6, -7, 3, 7}));
+}
+
+/// The export of AdaptiveAvgPool2d to sizes that do not divide the image: windows of two and of three pixels.
+TEST(OnnxContainers, AdaptivePoolsOfGatheredWindows) {
+  OnnxBuilder onnx({open_batch, 2, 5, 3}, 18);
+  const auto pixels = onnx.node("Transpose", {"input"}, {{"perm", reference::Shape64{2, 3, 0, 1}}});
+  const std::vector<reference::Shape64> rows{{0, 1, 0}, {1, 2, 3}, {3, 4, 0}};  // 0 to 2, 1 to 4 and 3 to 5
+  reference::Shape64 places;
+  std::vector<float> mask;
+  for (const reference::Shape64& window : rows) {
+    for (std::size_t i = 0; i < 3; ++i) {
+      for (std::int64_t column = 0; column < 3; ++column) places.insert(places.end(), {window[i], column});
+      const bool real = i < 2 || window == rows[1];
+      mask.push_back(real ? 1.0F : 0.0F);
+    }
+  }
+  onnx.add("places", reference::int_tensor({3, 3, 3, 2}, places));
+  onnx.floats("mask", {3, 3, 1}, mask);
+  onnx.floats("counts", {3, 1}, {6, 9, 6});
+  const auto windows = onnx.node("GatherND", {pixels, "places"});  // 3 x 3 x 3 x N x 2
+  const auto masked =
+      onnx.node("Mul", {onnx.node("Transpose", {windows}, {{"perm", reference::Shape64{3, 4, 0, 1, 2}}}), "mask"});
+  onnx.ints("axes", {3, 4});
+  const auto sums = onnx.node("ReduceSum", {masked, "axes"}, {{"keepdims", 0}});
+  onnx.ints("last", {3});
+  const auto mean = onnx.node("Div", {onnx.node("Unsqueeze", {sums, "last"}), "counts"});
+  std::vector<float> sample;
+  for (int i = 0; i < 30; ++i) sample.push_back(static_cast<float>(i * i % 17));
+  std::vector<float> expected;
+  for (std::size_t c = 0; c < 2; ++c) {
+    for (const auto& [begin, end] : {std::pair{0, 2}, {1, 4}, {3, 5}}) {
+      float sum = 0;
+      for (int i = begin * 3; i < end * 3; ++i) sum += sample[c * 15 + static_cast<std::size_t>(i)];
+      expected.push_back(sum / static_cast<float>((end - begin) * 3));
+    }
+  }
+  const std::vector<float> outputs = reference::run(onnx.read(mean), sample);
+  ASSERT_EQ(outputs.size(), expected.size());
+  for (std::size_t i = 0; i < outputs.size(); ++i) EXPECT_NEAR(outputs[i], expected[i], 1e-5);
+  // other numbers are another function
+  onnx.model.mutable_graph()->mutable_initializer(2)->mutable_raw_data()->assign(
+      onnx.model.graph().initializer(1).raw_data().substr(0, 12));
+  EXPECT_THROW((void)onnx.read(mean), Error);
 }
 
 TEST(OnnxContainers, FreeHeightAndWidth) {

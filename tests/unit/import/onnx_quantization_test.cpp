@@ -87,6 +87,17 @@ TEST_F(OnnxQuantization, ClippedAndPaddedIntegersAreRealNumbers) {
   EXPECT_EQ(outputs, (std::vector<float>{-1.5F, 1, 1, 2, 2.5F, 1, -1, 0, 1, 2.5F, 2.5F, 1}));
 }
 
+TEST_F(OnnxQuantization, AComputedZeroPointBelongsToTheIntegersThatWereMade) {
+  onnx.add("wide", zero_point(1000, onnx::TensorProto::INT16));
+  onnx.ints("five_hundred", {500});
+  onnx.scalar("half_scale", 0.25F);
+  const std::string integers = onnx.node("QuantizeLinear", {onnx.node("Tanh", {"input"}), "scale", "wide"});
+  const std::string zero = onnx.node("Squeeze", {onnx.node("Add", {"five_hundred", "five_hundred"})});
+  const Graph graph = onnx.read(onnx.node("DequantizeLinear", {integers, "half_scale", zero}));
+  EXPECT_EQ(*grid_of_output(graph), (SourceGrid{0.25F, 1000, 16, true}));
+  EXPECT_NEAR(reference::run(graph, {1, 0, 0, 0, 0, 0, 0, 0})[0], std::tanh(1.0F) / 2, 1e-6);
+}
+
 TEST_F(OnnxQuantization, IntegersOfTheInputBecomeReal) {
   const Graph graph = onnx.read(real("input"));
   const std::vector<float> outputs = reference::run(graph, {0, 1, 2, 3, 4, 5, 6, 7});

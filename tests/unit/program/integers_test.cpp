@@ -131,6 +131,17 @@ class Interpreter {
              scaled((x - step["input_zero"][0].get<Integer>()) * (second() - step["input_zero"][1].get<Integer>()),
                     number("multiplier"), number("shift"));
     }
+    if (kind == "softmax") {
+      Integer most = INT64_MIN;
+      for (Integer c = 0; c < channels(a); ++c) most = std::max(most, at(a, pixel, c));
+      const auto power = [&](Integer c) {
+        return step["table"][static_cast<std::size_t>(most - at(a, pixel, c))].get<Integer>();
+      };
+      Integer sum = 0;
+      for (Integer c = 0; c < channels(a); ++c) sum += power(c);
+      return number("output_zero") +
+             scaled((power(channel) * 65536 + sum / 2) / sum, number("multiplier"), number("shift"));
+    }
     if (kind == "lookup")
       return step["table"][static_cast<std::size_t>(x < 0 ? x + (Integer{1} << value(a)["bits"].get<Integer>()) : x)];
     if (number("multiplier") == 0) return x;

@@ -271,7 +271,7 @@ TEST(Lower, SixteenBitWeightsDropTheLowestBitsOfTheirSums) {
 TEST(Lower, LayersWithoutIntegerFormAreNamed) {
   QuantizedBuilder b({2, 3, 3}, {1, 8, false});
   const ValueId padded = b.add("border", Pad{{1, 1, 1, 1}, 1}, {0}, ActivationGrid{});
-  b.add("soft", Softmax{}, {padded}, ActivationGrid{});
+  b.add("soft", Softmax{true}, {padded}, ActivationGrid{});
   EXPECT_EQ(layers_without(&FormTraits::runs, b.network.graph), (std::vector<std::string>{"'soft' (Softmax)"}));
   EXPECT_THROW(static_cast<void>(b.lowered()), Error);
 }
