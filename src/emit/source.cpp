@@ -307,6 +307,11 @@ void copy_header(const std::string& header, const fs::path& share, const fs::pat
 
 }  // namespace
 
+void copy_runtime_header(const std::string& header, const fs::path& share, const fs::path& folder) {
+  std::set<std::string> copied;
+  copy_header(header, share, folder, copied);
+}
+
 void write_header(const Program& program, const Schedule& schedule, const BuildRecipe& recipe, const std::string& name,
                   std::optional<std::int64_t> stack_bytes, const fs::path& folder) {
   write_file(folder / (name + ".h"), interface_header(program, schedule, recipe, name, stack_bytes));
