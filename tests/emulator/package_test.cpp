@@ -108,7 +108,11 @@ TEST(Platformio, PacksThePackage) {
   if (!has_program("pio")) GTEST_SKIP() << "PlatformIO is not installed";
   const HandedOver handed("stm32f412", Optimize::speed);
   const fs::path library = handed.package("platformio");
-  execute({"pio", "pkg", "pack", library.string(), "-o", handed.path("library.tar.gz").string()});
+  const ProcessResult packed =
+      run_process({"pio", "pkg", "pack", library.string(), "-o", handed.path("library.tar.gz").string()}, "");
+  if (packed.errors.find("Could not load SPDX") != std::string::npos)
+    GTEST_SKIP() << "PlatformIO fetches the list of licences, which this machine does not reach";
+  ASSERT_EQ(packed.exit_code, 0) << packed.output << packed.errors;
   EXPECT_TRUE(fs::exists(handed.path("library.tar.gz")));
 }
 
