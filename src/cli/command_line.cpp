@@ -47,6 +47,7 @@ int parse_and_run(int argc, char** argv) {
   add_fit(app);
   add_inspect(app);
   add_package(app);
+  add_validate(app);
   add_data(app);
   add_taxonomy(app);
   add_scale(app);

@@ -14,6 +14,7 @@ void add_eval(CLI::App& app);
 void add_fit(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_package(CLI::App& app);
+void add_validate(CLI::App& app);
 void add_data(CLI::App& app);
 void add_taxonomy(CLI::App& app);
 void add_scale(CLI::App& app);

@@ -39,8 +39,8 @@ StoredTask stored_task(const std::filesystem::path& program) {
   return read_task(json.at("task"), result.string());
 }
 
-/// The task that the options name, else the one that the program was made for, else the one that follows from its
-/// output and the data.
+}  // namespace
+
 Task task_of_program(const EvalOptions& options, const Program& program, const std::filesystem::path& path,
                      const Dataset& data) {
   StoredTask stored = stored_task(path);
@@ -56,6 +56,8 @@ Task task_of_program(const EvalOptions& options, const Program& program, const s
   if (!words.kind && stored.choice.kind) task.reason = "as result.json beside it says";
   return task;
 }
+
+namespace {
 
 /// Measures the integer program of a finished folder.
 void run_program(EvalOptions& options) {

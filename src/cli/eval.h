@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
@@ -8,6 +9,7 @@
 #include "cli/common.h"
 #include "data/dataset.h"
 #include "learn/evaluate.h"
+#include "program/program.h"
 
 namespace trimtab::cli {
 
@@ -38,6 +40,11 @@ struct EvalResult {
 
 /// The samples, without their answers where --unlabelled says so.
 [[nodiscard]] Dataset load_eval_data(EvalOptions& options, const Shape& input, const std::vector<JoinedPart>& parts);
+
+/// The task of the program in a file: what the options say, else what the result beside it says, else what its output
+/// and the data say.
+[[nodiscard]] Task task_of_program(const EvalOptions& options, const Program& program,
+                                   const std::filesystem::path& path, const Dataset& data);
 
 /// Gathers the answers to all samples and writes them to --outputs; does nothing where there is no such option.
 class OutputFile {

@@ -48,19 +48,6 @@ std::optional<std::vector<std::uint8_t>> run_on_small_board(FirmwareSources sour
   }
 }
 
-/// How many numbers of one result, as the device lays it out, are not as expected.
-std::int64_t count_mismatches(const std::uint8_t* device, const runtime::Image& image,
-                              std::span<const std::int32_t> expected) {
-  std::int64_t mismatches = 0;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    const auto element = static_cast<std::int64_t>(i);
-    const std::uint8_t* const pixel = device + element / image.channels * image.pixel_stride;
-    const auto channel = static_cast<std::int32_t>(element % image.channels);
-    if (runtime::load_activation(pixel, channel, image.format) != expected[i]) ++mismatches;
-  }
-  return mismatches;
-}
-
 }  // namespace
 
 std::size_t Deployment::dearest_point() const {
@@ -82,6 +69,16 @@ std::vector<std::int32_t> host_outputs(const Program& program, std::span<const s
     runner.run(inputs, samples, std::span(outputs).subspan(begin));
   }
   return outputs;
+}
+
+std::vector<std::int32_t> device_numbers(const Program& program, std::span<const std::uint8_t> output) {
+  const runtime::Image image = image_of(program, program.output);
+  std::vector<std::int32_t> numbers(static_cast<std::size_t>(nth(program.buffers, program.output).elements()));
+  for (std::int64_t i = 0; i < std::ssize(numbers); ++i) {
+    const std::uint8_t* const pixel = output.data() + i / image.channels * image.pixel_stride;
+    nth(numbers, i) = runtime::load_activation(pixel, static_cast<std::int32_t>(i % image.channels), image.format);
+  }
+  return numbers;
 }
 
 Deployment deploy(const Program& program, const Schedule& schedule, const Target& target, const std::string& name,
@@ -109,12 +106,13 @@ Deployment deploy(const Program& program, const Schedule& schedule, const Target
   if (expected.size() != points * samples * elements) {
     throw failure("{} numbers are to be compared with the device's {}", expected.size(), points * samples * elements);
   }
-  const runtime::Image layout = image_of(program, program.output);
+  const auto output_bytes = static_cast<std::size_t>(output.bytes());
   for (std::size_t i = 0; i < samples; ++i) {
     for (std::size_t k = 0; k < points; ++k) {
-      deployment.mismatches +=
-          count_mismatches(run.outputs.data() + static_cast<std::int64_t>(i * points + k) * output.bytes(), layout,
-                           expected.subspan((k * samples + i) * elements, elements));
+      const std::vector<std::int32_t> numbers =
+          device_numbers(program, std::span(run.outputs).subspan((i * points + k) * output_bytes, output_bytes));
+      const auto wanted = expected.subspan((k * samples + i) * elements, elements);
+      for (std::size_t e = 0; e < elements; ++e) deployment.mismatches += numbers[e] != wanted[e] ? 1 : 0;
     }
   }
   const auto small = run_on_small_board(sources, target, schedule.optimize, inputs, input.bytes(), output.bytes());

@@ -42,6 +42,9 @@ struct Deployment {
 [[nodiscard]] std::vector<std::int32_t> host_outputs(const Program& program, std::span<const std::uint8_t> inputs,
                                                      std::int64_t samples);
 
+/// The numbers of one output as it lies in a device's memory, in the order of ProgramRunner::run().
+[[nodiscard]] std::vector<std::int32_t> device_numbers(const Program& program, std::span<const std::uint8_t> output);
+
 /// Writes the program's sources and a self-test of the inputs into `folder`, builds the image firmware.elf there and
 /// runs it in the emulator on `inputs` (raw input bytes of some samples, one after the other; none: only build) at
 /// every operating point, comparing every output number with `expected`, as host_outputs() gives them. `schedule` is

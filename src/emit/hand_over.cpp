@@ -10,6 +10,7 @@
 #include "base/index.h"
 #include "base/sha256.h"
 #include "base/units.h"
+#include "emit/board_source.h"
 #include "emit/c_text.h"
 #include "emit/recipe.h"
 #include "emit/value_functions.h"
@@ -84,6 +85,10 @@ Compile the whole firmware with `{core}`. Compile `{name}.cpp` as C++17 with `{f
 `{name}_selftest()` of `{name}_selftest.cpp` runs real samples. It returns the number of output bytes that differ from those measured: 0.
 Link `$({NAME}_SELFTEST_OBJECT)` (make) or `{name}_selftest` (CMake) to use it. `main.c` is an example.
 
+`trimtab validate` runs samples on a board and compares every bit. The board's firmware is `{name}_board.c` with two functions of yours that read and write
+a serial port. `boards/` has them for the STM32F4's USART and for the CMSDK UART, each with a `main()`. Compile these files as C99.
+Define `{NAME}_PROFILE` for them and for `{name}.cpp` to count the cycles of every layer.
+
 ## Files
 
 | file | |
@@ -91,6 +96,7 @@ Link `$({NAME}_SELFTEST_OBJECT)` (make) or `{name}_selftest` (CMake) to use it. 
 | `{name}.h`, `{name}.cpp` | the network |
 | `trimtab/` | the kernels that it uses |
 | `{name}_selftest.cpp`, `main.c` | samples with the right answers, and an example |
+| `{name}_board.c`, `boards/` | the network behind a serial port, for `trimtab validate` |
 | `{name}.mk`, `CMakeLists.txt` | the build |
 | `firmware.elf` | the image that was measured in the emulator ({board}) |
 | `manifest.json`, `LICENSE` | all figures and hashes; the licence of the code |
@@ -149,6 +155,7 @@ void write_hand_over(const HandOver& hand_over, const Program& program, const Ta
   write_file(folder / "README.md", readme(hand_over, program, target, recipe));
   write_file(folder / "LICENSE", read_text(license_file()));
   write_file(folder / "main.c", example(program, hand_over.name));
+  write_board_sources(program, hand_over.name, folder);
   const nlohmann::ordered_json manifest = {{"format", 1},
                                            {"name", hand_over.name},
                                            {"network", program.name},

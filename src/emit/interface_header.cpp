@@ -74,7 +74,9 @@ std::string documentation(const Program& program, const BuildRecipe& recipe, con
  * Define these for {name}.cpp as strings, such as -D{NAME}_ARENA_SECTION='".dtcm"':
  *   {NAME}_ARENA_SECTION     section of the static arena: a section of zeros, since an image holds it otherwise
  *   {NAME}_WEIGHTS_SECTION   section of the constants (weights, biases, multipliers), for instance in external flash
- * The code lies in sections .text.*: *{name}*.o(.text .text.*) in a linker script places it, for instance in ITCM.
+ * Set {NAME}_HOT_SECTION to a name such as .itcm in your makefile or CMake file, before it includes this folder's: all
+ * code then lies in sections .itcm.text.*, which *(.itcm .itcm.*) in a linker script places. It is no macro, since GCC
+ * ignores the section of a template. With other build files, *{name}*.o(.text .text.*) places the code.
  *
  * RE-ENTRANCY
  * {name}_run() uses the static arena: one run at a time. {name}_run_in() has no other state than its arena, so runs in

@@ -32,8 +32,10 @@ BuildRecipe recipe_of(const Target& target, Optimize optimize) {
                   "-fno-asynchronous-unwind-tables",
                   "-fomit-frame-pointer",  // assembly needs r7
                   "-fno-schedule-insns",   // GCC 12 spills accumulators where it schedules before register allocation
-                  "-fno-lto",              // which would compile it again, with the firmware's options
-                  "-w",                    // warnings of generated code are no business of a firmware with -Werror
+                  "-fbuiltin",             // memcpy becomes loads where a firmware is -ffreestanding, too
+                  "-fstrict-aliasing",
+                  "-fno-lto",  // which would compile it again, with the firmware's options
+                  "-w",        // warnings of generated code are no business of a firmware with -Werror
                   "-ffunction-sections",
                   "-fdata-sections"};
   return recipe;

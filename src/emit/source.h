@@ -24,4 +24,8 @@ void write_header(const Program& program, const Schedule& schedule, const BuildR
 void write_sources(const Program& program, const Schedule& schedule, const BuildRecipe& recipe, const std::string& name,
                    const std::filesystem::path& share, const std::filesystem::path& folder);
 
+/// Copies a header of the runtime, and what it includes, into the sources' folder.
+void copy_runtime_header(const std::string& header, const std::filesystem::path& share,
+                         const std::filesystem::path& folder);
+
 }  // namespace trimtab

@@ -7,6 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "base/file.h"
 #include "base/process.h"
 #include "emit/c_text.h"
@@ -36,26 +38,27 @@ void record(const std::string& form, std::int64_t flash, std::int64_t instructio
 
 /// The smallest firmware project: its first goal is the default one, whatever the included file brings. Its own options
 /// must not matter: -O0 and frame pointers leave assembly too few registers, and warnings are its errors.
-fs::path by_make(const fs::path& device, const BuildRecipe& recipe, const std::string& name = "net") {
+fs::path by_make(const fs::path& device, const BuildRecipe& recipe, const std::string& name = "net",
+                 const std::string& setting = "") {
   write_file(device / "Makefile",
              fmt::format("CXX := arm-none-eabi-g++\nCXXFLAGS := -O0 -flto -fno-omit-frame-pointer -Wall -Wextra "
-                         "-Wconversion -Wsign-conversion -Werror {0}\n\ninclude {1}.mk\n\n"
+                         "-Wconversion -Wsign-conversion -Werror {0}\n{3}\ninclude {1}.mk\n\n"
                          "firmware: $({2}_OBJECT)\n\tcp $< firmware.o\n",
-                         fmt::join(recipe.core_flags, " "), name, upper(name)));
-  run({"make", "-s", "-C", device.string()});
+                         fmt::join(recipe.core_flags, " "), name, upper(name), setting));
+  run({"make", "-s", "-B", "-C", device.string()});
   return device / "firmware.o";
 }
 
-fs::path by_cmake(const fs::path& device, const BuildRecipe& recipe) {
+fs::path by_cmake(const fs::path& device, const BuildRecipe& recipe, const std::string& setting = "") {
   const fs::path project = device / "project";
   make_directory(project);
   write_file(
       project / "CMakeLists.txt",
       fmt::format("cmake_minimum_required(VERSION 3.20)\nset(CMAKE_SYSTEM_NAME Generic)\n"
                   "set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)\nset(CMAKE_CXX_COMPILER arm-none-eabi-g++)\n"
-                  "set(CMAKE_BUILD_TYPE Release)\nproject(firmware CXX)\nadd_compile_options({})\n"
+                  "set(CMAKE_BUILD_TYPE Release)\nproject(firmware CXX)\nadd_compile_options({})\n{}\n"
                   "add_subdirectory(.. net)\n",
-                  fmt::join(recipe.core_flags, " ")));
+                  fmt::join(recipe.core_flags, " "), setting));
   run({"cmake", "-S", project.string(), "-B", (project / "build").string()});
   run({"cmake", "--build", (project / "build").string()});
   return project / "build" / "net" / "libnet.a";
@@ -98,6 +101,64 @@ TEST_P(ShippedForms, BuildFilesMakeTheMeasuredImage) {
     record(form, built.size.flash(), again.greatest_instructions.front(), again.stack_bytes);
   }
   record("measured", measured.flash_bytes(), measured.instructions(), measured.stack_bytes);
+}
+
+/// A part of a linker script: code that is fetched from the board's SRAM, which is no flash.
+constexpr std::string_view hot_script = "SECTIONS { .itcm 0x20200000 : { *(.itcm .itcm.*) } }\n";
+
+struct Symbol {
+  std::uint64_t address;
+  std::string name;
+};
+
+std::vector<Symbol> code_symbols(const fs::path& elf) {
+  const ProcessResult result = run_process({"arm-none-eabi-nm", elf.string()}, "install binutils-arm-none-eabi");
+  std::vector<Symbol> symbols;
+  std::istringstream lines(result.output);
+  Symbol symbol{};
+  for (std::string kind; lines >> std::hex >> symbol.address >> kind >> symbol.name;) {
+    if (kind == "T" || kind == "t" || kind == "W") symbols.push_back(symbol);
+  }
+  return symbols;
+}
+
+/// All code of the network, kernels included, goes where the linker script puts the section, and stays what it was.
+TEST(HotSection, PlacesTheCodeAndKeepsEveryBit) {
+  const Target target = load_target("stm32f412");
+  const Program program = RandomProgram::make(11);
+  Random random(1);
+  const RandomSample sample(program, random);
+  const TemporaryDirectory folder;
+  const Deployment measured = deploy(program, schedule(program, core_of(target)), target, "net", sample.bytes,
+                                     host_outputs(program, sample.bytes, 1), folder.path());
+  const BuildRecipe recipe = recipe_of(target, Optimize::speed);
+  write_file(folder.path() / "hot.ld", hot_script);
+  const std::int64_t output_bytes = program.buffers[static_cast<std::size_t>(program.output)].bytes();
+  const EmulatorRun first =
+      run_firmware(folder.path() / "firmware.elf", target, sample.bytes, std::ssize(sample.bytes), output_bytes);
+  for (const auto& [form, object] :
+       {std::pair{"make", by_make(folder.path(), recipe, "net", "NET_HOT_SECTION := .itcm")},
+        std::pair{"cmake", by_cmake(folder.path(), recipe, "set(NET_HOT_SECTION .itcm)")}}) {
+    SCOPED_TRACE(form);
+    FirmwareSources sources;
+    sources.sources = {object, folder.path() / "hot.ld"};
+    sources.program_name = "net";
+    const BuildResult built = build_firmware(sources, target, Optimize::speed, folder.path() / "hot.elf");
+    std::size_t kernels = 0;
+    for (const Symbol& symbol : code_symbols(built.elf)) {
+      const bool is_network = symbol.name.starts_with("net_") || symbol.name.find("7trimtab") != std::string::npos;
+      if (!is_network || symbol.name.find("firmware") != std::string::npos) continue;
+      EXPECT_GE(symbol.address, 0x20200000U) << symbol.name;
+      if (symbol.name.find("7trimtab") != std::string::npos) ++kernels;
+    }
+    EXPECT_GT(kernels, 0U);
+    const EmulatorRun run = run_firmware(built.elf, target, sample.bytes, std::ssize(sample.bytes), output_bytes);
+    EXPECT_EQ(run.outputs, first.outputs);
+    EXPECT_EQ(run.stack_bytes, first.stack_bytes);
+    // the linker's bridges between flash and RAM are a few instructions at every call of memcpy
+    EXPECT_NEAR(static_cast<double>(run.greatest_instructions.front()), static_cast<double>(measured.instructions()),
+                static_cast<double>(measured.instructions()) / 100);
+  }
 }
 
 /// Two programs in one image, behind the interface of one: the second's output follows the first's.
@@ -163,6 +224,58 @@ TEST(TwoPrograms, OfAnySettingsRunInOneImage) {
   }
 }
 
+/// A build that ignores the recipe altogether, as a debug build of a whole firmware does: assembly finds its registers
+/// without an optimizer and beside a frame pointer, the strictest warnings say nothing, and every answer is right.
+class OwnBuilds : public testing::TestWithParam<std::string> {};
+
+TEST_P(OwnBuilds, AreRightWithoutOptimization) {
+  const Target target = with_memory_of_board(load_target(GetParam()));
+  const BuildRecipe recipe = recipe_of(target, Optimize::speed);
+  for (const std::uint64_t seed : {11, 14}) {
+    SCOPED_TRACE(seed);
+    const Program program = RandomProgram::make(seed);
+    Random random(seed);
+    const RandomSample sample(program, random);
+    const TemporaryDirectory folder;
+    write_sources(program, schedule(program, core_of(target)), recipe, "net", runtime_directory(), folder.path());
+    const fs::path object = folder.path() / "net.o";
+    std::vector<std::string> command{"arm-none-eabi-g++",
+                                     "-std=c++17",
+                                     "-O0",
+                                     "-g",
+                                     "-fno-omit-frame-pointer",
+                                     "-fno-exceptions",
+                                     "-fno-rtti",
+                                     "-Wall",
+                                     "-Wextra",
+                                     "-Wpedantic",
+                                     "-Wconversion",
+                                     "-Wsign-conversion",
+                                     "-Werror",
+                                     "-I" + folder.path().string(),
+                                     "-c",
+                                     (folder.path() / "net.cpp").string(),
+                                     "-o",
+                                     object.string()};
+    command.insert(command.end(), recipe.core_flags.begin(), recipe.core_flags.end());
+    run(command);
+    FirmwareSources sources;
+    sources.sources = {object};
+    sources.program_name = "net";
+    const BuildResult built = build_firmware(sources, target, Optimize::speed, folder.path() / "debug.elf");
+    const EmulatorRun answered = run_firmware(built.elf, target, sample.bytes, std::ssize(sample.bytes),
+                                              program.buffers[static_cast<std::size_t>(program.output)].bytes());
+    EXPECT_EQ(device_numbers(program, answered.outputs), host_outputs(program, sample.bytes, 1));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cores, OwnBuilds, testing::Values("rp2040", "cortex-m3", "stm32f412", "cortex-m55"),
+                         [](const auto& test) {
+                           std::string name = test.param;
+                           std::erase(name, '-');
+                           return name;
+                         });
+
 /// A compiler that is set to another core is stopped with a sentence that names the right one.
 TEST(WrongCore, IsAnErrorOfTheCompiler) {
   const Program program = RandomProgram::make(11);
@@ -184,44 +297,6 @@ TEST(WrongCore, IsAnErrorOfTheCompiler) {
     EXPECT_THAT(result.errors,
                 testing::HasSubstr(fmt::format("this file is for {}; compile the firmware with -mcpu=", made_for)));
   }
-}
-
-/// The block of that language of docs/fit.md, "In your firmware".
-std::string snippet(const std::string& language) {
-  const std::string text = read_text(std::string(TRIMTAB_SOURCE_DIR) + "/docs/fit.md");
-  const std::string opening = "```" + language + "\n";
-  const std::size_t begin = text.find(opening, text.find("## In your firmware")) + opening.size();
-  return text.substr(begin, text.find("```", begin) - begin);
-}
-
-/// The snippets that the documents show build, with a main() and a linker's options added.
-TEST(Documents, SnippetsBuildAFirmware) {
-  const Target target = load_target("stm32f412");
-  const Program program = RandomProgram::make(11);
-  const TemporaryDirectory folder;
-  write_sources(program, schedule(program, core_of(target)), recipe_of(target, Optimize::speed), "resnet8_cifar10",
-                runtime_directory(), folder.path() / "out" / "device");
-  write_file(folder.path() / "main.c",
-             snippet("c") +
-                 "int main(void) {\n  static uint8_t pixels[RESNET8_CIFAR10_INPUT_BYTES];\n  return "
-                 "classify(pixels);\n}\n");
-  write_file(
-      folder.path() / "Makefile",
-      "CC := arm-none-eabi-gcc\nCXX := arm-none-eabi-g++\nLDFLAGS := --specs=nosys.specs\nCFLAGS = $(CXXFLAGS)\n" +
-          snippet("make"));
-  run({"make", "-s", "-C", folder.path().string()});
-  EXPECT_TRUE(fs::exists(folder.path() / "firmware.elf"));
-
-  write_file(folder.path() / "CMakeLists.txt",
-             fmt::format("cmake_minimum_required(VERSION 3.20)\nset(CMAKE_SYSTEM_NAME Generic)\n"
-                         "set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)\nset(CMAKE_C_COMPILER arm-none-eabi-gcc)\n"
-                         "set(CMAKE_CXX_COMPILER arm-none-eabi-g++)\nproject(firmware C CXX)\n"
-                         "add_compile_options({0})\nadd_link_options({0} --specs=nosys.specs)\n"
-                         "add_executable(firmware main.c)\n{1}",
-                         fmt::join(recipe_of(target, Optimize::speed).core_flags, " "), snippet("cmake")));
-  run({"cmake", "-S", folder.path().string(), "-B", (folder.path() / "build").string()});
-  run({"cmake", "--build", (folder.path() / "build").string()});
-  EXPECT_TRUE(fs::exists(folder.path() / "build" / "firmware"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, ShippedForms,

@@ -11,26 +11,17 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <regex>
+#include <set>
 
 #include "base/file.h"
 #include "base/process.h"
-#include "emit/deploy.h"
-#include "emit/emulator.h"
-#include "emit/firmware.h"
-#include "emit/hand_over.h"
-#include "emit/recipe.h"
-#include "support/random_program.h"
+#include "emit/package/layouts.h"
+#include "handed_over.h"
 
 namespace trimtab {
 namespace {
 
 namespace fs = std::filesystem;
-
-void execute(const std::vector<std::string>& command) {
-  const ProcessResult result = run_process(command, "install the packages cmake and gcc-arm-none-eabi");
-  ASSERT_EQ(result.exit_code, 0) << command.front() << ": " << result.output.substr(0, 2000)
-                                 << result.errors.substr(0, 3000);
-}
 
 std::vector<std::string> words_of(const std::string& text) {
   std::vector<std::string> words;
@@ -39,67 +30,6 @@ std::vector<std::string> words_of(const std::string& text) {
     words.push_back(match->str());
   return words;
 }
-
-/// A folder as fit leaves it.
-class HandedOver {
- public:
-  HandedOver(const std::string& target_name, Optimize optimize)
-      : target(load_target(target_name)), setting(optimize), program(RandomProgram::make(11)), random_(1) {
-    const RandomSample sample(program, random_);
-    input = sample.bytes;
-    measured = deploy(program, schedule(program, core_of(target), optimize), target, "net", input,
-                      host_outputs(program, input, 1), out() / "device");
-    const nlohmann::ordered_json result = {
-        {"flash_bytes", measured.flash_bytes()},   {"ram_bytes", measured.ram_bytes()},
-        {"arena_bytes", measured.arena_bytes},     {"stack_bytes", measured.stack_bytes},
-        {"instructions", measured.instructions()}, {"latency_lower_ms", 1.5}};
-    write_file(folder_.path() / "model", "a network");
-    write_hand_over({"net", folder_.path() / "model", {}, result}, program, target, optimize, out() / "device");
-  }
-  [[nodiscard]] fs::path out() const { return folder_.path() / "out"; }
-  [[nodiscard]] fs::path path(const std::string& name) const { return folder_.path() / name; }
-  [[nodiscard]] fs::path package(const std::string& kind) const {
-    make_package(out(), kind, path(kind));
-    return path(kind);
-  }
-  [[nodiscard]] std::vector<std::string> core_flags() const { return recipe_of(target, setting).core_flags; }
-
-  /// The image of objects that a package's build left: its outputs, and, where `same`, its sizes and instructions.
-  void expect_image(const std::string& form, const std::vector<fs::path>& objects, bool same) const {
-    FirmwareSources sources;
-    sources.sources = objects;
-    sources.program_name = "net";
-    const BuildResult built = build_firmware(sources, target, setting, path("package.elf"));
-    const std::int64_t output_bytes = program.buffers[static_cast<std::size_t>(program.output)].bytes();
-    const EmulatorRun again = run_firmware(built.elf, target, input, std::ssize(input), output_bytes);
-    const EmulatorRun first =
-        run_firmware(out() / "device" / "firmware.elf", target, input, std::ssize(input), output_bytes);
-    EXPECT_EQ(again.outputs, first.outputs);
-    const auto record = [](const std::string& name, std::int64_t flash, const EmulatorRun& run) {
-      testing::Test::RecordProperty(  // for scripts/results-handover
-          name, fmt::format("{} {} {}", flash, run.greatest_instructions.front(), run.stack_bytes));
-    };
-    record(form, built.size.flash(), again);
-    record("measured", measured.flash_bytes(), first);
-    if (!same) return;
-    EXPECT_EQ(built.size.text, measured.image.text);
-    EXPECT_EQ(built.size.rodata, measured.image.rodata);
-    EXPECT_EQ(built.size.bss, measured.image.bss);
-    EXPECT_EQ(again.stack_bytes, measured.stack_bytes);
-    EXPECT_NEAR(static_cast<double>(again.greatest_instructions.front()),
-                static_cast<double>(measured.point_instructions.front()), 2);
-  }
-
-  Target target;
-  Optimize setting;
-  Program program;
-  std::vector<std::uint8_t> input;
-  Deployment measured;
-
- private:
-  TemporaryDirectory folder_;
-  Random random_;
-};
 
 /// Compiles one C++ file of a package.
 fs::path compile_file(const fs::path& source, const fs::path& include, std::vector<std::string> flags) {
@@ -121,7 +51,21 @@ class Packages : public testing::TestWithParam<std::tuple<std::string, Optimize>
   HandedOver handed_;
 };
 
-TEST_P(Packages, ArduinoCompilesAllOfSrc) {
+/// The archive that Arduino links for a board's options, and nothing where it compiles src/: `precompiled=full` of the
+/// library specification, with the folder that arduino-cli derives from the options.
+fs::path arduino_archive(const fs::path& library, const std::vector<std::string>& flags) {
+  const auto value_of = [&](const std::string& option) {
+    const auto found = std::ranges::find_if(flags, [&](const std::string& flag) { return flag.starts_with(option); });
+    return found == flags.end() ? std::string() : found->substr(option.size());
+  };
+  fs::path folder = library / "src" / value_of("-mcpu=");
+  std::string floating = value_of("-mfpu=");
+  if (const std::string abi = value_of("-mfloat-abi="); !abi.empty()) floating += (floating.empty() ? "" : "-") + abi;
+  if (!floating.empty()) folder /= floating;
+  return fs::exists(folder) ? folder / "libnet.a" : fs::path();
+}
+
+TEST_P(Packages, ArduinoIsTheMeasuredImage) {
   const fs::path library = handed_.package("arduino");
   std::map<std::string, std::string> properties;
   static const std::regex property("([a-z]+)=(.*)");
@@ -138,13 +82,38 @@ TEST_P(Packages, ArduinoCompilesAllOfSrc) {
       joined(handed_.core_flags(), {"-Os", "-w", "-std=gnu++17", "-ffunction-sections", "-fdata-sections",
                                     "-fno-threadsafe-statics", "-fno-rtti", "-fno-exceptions", "-fno-use-cxa-atexit",
                                     "-nostdlib", "--param", "max-inline-insns-single=500", "-DARDUINO=10819"});
+  EXPECT_EQ(properties["precompiled"], "full");
+  handed_.expect_image("arduino", {arduino_archive(library, flags)}, true);
+  if (std::get<0>(GetParam()) != "stm32f412" || handed_.setting != Optimize::speed) return;
+
+  // every ABI that a board may choose has an archive of its kind
+  for (const std::string abi : {"-mfloat-abi=hard", "-mfloat-abi=softfp"}) {
+    const fs::path archive = arduino_archive(library, {"-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", abi});
+    const ProcessResult attributes = run_process({"arm-none-eabi-readelf", "-A", archive.string()}, "");
+    EXPECT_EQ(attributes.output.find("Tag_ABI_VFP_args") != std::string::npos, abi == "-mfloat-abi=hard") << abi;
+  }
+  EXPECT_TRUE(fs::exists(arduino_archive(library, {"-mcpu=cortex-m4"})));
+  // a core that the archives are not for compiles src/ with its own options: the same answers
+  EXPECT_EQ(arduino_archive(library, {"-mcpu=cortex-m7"}), fs::path());
   std::vector<fs::path> objects;
   for (const fs::directory_entry& entry : fs::directory_iterator(library / "src")) {
     if (entry.path().extension() == ".cpp") objects.push_back(entry.path());
   }
   ASSERT_EQ(objects.size(), 2U);
   for (fs::path& object : objects) object = compile_file(object, library / "src", flags);
-  handed_.expect_image("arduino", objects, false);
+  handed_.expect_image("arduino_sources", objects, false);
+}
+
+TEST(Platformio, PacksThePackage) {
+  if (!has_program("pio")) GTEST_SKIP() << "PlatformIO is not installed";
+  const HandedOver handed("stm32f412", Optimize::speed);
+  const fs::path library = handed.package("platformio");
+  const ProcessResult packed =
+      run_process({"pio", "pkg", "pack", library.string(), "-o", handed.path("library.tar.gz").string()}, "");
+  if (packed.errors.find("Could not load SPDX") != std::string::npos)
+    GTEST_SKIP() << "PlatformIO fetches the list of licences, which this machine does not reach";
+  ASSERT_EQ(packed.exit_code, 0) << packed.output << packed.errors;
+  EXPECT_TRUE(fs::exists(handed.path("library.tar.gz")));
 }
 
 TEST_P(Packages, PlatformioIsTheMeasuredImage) {
@@ -204,7 +173,96 @@ TEST_P(Packages, ZephyrIsTheMeasuredImage) {
   write_file(handed_.path("app") / "CMakeLists.txt", project);
   execute({"cmake", "-S", handed_.path("app").string(), "-B", handed_.path("build").string()});
   execute({"cmake", "--build", handed_.path("build").string()});
-  handed_.expect_image("zephyr", {handed_.path("build") / "net" / "libnet.a"}, false);
+  handed_.expect_image("zephyr", {handed_.path("build") / "net" / "libnet.a"}, true);
+}
+
+/// One element of a description: a tag with its attributes, or a tag's end ("/package").
+struct Tag {
+  std::string name;
+  std::map<std::string, std::string> attributes;
+  std::string text;  ///< behind it
+};
+
+std::vector<Tag> tags_of(const std::string& text) {
+  std::vector<Tag> tags;
+  static const std::regex tag("<([/A-Za-z]+)([^>]*)>([^<]*)");
+  static const std::regex attribute("([A-Za-z:]+)=\"([^\"]*)\"");
+  for (std::sregex_iterator match(text.begin(), text.end(), tag), end; match != end; ++match) {
+    Tag one{(*match)[1], {}, (*match)[3]};
+    const std::string rest = (*match)[2];
+    for (std::sregex_iterator found(rest.begin(), rest.end(), attribute); found != end; ++found)
+      one.attributes[(*found)[1]] = (*found)[2];
+    tags.push_back(one);
+  }
+  return tags;
+}
+
+/// What the published schema of pack descriptions (PACK.xsd) asks of the elements that we write.
+void expect_rules_of_the_schema(const std::string& text) {
+  const std::vector<Tag> tags = tags_of(text);
+  std::vector<std::string> open;
+  std::map<std::string, std::vector<Tag>> children;  // by the path of the parent
+  for (const Tag& tag : tags) {
+    if (tag.name.starts_with("/")) {
+      ASSERT_FALSE(open.empty());
+      EXPECT_EQ("/" + open.back(), tag.name);
+      open.pop_back();
+      continue;
+    }
+    children[fmt::format("{}", fmt::join(open, "/"))].push_back(tag);
+    if (tag.name != "file" && tag.name != "?xml") open.push_back(tag.name);
+  }
+  EXPECT_TRUE(open.empty());
+  const auto only = [&](const std::string& parent, const std::string& name) {
+    std::vector<Tag> found;
+    std::ranges::copy_if(children[parent], std::back_inserter(found), [&](const Tag& tag) { return tag.name == name; });
+    EXPECT_EQ(found.size(), 1U) << parent << "/" << name;
+    return found.empty() ? Tag{} : found.front();
+  };
+  const auto matches = [](const std::string& value, const std::string& pattern) {
+    return std::regex_match(value, std::regex(pattern));
+  };
+  const Tag package = only("", "package");
+  EXPECT_TRUE(matches(package.attributes.at("schemaVersion"), R"([0-9]+\.[0-9]+(\.[0-9]+)?)"));
+  // package is xs:all: every element once, in any order
+  const std::set<std::string> known{"name",    "vendor",   "description", "url",
+                                    "license", "releases", "keywords",    "components"};
+  for (const Tag& tag : children["package"]) EXPECT_TRUE(known.contains(tag.name)) << tag.name;
+  for (const std::string& name : known) (void)only("package", name);
+  for (const std::string name : {"name", "vendor"})  // RestrictedString
+    EXPECT_TRUE(matches(only("package", name).text, R"([\-_A-Za-z0-9]+)"));
+  const std::string version = R"((0|[1-9][0-9]*)\.[0-9]+\.[0-9]+)";
+  EXPECT_TRUE(matches(only("package/releases", "release").attributes.at("version"), version));
+  const Tag component = only("package/components", "component");
+  const std::string names = R"([A-Za-z0-9][A-Za-z0-9_+():/\- .]*)";
+  for (const std::string name : {"Cclass", "Cgroup", "Csub"}) {
+    EXPECT_TRUE(matches(component.attributes.at(name), names));
+    EXPECT_LE(component.attributes.at(name).size(), 32U);
+  }
+  EXPECT_TRUE(matches(component.attributes.at("Cversion"), version));
+  // a component is a sequence: its description comes before its files
+  const std::vector<Tag>& parts = children["package/components/component"];
+  ASSERT_EQ(parts.size(), 2U);
+  EXPECT_EQ(parts[0].name, "description");
+  EXPECT_EQ(parts[1].name, "files");
+  const std::set<std::string> categories{"doc", "header", "include", "library", "source", "sourceC", "sourceCpp"};
+  EXPECT_FALSE(children["package/components/component/files"].empty());
+  for (const Tag& file : children["package/components/component/files"]) {
+    EXPECT_EQ(file.name, "file");
+    EXPECT_TRUE(categories.contains(file.attributes.at("category"))) << file.attributes.at("category");
+    EXPECT_EQ(file.attributes.at("name").front() == '/', false);
+    EXPECT_EQ(file.attributes.at("category") == "include", file.attributes.at("name").ends_with("/"));
+  }
+}
+
+/// The longest name that --name takes.
+TEST(CmsisPack, KeepsTheRulesForTheLongestName) {
+  const TemporaryDirectory folder;
+  DeviceFolder device{folder.path(), std::string(40, 'n'), "a", "t", "d", "0.2.0", {}, {"-O2"}, {}};
+  for (const std::string file : {".h", ".cpp", "_selftest.cpp"}) write_file(folder.path() / (device.name + file), "");
+  for (const std::string file : {"README.md", "LICENSE", "main.c"}) write_file(folder.path() / file, "");
+  cmsis_package(device, folder.path() / "pack");
+  expect_rules_of_the_schema(read_text(folder.path() / "pack" / ("Trimtab." + device.name + ".pdsc")));
 }
 
 TEST_P(Packages, CmsisPackNamesItsFiles) {
@@ -212,8 +270,7 @@ TEST_P(Packages, CmsisPackNamesItsFiles) {
   const fs::path description = pack / "Trimtab.net.pdsc";
   execute({"xmllint", "--noout", description.string()});
   const std::string text = read_text(description);
-  for (const std::string element : {"vendor", "name", "description", "url", "license", "releases", "components"})
-    EXPECT_NE(text.find("<" + element + ">"), std::string::npos) << element;
+  expect_rules_of_the_schema(text);
   static const std::regex file("<file category=\"([A-Za-z]+)\" name=\"([^\"]+)\"/>");
   std::vector<fs::path> objects;
   std::smatch options;

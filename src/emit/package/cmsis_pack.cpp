@@ -41,7 +41,7 @@ void cmsis_package(const DeviceFolder& device, const std::filesystem::path& fold
     <keyword>neural network</keyword>
   </keywords>
   <components>
-    <component Cclass="Machine Learning" Cgroup="Trimtab" Csub="{name}" Cversion="{version}">
+    <component Cclass="Machine Learning" Cgroup="Trimtab" Csub="{sub}" Cversion="{version}">
       <description>{sentence}. Compile {name}.cpp with {flags}</description>
       <files>
 {files}      </files>
@@ -49,7 +49,8 @@ void cmsis_package(const DeviceFolder& device, const std::filesystem::path& fold
   </components>
 </package>
 )",
-                  fmt::arg("name", name), fmt::arg("sentence", device.sentence()), fmt::arg("version", device.version),
+                  fmt::arg("name", name), fmt::arg("sub", name.substr(0, 32)),  // as long as the schema lets it be
+                  fmt::arg("sentence", device.sentence()), fmt::arg("version", device.version),
                   fmt::arg("flags", fmt::join(device.flags, " ")), fmt::arg("files", files)));
 }
 

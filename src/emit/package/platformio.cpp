@@ -26,6 +26,7 @@ void platformio_package(const DeviceFolder& device, const std::filesystem::path&
       {"frameworks", "*"},
       {"platforms", "*"},
       {"headers", device.name + ".h"},
+      {"export", {{"exclude", {".result-files"}}}},
       {"examples", {{{"name", "selftest"}, {"base", "examples/selftest"}, {"files", {"src/main.c"}}}}},
       {"build",
        {{"flags", device.flags},

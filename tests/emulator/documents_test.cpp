@@ -1,0 +1,99 @@
+// The pages' snippets, executed as a reader would: with nothing but what the pages tell to write, a main() and a
+// linker's options added.
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <gtest/gtest.h>
+
+#include "emit/source.h"
+#include "handed_over.h"
+#include "target/share.h"
+
+namespace trimtab {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The first block of that language behind `heading` of a page.
+std::string snippet(const std::string& page, const std::string& heading, const std::string& language) {
+  const std::string text = read_text(std::string(TRIMTAB_SOURCE_DIR) + "/docs/" + page);
+  const std::string opening = "```" + language + "\n";
+  const std::size_t section = text.find(heading);
+  if (section == std::string::npos) return {};
+  const std::size_t begin = text.find(opening, section) + opening.size();
+  return text.substr(begin, text.find("```", begin) - begin);
+}
+
+/// Runs a snippet of commands in a folder; `trimtab` is the one that was built.
+void execute_in(const fs::path& folder, const std::string& commands) {
+#ifdef TRIMTAB_COMMAND
+  const std::string path = fmt::format("PATH={}:$PATH\n", fs::path(TRIMTAB_COMMAND).parent_path().string());
+#else
+  const std::string path;
+#endif
+  const ProcessResult result = run_process({"sh", "-e", "-c", path + commands}, "", std::chrono::minutes(10), folder);
+  ASSERT_EQ(result.exit_code, 0) << commands << result.output.substr(0, 2000) << result.errors.substr(0, 3000);
+}
+
+TEST(Documents, TheFirmwareOfFitBuilds) {
+  const std::string heading = "## In your firmware";
+  const Target target = load_target("stm32f412");
+  const BuildRecipe recipe = recipe_of(target, Optimize::speed);
+  const Program program = RandomProgram::make(11);
+  const TemporaryDirectory folder;
+  write_sources(program, schedule(program, core_of(target)), recipe, "resnet8_cifar10", runtime_directory(),
+                folder.path() / "out" / "device");
+  write_file(folder.path() / "main.c",
+             snippet("fit.md", heading, "c") +
+                 "int main(void) {\n  static uint8_t pixels[RESNET8_CIFAR10_INPUT_BYTES];\n  return "
+                 "classify(pixels);\n}\n");
+  write_file(
+      folder.path() / "Makefile",
+      "CC := arm-none-eabi-gcc\nCXX := arm-none-eabi-g++\nLDFLAGS := --specs=nosys.specs\nCFLAGS = $(CXXFLAGS)\n" +
+          snippet("fit.md", heading, "make"));
+  execute({"make", "-s", "-C", folder.path().string()});
+  EXPECT_TRUE(fs::exists(folder.path() / "firmware.elf"));
+
+  write_file(folder.path() / "CMakeLists.txt",
+             fmt::format("cmake_minimum_required(VERSION 3.20)\nset(CMAKE_SYSTEM_NAME Generic)\n"
+                         "set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)\nset(CMAKE_C_COMPILER arm-none-eabi-gcc)\n"
+                         "set(CMAKE_CXX_COMPILER arm-none-eabi-g++)\nproject(firmware C CXX)\n"
+                         "add_compile_options({0})\nadd_link_options({0} --specs=nosys.specs)\n"
+                         "add_executable(firmware main.c)\n{1}",
+                         fmt::join(recipe.core_flags, " "), snippet("fit.md", heading, "cmake")));
+  execute({"cmake", "-S", folder.path().string(), "-B", (folder.path() / "build").string()});
+  execute({"cmake", "--build", (folder.path() / "build").string()});
+  EXPECT_TRUE(fs::exists(folder.path() / "build" / "firmware"));
+}
+
+TEST(Documents, WhatIsHandedOverIsUsedAsThePagesSay) {
+  const HandedOver handed("stm32f412", Optimize::speed);
+  const fs::path folder = handed.out().parent_path();
+  const std::string flags = fmt::format("{}", fmt::join(handed.core_flags(), " "));
+
+  write_file(folder / "classify.c", snippet("handover.md", "## The interface", "c") +
+                                        "int main(void) {\n  static const uint8_t pixels[NET_INPUT_BYTES];\n  return "
+                                        "classify(pixels);\n}\n");
+  execute_in(folder,
+             fmt::format("arm-none-eabi-gcc -std=c99 -Wall -Wextra -Werror {} -Iout/device -c classify.c", flags));
+
+  // code in a section of its own
+  write_file(folder / "Makefile", fmt::format("CXX := arm-none-eabi-g++\nCXXFLAGS := {}\n{}all: $(NET_OBJECT)\n", flags,
+                                              snippet("handover.md", "## The interface", "make")));
+  execute_in(folder, "make -s all\narm-none-eabi-objdump -h -w out/device/net.o | grep -q ' .itcm.text._ZN7trimtab'");
+
+  // the firmware for `trimtab validate`; its first line goes to out/device, as make does
+  execute_in(folder, "rm out/device/net.o\n" + snippet("validate.md", "## The firmware", "sh"));
+  for (const std::string object : {"net.o", "net_board.o", "stm32f4_usart.o"})
+    EXPECT_TRUE(fs::exists(handed.out() / "device" / object)) << object;
+  write_file(folder / "port.c", snippet("validate.md", "## The firmware", "c"));
+  execute_in(folder, "gcc -std=c99 -Wall -Wextra -Werror -Iout/device -c port.c");
+
+#ifdef TRIMTAB_COMMAND
+  execute_in(folder, snippet("handover.md", "## Packages", ""));
+  EXPECT_TRUE(fs::exists(folder / "resnet8" / "library.json"));
+#endif
+}
+
+}  // namespace
+}  // namespace trimtab

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/file.h"
+#include "base/process.h"
+#include "emit/deploy.h"
+#include "emit/emulator.h"
+#include "emit/firmware.h"
+#include "emit/hand_over.h"
+#include "emit/package/package.h"
+#include "emit/recipe.h"
+#include "program/program_file.h"
+#include "support/random_program.h"
+
+namespace trimtab {
+
+inline void execute(const std::vector<std::string>& command) {
+  const ProcessResult result = run_process(command, "install the packages cmake and gcc-arm-none-eabi");
+  ASSERT_EQ(result.exit_code, 0) << command.front() << ": " << result.output.substr(0, 2000)
+                                 << result.errors.substr(0, 3000);
+}
+
+/// A folder as fit leaves it.
+class HandedOver {
+ public:
+  HandedOver(const std::string& target_name, Optimize optimize, Program network = RandomProgram::make(11))
+      : target(load_target(target_name)), setting(optimize), program(std::move(network)), random_(1) {
+    const RandomSample sample(program, random_);
+    input = sample.bytes;
+    measured = deploy(program, schedule(program, core_of(target), optimize), target, "net", input,
+                      host_outputs(program, input, 1), out() / "device");
+    const nlohmann::ordered_json result = {
+        {"flash_bytes", measured.flash_bytes()},   {"ram_bytes", measured.ram_bytes()},
+        {"arena_bytes", measured.arena_bytes},     {"stack_bytes", measured.stack_bytes},
+        {"instructions", measured.instructions()}, {"latency_lower_ms", 1.5}};
+    write_file(folder_.path() / "model", "a network");
+    save_program(program, out() / "program.bin");
+    write_hand_over({"net", folder_.path() / "model", {}, result}, program, target, optimize, out() / "device");
+  }
+  [[nodiscard]] std::filesystem::path out() const { return folder_.path() / "out"; }
+  [[nodiscard]] std::filesystem::path path(const std::string& name) const { return folder_.path() / name; }
+  [[nodiscard]] std::filesystem::path package(const std::string& kind) const {
+    make_package(out(), kind, path(kind));
+    return path(kind);
+  }
+  [[nodiscard]] std::vector<std::string> core_flags() const { return recipe_of(target, setting).core_flags; }
+
+  /// The image of objects that a package's build left: its outputs, and, where `same`, its sizes and instructions.
+  void expect_image(const std::string& form, const std::vector<std::filesystem::path>& objects, bool same) const {
+    FirmwareSources sources;
+    sources.sources = objects;
+    sources.program_name = "net";
+    const BuildResult built = build_firmware(sources, target, setting, path("package.elf"));
+    const std::int64_t output_bytes = program.buffers[static_cast<std::size_t>(program.output)].bytes();
+    const EmulatorRun again = run_firmware(built.elf, target, input, std::ssize(input), output_bytes);
+    const EmulatorRun first =
+        run_firmware(out() / "device" / "firmware.elf", target, input, std::ssize(input), output_bytes);
+    EXPECT_EQ(again.outputs, first.outputs);
+    const auto record = [](const std::string& name, std::int64_t flash, const EmulatorRun& run) {
+      testing::Test::RecordProperty(  // for scripts/results-handover
+          name, fmt::format("{} {} {}", flash, run.greatest_instructions.front(), run.stack_bytes));
+    };
+    record(form, built.size.flash(), again);
+    record("measured", measured.flash_bytes(), first);
+    if (!same) return;
+    EXPECT_EQ(built.size.text, measured.image.text);
+    EXPECT_EQ(built.size.rodata, measured.image.rodata);
+    EXPECT_EQ(built.size.bss, measured.image.bss);
+    EXPECT_EQ(again.stack_bytes, measured.stack_bytes);
+    EXPECT_NEAR(static_cast<double>(again.greatest_instructions.front()),
+                static_cast<double>(measured.point_instructions.front()), 2);
+  }
+
+  Target target;
+  Optimize setting;
+  Program program;
+  std::vector<std::uint8_t> input;
+  Deployment measured;
+
+ private:
+  TemporaryDirectory folder_;
+  Random random_;
+};
+
+}  // namespace trimtab
