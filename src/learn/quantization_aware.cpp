@@ -144,8 +144,9 @@ QuantizedNetwork fold(const Graph& prepared, const Graph& trained, const Plan& p
   for (const Layer& layer : fuse_layers(trained)) before[layer.name] = layer;
   std::map<std::string, std::size_t> executed;
   for (std::size_t i = 0; i < executor.graph().nodes.size(); ++i) executed[executor.graph().nodes[i].name] = i;
+  const PlanByLayer planned(plan);
   for (const Layer& layer : fuse_layers(network.graph)) {
-    LayerPlan of_layer = layer_plan(plan, layer.name);
+    LayerPlan of_layer = planned.of(layer.name);
     of_layer.activation_bits = nth(network.values, layer.output)->bits;
     network.plan.layers.push_back(of_layer);
     const auto index = static_cast<std::size_t>(layer.node);
