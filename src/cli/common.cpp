@@ -1,3 +1,4 @@
+#include "cli/output.h"
 #include "cli/common.h"
 
 #include <fmt/format.h>
@@ -6,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "base/json_text.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -21,8 +23,7 @@ void add_common_options(CLI::App& command, CommonOptions& options, const std::st
 }
 
 void print(const Result& result, bool json) {
-  fmt::print("{}", json ? result.json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n"
-                        : printable(result.text, true));
+  json ? print_json(result.json) : print_text("{}", result.text);
 }
 
 ImportOptions import_options(const ModelChoice& choice) {

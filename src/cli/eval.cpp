@@ -1,3 +1,4 @@
+#include "cli/output.h"
 #include "cli/eval.h"
 
 #include <fmt/format.h>
@@ -160,14 +161,14 @@ void print_eval(const EvalOptions& options, const EvalResult& result, const std:
     if (!options.outputs.empty()) json["outputs"] = options.outputs;
     json["warnings"] = result.warnings;
     json["version"] = TRIMTAB_VERSION;
-    fmt::print("{}\n", json.dump(2));
+    print_json(json);
     return;
   }
-  fmt::print("{}: {} on {} samples ({})\n", options.model, summary(result.score), result.score.samples, result.kind);
-  fmt::print("task: {}\n{}", describe(result.task), result.more);
+  print_text("{}: {} on {} samples ({})\n", options.model, summary(result.score), result.score.samples, result.kind);
+  print_text("task: {}\n{}", describe(result.task), result.more);
   if (!options.outputs.empty()) {
     const bool several = result.task.parts.size() > 1;
-    fmt::print("answers written to {}{}\n", options.outputs, several ? ", one file for each output" : "");
+    print_text("answers written to {}{}\n", options.outputs, several ? ", one file for each output" : "");
   }
 }
 

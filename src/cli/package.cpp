@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "cli/output.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 
@@ -29,7 +30,7 @@ void add_package(CLI::App& app) {
   command->footer("Example:\n  trimtab package out/ --for platformio -o resnet8/");
   command->callback([options] {
     make_package(options->out, options->kind, options->folder);
-    fmt::print("written to {}\n", options->folder);
+    print_text("written to {}\n", options->folder);
   });
 }
 

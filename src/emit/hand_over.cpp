@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/json_text.h"
 #include "base/file.h"
 #include "base/sha256.h"
 #include "base/units.h"
@@ -154,7 +155,7 @@ void write_hand_over(const HandOver& hand_over, const Program& program, const Ta
                                            {"left_out", hand_over.left_out},
                                            {"files", hashes(folder)},
                                            {"result", hand_over.result}};
-  write_file(folder / "manifest.json", manifest.dump(2) + "\n");
+  write_file(folder / "manifest.json", json_text(manifest, 2) + "\n");
 }
 
 }  // namespace trimtab

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "base/json_text.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/index.h"
@@ -219,7 +220,7 @@ QuantizedNetwork train_quantized(const Graph& prepared, const Plan& plan, const 
   if (latent != nullptr) *latent = trained;
   const QuantizedNetwork network = fold(prepared, trained, plan, steps, executor, grids, divisor);
   if (kept) {
-    write_file(finished_settings, settings.dump(2));
+    write_file(finished_settings, json_text(settings, 2));
     save_quantized_network(network, finished);
   }
   return network;

@@ -10,6 +10,7 @@
 #include <set>
 #include <system_error>
 
+#include "base/json_text.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/progress.h"
@@ -60,7 +61,7 @@ json parse(const std::string& text, const fs::path& path) {
   return value;
 }
 
-std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+std::string dump(const json& value) { return json_text(value); }
 
 Trial trial_of(const Database::Query& row, const fs::path& path) {
   Trial trial;

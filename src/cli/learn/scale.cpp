@@ -1,3 +1,4 @@
+#include "cli/output.h"
 #include "cli/scale.h"
 
 #include <fmt/format.h>
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json_text.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/staging.h"
@@ -136,7 +138,7 @@ void run_scale(ScaleCommand& command) {
   if (isatty(STDERR_FILENO) != 0) {
     options.report = [](const std::string& line) { fmt::print(stderr, "{}\n", printable(line)); };
     options.search.progress = [](std::int64_t done, const std::string& what) {
-      fmt::print(stderr, "\r{} measurements, {}   ", done, what);
+      fmt::print(stderr, "\r{} measurements, {}   ", done, printable(what));
     };
   }
   const ScaleResult result =
@@ -146,21 +148,20 @@ void run_scale(ScaleCommand& command) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const ScaleRun run{command.model, command.data, command.epochs, options, command.common.seed};
   const nlohmann::ordered_json described = result_json(run, result, seconds);
-  const std::string json = described.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   if (result.deployment.has_value()) {
     const std::string name = options.device_name.empty() ? to_identifier(graph.name) : options.device_name;
     write_hand_over({name, command.model, left_out_layers(graph), described}, result.program, *options.target,
                     options.optimize, staging.path() / "device");
   }
-  write_file(staging.path() / "result.json", json);
+  write_file(staging.path() / "result.json", json_text(described, 2));
   staging.commit();
   print_warnings(result.warnings);
   if (command.common.json) {
-    fmt::print("{}\n", json);
+    print_json(described);
     return;
   }
-  fmt::print("{}", printable(summary(run, result), true));
-  fmt::print("written to {}\n", printable(command.out));
+  print_text("{}", summary(run, result));
+  print_text("written to {}\n", command.out);
 }
 
 }  // namespace trimtab::cli
