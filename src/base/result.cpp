@@ -1,5 +1,5 @@
-#include "base/json_text.h"
 #include "base/result.h"
+#include "base/json_text.h"
 
 #include "base/file.h"
 
@@ -8,8 +8,7 @@ namespace trimtab {
 void write_result(const Result& result, const std::filesystem::path& folder) {
   write_file(folder / "summary.txt", result.text);
   // A file name need not be UTF-8.
-  write_file(folder / "result.json",
-             json_text(result.json, 2) + "\n");
+  write_file(folder / "result.json", json_text(result.json, 2) + "\n");
 }
 
 }  // namespace trimtab

@@ -1,5 +1,5 @@
-#include "base/json_text.h"
 #include "base/settings.h"
+#include "base/json_text.h"
 
 #include <fmt/format.h>
 

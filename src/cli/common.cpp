@@ -1,5 +1,5 @@
-#include "cli/output.h"
 #include "cli/common.h"
+#include "cli/output.h"
 
 #include <fmt/format.h>
 
@@ -7,8 +7,8 @@
 #include <cmath>
 #include <cstdio>
 
-#include "base/json_text.h"
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/text.h"
 
 namespace trimtab::cli {
@@ -22,9 +22,7 @@ void add_common_options(CLI::App& command, CommonOptions& options, const std::st
   command.footer("Example:\n  " + example);
 }
 
-void print(const Result& result, bool json) {
-  json ? print_json(result.json) : print_text("{}", result.text);
-}
+void print(const Result& result, bool json) { json ? print_json(result.json) : print_text("{}", result.text); }
 
 ImportOptions import_options(const ModelChoice& choice) {
   ImportOptions options;

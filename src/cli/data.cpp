@@ -10,9 +10,9 @@
 
 #include "base/file.h"
 #include "base/index.h"
-#include "cli/output.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/output.h"
 #include "data/contact_sheet.h"
 #include "data/dataset.h"
 #include "data/npy.h"

@@ -1,5 +1,5 @@
-#include "cli/output.h"
 #include "cli/eval.h"
+#include "cli/output.h"
 
 #include <fmt/format.h>
 

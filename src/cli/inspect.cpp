@@ -6,13 +6,13 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "base/json_text.h"
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/units.h"
-#include "cli/output.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/model_data.h"
+#include "cli/output.h"
 #include "emit/explain.h"
 #include "emit/firmware.h"
 #include "emit/recipe.h"

@@ -4,9 +4,9 @@
 
 #include <memory>
 
-#include "cli/output.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/output.h"
 
 namespace trimtab::cli {
 namespace {

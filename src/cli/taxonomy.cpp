@@ -9,9 +9,9 @@
 
 #include "base/file.h"
 #include "base/index.h"
-#include "cli/output.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/output.h"
 #include "data/dataset.h"
 #include "data/taxonomy.h"
 #include "data/wordnet.h"

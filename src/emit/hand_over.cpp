@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "base/json_text.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/sha256.h"
 #include "base/units.h"
 #include "emit/c_text.h"

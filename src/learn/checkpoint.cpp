@@ -7,10 +7,10 @@
 #include <sstream>
 #include <string_view>
 
-#include "base/json_text.h"
-#include "base/sha256.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json_text.h"
+#include "base/sha256.h"
 
 namespace trimtab {
 namespace {

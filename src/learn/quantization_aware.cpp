@@ -4,10 +4,10 @@
 #include <cmath>
 #include <map>
 
-#include "base/json_text.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/index.h"
+#include "base/json_text.h"
 #include "base/settings.h"
 #include "graph/passes.h"
 #include "learn/divided_input.h"

@@ -9,10 +9,10 @@
 #include <string_view>
 #include <utility>
 
-#include "base/json_text.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/index.h"
+#include "base/json_text.h"
 #include "plan/layers.h"
 
 namespace trimtab {

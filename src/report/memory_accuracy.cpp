@@ -6,8 +6,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "base/json_text.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "report/plot.h"
 
 namespace trimtab {

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "base/json_text.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "report/plot.h"
 
 namespace trimtab {

@@ -17,8 +17,8 @@
 #include <system_error>
 #include <thread>
 
-#include "base/json_text.h"
 #include "base/error.h"
+#include "base/json_text.h"
 
 namespace trimtab {
 namespace {

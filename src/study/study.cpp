@@ -10,9 +10,9 @@
 #include <set>
 #include <system_error>
 
-#include "base/json_text.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/progress.h"
 #include "base/settings.h"
 #include "study/database.h"

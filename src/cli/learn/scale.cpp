@@ -1,5 +1,5 @@
-#include "cli/output.h"
 #include "cli/scale.h"
+#include "cli/output.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "base/json_text.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/staging.h"
 #include "base/text.h"
 #include "base/units.h"

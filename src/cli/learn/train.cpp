@@ -9,9 +9,9 @@
 #include <optional>
 #include <string>
 
-#include "base/json_text.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/settings.h"
 #include "base/staging.h"
 #include "cli/learn/bfloat16.h"

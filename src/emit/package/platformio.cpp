@@ -2,8 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/json_text.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "emit/package/layouts.h"
 
 // PlatformIO's library.json: src/ is compiled and is the include path; build.flags are the library's own, so that the
