@@ -54,21 +54,21 @@ class Storm : public ::testing::Test {
     for (const std::string& file : files) whole[file] = read_file(path(file));
     for (const Words& command : commands) EXPECT_EQ(expect_good_end(command, "unchanged files"), 0);
     const int count = std::max(1, static_cast<int>(number_from("TRIMTAB_STORM", 12) * share));
-    int refused = 0;
     for (int mutant = 0; mutant < count; ++mutant) {
       const std::string& file = files[static_cast<std::size_t>(mutant) % files.size()];
       const std::vector<std::uint8_t> mutated = mutate(whole[file]);
       write_file(path(file), mutated);
       const Words& command = commands[static_cast<std::size_t>(random.integer(0, std::ssize(commands) - 1))];
-      if (expect_good_end(command, file + ", mutant " + std::to_string(mutant)) != 0) ++refused;
+      if (expect_good_end(command, file + ", mutant " + std::to_string(mutant)) != 0) ++refused_;
       if (HasFailure() && std::getenv("TRIMTAB_STORM_KEEP") != nullptr)
         write_file(fs::path(std::getenv("TRIMTAB_STORM_KEEP")) /
                        (std::to_string(mutant) + "-" + fs::path(file).filename().string()),
                    mutated);
       write_file(path(file), whole[file]);
     }
-    RecordProperty("mutants", count);
-    RecordProperty("refused", refused);
+    mutants_ += count;
+    RecordProperty("mutants", mutants_);
+    RecordProperty("refused", refused_);
   }
 
   static int expect_good_end(Words command, const std::string& what) {
@@ -87,6 +87,8 @@ class Storm : public ::testing::Test {
   }
 
   TemporaryDirectory folder_;
+  int mutants_ = 0;
+  int refused_ = 0;
 };
 
 TEST_F(Storm, Onnx) {
