@@ -7,13 +7,13 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <random>
 #include <system_error>
 #include <utility>
 
 #include "base/cleaner.h"
 #include "base/error.h"
+#include "base/input_file.h"
 
 namespace trimtab {
 namespace fs = std::filesystem;
@@ -68,27 +68,20 @@ class PendingFile {
 
 template <typename Bytes>
 Bytes read_into(const fs::path& path, std::int64_t limit) {
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  if (!fs::exists(status)) throw bad_input("{} does not exist", path.string());
-  if (fs::is_directory(status)) throw bad_input("{} is a folder; a file is needed", path.string());
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) throw bad_input("{} cannot be read: {}", path.string(), std::strerror(errno));
-  if (fs::is_regular_file(status)) {
-    const auto size = fs::file_size(path, error);
-    if (!error && static_cast<std::int64_t>(size) > limit) {
-      throw bad_input("{} has {} bytes; more than {} are not read", path.string(), size, limit);
-    }
+  const InputFile file(path);
+  if (file.size() > limit) {
+    throw bad_input("{} has {} bytes; more than {} are not read", path.string(), file.size(), limit);
   }
   Bytes bytes;
-  std::vector<char> block(1 << 16);
-  while (stream.read(block.data(), static_cast<std::streamsize>(block.size())) || stream.gcount() > 0) {
-    bytes.insert(bytes.end(), block.begin(), block.begin() + stream.gcount());
-    if (static_cast<std::int64_t>(bytes.size()) > limit) {
+  bytes.reserve(static_cast<std::size_t>(file.size()));
+  std::vector<std::uint8_t> block(1 << 16);
+  for (std::size_t count = block.size(); count == block.size();) {
+    count = file.read(std::ssize(bytes), block);
+    bytes.insert(bytes.end(), block.begin(), block.begin() + static_cast<std::ptrdiff_t>(count));
+    if (std::ssize(bytes) > limit) {
       throw bad_input("{} is too large; more than {} bytes are not read", path.string(), limit);
     }
   }
-  if (stream.bad()) throw bad_input("{} cannot be read", path.string());
   return bytes;
 }
 

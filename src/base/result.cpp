@@ -1,4 +1,5 @@
 #include "base/result.h"
+#include "base/json_text.h"
 
 #include "base/file.h"
 
@@ -7,8 +8,7 @@ namespace trimtab {
 void write_result(const Result& result, const std::filesystem::path& folder) {
   write_file(folder / "summary.txt", result.text);
   // A file name need not be UTF-8.
-  write_file(folder / "result.json",
-             result.json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  write_file(folder / "result.json", json_text(result.json, 2) + "\n");
 }
 
 }  // namespace trimtab

@@ -1,4 +1,5 @@
 #include "cli/common.h"
+#include "cli/output.h"
 
 #include <fmt/format.h>
 
@@ -7,6 +8,7 @@
 #include <cstdio>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/text.h"
 
 namespace trimtab::cli {
@@ -20,10 +22,7 @@ void add_common_options(CLI::App& command, CommonOptions& options, const std::st
   command.footer("Example:\n  " + example);
 }
 
-void print(const Result& result, bool json) {
-  fmt::print("{}", json ? result.json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n"
-                        : printable(result.text, true));
-}
+void print(const Result& result, bool json) { json ? print_json(result.json) : print_text("{}", result.text); }
 
 ImportOptions import_options(const ModelChoice& choice) {
   ImportOptions options;

@@ -12,6 +12,7 @@
 #include "base/index.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/output.h"
 #include "data/contact_sheet.h"
 #include "data/dataset.h"
 #include "data/npy.h"
@@ -117,20 +118,20 @@ void run_data(DescribeOptions& options) {
                                  {"classes", data.classes},   {"samples_per_class", counts},
                                  {"mean", statistics.mean},   {"deviation", statistics.deviation},
                                  {"version", TRIMTAB_VERSION}};
-    fmt::print("{}\n", json.dump(2));
+    print_json(json);
     return;
   }
-  fmt::print("{}: {} samples of {} {}, {}\n", options.data, data.size(), to_string(data.shape),
+  print_text("{}: {} samples of {} {}, {}\n", options.data, data.size(), to_string(data.shape),
              data.is_pixels() ? "pixels" : "features", describe_answers(data));
   const std::size_t shown_channels = std::min<std::size_t>(statistics.mean.size(), 16);
   for (std::size_t c = 0; c < shown_channels; ++c) {
-    fmt::print("channel {}: mean {:.3f}, deviation {:.3f}\n", c, statistics.mean[c], statistics.deviation[c]);
+    print_text("channel {}: mean {:.3f}, deviation {:.3f}\n", c, statistics.mean[c], statistics.deviation[c]);
   }
-  if (shown_channels < statistics.mean.size()) fmt::print("... ({} channels)\n", statistics.mean.size());
+  if (shown_channels < statistics.mean.size()) print_text("... ({} channels)\n", statistics.mean.size());
   const std::size_t shown_classes = std::min<std::size_t>(counts.size(), 40);
-  for (std::size_t c = 0; c < shown_classes; ++c) fmt::print("{:>6} x {}\n", counts[c], data.classes[c]);
-  if (shown_classes < counts.size()) fmt::print("... ({} classes)\n", counts.size());
-  if (!options.out.empty()) fmt::print("written to {}\n", options.out);
+  for (std::size_t c = 0; c < shown_classes; ++c) print_text("{:>6} x {}\n", counts[c], data.classes[c]);
+  if (shown_classes < counts.size()) print_text("... ({} classes)\n", counts.size());
+  if (!options.out.empty()) print_text("written to {}\n", options.out);
 }
 
 }  // namespace

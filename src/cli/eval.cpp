@@ -1,4 +1,5 @@
 #include "cli/eval.h"
+#include "cli/output.h"
 
 #include <fmt/format.h>
 
@@ -164,14 +165,14 @@ void print_eval(const EvalOptions& options, const EvalResult& result, const std:
     if (!options.outputs.empty()) json["outputs"] = options.outputs;
     json["warnings"] = result.warnings;
     json["version"] = TRIMTAB_VERSION;
-    fmt::print("{}\n", json.dump(2));
+    print_json(json);
     return;
   }
-  fmt::print("{}: {} on {} samples ({})\n", options.model, summary(result.score), result.score.samples, result.kind);
-  fmt::print("task: {}\n{}", describe(result.task), result.more);
+  print_text("{}: {} on {} samples ({})\n", options.model, summary(result.score), result.score.samples, result.kind);
+  print_text("task: {}\n{}", describe(result.task), result.more);
   if (!options.outputs.empty()) {
     const bool several = result.task.parts.size() > 1;
-    fmt::print("answers written to {}{}\n", options.outputs, several ? ", one file for each output" : "");
+    print_text("answers written to {}{}\n", options.outputs, several ? ", one file for each output" : "");
   }
 }
 

@@ -7,10 +7,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/model_data.h"
+#include "cli/output.h"
 #include "emit/explain.h"
 #include "emit/firmware.h"
 #include "emit/recipe.h"
@@ -82,19 +84,19 @@ void print(const Graph& graph, const GraphSummary& summary) {
   std::size_t name = 4;
   for (const NodeSummary& node : summary.nodes) name = std::max(name, node.name.size());
   name = std::min<std::size_t>(name, 40);
-  fmt::print("{}: {} -> {}\n\n", graph.name, describe(graph.input_shape(), graph.input_parts),
+  print_text("{}: {} -> {}\n\n", graph.name, describe(graph.input_shape(), graph.input_parts),
              describe(graph.output_shape(), graph.output_parts));
   constexpr auto row = "{:<{}}  {:<18}  {:>13}  {:>11}  {:>14}  {:>11}  {:>11}\n";
-  fmt::print(row, "name", name, "operator", "output", "parameters", "MACs", "weights", "activations");
+  print_text(row, "name", name, "operator", "output", "parameters", "MACs", "weights", "activations");
   for (const NodeSummary& node : summary.nodes) {
-    fmt::print(row, node.name, name, node.type, to_string(node.output), format_count(node.parameters),
+    print_text(row, node.name, name, node.type, to_string(node.output), format_count(node.parameters),
                format_count(node.multiply_accumulates), format_count(node.weight_bytes),
                format_count(node.activation_bytes));
   }
-  fmt::print(row, "total", name, "", "", format_count(summary.parameters), format_count(summary.multiply_accumulates),
+  print_text(row, "total", name, "", "", format_count(summary.parameters), format_count(summary.multiply_accumulates),
              format_count(summary.weight_bytes), format_count(summary.activation_bytes));
-  fmt::print("\nweights: bytes as float32; activations: bytes of the output at 8 bits\n");
-  fmt::print(
+  print_text("\nweights: bytes as float32; activations: bytes of the output at 8 bits\n");
+  print_text(
       "most activations alive at once at 8 bits: {} bytes ({}), at '{}'; a program may need less, where results are "
       "written over what has been read, or more for scratch memory (see inspect --draw-memory of a folder made by "
       "fit)\n",
@@ -114,7 +116,7 @@ void run_program(const InspectOptions& options, const std::filesystem::path& pat
   }
   const Program shown = program_at(program, options.point);
   if (options.integers) {
-    fmt::print("{}\n", integers_of(shown).dump());
+    print_text("{}\n", json_text(integers_of(shown)));
     return;
   }
   const bool measured = options.explain && device;
@@ -124,13 +126,13 @@ void run_program(const InspectOptions& options, const std::filesystem::path& pat
     nlohmann::ordered_json json = to_json(shown, plan);
     if (measured) add_costs(json, shown, target, costs);
     add_points(json, program, options.point);
-    fmt::print("{}\n", json.dump(2));
+    print_json(json);
     return;
   }
-  fmt::print("{} on {}\n\n{}", program.name, options.target, describe_steps(shown, plan, options.explain && !measured));
-  if (measured) fmt::print("\n{}", describe_costs(shown, plan, target, costs));
-  if (options.draw_memory) fmt::print("\n{}", draw_arena(shown, plan));
-  if (program.points.size() > 1) fmt::print("\n{}", describe_points(program, options.point));
+  print_text("{} on {}\n\n{}", program.name, options.target, describe_steps(shown, plan, options.explain && !measured));
+  if (measured) print_text("\n{}", describe_costs(shown, plan, target, costs));
+  if (options.draw_memory) print_text("\n{}", draw_arena(shown, plan));
+  if (program.points.size() > 1) print_text("\n{}", describe_points(program, options.point));
 }
 
 /// All that keeps a network from being read.
@@ -142,12 +144,12 @@ void print_obstacles(const std::filesystem::path& path, const std::vector<Obstac
     }
     const nlohmann::json described = {
         {"name", path.stem().string()}, {"obstacles", list}, {"version", TRIMTAB_VERSION}};
-    fmt::print("{}\n", described.dump(2));
+    print_json(described);
     return;
   }
-  fmt::print("{} cannot be used; it has {} obstacle{}:\n", path.string(), obstacles.size(),
+  print_text("{} cannot be used; it has {} obstacle{}:\n", path.string(), obstacles.size(),
              obstacles.size() == 1 ? "" : "s");
-  for (const Obstacle& obstacle : obstacles) fmt::print("  {}\n", obstacle.reason);
+  for (const Obstacle& obstacle : obstacles) print_text("  {}\n", obstacle.reason);
 }
 
 void run(const InspectOptions& options) {
@@ -173,12 +175,12 @@ void run(const InspectOptions& options) {
     nlohmann::json json = to_json(graph, summary);
     json["obstacles"] = nlohmann::json::array();
     json["not_deployable"] = undeployable;
-    fmt::print("{}\n", json.dump(2));
+    print_json(json);
     return;
   }
   print(graph, summary);
   if (!undeployable.empty()) {
-    fmt::print("layers that no device runs yet: {}\n", fmt::join(undeployable, ", "));
+    print_text("layers that no device runs yet: {}\n", fmt::join(undeployable, ", "));
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/output.h"
 
 namespace trimtab::cli {
 namespace {
@@ -29,7 +30,7 @@ void add_package(CLI::App& app) {
   command->footer("Example:\n  trimtab package out/ --for platformio -o resnet8/");
   command->callback([options] {
     make_package(options->out, options->kind, options->folder);
-    fmt::print("written to {}\n", options->folder);
+    print_text("written to {}\n", options->folder);
   });
 }
 

@@ -7,9 +7,11 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/output.h"
 #include "report/memory_accuracy.h"
 #include "study/study.h"
 #include "study/summary.h"
@@ -42,7 +44,7 @@ ordered_json json_of(const std::vector<Trial>& trials) {
   return json;
 }
 
-void print_json(const StudyCommand& command, const StudyView& view, const StudySummary& summary) {
+void show_json(const StudyCommand& command, const StudyView& view, const StudySummary& summary) {
   ordered_json json = {{"study", command.study},
                        {"working", view.owned},
                        {"trials",
@@ -59,14 +61,14 @@ void print_json(const StudyCommand& command, const StudyView& view, const StudyS
                        {"settings", view.settings},
                        {"version", TRIMTAB_VERSION}};
   if (command.trials) json["all"] = json_of(view.trials);
-  fmt::print("{}\n", json.dump(2));
+  print_json(json);
 }
 
 /// "bits 4, filters 16 32 32": the settings that tell one trial from another.
 std::string describe(const nlohmann::json& settings) {
   std::string text;
   for (const auto& [name, value] : settings.items()) {
-    const std::string word = value.is_string() ? value.get<std::string>() : value.dump();
+    const std::string word = value.is_string() ? value.get<std::string>() : json_text(value);
     text +=
         fmt::format("{}{} {}", text.empty() ? "" : ", ", name, word.size() > 60 ? word.substr(0, 57) + "..." : word);
   }
@@ -79,30 +81,30 @@ std::string text_of_value(const StudySummary& summary, const Trial& trial) {
   return summary.value_is_small ? fmt::format("{:.4g}", value) : fmt::format("{:.2f}", value);
 }
 
-void print_text(const StudyCommand& command, const StudyView& view, const StudySummary& summary) {
+void show_text(const StudyCommand& command, const StudyView& view, const StudySummary& summary) {
   const std::int64_t left = summary.waiting + summary.running;
-  fmt::print("{}: {} trials done, {} running, {} waiting, {} failed{}; {}\n", command.study, summary.done,
+  print_text("{}: {} trials done, {} running, {} waiting, {} failed{}; {}\n", command.study, summary.done,
              summary.running, summary.waiting, summary.failed,
              summary.planned > 0 ? fmt::format(" (about {} planned)", summary.planned) : std::string{},
              view.owned ? "a process is working on it"
              : left > 0 ? "nobody is working on it: the command that made it continues it"
                         : "nobody is working on it");
   if (summary.done > 0) {
-    fmt::print("{} in finished trials, {} each\n", format_duration(summary.trial_s),
+    print_text("{} in finished trials, {} each\n", format_duration(summary.trial_s),
                format_duration(summary.trial_s / static_cast<double>(summary.done)));
   }
   if (!summary.best.empty()) {
     const Trial& best = summary.best[0];
-    fmt::print("best so far: {} {}, trial {} ({})\n", summary.value, text_of_value(summary, best), best.id,
+    print_text("best so far: {} {}, trial {} ({})\n", summary.value, text_of_value(summary, best), best.id,
                describe(best.spec.settings));
   }
-  if (!summary.front.empty()) fmt::print("\nPareto front\n{:>14} {:>8}  trial\n", summary.cost, summary.value);
+  if (!summary.front.empty()) print_text("\nPareto front\n{:>14} {:>8}  trial\n", summary.cost, summary.value);
   for (const Trial& trial : summary.front) {
-    fmt::print("{:>14} {:>8}  {:>5}  {}\n", trial.metrics.at(summary.cost).get<double>(), text_of_value(summary, trial),
+    print_text("{:>14} {:>8}  {:>5}  {}\n", trial.metrics.at(summary.cost).get<double>(), text_of_value(summary, trial),
                trial.id, describe(trial.spec.settings));
   }
   for (const Trial& trial : view.trials) {
-    if (trial.state == TrialState::failed) fmt::print("\ntrial {} failed: {}\n", trial.id, trial.reason);
+    if (trial.state == TrialState::failed) print_text("\ntrial {} failed: {}\n", trial.id, trial.reason);
   }
 }
 
@@ -112,8 +114,8 @@ void draw_trials(const StudyCommand& command, const StudyView& view, const Study
     throw bad_input("{} has no finished trial with {} and {} to draw", command.study, summary.value, summary.cost);
   std::vector<MapPoint> points;
   for (const Trial& trial : view.trials) {
-    if (trial.state == TrialState::done && trial.metrics.contains(summary.cost) &&
-        trial.metrics.contains(summary.value))
+    if (trial.state == TrialState::done && has_number(trial.metrics, summary.cost) &&
+        has_number(trial.metrics, summary.value))
       points.push_back({trial.stage.empty() ? "trials" : trial.stage, fmt::format("trial {}", trial.id),
                         trial.metrics.at(summary.cost).get<double>(), trial.metrics.at(summary.value).get<double>()});
   }
@@ -141,9 +143,9 @@ void add_study(CLI::App& app) {
     const StudySummary summary = summarize(view);
     if (!command->out.empty()) draw_trials(*command, view, summary);
     if (command->json) {
-      print_json(*command, view, summary);
+      show_json(*command, view, summary);
     } else {
-      print_text(*command, view, summary);
+      show_text(*command, view, summary);
     }
   });
 }

@@ -11,6 +11,7 @@
 #include "base/index.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/output.h"
 #include "data/dataset.h"
 #include "data/taxonomy.h"
 #include "data/wordnet.h"
@@ -40,10 +41,10 @@ LevelSummary summarize(const Level& level) {
 }
 
 void print(const Taxonomy& taxonomy) {
-  fmt::print("{:<20} {:>8} {:>15}  {}\n", "level", "classes", "largest has", "(which is)");
+  print_text("{:<20} {:>8} {:>15}  {}\n", "level", "classes", "largest has", "(which is)");
   for (const Level& level : taxonomy.levels) {
     const LevelSummary summary = summarize(level);
-    fmt::print("{:<20} {:>8} {:>15}  {}\n", level.name, level.classes.size(),
+    print_text("{:<20} {:>8} {:>15}  {}\n", level.name, level.classes.size(),
                fmt::format("{} ({:.1f} %)", summary.largest_size,
                            100.0 * static_cast<double>(summary.largest_size) / static_cast<double>(taxonomy.leaves())),
                summary.largest);
@@ -70,11 +71,11 @@ void run_taxonomy(const TaxonomyOptions& options) {
   if (!options.match.empty()) taxonomy = arrange(taxonomy, load_dataset(options.match, Split::test, {}).classes);
   if (!options.out.empty()) write_file(options.out, to_toml(taxonomy));
   if (options.common.json) {
-    fmt::print("{}\n", to_json(taxonomy).dump(2));
+    print_json(to_json(taxonomy));
     return;
   }
   print(taxonomy);
-  if (!options.out.empty()) fmt::print("written to {}\n", options.out);
+  if (!options.out.empty()) print_text("written to {}\n", options.out);
 }
 
 }  // namespace

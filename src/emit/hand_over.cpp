@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/index.h"
+#include "base/json_text.h"
 #include "base/sha256.h"
 #include "base/units.h"
 #include "emit/board_source.h"
@@ -170,7 +171,7 @@ void write_hand_over(const HandOver& hand_over, const Program& program, const Ta
                                            {"left_out", hand_over.left_out},
                                            {"files", hashes(folder)},
                                            {"result", hand_over.result}};
-  write_file(folder / "manifest.json", manifest.dump(2) + "\n");
+  write_file(folder / "manifest.json", json_text(manifest, 2) + "\n");
 }
 
 }  // namespace trimtab

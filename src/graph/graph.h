@@ -233,6 +233,7 @@ struct Graph {
   [[nodiscard]] const Shape& shape_of(ValueId value) const { return values.at(static_cast<std::size_t>(value)).shape; }
   [[nodiscard]] const Shape& input_shape() const { return shape_of(input); }
   [[nodiscard]] const Shape& output_shape() const { return shape_of(output); }
+  // These three walk over all nodes. Connections (graph/connections.h) answers many questions after one walk.
   /// Index into `nodes` of the node that makes the value, or -1 for the graph's input.
   [[nodiscard]] std::int64_t producer(ValueId value) const;
   /// Indices into `nodes` of the nodes that read the value.

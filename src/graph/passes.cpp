@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/index.h"
+#include "graph/connections.h"
 #include "graph/device_form.h"
 
 namespace trimtab {
@@ -133,10 +134,10 @@ void fold_before(const Layer& layer, const ScaleOffset& fold) {
 }
 
 /// Folds the Affine into all that read its output, if they are layers that can take it.
-[[nodiscard]] bool fold_into_readers(Graph& graph, const Node& affine) {
+[[nodiscard]] bool fold_into_readers(Graph& graph, Connections& connections, const Node& affine) {
   if (affine.output == graph.output) return false;
   const ScaleOffset fold = *scale_offset(affine.op);
-  const auto readers = graph.consumers(affine.output);
+  const std::vector<std::int64_t> readers = connections.consumers(affine.output);
   std::vector<Layer> layers;
   std::vector<std::vector<double>> paddings;
   for (const std::int64_t reader : readers) {
@@ -157,22 +158,24 @@ void fold_before(const Layer& layer, const ScaleOffset& fold) {
   for (const std::int64_t reader : readers) {
     auto& inputs = nth(graph.nodes, reader).inputs;
     std::replace(inputs.begin(), inputs.end(), affine.output, affine.inputs[0]);
+    connections.redirect(reader, affine.output, affine.inputs[0]);
   }
   return !readers.empty();
 }
 
 /// Folds the Affine into the Linear behind a Reshape, if that is what follows it.
-[[nodiscard]] bool fold_through_reshape(Graph& graph, const Node& affine) {
-  const std::int64_t reader = graph.only_consumer(affine.output);
+[[nodiscard]] bool fold_through_reshape(Graph& graph, Connections& connections, const Node& affine) {
+  const std::int64_t reader = connections.only_consumer(affine.output);
   if (reader < 0) return false;
   Node& reshape = nth(graph.nodes, reader);
   if (!std::holds_alternative<Reshape>(reshape.op)) return false;
-  const std::int64_t next = graph.only_consumer(reshape.output);
+  const std::int64_t next = connections.only_consumer(reshape.output);
   if (next < 0) return false;
   Node& linear = nth(graph.nodes, next);
   if (!std::holds_alternative<Linear>(linear.op)) return false;
   fold_before(layer_of(linear.op), per_element(*scale_offset(affine.op), graph.shape_of(affine.output)));
   reshape.inputs[0] = affine.inputs[0];
+  connections.redirect(reader, affine.output, affine.inputs[0]);
   return true;
 }
 
@@ -212,20 +215,21 @@ void fold_before(const Layer& layer, const ScaleOffset& fold) {
 }  // namespace
 
 Graph fold_batch_normalization(Graph graph) {
+  const Connections connections(graph);
+  std::vector<std::int64_t> makers(graph.values.size(), -1);  // by value, of the nodes that stay
   std::vector<bool> erased(graph.nodes.size(), false);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     Node& node = graph.nodes[i];
+    nth(makers, node.output) = static_cast<std::int64_t>(i);
     const auto fold = scale_offset(node.op);
     if (!fold.has_value()) continue;
-    std::int64_t made_by = -1;
-    for (std::size_t j = 0; j < i; ++j) {
-      if (!erased[j] && graph.nodes[j].output == node.inputs[0]) made_by = static_cast<std::int64_t>(j);
-    }
-    if (made_by >= 0 && graph.only_consumer(node.inputs[0]) == static_cast<std::int64_t>(i)) {
+    const std::int64_t made_by = nth(makers, node.inputs[0]);
+    if (made_by >= 0 && connections.only_consumer(node.inputs[0]) == static_cast<std::int64_t>(i)) {
       Node& maker = nth(graph.nodes, made_by);
       if (const Layer layer = layer_of(maker.op); layer.weight != nullptr) {
         fold_behind(layer, *fold);
         maker.output = node.output;
+        nth(makers, node.output) = made_by;
         node.inputs.clear();
         erased[i] = true;
         continue;
@@ -238,10 +242,11 @@ Graph fold_batch_normalization(Graph graph) {
 }
 
 Graph merge_padding(Graph graph) {
+  const Connections connections(graph);
   for (Node& node : graph.nodes) {
     if (node.inputs.empty()) continue;
-    const std::int64_t made_by = graph.producer(node.inputs[0]);
-    if (made_by < 0 || graph.only_consumer(node.inputs[0]) < 0) continue;
+    const std::int64_t made_by = connections.producer(node.inputs[0]);
+    if (made_by < 0 || connections.only_consumer(node.inputs[0]) < 0) continue;
     const Node& maker = nth(graph.nodes, made_by);
     const auto* pad = std::get_if<Pad>(&maker.op);
     if (pad == nullptr) continue;
@@ -255,11 +260,12 @@ Graph merge_padding(Graph graph) {
 }
 
 Graph fold_affine_forward(Graph graph) {
+  Connections connections(graph);
   // From the last node to the first, so that a chain of Affines folds one after the other.
   for (std::size_t i = graph.nodes.size(); i-- > 0;) {
     const Node node = graph.nodes[i];
     if (!std::holds_alternative<Affine>(node.op)) continue;
-    if (fold_into_readers(graph, node) || fold_through_reshape(graph, node)) continue;
+    if (fold_into_readers(graph, connections, node) || fold_through_reshape(graph, connections, node)) continue;
   }
   return remove_unused(std::move(graph));
 }
@@ -300,12 +306,13 @@ Graph merge_reshapes(Graph graph) {
     const DeviceForm form = device_form(op);
     return form == DeviceForm::saturation || form == DeviceForm::table;
   };
+  const Connections connections(graph);  // swaps of operators change nothing in them
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     for (std::size_t at = i; is_function(graph.nodes[at].op);) {
       const ValueId input = graph.nodes[at].inputs.at(0);
       if (graph.shape_of(input).size() <= 3) break;
-      const std::int64_t maker = graph.producer(input);
-      if (maker < 0 || graph.only_consumer(input) < 0) break;
+      const std::int64_t maker = connections.producer(input);
+      if (maker < 0 || connections.only_consumer(input) < 0) break;
       Node& before = nth(graph.nodes, maker);
       if (!std::holds_alternative<Reshape>(before.op)) break;
       Node& function = graph.nodes[at];
@@ -321,7 +328,7 @@ Graph merge_reshapes(Graph graph) {
   for (Node& node : graph.nodes) {
     if (!std::holds_alternative<Reshape>(node.op) && !std::holds_alternative<Permute>(node.op)) continue;
     if (graph.shape_of(node.inputs.at(0)).size() <= 3) continue;
-    const std::int64_t maker = graph.producer(node.inputs[0]);
+    const std::int64_t maker = connections.producer(node.inputs[0]);
     if (maker >= 0 && std::holds_alternative<Reshape>(nth(graph.nodes, maker).op))
       node.inputs[0] = nth(graph.nodes, maker).inputs.at(0);
   }

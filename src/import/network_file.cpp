@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <fstream>
 #include <limits>
 
+#include "base/input_file.h"
 #include "import/network_limits.h"
 #include "import/onnx.h"
 #include "import/tflite.h"
@@ -15,9 +15,9 @@ namespace {
 
 /// Bytes 4 to 7 of the file are TFL3.
 [[nodiscard]] bool begins_as_tflite(const std::filesystem::path& path) {
-  std::array<char, 8> start{};
-  std::ifstream(path, std::ios::binary).read(start.data(), start.size());
-  constexpr std::array<char, 4> identifier{'T', 'F', 'L', '3'};
+  std::array<std::uint8_t, 8> start{};
+  (void)InputFile(path).read(0, start);
+  constexpr std::array<std::uint8_t, 4> identifier{'T', 'F', 'L', '3'};
   return std::equal(identifier.begin(), identifier.end(), start.begin() + 4);
 }
 

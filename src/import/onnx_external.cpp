@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "base/error.h"
+#include "base/input_file.h"
 #include "import/onnx_node.h"
 
 namespace trimtab::onnx_reader {
@@ -70,8 +71,8 @@ class Reader {
     if (tensor.data_location() != onnx::TensorProto::EXTERNAL && tensor.external_data_size() == 0) return;
     if (folder_.empty()) throw bad_input("{} lies in a file of its own, and the model has no folder", what);
     const Place place = place_of(tensor, what);
-    const fs::path file = resolve(place, folder_, what);
-    const std::uint64_t size = fs::file_size(file);
+    const InputFile file(resolve(place, folder_, what));
+    const auto size = static_cast<std::uint64_t>(file.size());
     const std::uint64_t length = place.length.value_or(size - std::min(place.offset, size));
     if (place.offset > size || length > size - place.offset) {
       throw bad_input("{} lies in bytes {} to {} of '{}', which has only {}", what, place.offset, place.offset + length,
@@ -81,9 +82,8 @@ class Reader {
     bytes_ += length;
     std::string& data = *tensor.mutable_raw_data();
     data.resize(length);
-    std::ifstream stream(file, std::ios::binary);
-    stream.seekg(static_cast<std::streamoff>(place.offset));
-    if (length > 0 && !stream.read(data.data(), static_cast<std::streamsize>(length))) {
+    const std::span bytes(reinterpret_cast<std::uint8_t*>(data.data()), data.size());
+    if (file.read(static_cast<std::int64_t>(place.offset), bytes) != length) {
       throw bad_input("{} could not be read from '{}'", what, clean_name(place.location));
     }
     tensor.clear_external_data();

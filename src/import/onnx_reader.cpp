@@ -25,7 +25,7 @@ namespace onnx_reader {
 namespace {
 
 constexpr std::int64_t largest_file = std::int64_t{1} << 30;
-constexpr int most_nodes = 10'000;
+constexpr int most_nodes = 100'000;
 
 [[nodiscard]] onnx::ModelProto parse(std::span<const std::uint8_t> bytes) {
   if (bytes.empty()) throw bad_input("the file is empty; an ONNX model is needed");

@@ -16,10 +16,10 @@ struct Checkpoint {
   std::vector<torch::Tensor> tensors;
 };
 
-/// Replaces the file as a whole.
+/// Replaces the file as a whole. It carries a checksum.
 void save_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path& path);
 
-/// Throws Error (bad input), naming the file, where it is damaged.
+/// Throws Error (bad input), naming the file, where a single byte of it is damaged.
 [[nodiscard]] Checkpoint load_checkpoint(const std::filesystem::path& path);
 
 /// Copies the tensors from[first ...] into `to`, and returns the index behind the last. Throws Error (bad input),

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/index.h"
+#include "graph/connections.h"
 
 namespace trimtab {
 namespace {
@@ -224,10 +225,11 @@ void Executor::plan_lifetimes() {
       nth(nodes_, last[value]).last_read.push_back(static_cast<ValueId>(value));
     }
   }
+  const Connections connections(graph_);
   for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
     const Node& node = graph_.nodes[i];
     if (!std::holds_alternative<Relu>(node.op) && !std::holds_alternative<Clip>(node.op)) continue;
-    const std::int64_t producer = graph_.producer(node.inputs[0]);
+    const std::int64_t producer = connections.producer(node.inputs[0]);
     nodes_[i].in_place = producer >= 0 && nth(reads, node.inputs[0]) == 1 && node.inputs[0] != graph_.output &&
                          output_is_free(nth(graph_.nodes, producer).op);
   }

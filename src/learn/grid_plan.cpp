@@ -9,11 +9,16 @@
 
 namespace trimtab {
 
-const LayerPlan& layer_plan(const Plan& plan, const std::string& layer) {
-  const LayerPlan* found = find_layer(plan, layer);
-  if (found == nullptr) {
+PlanByLayer::PlanByLayer(const Plan& plan) {
+  for (const LayerPlan& entry : plan.layers) entries_.emplace(entry.layer, &entry);
+}
+
+const LayerPlan& PlanByLayer::of(const std::string& layer) const {
+  const auto entry = entries_.find(layer);
+  if (entry == entries_.end()) {
     throw bad_input("the plan says nothing about the layer {}; give it weight_bits and activation_bits", layer);
   }
+  const LayerPlan* found = entry->second;
   const auto in_range = [](int bits) { return bits >= 2 && bits <= 16; };
   if (!in_range(found->weight_bits) || !in_range(found->activation_bits)) {
     throw bad_input("the plan gives the layer {} {} weight bits and {} activation bits; both have to be from 2 to 16",
@@ -66,9 +71,10 @@ std::vector<std::optional<ActivationGrid>> plan_grids(const Graph& graph, const 
   const std::vector<bool> non_negative = non_negative_values(graph);
   const auto set_of = [&](ValueId value) { return static_cast<std::size_t>(nth(representative, value)); };
   std::vector<std::optional<ActivationGrid>> sets(graph.values.size());
+  const PlanByLayer planned(plan);
   for (const Layer& layer : layers) {
     const bool is_signed = !nth(non_negative, layer.output);
-    const int bits = layer_plan(plan, layer.name).activation_bits;
+    const int bits = planned.of(layer.name).activation_bits;
     std::optional<ActivationGrid>& set = sets[set_of(layer.output)];
     set = set ? ActivationGrid{0, std::max(set->bits, bits), set->is_signed || is_signed}
               : ActivationGrid{0, bits, is_signed};
@@ -117,9 +123,10 @@ Graph without_fused_activations(Graph graph, const std::vector<Layer>& layers) {
 }
 
 Graph with_parameters(Graph graph, const Graph& trained) {
+  std::unordered_map<std::string_view, const Operator*> operators;
+  for (const Node& node : trained.nodes) operators[node.name] = &node.op;
   for (Node& node : graph.nodes) {
-    for (const Node& other : trained.nodes)
-      if (other.name == node.name) node.op = other.op;
+    if (const auto found = operators.find(node.name); found != operators.end()) node.op = *found->second;
   }
   return graph;
 }

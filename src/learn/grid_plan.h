@@ -3,6 +3,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/index.h"
@@ -13,8 +15,17 @@
 
 namespace trimtab {
 
-/// The plan's entry for a layer. Throws Error (bad input) where it has none, or its bits are out of range.
-[[nodiscard]] const LayerPlan& layer_plan(const Plan& plan, const std::string& layer);
+/// The entries of a plan, which outlives this, by the names of their layers.
+class PlanByLayer {
+ public:
+  explicit PlanByLayer(const Plan& plan);
+
+  /// Throws Error (bad input) where the plan has no entry for the layer, or its bits are out of range.
+  [[nodiscard]] const LayerPlan& of(const std::string& layer) const;
+
+ private:
+  std::unordered_map<std::string_view, const LayerPlan*> entries_;
+};
 
 /// The bits and the sign of every grid, which are known before any number is. By ValueId, for the graph's input and
 /// every layer's output. Where the graph was read from a quantized network, values that keep their bits keep their

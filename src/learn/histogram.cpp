@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <tuple>
 
 #include "base/index.h"
@@ -25,24 +26,38 @@ void Histogram::add(std::span<const float> numbers) {
   }
 }
 
-double Histogram::squared_error(const ActivationGrid& grid) const {
+Histogram::Occupied Histogram::occupied() const {
+  Occupied bins;
+  for (std::size_t i = 0; i < counts_.size(); ++i) {
+    if (counts_[i] == 0) continue;
+    bins.centre.push_back(static_cast<double>(static_cast<std::int64_t>(i) - zero_) * static_cast<double>(width_));
+    bins.count.push_back(static_cast<double>(counts_[i]));
+  }
+  bins.total = std::accumulate(bins.count.begin(), bins.count.end(), 0.0);
+  return bins;
+}
+
+/// At least `limit` where it stops early, as no grid with so large an error is wanted.
+double Histogram::squared_error(const Occupied& bins, const ActivationGrid& grid, double limit) {
+  constexpr std::size_t between_checks = 64;
   const double low = grid.lowest_step();
   const double high = grid.highest_step();
   const double scale = grid.scale;
   double sum = 0;
-  double total = 0;
-  for (std::size_t i = 0; i < counts_.size(); ++i) {
-    if (counts_[i] == 0) {
-      continue;
-    }
-    const double real = static_cast<double>(static_cast<std::int64_t>(i) - zero_) * static_cast<double>(width_);
-    const double level = std::clamp(std::floor(real / scale + 0.5), low, high);
+  for (std::size_t i = 0; i < bins.centre.size(); ++i) {
+    if (i % between_checks == 0 && sum / bins.total >= limit) break;
+    const double real = bins.centre[i];
+    // the ends are whole numbers, so that it does not matter whether a number is clamped or rounded first
+    const double step = std::clamp(real / scale + 0.5, low, high);
+    const auto whole = static_cast<double>(static_cast<std::int32_t>(step));
+    const double level = whole > step ? whole - 1 : whole;
     const double error = real - level * scale;
-    sum += static_cast<double>(counts_[i]) * error * error;
-    total += static_cast<double>(counts_[i]);
+    sum += bins.count[i] * error * error;
   }
-  return total > 0 ? sum / total : 0;
+  return bins.total > 0 ? sum / bins.total : 0;
 }
+
+double Histogram::squared_error(const ActivationGrid& grid) const { return squared_error(occupied(), grid); }
 
 ActivationGrid Histogram::grid_with_zero_point(int bits, bool is_signed) const {
   const auto grid_of = [&](float low, float high) {
@@ -53,13 +68,14 @@ ActivationGrid Histogram::grid_with_zero_point(int bits, bool is_signed) const {
     grid.zero_point = std::clamp(static_cast<std::int32_t>(zero), grid.minimum(), grid.maximum());
     return grid;
   };
+  const Occupied bins = occupied();
   float low = low_;
   float high = high_;
   ActivationGrid best = grid_of(low, high);
-  double least = squared_error(best);
+  double least = squared_error(bins, best);
   const auto attempt = [&](float from, float to) {
     const ActivationGrid grid = grid_of(from, to);
-    const double error = squared_error(grid);
+    const double error = squared_error(bins, grid, least);
     if (error >= least) return;
     std::tie(best, least, low, high) = std::tie(grid, error, from, to);
   };
@@ -117,13 +133,14 @@ float Histogram::scale(int bits, bool is_signed, RangeMethod method, double frac
     return whole;
   }
   float best = whole;
+  const Occupied bins = occupied();
   grid.scale = whole;
-  double least = squared_error(grid);
+  double least = squared_error(bins, grid);
   constexpr int steps = 128;
   for (int step = 1; step < steps; ++step) {
     // geometric from the whole range down to 1/50 of it: heavy tails at 2 bits want to lose most of it
     grid.scale = whole * std::pow(50.0F, -static_cast<float>(step) / steps);
-    const double error = squared_error(grid);
+    const double error = squared_error(bins, grid, least);
     if (error < least) {
       least = error;
       best = grid.scale;

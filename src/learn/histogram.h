@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -32,6 +33,16 @@ class Histogram {
   [[nodiscard]] double squared_error(const ActivationGrid& grid) const;
 
  private:
+  /// The bins that hold numbers: their centres and counts.
+  struct Occupied {
+    std::vector<double> centre;
+    std::vector<double> count;
+    double total = 0;
+  };
+  [[nodiscard]] Occupied occupied() const;
+  [[nodiscard]] static double squared_error(const Occupied& bins, const ActivationGrid& grid,
+                                            double limit = std::numeric_limits<double>::infinity());
+
   float low_;
   float high_;
   float width_;        ///< of a bin

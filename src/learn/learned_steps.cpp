@@ -45,12 +45,13 @@ LearnedSteps::LearnedSteps(const Graph& network, const std::vector<Layer>& layer
       add_value(layer.output, saturation_of(network, layer));
     }
   }
+  const PlanByLayer planned(plan);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
     const Tensor* weight = weight_of(node.op);
     if (weight == nullptr) continue;
     WeightStep& own = weights_[i].emplace();
-    own.bits = layer_plan(plan, node.name).weight_bits;
+    own.bits = planned.of(node.name).weight_bits;
     own.step = trainable(make_weight_grid(*weight, {}, 1, own.bits, RangeMethod::mse).scale);
     own.least = own.step.detach() * least_share;
     const double per_channel = static_cast<double>(element_count(weight->shape) / weight->shape.at(0));

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/index.h"
+#include "base/json_text.h"
 #include "base/settings.h"
 #include "graph/passes.h"
 #include "learn/divided_input.h"
@@ -144,8 +145,9 @@ QuantizedNetwork fold(const Graph& prepared, const Graph& trained, const Plan& p
   for (const Layer& layer : fuse_layers(trained)) before[layer.name] = layer;
   std::map<std::string, std::size_t> executed;
   for (std::size_t i = 0; i < executor.graph().nodes.size(); ++i) executed[executor.graph().nodes[i].name] = i;
+  const PlanByLayer planned(plan);
   for (const Layer& layer : fuse_layers(network.graph)) {
-    LayerPlan of_layer = layer_plan(plan, layer.name);
+    LayerPlan of_layer = planned.of(layer.name);
     of_layer.activation_bits = nth(network.values, layer.output)->bits;
     network.plan.layers.push_back(of_layer);
     const auto index = static_cast<std::size_t>(layer.node);
@@ -218,7 +220,7 @@ QuantizedNetwork train_quantized(const Graph& prepared, const Plan& plan, const 
   if (latent != nullptr) *latent = trained;
   const QuantizedNetwork network = fold(prepared, trained, plan, steps, executor, grids, divisor);
   if (kept) {
-    write_file(finished_settings, settings.dump(2));
+    write_file(finished_settings, json_text(settings, 2));
     save_quantized_network(network, finished);
   }
   return network;

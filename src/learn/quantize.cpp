@@ -111,7 +111,7 @@ ZeroPointGain find_scales(Executor& executor, const std::vector<Layer>& layers, 
   const Ranges range = find_ranges(executor, samples, open);
   std::vector<std::optional<Histogram>> histograms(graph.values.size());
   for (std::size_t i = 0; i < range.size(); ++i) {
-    histograms[i].emplace(range[i][0], range[i][1]);
+    if (nth(set, i) == static_cast<ValueId>(i)) histograms[i].emplace(range[i][0], range[i][1]);
   }
   if (options.activations != RangeMethod::min_max) {
     run_float(executor, samples, "calibration, histograms", [&](ValueId value, const torch::Tensor& tensor) {
@@ -196,8 +196,9 @@ void correct_biases(QuantizedNetwork& network, Executor& executor, const Dataset
 void quantize_weights(QuantizedNetwork& network, const std::vector<Layer>& layers, const Plan& plan,
                       RangeMethod method) {
   network.weights.resize(network.graph.nodes.size());
+  const PlanByLayer planned(plan);
   for (const Layer& layer : layers) {
-    LayerPlan of_layer = layer_plan(plan, layer.name);
+    LayerPlan of_layer = planned.of(layer.name);
     of_layer.activation_bits = nth(network.values, layer.output)->bits;
     network.plan.layers.push_back(of_layer);
     const auto index = static_cast<std::size_t>(layer.node);

@@ -1,5 +1,6 @@
 #include "learn/training.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <limits>
@@ -110,6 +111,7 @@ class Training {
   [[nodiscard]] torch::Tensor loss_of(const torch::Tensor& outputs, const torch::Tensor& targets,
                                       const torch::Tensor& taught, double own_share, double weight) const;
   void step(const Batch& batch);
+  [[nodiscard]] Error diverged(const char* why) const;
   void finish_epoch();
   void constrain() const {
     if (task_.constrain) task_.constrain();
@@ -229,6 +231,11 @@ void Training::step(const Batch& batch) {
     correct_sum_ += outputs[0].reshape({batch.size(), -1}).argmax(1).eq(targets).sum();
 }
 
+Error Training::diverged(const char* why) const {
+  return failure("training diverged by step {}: {}; a smaller learning rate than {} may help", step_, why,
+                 options_.learning_rate);
+}
+
 void Training::finish_epoch() {
   EpochRecord record;
   record.epoch = epoch() + 1;
@@ -239,10 +246,7 @@ void Training::finish_epoch() {
   record.train_top1 = 100 * correct_sum_.item<double>() / samples;
   record.seconds = epoch_seconds_ + seconds_since(start_);
   record.samples_per_second = samples / record.seconds;
-  if (!std::isfinite(record.train_loss)) {
-    throw failure("training diverged in epoch {}: the loss is not a number; a smaller learning rate than {} may help",
-                  record.epoch, options_.learning_rate);
-  }
+  if (!std::isfinite(record.train_loss)) throw diverged("the loss is not a number");
   if (task_.test_data.size() > 0) {
     average_.swap();
     for (const TrainingTest& test : task_.tests) {
@@ -351,6 +355,10 @@ std::vector<EpochRecord> Training::run() {
   }
   average_.swap();
   constrain();
+  const bool finite = std::ranges::all_of(state_, [](const torch::Tensor& tensor) {
+    return !tensor.is_floating_point() || torch::isfinite(tensor).all().item<bool>();
+  });
+  if (!finite) throw diverged("a weight is not a number");
   return history_;
 }
 

@@ -133,6 +133,7 @@ void Scorer::add(std::int64_t first, std::span<const float> outputs) {
 
 void Scorer::add_sample(std::int64_t index, std::span<const float> outputs) {
   ++samples_;
+  if (std::ranges::any_of(outputs, [](float number) { return std::isnan(number); })) ++without_numbers_;
   if (!task_.labelled) return;
   switch (task_.kind) {
     case TaskKind::classification: {
@@ -232,8 +233,16 @@ Score Scorer::score() const {
   Score score;
   score.samples = samples_;
   if (samples_ == 0) return score;
+  if (without_numbers_ > 0) {
+    throw failure("the network's outputs are not numbers on {} of {} samples, which is no result", without_numbers_,
+                  samples_);
+  }
   for (const Measure measure : measures_of(task_)) {
     const std::optional<double> value = value_of(measure);
+    if (value && !std::isfinite(*value)) {
+      throw failure("the {} over {} samples is {}, which is no result; the network's outputs are too large",
+                    info_of(measure).name, samples_, *value);
+    }
     if (value) score.values.emplace_back(measure, *value);
   }
   return score;

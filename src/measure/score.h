@@ -80,6 +80,7 @@ class Scorer {
   /// and segmentation need logits for their loss.
   void add(std::int64_t first, std::span<const float> outputs);
 
+  /// Throws Error (failure) where outputs were not numbers, or a measure is not finite.
   [[nodiscard]] Score score() const;
 
  private:
@@ -91,6 +92,7 @@ class Scorer {
   const Dataset& data_;
   Preprocessing preprocessing_;
   std::int64_t samples_ = 0;
+  std::int64_t without_numbers_ = 0;
   std::int64_t first_places_ = 0;
   std::int64_t among_five_ = 0;
   double loss_ = 0;

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/index.h"
+#include "graph/connections.h"
 #include "measure/measures.h"
 
 namespace trimtab {
@@ -160,7 +161,8 @@ TaskKind parse_task(const std::string& word) {
 NetworkOutput output_of(const Graph& graph) {
   NetworkOutput output{graph.output_shape(), false, graph.output_parts};
   ValueId value = graph.output;
-  for (std::int64_t node = graph.producer(value); node >= 0; node = graph.producer(value)) {
+  const Connections connections(graph);
+  for (std::int64_t node = connections.producer(value); node >= 0; node = connections.producer(value)) {
     const Node& own = nth(graph.nodes, node);
     const bool moves = std::holds_alternative<Reshape>(own.op) || std::holds_alternative<Permute>(own.op);
     if (!moves) {

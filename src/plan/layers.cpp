@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/index.h"
+#include "graph/connections.h"
 #include "graph/passes.h"
 
 namespace trimtab {
@@ -57,6 +58,7 @@ void drop_final_softmax(Graph& graph) {
 }  // namespace
 
 std::vector<Layer> fuse_layers(const Graph& graph) {
+  const Connections connections(graph);
   std::vector<Layer> layers;
   std::set<std::int64_t> taken;
   for (std::int64_t index = 0; index < static_cast<std::int64_t>(graph.nodes.size()); ++index) {
@@ -64,14 +66,14 @@ std::vector<Layer> fuse_layers(const Graph& graph) {
     const Node& main = node_at(graph, index);
     Layer layer{main.name, index, -1, -1, main.inputs, main.output};
     if (device_form(main.op) == DeviceForm::convolution) {
-      const std::int64_t next = graph.only_consumer(layer.output);
+      const std::int64_t next = connections.only_consumer(layer.output);
       if (next >= 0 && is_normalization(node_at(graph, next).op)) {
         layer.normalization = next;
         layer.output = node_at(graph, next).output;
       }
     }
     if (device_traits(main.op).saturates) {
-      const std::int64_t next = graph.only_consumer(layer.output);
+      const std::int64_t next = connections.only_consumer(layer.output);
       if (next >= 0 && device_form(node_at(graph, next).op) == DeviceForm::saturation) {
         layer.activation = next;
         layer.output = node_at(graph, next).output;

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/index.h"
+#include "base/json_text.h"
 #include "plan/layers.h"
 
 namespace trimtab {
@@ -266,7 +267,7 @@ Json graph_json(const Graph& graph, std::vector<float>& parameters) {
 std::vector<std::uint8_t> pack(Json json, const std::vector<float>& parameters) {
   json["version"] = format;
   json["maker"] = TRIMTAB_VERSION;
-  const std::string header = json.dump();
+  const std::string header = json_text(json);
   std::vector<std::uint8_t> bytes(prefix + header.size() + parameters.size() * sizeof(float));
   const std::uint64_t length = header.size();
   std::memcpy(bytes.data(), magic.data(), magic.size());

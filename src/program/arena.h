@@ -28,20 +28,34 @@ struct Arena {
   std::vector<std::int64_t> offsets;  ///< by block, multiples of `alignment`
   std::int64_t bytes = 0;
   std::int64_t lower_bound_bytes = 0;  ///< the most that is needed at one step, each block rounded up to `alignment`
+  std::int64_t comparisons = 0;        ///< of two blocks, that planning took
 };
 
 /// Offsets such that blocks alive at the same step do not overlap, but for the overlaps allowed: every block at the
 /// lowest place that is free, in several orders and then in seeded exchanges of the best one, until the lower bound is
-/// met or `tries` are used up. O(tries * blocks^2).
+/// met or `tries` are used up, fewer where there are very many blocks. Steps count from -1. A try takes time in
+/// proportion to the pairs of blocks that are alive together.
 [[nodiscard]] Arena plan_arena(std::span<const Block> blocks, std::span<const Overlap> overlaps = {},
                                std::int64_t alignment = 8, int tries = 4000);
 
-/// The largest gap that a planned arena leaves at a step: offset and bytes.
 struct Gap {
   std::int64_t offset = 0;
   std::int64_t bytes = 0;
 };
-[[nodiscard]] Gap largest_gap(std::span<const Block> blocks, const Arena& arena, std::int64_t step,
-                              std::int64_t alignment = 8);
+
+/// What a planned arena leaves free. The bytes of the blocks may change after it is made, their lifetimes may not.
+class Gaps {
+ public:
+  Gaps(std::span<const Block> blocks, const Arena& arena, std::int64_t alignment = 8);
+
+  /// The largest gap at a step.
+  [[nodiscard]] Gap largest(std::int64_t step) const;
+
+ private:
+  std::span<const Block> blocks_;
+  const Arena* arena_;
+  std::int64_t alignment_;
+  std::vector<std::vector<std::uint32_t>> alive_;  ///< blocks by step, from -1
+};
 
 }  // namespace trimtab

@@ -32,7 +32,7 @@ Buffer make_buffer(const Value& value, const ActivationGrid& grid) {
 
 Lowering::Lowering(const LoweringInput& input, const Preprocessing& preprocessing,
                    const std::vector<std::string>& classes)
-    : input_(input), graph_(*input.graph), layers_(fuse_layers(graph_)) {
+    : input_(input), graph_(*input.graph), connections_(graph_), layers_(fuse_layers(graph_)) {
   program_.name = graph_.name;
   program_.classes = classes;
   program_.preprocessing = preprocessing;

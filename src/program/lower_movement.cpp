@@ -218,7 +218,7 @@ void Lowering::lower_movement(const Layer& layer) {
     }
     moved_.erase(before);
   }
-  const std::int64_t next = graph_.only_consumer(layer.output);
+  const std::int64_t next = connections_.only_consumer(layer.output);
   const auto moves = [](const Operator& op) {
     return std::holds_alternative<Gather>(op) || std::holds_alternative<Permute>(op) || std::holds_alternative<Pad>(op);
   };
@@ -298,7 +298,7 @@ void Lowering::lower_reshape(const Layer& layer) {
     return std::holds_alternative<Linear>(op) || std::holds_alternative<Gather>(op) ||
            std::holds_alternative<Permute>(op) || std::holds_alternative<Reshape>(op);
   };
-  const std::vector<std::int64_t> readers = graph_.consumers(layer.output);
+  const std::vector<std::int64_t>& readers = connections_.consumers(layer.output);
   const bool stays = graph_.shape_of(layer.output).size() == 1 && layer.output != graph_.output &&
                      std::all_of(readers.begin(), readers.end(), takes_images);
   if (same || stays) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/index.h"
+#include "graph/connections.h"
 #include "program/lowering_input.h"
 #include "program/program.h"
 #include "program/requantization.h"
@@ -123,6 +124,7 @@ class Lowering {
 
   const LoweringInput& input_;
   const Graph& graph_;
+  const Connections connections_;
   std::vector<Layer> layers_;
   Program program_;
   std::map<ValueId, BufferId> buffers_;

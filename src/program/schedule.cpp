@@ -191,12 +191,15 @@ Round first_round(const Program& program, Core core, Optimize optimize, const Po
 
 /// Of the convolutions that could run together with the pools behind them those that have to for the smallest arena.
 /// Some make it larger, as they decode all their weights at once: so from all of them, and from none, adding what does
-/// no harm; then those go that are not needed.
+/// no harm; then those go that are not needed. Of very many all are taken or none.
 Round with_pools(const Program& program, Core core, Optimize optimize, Round none) {
   const PooledSteps poolable = poolable_steps(program);
-  if (core == Core::host || std::find(poolable.begin(), poolable.end(), true) == poolable.end()) return none;
+  const auto count = std::ranges::count(poolable, true);
+  if (core == Core::host || count == 0) return none;
   constexpr int tries = 400;
+  constexpr int most_pools = 64;
   Round best = first_round(program, core, optimize, poolable, 0, tries);
+  if (count > most_pools) return best.arena.bytes < none.arena.bytes ? best : none;
   Round grown = none;
   // twice: a step may help only once another has
   for (std::size_t i = 0; i < 2 * poolable.size(); ++i) {
@@ -238,9 +241,8 @@ ScheduledOperation operation_for(const Program& program, std::size_t s, const Ch
 }  // namespace
 
 const ScheduledOperation* operation_of(const Schedule& schedule, std::size_t step) {
-  const auto found = std::find_if(schedule.operations.begin(), schedule.operations.end(),
-                                  [step](const ScheduledOperation& operation) { return operation.step == step; });
-  return found == schedule.operations.end() ? nullptr : &*found;
+  const auto found = std::ranges::lower_bound(schedule.operations, step, {}, &ScheduledOperation::step);
+  return found == schedule.operations.end() || found->step != step ? nullptr : &*found;
 }
 
 const Kernel& kernel_of(const Schedule& schedule, std::size_t step) {
@@ -267,12 +269,13 @@ Schedule schedule(const Program& program, Core core, Optimize optimize) {
     result.offsets.push_back(nth(arena.offsets, place.owner) + place.offset);
     result.lifetimes.push_back({blocks[id].first, blocks[id].last});
   }
+  const Gaps gaps(blocks, arena);
   // A second round: kernels that are faster with more scratch memory take what the arena leaves free at their step.
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
     const auto at = static_cast<std::int64_t>(s);
     Block& scratch = blocks[first_scratch + s];
     scratch.bytes = 0;
-    const Gap gap = largest_gap(blocks, arena, at);  // at least what the first round reserved
+    const Gap gap = gaps.largest(at);  // at least what the first round reserved
     Choice choice = choose_at(program, s, best.pooled[s], core, optimize, gap.bytes);
     if (best.pooled[s]) {
       take_room(choice, program.steps[s + 1], gap.bytes);

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "base/json_text.h"
 #include "report/plot.h"
 
 namespace trimtab {
@@ -115,7 +116,7 @@ void draw_memory_accuracy(const std::filesystem::path& folder, const std::string
     plots.push_back(distance_plot(lines, static_cast<std::size_t>(reference), axis));
   make_directory(folder);
   write_file(folder / (name + ".csv"), csv_of(points, axis));
-  write_file(folder / (name + ".json"), json_of(points, lines, axis).dump(2) + "\n");
+  write_file(folder / (name + ".json"), json_text(json_of(points, lines, axis), 2) + "\n");
   for (const char* ending : {".svg", ".png"}) draw(folder / (name + ending), plots);
 }
 

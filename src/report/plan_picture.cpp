@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "report/plot.h"
 
 namespace trimtab {
@@ -82,7 +83,7 @@ void draw_plans(const std::filesystem::path& folder, const std::string& name, co
   }
   make_directory(folder);
   write_file(folder / (name + ".csv"), csv_of(plans));
-  write_file(folder / (name + ".json"), json_of(plans).dump(2) + "\n");
+  write_file(folder / (name + ".json"), json_text(json_of(plans), 2) + "\n");
   for (const char* ending : {".svg", ".png"}) draw(folder / (name + ending), plots, 900, 240);
 }
 

@@ -6,21 +6,39 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "base/input_file.h"
 
 namespace trimtab {
 namespace {
 
 constexpr int busy_milliseconds = 10000;
+constexpr std::int64_t largest_file = std::int64_t{2} << 30;
 
-/// The file with its log, copied to a folder of our own.
+std::vector<std::uint8_t> read_log(const std::filesystem::path& path) {
+  return std::filesystem::exists(path) ? read_file(path, largest_file) : std::vector<std::uint8_t>{};
+}
+
+/// The file with its log, copied to a folder of our own. A log that stays as it is while the file is read belongs to
+/// it, whatever parts of the log its owner has moved into the file meanwhile.
 void copy_database(const std::filesystem::path& path, const std::filesystem::path& folder) {
-  for (const char* part : {"", "-wal"}) {
-    const std::filesystem::path from = path.string() + part;
-    std::error_code error;
-    std::filesystem::copy_file(from, folder / from.filename(), std::filesystem::copy_options::overwrite_existing,
-                               error);
-    if (error && *part == 0) throw bad_input("{} cannot be read: {}", path.string(), error.message());
+  constexpr int tries = 10;
+  const std::filesystem::path log = path.string() + "-wal";
+  std::vector<std::uint8_t> before = read_log(log);
+  for (int attempt = 0; attempt < tries; ++attempt) {
+    write_file(folder / path.filename(), read_file(path, largest_file));
+    std::vector<std::uint8_t> after = read_log(log);
+    if (before == after) break;
+    before = std::move(after);
   }
+  if (!before.empty()) write_file(folder / log.filename(), before);
+}
+
+/// Whether a reader may write beside the file, as it has to in SQLite's WAL mode.
+bool may_write_beside(const std::filesystem::path& path) {
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  const std::filesystem::path shared = path.string() + "-shm";
+  return ::access(folder.c_str(), W_OK) == 0 &&
+         (!std::filesystem::exists(shared) || ::access(shared.c_str(), R_OK | W_OK) == 0);
 }
 
 }  // namespace
@@ -28,9 +46,9 @@ void copy_database(const std::filesystem::path& path, const std::filesystem::pat
 void Database::Close::operator()(sqlite3* database) const { sqlite3_close_v2(database); }
 
 Database::Database(const std::filesystem::path& path, Mode mode) : path_(path) {
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
   std::filesystem::path opened = path;
-  if (mode == Mode::read && ::access(folder.c_str(), W_OK) != 0) {
+  if (std::filesystem::exists(path)) (void)InputFile(path);  // SQLite would wait for a pipe
+  if (mode == Mode::read && !may_write_beside(path)) {
     copy_database(path, copy_.emplace().path());
     opened = copy_->path() / path.filename();
     mode = Mode::write;  // of the copy

@@ -18,8 +18,8 @@ namespace trimtab {
 class Database {
  public:
   enum class Mode { read, write };
-  /// A reader of a database that is in SQLite's WAL mode writes beside it. In a folder where this process may not
-  /// write, Mode::read therefore reads a copy.
+  /// A reader of a database that is in SQLite's WAL mode writes beside it. Where this process may not do that,
+  /// Mode::read therefore reads a copy.
   Database(const std::filesystem::path& path, Mode mode);
 
   /// Runs statements without parameters and results.

@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/json_text.h"
 
 namespace trimtab {
 namespace {
@@ -65,7 +66,7 @@ std::size_t slot_count(const TrialWork& work) {
 JsonSocket::~JsonSocket() { ::close(descriptor_); }
 
 bool JsonSocket::send(const json& value) const {
-  const std::string line = value.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  const std::string line = json_text(value) + "\n";
   for (std::size_t sent = 0; sent < line.size();) {
     const ssize_t count = ::send(descriptor_, line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
     if (count < 0 && errno == EINTR) continue;

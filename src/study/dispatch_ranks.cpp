@@ -8,6 +8,7 @@
 #include <climits>
 
 #include "base/error.h"
+#include "base/json_text.h"
 
 namespace trimtab {
 void join_ranks() {
@@ -19,7 +20,7 @@ void join_ranks() {
 void leave_ranks() { MPI_Finalize(); }
 
 void send_to_rank(int rank, const nlohmann::json& value) {
-  const std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  const std::string text = json_text(value);
   if (text.size() > INT_MAX) throw failure("a message of {} bytes is too long for another rank", text.size());
   MPI_Send(text.data(), static_cast<int>(text.size()), MPI_CHAR, rank, 0, MPI_COMM_WORLD);
 }

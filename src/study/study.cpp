@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/progress.h"
 #include "base/settings.h"
 #include "study/database.h"
@@ -60,7 +61,7 @@ json parse(const std::string& text, const fs::path& path) {
   return value;
 }
 
-std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+std::string dump(const json& value) { return json_text(value); }
 
 Trial trial_of(const Database::Query& row, const fs::path& path) {
   Trial trial;

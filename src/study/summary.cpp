@@ -12,11 +12,11 @@ std::string text_note(const StudyView& view, const char* name, const char* other
   return found != view.notes.end() && found->is_string() ? found->get<std::string>() : otherwise;
 }
 
+}  // namespace
+
 bool has_number(const nlohmann::json& metrics, const std::string& name) {
   return metrics.is_object() && metrics.contains(name) && metrics.at(name).is_number();
 }
-
-}  // namespace
 
 std::vector<std::size_t> pareto_front(const std::vector<double>& cost, const std::vector<double>& value) {
   std::vector<std::size_t> order(cost.size());

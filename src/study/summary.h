@@ -28,6 +28,9 @@ struct StudySummary {
 
 [[nodiscard]] StudySummary summarize(const StudyView& view);
 
+/// Whether the metrics hold a number of that name.
+[[nodiscard]] bool has_number(const nlohmann::json& metrics, const std::string& name);
+
 /// Indices of the points that no other point dominates, by rising cost. Of equal points the first stays.
 [[nodiscard]] std::vector<std::size_t> pareto_front(const std::vector<double>& cost, const std::vector<double>& value);
 

@@ -1,12 +1,15 @@
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "base/file.h"
 #include "graph/networks.h"
 #include "import/onnx.h"
+#include "study/study.h"
 #include "support/command.h"
 
 // The refusals of `trimtab assess` and `trimtab study`, word for word.
@@ -67,6 +70,37 @@ TEST_F(assess, folders_without_a_study_and_with_a_damaged_one) {
   write_file(out() / "study.sqlite", std::string(4096, 'x'));
   expect_refused({"study", out().string()}, "damaged");
   expect_refused(command({"--budgets", "1000"}), "damaged");
+}
+
+TEST_F(assess, what_a_study_holds_is_checked_and_printed_harmlessly) {
+  {
+    Study study(out(), {{"command", "fit"}});
+    study.put_note("cost", "flash_bytes");
+    const auto add = [&](int bits, const nlohmann::json& metrics, const std::string& reason) {
+      const TrialSpec spec{{{"bits", bits}}, 1};
+      study.add(spec, "bits");
+      study.start(spec, "host:1");
+      study.finish(spec, {metrics, reason, false, 1}, 3);
+    };
+    add(2, {{"top1", 50}, {"flash_bytes", "many"}}, "");
+    add(3, {{"top1", nullptr}, {"flash_bytes", 1000}}, "");
+    add(4, nullptr, "\x1b]0;title\x07 \xff");
+  }
+#ifdef TRIMTAB_COMMAND
+  const ProcessResult text = run_process({TRIMTAB_COMMAND, "study", out().string()}, "");
+  EXPECT_EQ(text.exit_code, 0) << text.errors;
+  EXPECT_NE(text.output.find("\\x1b]0;title\\x07 \\xff"), std::string::npos) << text.output;
+  const ProcessResult json = run_process({TRIMTAB_COMMAND, "study", out().string(), "--json", "--trials"}, "");
+  EXPECT_EQ(json.exit_code, 0) << json.errors;
+  EXPECT_TRUE(nlohmann::json::accept(json.output));
+  expect_refused({"study", out().string(), "-o", (out() / "plots").string()}, "no finished trial");
+#endif
+}
+
+TEST_F(assess, a_pipe_is_no_study) {
+  fs::create_directory(out());
+  ASSERT_EQ(::mkfifo((out() / "study.sqlite").c_str(), 0600), 0);
+  expect_refused({"study", out().string()}, "is a pipe; a file is needed");
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <string>
@@ -25,6 +26,16 @@ class DataErrors : public testing::Test {
 TEST_F(DataErrors, UnknownSource) {
   expect_refused({"data", "mnist:" + folder()}, "there is no data set 'mnist:");
   expect_refused({"data", "synthetic:shapes:none"}, "'none' samples");
+}
+
+TEST_F(DataErrors, PipesAndDevices) {
+  const std::string pipe = folder() + "/x.npy";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  expect_refused({"data", "npy:" + pipe}, "x.npy is a pipe; a file is needed");
+  expect_refused({"data", "cifar10:/dev/zero"}, "a file is needed");
+  expect_refused({"inspect", pipe}, "x.npy is a pipe; a file is needed");
+  expect_refused({"taxonomy", "/dev/zero"}, "");
+  expect_refused({"sustain", "plan", pipe, "--variants", pipe}, "x.npy is a pipe; a file is needed");
 }
 
 TEST_F(DataErrors, WrongSizes) {

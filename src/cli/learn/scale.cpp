@@ -1,4 +1,5 @@
 #include "cli/scale.h"
+#include "cli/output.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/staging.h"
 #include "base/text.h"
 #include "base/units.h"
@@ -139,7 +141,7 @@ void run_scale(ScaleCommand& command) {
   if (isatty(STDERR_FILENO) != 0) {
     options.report = [](const std::string& line) { fmt::print(stderr, "{}\n", printable(line)); };
     options.search.progress = [](std::int64_t done, const std::string& what) {
-      fmt::print(stderr, "\r{} measurements, {}   ", done, what);
+      fmt::print(stderr, "\r{} measurements, {}   ", done, printable(what));
     };
   }
   const ScaleResult result =
@@ -149,21 +151,20 @@ void run_scale(ScaleCommand& command) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const ScaleRun run{command.model, command.data, command.epochs, options, command.common.seed};
   const nlohmann::ordered_json described = result_json(run, result, seconds);
-  const std::string json = described.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   if (result.deployment.has_value()) {
     const std::string name = options.device_name.empty() ? to_identifier(graph.name) : options.device_name;
     write_hand_over({name, command.model, left_out_layers(graph), described}, result.program, *options.target,
                     options.optimize, staging.path() / "device");
   }
-  write_file(staging.path() / "result.json", json);
+  write_file(staging.path() / "result.json", json_text(described, 2));
   staging.commit();
   print_warnings(result.warnings);
   if (command.common.json) {
-    fmt::print("{}\n", json);
+    print_json(described);
     return;
   }
-  fmt::print("{}", printable(summary(run, result), true));
-  fmt::print("written to {}\n", printable(command.out));
+  print_text("{}", summary(run, result));
+  print_text("written to {}\n", command.out);
 }
 
 }  // namespace trimtab::cli

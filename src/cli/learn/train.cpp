@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/settings.h"
 #include "base/staging.h"
 #include "cli/learn/bfloat16.h"
@@ -123,7 +124,7 @@ void run_train(TrainCommand& command) {
     result = to_json(run, settings, preprocessing, *command.training.task, trained);
     write_onnx(trained.graph, staging.path() / "model.onnx");
     write_file(staging.path() / "preprocessing.toml", to_toml(preprocessing));
-    write_file(staging.path() / "result.json", result.dump(2) + "\n");
+    write_file(staging.path() / "result.json", json_text(result, 2) + "\n");
     staging.commit();
     fs::remove(command.training.checkpoint);
   }

@@ -1,3 +1,7 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <mutex>
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
@@ -26,9 +30,39 @@ cv::Mat view(const Picture& picture) {
           const_cast<std::uint8_t*>(picture.pixels.data())};
 }
 
+/// While one of these lives, standard error leads nowhere: libpng and libjpeg write there whatever they find, and
+/// OpenCV lets nobody stop them. Several threads decode at once; the last puts it back.
+class SilentLibraries {
+ public:
+  SilentLibraries() {
+    const std::scoped_lock lock(mutex);
+    if (alive++ > 0) return;
+    kept = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (kept >= 0 && null >= 0) ::dup2(null, STDERR_FILENO);
+    if (null >= 0) ::close(null);
+  }
+  ~SilentLibraries() {
+    const std::scoped_lock lock(mutex);
+    if (--alive > 0 || kept < 0) return;
+    ::dup2(kept, STDERR_FILENO);
+    ::close(kept);
+  }
+  SilentLibraries(const SilentLibraries&) = delete;
+  SilentLibraries& operator=(const SilentLibraries&) = delete;
+  SilentLibraries(SilentLibraries&&) = delete;
+  SilentLibraries& operator=(SilentLibraries&&) = delete;
+
+ private:
+  static inline std::mutex mutex;
+  static inline int alive = 0;
+  static inline int kept = -1;
+};
+
 std::optional<Picture> decode(std::span<const std::uint8_t> file, bool colour) {
   try {
     const cv::Mat bytes(1, static_cast<int>(file.size()), CV_8UC1, const_cast<std::uint8_t*>(file.data()));
+    const SilentLibraries silence;
     const cv::Mat picture =
         cv::imdecode(bytes, (colour ? cv::IMREAD_COLOR : cv::IMREAD_GRAYSCALE) | cv::IMREAD_IGNORE_ORIENTATION);
     if (picture.empty()) return std::nullopt;

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "base/json_text.h"
 #include "emit/package/layouts.h"
 
 // PlatformIO's library.json: src/ is compiled and is the include path; build.flags are the library's own, so that the
@@ -41,7 +42,7 @@ void platformio_package(const DeviceFolder& device, const std::filesystem::path&
       unflags.push_back(flag);
   }
   described["build"]["unflags"] = unflags;
-  write_file(folder / "library.json", described.dump(2) + "\n");
+  write_file(folder / "library.json", json_text(described, 2) + "\n");
   make_directory(folder / "examples" / "selftest" / "src");
   write_file(folder / "examples" / "selftest" / "src" / "main.c", read_text(device.path / "main.c"));
   write_file(

@@ -2,34 +2,19 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 
 #include <cerrno>
 #include <filesystem>
-#include <map>
 #include <string>
 #include <vector>
 
-#include "base/cleaner.h"
-#include "base/file.h"
-#include "base/process.h"
+#include "faulty_command.h"
 
 namespace trimtab {
 namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
-
-/// The contents of a folder's files, by name.
-std::map<std::string, std::string> contents(const fs::path& folder) {
-  std::map<std::string, std::string> files;
-  if (!fs::exists(folder)) return files;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file()) files[fs::relative(entry.path(), folder)] = read_text(entry.path());
-  }
-  return files;
-}
 
 std::vector<std::string> plan(const std::string& ambient, const fs::path& out) {
   const std::string source = TRIMTAB_SOURCE_DIR;
@@ -47,81 +32,62 @@ std::vector<std::string> plan(const std::string& ambient, const fs::path& out) {
 
 class Faults : public ::testing::Test {
  protected:
-  Faults() {
-    // Whatever a killed command leaves becomes a child of this process, so that its end can be waited for.
-    cleaner::start();
-    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  Faults() : command_([](const fs::path& out) { return plan("25", out); }, "trimtab") {
     EXPECT_EQ(run_process(plan("35", folder_.path() / "old"), "").exit_code, 0);
     EXPECT_EQ(run_process(plan("25", folder_.path() / "new"), "").exit_code, 0);
-    old_ = contents(folder_.path() / "old");
-    new_ = contents(folder_.path() / "new");
-    EXPECT_NE(old_, new_);
-    old_["notes/mine.txt"] = new_["notes/mine.txt"] = "mine";
-  }
-  /// Makes the new result over the old one with a fault at call `at` of `calls`.
-  ProcessResult attempt(int at, const std::string& kind, const std::string& calls) {
-    fs::remove_all(out());
-    fs::create_directories(out().parent_path());
-    fs::copy(folder_.path() / "old", out(), fs::copy_options::recursive);
-    make_directory(out() / "notes");
-    write_file(out() / "notes/mine.txt", std::string_view("mine"));
-    fs::remove(count());
-    std::vector<std::string> command{"env",
-                                     std::string("LD_PRELOAD=") + TRIMTAB_FAULTS,
-                                     "FAULT_PROGRAM=trimtab",
-                                     "FAULT_AT=" + std::to_string(at),
-                                     "FAULT_KIND=" + kind,
-                                     "FAULT_CALLS=" + calls,
-                                     "FAULT_COUNT=" + count().string()};
-    const std::vector<std::string> work = plan("25", out());
-    command.insert(command.end(), work.begin(), work.end());
-    ProcessResult result = run_process(command, "");
-    while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {
+    for (const char* result : {"old", "new"}) {
+      make_directory(folder_.path() / result / "notes");
+      write_file(folder_.path() / result / "notes/mine.txt", std::string_view("mine"));
     }
-    return result;
+    old_ = contents_of(folder_.path() / "old");
+    new_ = contents_of(folder_.path() / "new");
+    EXPECT_NE(old_, new_);
   }
-  /// Of a run without a fault.
-  int calls(const std::string& which) {
-    EXPECT_EQ(attempt(0, "kill", which).exit_code, 0);
-    EXPECT_EQ(contents(out()), new_);
-    return std::stoi(read_text(count()));
+  /// Makes the new result over the old one with a fault.
+  ProcessResult attempt(int at, int error, const std::string& calls) {
+    command_.prepare(folder_.path() / "old");
+    return command_.run(at, error, calls);
+  }
+  int count_calls() {
+    command_.prepare(folder_.path() / "old");
+    const int count = command_.count("all");
+    EXPECT_EQ(contents_of(command_.out()), new_);
+    return count;
   }
   void expect_old_or_new(const std::string& what) {
-    const auto found = contents(out());
+    const Contents found = contents_of(command_.out());
     EXPECT_TRUE(found == old_ || found == new_) << what << ": " << ::testing::PrintToString(found);
-    EXPECT_EQ(std::distance(fs::directory_iterator(out().parent_path()), {}), 1) << what << ": something stayed";
+    command_.expect_nothing_beside(what);
   }
-  [[nodiscard]] fs::path out() const { return folder_.path() / "work" / "out"; }
-  [[nodiscard]] fs::path count() const { return folder_.path() / "count"; }
 
+  FaultyCommand command_;
   TemporaryDirectory folder_;
-  std::map<std::string, std::string> old_;
-  std::map<std::string, std::string> new_;
+  Contents old_;
+  Contents new_;
 };
 
 TEST_F(Faults, KilledAtEveryCall) {
-  const int count = calls("all");
+  const int count = count_calls();
   ASSERT_GT(count, 10);
   for (int at = 1; at <= count; ++at) {
-    EXPECT_EQ(attempt(at, "kill", "all").exit_code, 128 + 9) << at;
+    EXPECT_EQ(attempt(at, 0, "all").exit_code, 128 + 9) << at;
     expect_old_or_new("killed at call " + std::to_string(at));
   }
   RecordProperty("kills", count);
 }
 
 TEST_F(Faults, EveryCallFails) {
-  const int count = calls("all");
+  const int count = count_calls();
   for (const int error : {ENOSPC, EIO}) {
     for (int at = 1; at <= count; ++at) {
-      const ProcessResult result = attempt(at, std::to_string(error), "all");
+      const ProcessResult result = attempt(at, error, "all");
       const std::string what = "error " + std::to_string(error) + " at call " + std::to_string(at);
       expect_old_or_new(what);
       // Either the command says in one line why not, or it has done its work another way.
       if (result.exit_code == 0) {
-        EXPECT_EQ(contents(out()), new_) << what;
+        EXPECT_EQ(contents_of(command_.out()), new_) << what;
       } else {
-        EXPECT_EQ(std::count(result.errors.begin(), result.errors.end(), '\n'), 1) << what << result.errors;
-        EXPECT_THAT(result.errors, ::testing::Not(HasSubstr("internal"))) << what;
+        FaultyCommand::expect_sentence(result, what);
       }
     }
   }

@@ -1,9 +1,13 @@
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
-#include <fstream>
+#include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/input_file.h"
+#include "base/json_text.h"
 #include "base/process.h"
 #include "base/random.h"
 #include "base/sha256.h"
@@ -46,6 +50,44 @@ TEST(File, WritesWholeFilesOnly) {
   EXPECT_THROW((void)read_file(path, 3), Error);
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1)
       << "a temporary file was left behind";
+}
+
+TEST(File, OnlyRegularFilesAreRead) {
+  const TemporaryDirectory folder;
+  const auto complaint = [](const std::filesystem::path& path) {
+    try {
+      (void)read_file(path);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::bad_input);
+      return std::string(error.what());
+    }
+    return std::string("none");
+  };
+  const std::filesystem::path pipe = folder.path() / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_EQ(complaint(pipe), pipe.string() + " is a pipe; a file is needed");
+  std::filesystem::create_symlink(pipe, folder.path() / "link");
+  EXPECT_EQ(complaint(folder.path() / "link"), (folder.path() / "link").string() + " is a pipe; a file is needed");
+  EXPECT_EQ(complaint("/dev/zero"), "/dev/zero is a device; a file is needed");
+  EXPECT_EQ(complaint(folder.path()), folder.path().string() + " is a folder; a file is needed");
+  EXPECT_EQ(complaint(folder.path() / "absent"), (folder.path() / "absent").string() + " does not exist");
+  EXPECT_NE(read_text("/proc/self/status"), "") << "a file that the kernel makes as it is read";
+}
+
+TEST(File, IsReadFromAPlaceOn) {
+  const TemporaryDirectory folder;
+  write_file(folder.path() / "file", std::string_view("0123456789"));
+  const InputFile file(folder.path() / "file");
+  std::vector<std::uint8_t> bytes(4);
+  EXPECT_EQ(file.size(), 10);
+  EXPECT_EQ(file.read(3, bytes), 4U);
+  EXPECT_EQ(std::string(bytes.begin(), bytes.end()), "3456");
+  EXPECT_EQ(file.read(8, bytes), 2U) << "the file ends";
+}
+
+// U+FFFD, as the Unicode standard recommends for what is no UTF-8.
+TEST(Json, TextsThatAreNoUtf8AreWritten) {
+  EXPECT_EQ(json_text(nlohmann::json{{"name", "a\xff"}}), "{\"name\":\"a\xef\xbf\xbd\"}");
 }
 
 TEST(Process, ReturnsOutputAndExitCode) {

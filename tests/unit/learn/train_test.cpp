@@ -325,6 +325,31 @@ TEST(Train, RefusesDamagedCheckpoints) {
     write_file(options.checkpoint, std::span(bytes).first(size));
     EXPECT_THAT(complaint(data, options), HasSubstr("damaged")) << size;
   }
+  Random random(3);
+  for (int change = 0; change < 20; ++change) {  // in the weights, too, where libtorch sees nothing
+    std::vector<std::uint8_t> damaged = bytes;
+    std::uint8_t& byte = damaged.at(static_cast<std::size_t>(random.integer(0, std::ssize(bytes) - 1)));
+    byte = static_cast<std::uint8_t>(byte ^ 1U);
+    write_file(options.checkpoint, damaged);
+    EXPECT_THAT(complaint(data, options), HasSubstr("remove it to train anew")) << change;
+    EXPECT_EQ(read_file(options.checkpoint), damaged) << "it is not trained over";
+  }
+}
+
+TEST(Train, NumbersThatAreNoneAreAFailure) {
+  const Dataset data = stripes(64, 1);
+  TrainOptions options = small_options();
+  options.epochs = 1;
+  options.learning_rate = 1e30;
+  for (const Dataset& test : {Dataset{}, data}) {
+    try {
+      static_cast<void>(train(small_network(), data, test, unit, options));
+      ADD_FAILURE();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::failure) << error.what();
+      EXPECT_THAT(error.what(), HasSubstr("not"));
+    }
+  }
 }
 
 TEST(Train, RefusesOptionsOutOfRange) {

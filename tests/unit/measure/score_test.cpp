@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <string>
 
 #include "base/error.h"
 #include "measure/fidelity.h"
@@ -30,6 +31,27 @@ Score scored(const Task& task, const Dataset& data, const std::vector<float>& ou
   scorer.add(0, std::span(outputs).first(half));
   scorer.add(data.size() / 2, std::span(outputs).subspan(half));
   return scorer.score();
+}
+
+TEST(Score, NumbersThatAreNoneAreAFailure) {
+  const auto complaint = [](const Task& task, const Dataset& data, const std::vector<float>& outputs) {
+    try {
+      (void)scored(task, data, outputs);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::failure);
+      return std::string(error.what());
+    }
+    return std::string("none");
+  };
+  const Dataset data = of_classes({2, 0}, 3);
+  const Task classes = choose_task({}, {{3}, false}, data, {});
+  EXPECT_EQ(complaint(classes, data, {0, 1, 2, 0, NAN, 2}),
+            "the network's outputs are not numbers on 1 of 2 samples, which is no result");
+  EXPECT_EQ(complaint(classes, data, {0, 1, -INFINITY, 0, 1, 2}),
+            "the loss over 2 samples is inf, which is no result; the network's outputs are too large");
+  EXPECT_EQ(complaint(classes, data, {0, -INFINITY, 2, 0, 1, 2}), "none") << "a class that is ruled out";
+  EXPECT_EQ(complaint(choose_task({}, {{1}, false}, of_classes({1, 0}, 2), {}), of_classes({1, 0}, 2), {NAN, 1}),
+            "the network's outputs are not numbers on 1 of 2 samples, which is no result");
 }
 
 TEST(Score, OfClassesHasTopFiveOnlyAmongMore) {

@@ -85,8 +85,17 @@ TEST(Arena, FindsThePackingOfAPuzzleThatFirstFitMisses) {
 TEST(Arena, TheLargestGapIsFree) {
   const std::vector<Block> blocks{{800, 0, 1}, {1600, 1, 2}, {100, 2, 2}};
   const Arena arena = plan_arena(blocks);
-  const Gap gap = largest_gap(blocks, arena, 2);
+  const Gap gap = Gaps(blocks, arena).largest(2);
   EXPECT_EQ(gap.bytes, 2400 - 1600 - 104);
+}
+
+TEST(Arena, TheWorkOfAChainIsInProportionToItsLength) {
+  const auto comparisons = [](std::int64_t length) {
+    std::vector<Block> blocks;
+    for (std::int64_t step = -1; step < length; ++step) blocks.push_back({64 + step % 7 * 8, step, step + 1});
+    return plan_arena(blocks, {}, 8, 10).comparisons;
+  };
+  EXPECT_LT(comparisons(4000), 2.1 * static_cast<double>(comparisons(2000)));
 }
 
 }  // namespace
