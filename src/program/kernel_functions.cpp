@@ -14,6 +14,7 @@
 #include "trimtab/convolution_nested_4x2_m3.h"
 #include "trimtab/convolution_s16_4x16_avx2.h"
 #include "trimtab/convolution_wide.h"
+#include "trimtab/convolution_winograd_dsp.h"
 #include "trimtab/depthwise_1x4_dsp.h"
 #include "trimtab/depthwise_8_plane_m3.h"
 #include "trimtab/depthwise_s16_1x16_avx2.h"
@@ -94,6 +95,10 @@ const Entry kernels[] = {
     TRIMTAB_CONVOLUTIONS_DSP(s4, 2x2),
     TRIMTAB_CONVOLUTIONS_DSP(u2, 2x2),
     TRIMTAB_CONVOLUTIONS_DSP(s2, 2x2),
+    TRIMTAB_CONVOLUTIONS_DSP(u8, winograd2),
+    TRIMTAB_CONVOLUTIONS_DSP(u8, winograd4),
+    TRIMTAB_CONVOLUTIONS_DSP(s8, winograd2),
+    TRIMTAB_CONVOLUTIONS_DSP(s8, winograd4),
     TRIMTAB_KERNEL(max_pool_u8_dsp),
     TRIMTAB_KERNEL(max_pool_s8_dsp),
     TRIMTAB_KERNEL(max_pool_u4_dsp),
