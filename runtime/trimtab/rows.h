@@ -6,7 +6,7 @@
 // and makes the rows of the strip from rows that may lie anywhere. All other numbers (padding, strides, the heights of
 // the images) are those of the whole images, so a strip changes nothing but the rows that are made.
 
-#include "trimtab/variant.h"
+#include "trimtab/operators.h"
 
 namespace trimtab::TRIMTAB_RUNTIME {
 
@@ -26,10 +26,19 @@ struct RowsOf {
   Byte* operator[](int32_t row) const {
     return places == nullptr ? base + row * pitch : base + 8 * int32_t{places[row]};
   }
-  /// Whether the rows follow each other without gaps, so that an image without padding is one long row.
+  /// Whether the rows follow each other without gaps, so that an image is one long row.
   bool is_dense() const { return places == nullptr; }
 };
 using InputRows = RowsOf<const uint8_t>;
 using OutputRows = RowsOf<uint8_t>;
+
+/// The rows of an image that lies without gaps between its rows.
+inline InputRows dense_rows(const uint8_t* first, const Image& image) {
+  return {first, nullptr, image.width * image.pixel_stride};
+}
+inline OutputRows dense_rows(uint8_t* first, const Image& image) {
+  return {first, nullptr, image.width * image.pixel_stride};
+}
+constexpr Strip all_rows(const Image& image) { return {0, image.height}; }
 
 }  // namespace trimtab::TRIMTAB_RUNTIME

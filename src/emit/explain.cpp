@@ -73,8 +73,7 @@ std::string describe_costs(const Program& program, const Schedule& schedule, con
     const StepCost& cost = costs[s];
     const std::int64_t macs = program.steps[s].multiply_accumulates();
     text += fmt::format(row, program.steps[s].name, layer, kernel_of(schedule, s).name, kernel,
-                        cost.instructions > 0 ? format_count(cost.instructions) : "with above",
-                        per_product(cost.instructions, macs), cycles(cost.cycles));
+                        format_count(cost.instructions), per_product(cost.instructions, macs), cycles(cost.cycles));
     text += fmt::format("{:<{}}  {}\n", "", layer, kernel_of(schedule, s).reason);
     instructions += cost.instructions;
     products += macs;

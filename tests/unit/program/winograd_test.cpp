@@ -26,7 +26,7 @@ void expect_definition(const ConvolutionCase& made, int tile_rows, int rows, std
   const auto kernel = std::ranges::find(kernels, tile_rows, &RowKernel::tile_rows);
   ASSERT_NE(kernel, kernels.end());
   const std::string name = kernel->kernel.name;
-  const auto run = std::get<ConvolutionRowsFunction>(kernel_function(name));
+  const auto run = std::get<ConvolutionFunction>(kernel_function(name));
 
   constexpr std::uint8_t unused = 0x5a;
   ScatteredRows input(c.input, random, 0xa5);
