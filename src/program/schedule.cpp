@@ -31,12 +31,14 @@ std::int32_t strip_rows(const Schedule& schedule, std::size_t step) {
   return rows;
 }
 
-Schedule schedule(const Program& program, Core core, Optimize optimize) {
+Schedule schedule(const Program& program, Core core, Optimize optimize, std::optional<std::int64_t> arena_limit) {
   Schedule whole = schedule_whole_maps(program, core, optimize);
-  if (core == Core::host) return whole;
-  constexpr double most_cost = 1.01;
-  std::optional<Schedule> strips = schedule_strips(program, core, optimize, most_cost);
-  return strips.has_value() && strips->arena_bytes < whole.arena_bytes ? std::move(*strips) : std::move(whole);
+  if (core == Core::host || core == Core::generic) return whole;
+  const std::int64_t limit = arena_limit.value_or(whole.arena_bytes);
+  std::optional<Schedule> strips = schedule_strips(program, core, optimize, limit);
+  if (!strips.has_value()) return whole;
+  // strips that keep within the limit are no slower by estimate
+  return strips->arena_bytes <= std::max(limit, whole.arena_bytes - 1) ? std::move(*strips) : std::move(whole);
 }
 
 }  // namespace trimtab

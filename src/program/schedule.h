@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "program/kernels.h"
@@ -59,8 +60,11 @@ struct Schedule {
 /// The most rows of a step that are made at a time.
 [[nodiscard]] std::int32_t strip_rows(const Schedule& schedule, std::size_t step);
 
-/// Chooses kernels, the rows that are made at a time, and places in the arena. A value is made strip by strip where the
-/// arena becomes smaller, else as a whole. A schedule is made once for a program, a core and a setting, and passed on.
-[[nodiscard]] Schedule schedule(const Program& program, Core core, Optimize optimize = Optimize::speed);
+/// Chooses kernels, the rows that are made at a time, and places in the arena: the fastest that was found within
+/// `arena_limit` bytes, or the smallest where nothing is within them (0: the smallest). Without a limit it is the arena
+/// of whole maps. The host and the generic core have whole maps only. A schedule is made once for a program, a core and
+/// a setting, and passed on.
+[[nodiscard]] Schedule schedule(const Program& program, Core core, Optimize optimize = Optimize::speed,
+                                std::optional<std::int64_t> arena_limit = std::nullopt);
 
 }  // namespace trimtab

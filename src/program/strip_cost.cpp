@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 namespace trimtab {
 namespace {
@@ -25,6 +26,20 @@ double strip_cost(const Step& step, const Kernel& kernel, std::int32_t rows) {
                  static_cast<double>(convolution->weights.size());
   }
   return per_product * static_cast<double>(step.multiply_accumulates()) + strips * per_strip;
+}
+
+double strip_cost(const Step& step, const RowKernel& kernel, std::int32_t rows) {
+  const auto& convolution = std::get<ConvolutionStep>(step.operation);
+  const double height = convolution.convolution.output.height;
+  const double strips = std::ceil(height / rows);
+  // tiles of fewer rows take the time of whole ones
+  const double made =
+      std::floor(height / rows) * static_cast<double>(kernel.tiles(rows) * kernel.tile_rows) +
+      static_cast<double>(kernel.tiles(convolution.convolution.output.height % rows) * kernel.tile_rows);
+  const double per_product = kernel.tile_rows == 2 ? 0.56 : 0.42;
+  const double per_weight = (kernel.tile_rows == 2 ? 2.0 : 3.0) + decoding[convolution.convolution.weight_bits];
+  return per_product * static_cast<double>(step.multiply_accumulates()) * made / height +
+         strips * (100 + per_weight * static_cast<double>(convolution.weights.size()));
 }
 
 }  // namespace trimtab

@@ -1,11 +1,12 @@
 #include "program/strip_schedule.h"
 
 #include <algorithm>
-#include <limits>
+#include <tuple>
 #include <utility>
 
 #include "base/index.h"
 #include "program/arena.h"
+#include "program/row_kernels.h"
 #include "program/strip_cost.h"
 #include "program/strips.h"
 
@@ -20,61 +21,135 @@ std::vector<std::int32_t> heights_of(std::int32_t rows) {
   return heights;
 }
 
+/// A way to make the rows of a step.
 struct Candidate {
-  std::int32_t rows = 1;
+  std::int32_t rows = 1;  ///< at a time
   Kernel kernel;
+  std::int64_t scratch_bytes = 0;
+  bool reads_first = false;
+  bool is_direct = true;  ///< by the kernel that choose_kernel() gives
   double cost = 0;
 };
 
 class StripSearch {
  public:
+  /// By step, the index of a candidate.
+  using Chosen = std::vector<std::size_t>;
+
   StripSearch(const Program& program, Core core, Optimize optimize)
       : program_(program), core_(core), optimize_(optimize), planner_(program) {
     for (std::size_t s = 0; s < program.steps.size(); ++s) {
+      const Step& step = program.steps[s];
+      const std::int32_t height = planner_.rows_of(s);
       std::vector<Candidate>& candidates = candidates_.emplace_back();
-      for (const std::int32_t rows : heights_of(planner_.rows_of(s))) {
-        Kernel kernel = choose_kernel(program.steps[s], core, optimize, 0, rows);
-        if (kernel.whole_maps && rows < planner_.rows_of(s)) continue;
-        const double cost = strip_cost(program.steps[s], kernel, rows);
-        candidates.push_back({rows, std::move(kernel), cost});
+      for (const std::int32_t rows : heights_of(height)) {
+        Kernel kernel = choose_kernel(step, core, optimize, 0, rows);
+        if (kernel.whole_maps && rows < height) continue;
+        const double cost = strip_cost(step, kernel, rows);
+        candidates.push_back({rows, kernel, kernel.scratch_bytes, false, true, cost});
       }
-      whole_cost_ += candidates.back().cost;
-      total_rows_ += planner_.rows_of(s);
+      whole_.push_back(candidates.size() - 1);
+      if (optimize == Optimize::size) continue;
+      for (const RowKernel& other : row_kernels(step, core)) {
+        for (const std::int32_t rows : heights_of(height)) {
+          if (rows < height && rows % other.tile_rows != 0) continue;
+          candidates.push_back({rows, other.kernel, other.scratch_bytes(rows), other.reads_before_writing, false,
+                                strip_cost(step, other, rows)});
+        }
+      }
     }
+    for (const auto& candidates : candidates_) options_ += std::ssize(candidates);
   }
 
   /// Whether a descent would take long.
   [[nodiscard]] bool is_too_large() const {
     constexpr std::int64_t most = 40'000'000;
-    std::int64_t options = 0;
-    for (const auto& candidates : candidates_) options += std::ssize(candidates);
-    return options * total_rows_ > most;
+    std::int64_t rows = 0;
+    for (std::size_t s = 0; s < program_.steps.size(); ++s) rows += planner_.rows_of(s);
+    return options_ * rows > most;
   }
 
-  /// Indices of candidates by step.
-  [[nodiscard]] std::vector<std::size_t> descend(double most_cost) {
-    limit_ = most_cost * whole_cost_;
-    std::vector<std::size_t> best = whole();
-    Score best_score = score(best);
-    // strips of one height before a step, whole maps from there on
+  /// What a choice takes.
+  struct Price {
+    double instructions = 0;
+    std::int64_t bytes = 0;  ///< the most that is alive at one time
+  };
+
+  [[nodiscard]] Price price(const Chosen& chosen) const {
+    Price price;
+    for (std::size_t s = 0; s < chosen.size(); ++s) price.instructions += candidates_[s][chosen[s]].cost;
+    price.bytes = planner_.plan(choices(chosen)).lower_bound_bytes;
+    return price;
+  }
+
+  /// The smallest that is found: strips of one height before some step and whole maps from there on, then better
+  /// choices step by step.
+  [[nodiscard]] Chosen smallest() const {
+    const auto score = [](const Price& price) { return std::pair(price.bytes, price.instructions); };
+    Chosen best = whole_;
+    auto best_score = score(price(best));
     for (const std::int32_t height : {1, 2, 4}) {
       for (std::size_t cut = 1; cut <= program_.steps.size(); ++cut) {
-        std::vector<std::size_t> start = whole();
+        Chosen start = whole_;
         for (std::size_t s = 0; s < cut; ++s) start[s] = nearest(s, height);
-        const Score one = score(start);
+        const auto one = score(price(start));
         if (one < best_score) std::tie(best, best_score) = std::pair(std::move(start), one);
       }
     }
+    return descend(best, score);
+  }
+
+  /// The one with the fewest instructions that keeps within so many bytes, found from another.
+  [[nodiscard]] Chosen fastest(const Chosen& from, std::int64_t limit_bytes) const {
+    return descend(from, [=](const Price& price) {
+      const std::int64_t beyond = std::max<std::int64_t>(price.bytes - limit_bytes, 0);
+      return std::tuple(beyond, price.instructions, price.bytes);
+    });
+  }
+
+  /// The smallest one with at most so many instructions, found from another.
+  [[nodiscard]] Chosen smallest_within(const Chosen& from, double limit_instructions) const {
+    return descend(from, [=](const Price& price) {
+      return std::tuple(std::max(price.instructions - limit_instructions, 0.0), price.bytes, price.instructions);
+    });
+  }
+
+  /// The direct candidate of a step that makes at least so many rows at a time.
+  [[nodiscard]] std::size_t nearest(std::size_t step, std::int32_t height) const {
+    for (std::size_t option = 0; option < whole_[step]; ++option) {
+      if (candidates_[step][option].rows >= height) return option;
+    }
+    return whole_[step];
+  }
+
+  [[nodiscard]] Schedule place(const Chosen& chosen) const;
+
+ private:
+  [[nodiscard]] std::vector<StripChoice> choices(const Chosen& chosen) const {
+    std::vector<StripChoice> result;
+    for (std::size_t s = 0; s < chosen.size(); ++s) {
+      const Candidate& candidate = candidates_[s][chosen[s]];
+      result.push_back({candidate.rows, candidate.scratch_bytes, candidate.kernel.whole_maps, candidate.reads_first,
+                        candidate.is_direct && candidate.kernel.in_place});
+    }
+    return result;
+  }
+
+  /// Takes the change of one step that lowers the score most, until none does.
+  template <typename Score>
+  [[nodiscard]] Chosen descend(Chosen best, Score score) const {
+    auto best_score = score(price(best));
     for (bool improved = true; improved;) {
       improved = false;
+      const Chosen present = best;
       for (std::size_t s = 0; s < program_.steps.size(); ++s) {
+        Chosen other = present;
         for (std::size_t option = 0; option < candidates_[s].size(); ++option) {
-          if (option == best[s]) continue;
-          std::vector<std::size_t> other = best;
+          if (option == present[s]) continue;
           other[s] = option;
-          const Score one = score(other);
+          const auto one = score(price(other));
           if (!(one < best_score)) continue;
-          best = std::move(other);
+          best = other;
           best_score = one;
           improved = true;
         }
@@ -83,50 +158,13 @@ class StripSearch {
     return best;
   }
 
-  /// The candidate of a step that makes at least so many rows at a time.
-  [[nodiscard]] std::size_t nearest(std::size_t step, std::int32_t height) const {
-    const auto& candidates = candidates_[step];
-    const auto found = std::ranges::find_if(candidates, [&](const Candidate& c) { return c.rows >= height; });
-    return found == candidates.end() ? candidates.size() - 1 : static_cast<std::size_t>(found - candidates.begin());
-  }
-
-  [[nodiscard]] Schedule place(const std::vector<std::size_t>& chosen) const;
-
- private:
-  /// Smaller is better: what is beyond the limit of cost, bytes, cost.
-  using Score = std::tuple<double, std::int64_t, double>;
-
-  [[nodiscard]] std::vector<std::size_t> whole() const {
-    std::vector<std::size_t> chosen;
-    for (const auto& candidates : candidates_) chosen.push_back(candidates.size() - 1);
-    return chosen;
-  }
-
-  [[nodiscard]] StripChoice choice(std::size_t step, std::size_t option) const {
-    const Candidate& candidate = candidates_[step][option];
-    return {candidate.rows, candidate.kernel.scratch_bytes, candidate.kernel.whole_maps, candidate.kernel.in_place};
-  }
-
-  [[nodiscard]] std::vector<StripChoice> choices(const std::vector<std::size_t>& chosen) const {
-    std::vector<StripChoice> result;
-    for (std::size_t s = 0; s < chosen.size(); ++s) result.push_back(choice(s, chosen[s]));
-    return result;
-  }
-
-  [[nodiscard]] Score score(const std::vector<std::size_t>& chosen) const {
-    double cost = 0;
-    for (std::size_t s = 0; s < chosen.size(); ++s) cost += candidates_[s][chosen[s]].cost;
-    return {std::max(cost - limit_, 0.0), planner_.plan(choices(chosen)).lower_bound_bytes, cost};
-  }
-
   const Program& program_;
   Core core_;
   Optimize optimize_;
   StripPlanner planner_;
-  std::vector<std::vector<Candidate>> candidates_;  // by step, the lowest strips first
-  double whole_cost_ = 0;
-  double limit_ = std::numeric_limits<double>::infinity();
-  std::int64_t total_rows_ = 0;
+  std::vector<std::vector<Candidate>> candidates_;  // by step: direct ones, the lowest strips first, then others
+  Chosen whole_;                                    // direct, all rows at once
+  std::int64_t options_ = 0;
 };
 
 /// The largest gap that the pieces leave while an operation runs.
@@ -142,7 +180,7 @@ Gap gap_at(std::span<const ArenaPiece> pieces, const Arena& arena, std::int64_t 
   return largest_gap(blocks, alive, 0, 1);
 }
 
-Schedule StripSearch::place(const std::vector<std::size_t>& chosen) const {
+Schedule StripSearch::place(const Chosen& chosen) const {
   Schedule result;
   result.core = core_;
   result.optimize = optimize_;
@@ -168,9 +206,13 @@ Schedule StripSearch::place(const std::vector<std::size_t>& chosen) const {
   }
   for (std::size_t s = 0; s < program_.steps.size(); ++s) {
     const Candidate& candidate = candidates_[s][chosen[s]];
-    Kernel kernel =
-        choose_kernel(program_.steps[s], core_, optimize_, std::max<std::int64_t>(room[s], 0), candidate.rows);
-    if (kernel.scratch_bytes > room[s]) kernel = candidate.kernel;
+    Kernel kernel = candidate.kernel;
+    kernel.scratch_bytes = candidate.scratch_bytes;
+    if (candidate.is_direct) {
+      Kernel roomy =
+          choose_kernel(program_.steps[s], core_, optimize_, std::max<std::int64_t>(room[s], 0), candidate.rows);
+      if (roomy.scratch_bytes <= room[s]) kernel = std::move(roomy);
+    }
     result.kernels.push_back(std::move(kernel));
   }
 
@@ -219,18 +261,33 @@ Schedule StripSearch::place(const std::vector<std::size_t>& chosen) const {
 
 }  // namespace
 
-std::optional<Schedule> schedule_strips(const Program& program, Core core, Optimize optimize, double most_cost) {
-  StripSearch search(program, core, optimize);
+std::optional<Schedule> schedule_strips(const Program& program, Core core, Optimize optimize,
+                                        std::int64_t limit_bytes) {
+  const StripSearch search(program, core, optimize);
   if (search.is_too_large()) return std::nullopt;
-  Schedule result = search.place(search.descend(most_cost));
-  constexpr std::int64_t most_bytes = 8 * std::int64_t{UINT16_MAX};  // that tables of rows can name
-  if (result.arena_bytes > most_bytes) return std::nullopt;
-  return result;
+  const StripSearch::Chosen smallest = search.smallest();
+  // places may take some bytes more than the most that is alive at one time
+  std::int64_t limit = limit_bytes;
+  for (int attempt = 0; attempt < 4; ++attempt) {
+    StripSearch::Chosen chosen = smallest;
+    if (search.price(smallest).bytes < limit) {
+      chosen = search.fastest(smallest, limit);
+      constexpr double slack = 1.01;
+      chosen = search.smallest_within(chosen, slack * search.price(chosen).instructions);
+    }
+    Schedule result = search.place(chosen);
+    if (result.arena_bytes <= limit_bytes || chosen == smallest) {
+      constexpr std::int64_t most_bytes = 8 * std::int64_t{UINT16_MAX};  // that tables of rows can name
+      return result.arena_bytes > most_bytes ? std::nullopt : std::optional(std::move(result));
+    }
+    limit -= result.arena_bytes - limit_bytes;
+  }
+  return search.place(smallest);
 }
 
 Schedule schedule_in_strips(const Program& program, Core core, Optimize optimize, std::span<const std::int32_t> rows) {
   const StripSearch search(program, core, optimize);
-  std::vector<std::size_t> chosen;
+  StripSearch::Chosen chosen;
   for (std::size_t s = 0; s < program.steps.size(); ++s) chosen.push_back(search.nearest(s, rows[s]));
   return search.place(chosen);
 }

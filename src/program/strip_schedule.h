@@ -8,11 +8,12 @@
 
 namespace trimtab {
 
-/// The schedule in which values are made strip by strip (strips.h) with the smallest arena that was found, among those
-/// that cost at most `most_cost` times the instructions of whole maps by estimate. Strip heights are chosen by descent
-/// from the best of several starts; nothing where the network is so large that the search would take long.
+/// The schedule in which values are made strip by strip (strips.h): the fewest instructions, by estimate, that were
+/// found for an arena of at most `limit_bytes`, and of nearly as fast ones the smallest. Where nothing keeps within the
+/// limit, the smallest that was found. Strip heights and algorithms are chosen by descent. Nothing where the network is
+/// so large that this would take long.
 [[nodiscard]] std::optional<Schedule> schedule_strips(const Program& program, Core core, Optimize optimize,
-                                                      double most_cost);
+                                                      std::int64_t limit_bytes);
 
 /// The schedule in strips of given heights, by step: the lowest strips that a kernel allows and that have at least so
 /// many rows, of the powers of two and the whole height.

@@ -174,11 +174,14 @@ class StripPlanner::Memory {
       const StripOperation& operation = plan_.operations[t];
       const StepRows& rows = planner_.steps_[operation.step];
       const auto begin = 2 * static_cast<std::int64_t>(t);
+      const bool reads_first = choices_[operation.step].reads_first;
+      const std::int64_t last_read = reads_first ? begin : begin + 1;
+      const std::int64_t first_write = reads_first ? begin + 1 : begin;
       for (const Need& need : rows.needs) {
-        planner_.for_needed_rows(need, operation, [&](std::int32_t row) { touch(need.value, row, begin, begin + 1); });
+        planner_.for_needed_rows(need, operation, [&](std::int32_t row) { touch(need.value, row, begin, last_read); });
       }
       for (std::int32_t r = 0; r < operation.rows; ++r) {
-        touch(rows.output, operation.first_row + r, begin, begin + 1);
+        touch(rows.output, operation.first_row + r, first_write, begin + 1);
       }
     }
     const std::size_t output = owner_of(program.output);

@@ -14,7 +14,8 @@ namespace trimtab {
 struct StripChoice {
   std::int32_t rows = 1;
   std::int64_t scratch_bytes = 0;
-  bool whole_maps = false;  ///< all rows at once, from rows and to rows that lie densely
+  bool whole_maps = false;   ///< all rows at once, from rows and to rows that lie densely
+  bool reads_first = false;  ///< it has read all rows of its inputs before it writes the first of its output
   bool in_place =
       false;  ///< rows of the output may take the places of rows of an input that are read for the last time
 };
