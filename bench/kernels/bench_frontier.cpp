@@ -37,6 +37,12 @@ int main(int argc, char** argv) {
         "{:.2f} s{}\n",
         name, plan.arena_bytes, plan.lower_bound_bytes, run.instructions(), run.stack_bytes, run.image.text,
         plan.operations.size(), seconds.count(), run.mismatches == 0 ? "" : "  WRONG");
+    if (std::getenv("TRIMTAB_STRIPS") != nullptr) {
+      for (std::size_t s = 0; s < program.steps.size(); ++s) {
+        fmt::print("          {} x {} rows of {}\n", strip_rows(plan, s), program.steps[s].name,
+                   kernel_of(plan, s).name);
+      }
+    }
     std::fflush(stdout);
   };
   row("default", std::nullopt);

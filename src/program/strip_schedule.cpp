@@ -1,6 +1,7 @@
 #include "program/strip_schedule.h"
 
 #include <algorithm>
+#include <limits>
 #include <tuple>
 #include <utility>
 
@@ -72,13 +73,17 @@ class StripSearch {
   /// What a choice takes.
   struct Price {
     double instructions = 0;
-    std::int64_t bytes = 0;  ///< the most that is alive at one time
+    std::int64_t bytes = 0;   ///< the most that is alive at one time
+    std::int64_t beyond = 0;  ///< bytes beyond a limit, summed over all times
   };
 
-  [[nodiscard]] Price price(const Chosen& chosen) const {
+  [[nodiscard]] Price price(const Chosen& chosen, std::int64_t limit_bytes = 0) const {
     Price price;
     for (std::size_t s = 0; s < chosen.size(); ++s) price.instructions += candidates_[s][chosen[s]].cost;
-    price.bytes = planner_.plan(choices(chosen)).lower_bound_bytes;
+    find_choices(chosen);
+    planner_.find_memory(choices_, memory_);
+    price.bytes = memory_.most_alive();
+    for (const std::int64_t alive : memory_.alive_bytes) price.beyond += std::max<std::int64_t>(alive - limit_bytes, 0);
     return price;
   }
 
@@ -96,22 +101,25 @@ class StripSearch {
         if (one < best_score) std::tie(best, best_score) = std::pair(std::move(start), one);
       }
     }
-    return descend(best, score);
+    return descend(best, score, 0);
   }
 
-  /// The one with the fewest instructions that keeps within so many bytes, found from another.
-  [[nodiscard]] Chosen fastest(const Chosen& from, std::int64_t limit_bytes) const {
-    return descend(from, [=](const Price& price) {
-      const std::int64_t beyond = std::max<std::int64_t>(price.bytes - limit_bytes, 0);
-      return std::tuple(beyond, price.instructions, price.bytes);
-    });
+  /// The one with the fewest instructions that is found within so many bytes: from the smallest and from the fastest of
+  /// all, which gives up what saves the most for its instructions until it is within the limit.
+  [[nodiscard]] Chosen fastest(const Chosen& smallest, std::int64_t limit_bytes) const {
+    const auto score = [](const Price& price) { return std::tuple(price.beyond, price.instructions, price.bytes); };
+    const auto keep_within = [&](const Chosen& from) { return descend(from, score, limit_bytes); };
+    Chosen grown = keep_within(smallest);
+    Chosen shrunk = keep_within(shrink(limit_bytes));
+    return score(price(shrunk, limit_bytes)) < score(price(grown, limit_bytes)) ? shrunk : grown;
   }
 
   /// The smallest one with at most so many instructions, found from another.
   [[nodiscard]] Chosen smallest_within(const Chosen& from, double limit_instructions) const {
-    return descend(from, [=](const Price& price) {
+    const auto score = [=](const Price& price) {
       return std::tuple(std::max(price.instructions - limit_instructions, 0.0), price.bytes, price.instructions);
-    });
+    };
+    return descend(from, score, 0);
   }
 
   /// The direct candidate of a step that makes at least so many rows at a time.
@@ -125,37 +133,70 @@ class StripSearch {
   [[nodiscard]] Schedule place(const Chosen& chosen) const;
 
  private:
-  [[nodiscard]] std::vector<StripChoice> choices(const Chosen& chosen) const {
-    std::vector<StripChoice> result;
+  void find_choices(const Chosen& chosen) const {
+    choices_.clear();
     for (std::size_t s = 0; s < chosen.size(); ++s) {
       const Candidate& candidate = candidates_[s][chosen[s]];
-      result.push_back({candidate.rows, candidate.scratch_bytes, candidate.kernel.whole_maps, candidate.reads_first,
-                        candidate.is_direct && candidate.kernel.in_place});
+      choices_.push_back({candidate.rows, candidate.scratch_bytes, candidate.kernel.whole_maps, candidate.reads_first,
+                          candidate.is_direct && candidate.kernel.in_place});
     }
-    return result;
+  }
+
+  /// Calls visit(changed, step) for every choice that differs in one step.
+  template <typename Visit>
+  void for_changes(const Chosen& chosen, Visit visit) const {
+    Chosen changed = chosen;
+    for (std::size_t s = 0; s < chosen.size(); ++s) {
+      for (std::size_t option = 0; option < candidates_[s].size(); ++option) {
+        changed[s] = option;
+        if (option != chosen[s]) visit(changed);
+      }
+      changed[s] = chosen[s];
+    }
   }
 
   /// Takes the change of one step that lowers the score most, until none does.
   template <typename Score>
-  [[nodiscard]] Chosen descend(Chosen best, Score score) const {
-    auto best_score = score(price(best));
+  [[nodiscard]] Chosen descend(Chosen best, Score score, std::int64_t limit_bytes) const {
+    auto best_score = score(price(best, limit_bytes));
     for (bool improved = true; improved;) {
       improved = false;
       const Chosen present = best;
-      for (std::size_t s = 0; s < program_.steps.size(); ++s) {
-        Chosen other = present;
-        for (std::size_t option = 0; option < candidates_[s].size(); ++option) {
-          if (option == present[s]) continue;
-          other[s] = option;
-          const auto one = score(price(other));
-          if (!(one < best_score)) continue;
-          best = other;
-          best_score = one;
-          improved = true;
-        }
-      }
+      for_changes(present, [&](const Chosen& changed) {
+        const auto one = score(price(changed, limit_bytes));
+        if (!(one < best_score)) return;
+        best = changed;
+        best_score = one;
+        improved = true;
+      });
     }
     return best;
+  }
+
+  /// The fastest of all, made smaller until it is within the limit, or cannot come nearer.
+  [[nodiscard]] Chosen shrink(std::int64_t limit_bytes) const {
+    Chosen present;
+    for (const auto& candidates : candidates_) {
+      const auto fastest = std::ranges::min_element(candidates, {}, &Candidate::cost);
+      present.push_back(static_cast<std::size_t>(fastest - candidates.begin()));
+    }
+    Price now = price(present, limit_bytes);
+    while (now.beyond > 0) {
+      Chosen best;
+      double best_ratio = std::numeric_limits<double>::infinity();  // instructions for a byte less
+      for_changes(present, [&](const Chosen& changed) {
+        const Price one = price(changed, limit_bytes);
+        if (one.beyond >= now.beyond) return;
+        const double ratio = (one.instructions - now.instructions) / static_cast<double>(now.beyond - one.beyond);
+        if (ratio >= best_ratio) return;
+        best = changed;
+        best_ratio = ratio;
+      });
+      if (best.empty()) break;
+      present = best;
+      now = price(present, limit_bytes);
+    }
+    return present;
   }
 
   const Program& program_;
@@ -165,6 +206,8 @@ class StripSearch {
   std::vector<std::vector<Candidate>> candidates_;  // by step: direct ones, the lowest strips first, then others
   Chosen whole_;                                    // direct, all rows at once
   std::int64_t options_ = 0;
+  mutable std::vector<StripChoice> choices_;  // of the choice that is priced
+  mutable StripMemory memory_;
 };
 
 /// The largest gap that the pieces leave while an operation runs.
@@ -184,8 +227,9 @@ Schedule StripSearch::place(const Chosen& chosen) const {
   Schedule result;
   result.core = core_;
   result.optimize = optimize_;
-  const StripPlan plan = planner_.plan(choices(chosen));
-  const Arena arena = place_pieces(plan.pieces, plan.lower_bound_bytes);
+  const std::int64_t lower_bound = price(chosen).bytes;
+  const StripPlan plan = planner_.plan(choices_);
+  const Arena arena = place_pieces(plan.pieces, lower_bound);
   result.arena_bytes = arena.bytes;
   result.lower_bound_bytes = arena.lower_bound_bytes;
 

@@ -1,7 +1,9 @@
 #include "program/strips.h"
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
+#include <utility>
 
 #include "base/index.h"
 
@@ -41,7 +43,18 @@ StripPlanner::Need StripPlanner::need_of(const Step& step, std::size_t input) co
   return need;
 }
 
-StripPlanner::StripPlanner(const Program& program) : program_(program), producers_(program.buffers.size()) {
+StripPlanner::StripPlanner(const Program& program)
+    : program_(program),
+      input_(static_cast<std::size_t>(place_in_owner(program, program.input).owner)),
+      output_(static_cast<std::size_t>(place_in_owner(program, program.output).owner)),
+      producers_(program.buffers.size()) {
+  for (std::size_t v = 0; v < program.buffers.size(); ++v) {
+    Value& value = values_.emplace_back();
+    if (program.buffers[v].parent.has_value()) continue;
+    const runtime::Image image = image_of(program, static_cast<BufferId>(v));
+    value = {rows_, image.height, std::int64_t{image.width} * image.pixel_stride};
+    rows_ += static_cast<std::size_t>(value.height);
+  }
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
     const Step& step = program.steps[s];
     StepRows rows;
@@ -60,7 +73,7 @@ StripPlanner::StripPlanner(const Program& program) : program_(program), producer
 /// Calls visit(row) for the rows of the operand that the operation reads; some more than once.
 template <typename Visit>
 void StripPlanner::for_needed_rows(const Need& need, const StripOperation& operation, Visit visit) const {
-  const std::int32_t height = program_.buffers[need.value].height;
+  const std::int32_t height = values_[need.value].height;
   if (need.all) {
     for (std::int32_t row = 0; row < height; ++row) visit(row);
     return;
@@ -76,19 +89,16 @@ void StripPlanner::for_needed_rows(const Need& need, const StripOperation& opera
 /// The operations, pulled from the program's output.
 class StripPlanner::Order {
  public:
-  Order(const StripPlanner& planner, std::span<const StripChoice> choices)
-      : planner_(planner), choices_(choices), made_(planner.steps_.size()), operations_of_(made_.size()) {
+  Order(const StripPlanner& planner, std::span<const StripChoice> choices, std::vector<StripOperation>& operations)
+      : planner_(planner), choices_(choices), made_(planner.steps_.size()), operations_(operations) {
+    operations_.clear();
     for (std::size_t s = 0; s < made_.size(); ++s) made_[s] = planner.steps_[s].first;
-    const Program& program = planner.program_;
-    const auto output = static_cast<std::size_t>(place_in_owner(program, program.output).owner);
-    make(output, program.buffers[output].height);
+    make(planner.output_, planner.values_[planner.output_].height);
     for (std::size_t s = 0; s < made_.size(); ++s) {  // steps that the output does not need
-      if (operations_of_[s] > 0) continue;
+      if (made_[s] > planner.steps_[s].first) continue;
       while (made_[s] < planner.steps_[s].end) make_strip(s);
     }
   }
-
-  [[nodiscard]] std::vector<StripOperation> take() { return std::move(operations_); }
 
  private:
   /// Makes the rows of a value below `end`, as far as they are not made yet.
@@ -104,183 +114,183 @@ class StripPlanner::Order {
     StripOperation operation{step, made_[step], rows.end - made_[step]};
     if (!choice.whole_maps) operation.rows = std::min(operation.rows, choice.rows);
     for (const Need& need : rows.needs) {
-      std::int32_t last = need.all ? planner_.program_.buffers[need.value].height - 1 : -1;
+      std::int32_t last = need.all ? planner_.values_[need.value].height - 1 : -1;
       if (!need.all) planner_.for_needed_rows(need, operation, [&](std::int32_t row) { last = std::max(last, row); });
       make(need.value, last + 1);
     }
     operations_.push_back(operation);
-    ++operations_of_[step];
     made_[step] += operation.rows;
   }
 
   const StripPlanner& planner_;
   std::span<const StripChoice> choices_;
-  std::vector<std::int32_t> made_;           // by step: its next row
-  std::vector<std::int64_t> operations_of_;  // by step
-  std::vector<StripOperation> operations_;
+  std::vector<std::int32_t> made_;  // by step: its next row
+  std::vector<StripOperation>& operations_;
 };
 
-/// From when to when each row is needed, and which rows share memory.
-class StripPlanner::Memory {
- public:
-  Memory(const StripPlanner& planner, std::span<const StripChoice> choices, StripPlan& plan)
-      : planner_(planner),
-        choices_(choices),
-        plan_(plan),
-        first_(planner.program_.buffers.size()),
-        last_(first_.size()) {
-    find_dense_values();
-    find_times();
-    make_row_pieces();
-    make_scratch_pieces();
-    plan_.lower_bound_bytes = most_alive();
+namespace {
+
+constexpr std::int64_t never = -2;
+
+std::int64_t begin_of(std::size_t operation) { return 2 * static_cast<std::int64_t>(operation); }
+std::int64_t end_time(const StripMemory& memory) { return begin_of(memory.operations.size()); }
+std::int64_t whole_units(std::int64_t bytes) { return (bytes + 7) / 8 * 8; }
+
+}  // namespace
+
+void StripPlanner::find_dense_values(std::span<const StripChoice> choices, StripMemory& memory) const {
+  memory.dense.assign(values_.size(), false);
+  memory.dense[input_] = true;
+  memory.dense[output_] = true;
+  for (std::size_t s = 0; s < steps_.size(); ++s) {
+    if (!choices[s].whole_maps) continue;
+    memory.dense[steps_[s].output] = true;
+    for (const Need& need : steps_[s].needs) memory.dense[need.value] = true;
   }
+}
 
- private:
-  static constexpr std::int64_t never = -2;
-
-  [[nodiscard]] std::int64_t end_time() const { return 2 * std::ssize(plan_.operations); }
-  [[nodiscard]] std::size_t owner_of(BufferId id) const {
-    return static_cast<std::size_t>(place_in_owner(planner_.program_, id).owner);
-  }
-
-  void find_dense_values() {
-    plan_.dense.assign(first_.size(), false);
-    plan_.dense[owner_of(planner_.program_.input)] = true;
-    plan_.dense[owner_of(planner_.program_.output)] = true;
-    for (std::size_t s = 0; s < planner_.steps_.size(); ++s) {
-      if (!choices_[s].whole_maps) continue;
-      plan_.dense[planner_.steps_[s].output] = true;
-      for (const Need& need : planner_.steps_[s].needs) plan_.dense[need.value] = true;
+/// From when to when each row is needed.
+void StripPlanner::find_times(std::span<const StripChoice> choices, StripMemory& memory) const {
+  memory.first.assign(rows_, never);
+  memory.last.assign(rows_, never);
+  const auto touch = [&](std::size_t value, std::int32_t row, std::int64_t first, std::int64_t last) {
+    const std::size_t index = values_[value].first_row + static_cast<std::size_t>(row);
+    if (memory.first[index] == never) memory.first[index] = first;
+    memory.last[index] = std::max(memory.last[index], last);
+  };
+  for (std::int32_t row = 0; row < values_[input_].height; ++row) touch(input_, row, -1, -1);
+  for (std::size_t t = 0; t < memory.operations.size(); ++t) {
+    const StripOperation& operation = memory.operations[t];
+    const StepRows& rows = steps_[operation.step];
+    const std::int64_t begin = begin_of(t);
+    const bool reads_first = choices[operation.step].reads_first;
+    const std::int64_t last_read = reads_first ? begin : begin + 1;
+    const std::int64_t first_write = reads_first ? begin + 1 : begin;
+    for (const Need& need : rows.needs) {
+      for_needed_rows(need, operation, [&](std::int32_t row) { touch(need.value, row, begin, last_read); });
+    }
+    for (std::int32_t r = 0; r < operation.rows; ++r) {
+      touch(rows.output, operation.first_row + r, first_write, begin + 1);
     }
   }
+  const std::int64_t end = end_time(memory);
+  for (std::int32_t row = 0; row < values_[output_].height; ++row) touch(output_, row, end, end);
+}
 
-  void touch(std::size_t value, std::int32_t row, std::int64_t first, std::int64_t last) {
-    std::int64_t& begin = nth(first_[value], row);
-    if (begin == never) begin = first;
-    std::int64_t& end = nth(last_[value], row);
-    end = std::max(end, last);
-  }
-
-  void find_times() {
-    const Program& program = planner_.program_;
-    for (std::size_t v = 0; v < first_.size(); ++v) {
-      first_[v].assign(static_cast<std::size_t>(program.buffers[v].height), never);
-      last_[v] = first_[v];
-    }
-    const std::size_t input = owner_of(program.input);
-    for (std::int32_t row = 0; row < program.buffers[input].height; ++row) touch(input, row, -1, -1);
-    for (std::size_t t = 0; t < plan_.operations.size(); ++t) {
-      const StripOperation& operation = plan_.operations[t];
-      const StepRows& rows = planner_.steps_[operation.step];
-      const auto begin = 2 * static_cast<std::int64_t>(t);
-      const bool reads_first = choices_[operation.step].reads_first;
-      const std::int64_t last_read = reads_first ? begin : begin + 1;
-      const std::int64_t first_write = reads_first ? begin + 1 : begin;
-      for (const Need& need : rows.needs) {
-        planner_.for_needed_rows(need, operation, [&](std::int32_t row) { touch(need.value, row, begin, last_read); });
-      }
-      for (std::int32_t r = 0; r < operation.rows; ++r) {
-        touch(rows.output, operation.first_row + r, first_write, begin + 1);
-      }
-    }
-    const std::size_t output = owner_of(program.output);
-    for (std::int32_t row = 0; row < program.buffers[output].height; ++row) touch(output, row, end_time(), end_time());
-  }
-
-  [[nodiscard]] std::int64_t row_bytes(std::size_t value) const {
-    const runtime::Image image = image_of(planner_.program_, static_cast<BufferId>(value));
-    return std::int64_t{image.width} * image.pixel_stride;
-  }
-
-  std::int64_t add_piece(std::int64_t offset, std::int64_t bytes, std::int64_t first, std::int64_t last) {
-    plan_.pieces.push_back({shapes_, offset, bytes, first, last});
-    return static_cast<std::int64_t>(shapes_);
-  }
-
-  void make_row_pieces() {
-    plan_.row_shapes.resize(first_.size());
-    piece_of_.resize(first_.size());
-    for (std::size_t v = 0; v < first_.size(); ++v) {
-      if (!plan_.dense[v] || is_unused(v)) continue;
-      for (std::size_t row = 0; row < first_[v].size(); ++row) {
-        const auto offset = static_cast<std::int64_t>(row) * row_bytes(v);
-        plan_.row_shapes[v].push_back(add_piece(offset, row_bytes(v), first_[v][row], last_[v][row]));
-      }
-      ++shapes_;
-    }
-    // in the order in which the rows are made, so that the rows whose places they take have pieces already
-    for (std::size_t t = 0; t < plan_.operations.size(); ++t) {
-      const StripOperation& operation = plan_.operations[t];
-      const std::size_t value = planner_.steps_[operation.step].output;
-      if (plan_.dense[value]) continue;
-      plan_.row_shapes[value].resize(first_[value].size(), -1);
-      piece_of_[value].resize(first_[value].size(), 0);
+/// Rows that take the places of rows that are read for the last time while they are made.
+void StripPlanner::find_places(std::span<const StripChoice> choices, StripMemory& memory) const {
+  memory.place_of.assign(rows_, -1);
+  for (std::size_t t = 0; t < memory.operations.size(); ++t) {
+    const StripOperation& operation = memory.operations[t];
+    const StepRows& rows = steps_[operation.step];
+    const Value& to = values_[rows.output];
+    if (!choices[operation.step].in_place || memory.dense[rows.output] || producers_[rows.output].size() > 1) continue;
+    for (const Need& need : rows.needs) {
+      const Value& from = values_[need.value];
+      if (!need.alike || memory.dense[need.value] || whole_units(from.row_bytes) < whole_units(to.row_bytes)) continue;
       for (std::int32_t r = operation.first_row; r < operation.first_row + operation.rows; ++r) {
-        if (nth(plan_.row_shapes[value], r) < 0) make_row_piece(value, r, operation.step, t);
+        const std::size_t source = from.first_row + static_cast<std::size_t>(r);
+        const std::size_t made = to.first_row + static_cast<std::size_t>(r);
+        if (memory.last[source] != begin_of(t) + 1 || memory.place_of[made] >= 0) continue;
+        memory.place_of[made] = static_cast<std::int32_t>(source);
+        memory.first[made] = memory.last[source] + 1;
       }
+      break;  // of two inputs that die, the first gives its place
     }
   }
+}
 
-  void make_row_piece(std::size_t value, std::int32_t row, std::size_t step, std::size_t t) {
-    const std::int64_t bytes = (row_bytes(value) + 7) / 8 * 8;
-    if (choices_[step].in_place && planner_.producers_[value].size() == 1) {
-      for (const Need& need : planner_.steps_[step].needs) {
-        if (!need.alike || plan_.dense[need.value]) continue;
-        if (nth(last_[need.value], row) != 2 * static_cast<std::int64_t>(t) + 1) continue;
-        const std::size_t piece = nth(piece_of_[need.value], row);
-        if (plan_.pieces[piece].bytes < bytes || plan_.pieces[piece].last != nth(last_[need.value], row)) continue;
-        plan_.pieces[piece].last = nth(last_[value], row);
-        nth(piece_of_[value], row) = piece;
-        nth(plan_.row_shapes[value], row) = static_cast<std::int64_t>(plan_.pieces[piece].shape);
-        return;
-      }
-    }
-    nth(piece_of_[value], row) = plan_.pieces.size();
-    nth(plan_.row_shapes[value], row) = add_piece(0, bytes, nth(first_[value], row), nth(last_[value], row));
-    ++shapes_;
-  }
-
-  void make_scratch_pieces() {
-    for (std::size_t t = 0; t < plan_.operations.size(); ++t) {
-      const std::int64_t bytes = choices_[plan_.operations[t].step].scratch_bytes;
-      const auto begin = 2 * static_cast<std::int64_t>(t);
-      plan_.scratch_shapes.push_back(bytes > 0 ? add_piece(0, bytes, begin, begin + 1) : -1);
-      if (bytes > 0) ++shapes_;
+void StripPlanner::count_alive(std::span<const StripChoice> choices, StripMemory& memory) const {
+  std::vector<std::int64_t>& alive = memory.alive_bytes;
+  alive.assign(static_cast<std::size_t>(end_time(memory) + 4), 0);
+  const auto add = [&](std::int64_t bytes, std::int64_t first, std::int64_t last) {
+    nth(alive, first + 1) += bytes;
+    nth(alive, last + 2) -= bytes;
+  };
+  for (std::size_t v = 0; v < values_.size(); ++v) {
+    const Value& value = values_[v];
+    const std::int64_t bytes = memory.dense[v] ? value.row_bytes : whole_units(value.row_bytes);
+    for (std::size_t row = value.first_row; row < value.first_row + static_cast<std::size_t>(value.height); ++row) {
+      if (memory.first[row] != never) add(bytes, memory.first[row], memory.last[row]);
     }
   }
-
-  [[nodiscard]] bool is_unused(std::size_t value) const {
-    return std::ranges::all_of(first_[value], [](std::int64_t time) { return time == never; });
+  for (std::size_t t = 0; t < memory.operations.size(); ++t) {
+    const std::int64_t bytes = choices[memory.operations[t].step].scratch_bytes;
+    if (bytes > 0) add(bytes, begin_of(t), begin_of(t) + 1);
   }
+  std::partial_sum(alive.begin(), alive.end(), alive.begin());
+}
 
-  [[nodiscard]] std::int64_t most_alive() const {
-    std::vector<std::int64_t> change(static_cast<std::size_t>(end_time() + 3));
-    for (const ArenaPiece& piece : plan_.pieces) {
-      nth(change, piece.first + 1) += piece.bytes;
-      nth(change, piece.last + 2) -= piece.bytes;
-    }
-    std::int64_t most = 0;
-    std::int64_t alive = 0;
-    for (const std::int64_t bytes : change) {
-      alive += bytes;
-      most = std::max(most, alive);
-    }
-    return most;
-  }
-
-  const StripPlanner& planner_;
-  std::span<const StripChoice> choices_;
-  StripPlan& plan_;
-  std::vector<std::vector<std::int64_t>> first_, last_;  // by buffer and row
-  std::vector<std::vector<std::size_t>> piece_of_;       // by buffer and row
-  std::size_t shapes_ = 0;
-};
+void StripPlanner::find_memory(std::span<const StripChoice> choices, StripMemory& memory) const {
+  const Order order(*this, choices, memory.operations);
+  find_dense_values(choices, memory);
+  find_times(choices, memory);
+  find_places(choices, memory);
+  count_alive(choices, memory);
+}
 
 StripPlan StripPlanner::plan(std::span<const StripChoice> choices) const {
+  StripMemory memory;
+  find_memory(choices, memory);
   StripPlan plan;
-  plan.operations = Order(*this, choices).take();
-  const Memory memory(*this, choices, plan);
+  plan.operations = memory.operations;
+  plan.dense = memory.dense;
+  plan.row_shapes.resize(values_.size());
+  std::size_t shapes = 0;
+  const auto add_piece = [&](std::int64_t offset, std::int64_t bytes, std::int64_t first, std::int64_t last) {
+    plan.pieces.push_back({shapes, offset, bytes, first, last});
+  };
+  std::vector<std::size_t> piece_of(rows_);
+  // in the order of time, so that a row whose place another takes has its piece already
+  std::vector<std::pair<std::size_t, std::int32_t>> rows;
+  for (std::size_t v = 0; v < values_.size(); ++v) {
+    const Value& value = values_[v];
+    const auto is_used = [&](std::int32_t row) {
+      return memory.first[value.first_row + static_cast<std::size_t>(row)] != never;
+    };
+    bool used = false;
+    for (std::int32_t row = 0; row < value.height; ++row) used = used || is_used(row);
+    if (!used) continue;
+    plan.row_shapes[v].assign(static_cast<std::size_t>(value.height), -1);
+    for (std::int32_t row = 0; row < value.height; ++row) {
+      if (!memory.dense[v]) {
+        if (is_used(row)) rows.emplace_back(v, row);
+        continue;
+      }
+      const std::size_t index = value.first_row + static_cast<std::size_t>(row);
+      nth(plan.row_shapes[v], row) = static_cast<std::int64_t>(shapes);
+      // rows that nobody uses have their place all the same
+      add_piece(row * value.row_bytes, value.row_bytes, is_used(row) ? memory.first[index] : -1,
+                is_used(row) ? memory.last[index] : -1);
+    }
+    if (memory.dense[v]) ++shapes;
+  }
+  const auto index_of = [&](const auto& one) {
+    return values_[one.first].first_row + static_cast<std::size_t>(one.second);
+  };
+  std::ranges::stable_sort(rows, {}, [&](const auto& one) { return memory.first[index_of(one)]; });
+  for (const auto& one : rows) {
+    const std::size_t index = index_of(one);
+    std::int64_t& shape = nth(plan.row_shapes[one.first], one.second);
+    if (const std::int32_t source = memory.place_of[index]; source >= 0) {
+      piece_of[index] = nth(piece_of, source);
+      plan.pieces[piece_of[index]].last = memory.last[index];
+      shape = static_cast<std::int64_t>(plan.pieces[piece_of[index]].shape);
+      continue;
+    }
+    piece_of[index] = plan.pieces.size();
+    shape = static_cast<std::int64_t>(shapes);
+    add_piece(0, whole_units(values_[one.first].row_bytes), memory.first[index], memory.last[index]);
+    ++shapes;
+  }
+  for (std::size_t t = 0; t < plan.operations.size(); ++t) {
+    const std::int64_t bytes = choices[plan.operations[t].step].scratch_bytes;
+    plan.scratch_shapes.push_back(bytes > 0 ? static_cast<std::int64_t>(shapes) : -1);
+    if (bytes > 0) {
+      add_piece(0, bytes, begin_of(t), begin_of(t) + 1);
+      ++shapes;
+    }
+  }
   return plan;
 }
 

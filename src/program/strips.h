@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -37,7 +38,19 @@ struct StripPlan {
       row_shapes;                            ///< by buffer and row: its shape; empty: part of another, or unused
   std::vector<bool> dense;                   ///< by buffer: whether its rows follow each other
   std::vector<std::int64_t> scratch_shapes;  ///< by operation; -1: none
-  std::int64_t lower_bound_bytes = 0;        ///< the most that is alive at one time
+};
+
+/// The memory that strips need, without places.
+struct StripMemory {
+  std::vector<StripOperation> operations;
+  std::vector<std::int64_t> first, last;  ///< by row of all values: the times of its first and last use
+  /// By row of all values: the row whose place it takes, which ends before it begins; -1: none.
+  std::vector<std::int32_t> place_of;
+  std::vector<bool> dense;                ///< by buffer
+  std::vector<std::int64_t> alive_bytes;  ///< by time, from -1 on
+
+  /// The most that is alive at one time: no arena can be smaller.
+  [[nodiscard]] std::int64_t most_alive() const { return std::ranges::max(alive_bytes); }
 };
 
 /// Orders the strips of a program. The order is *pull*: to make rows of the last value, the rows that they need are
@@ -48,7 +61,10 @@ class StripPlanner {
   /// The program must outlive the planner.
   explicit StripPlanner(const Program& program);
 
-  /// The strips for a choice by step. O(rows of all values * rows of a window).
+  /// The strips for a choice by step, and the memory that they need. The result is written over `memory`, whose storage
+  /// is used again. O(rows of all values * rows of a window).
+  void find_memory(std::span<const StripChoice> choices, StripMemory& memory) const;
+  /// The same with blocks to be placed.
   [[nodiscard]] StripPlan plan(std::span<const StripChoice> choices) const;
 
   /// Rows that a step makes in all: fewer than its output has where it fills a part of it.
@@ -67,14 +83,25 @@ class StripPlanner {
     std::int32_t first = 0, end = 0;
     std::vector<Need> needs;
   };
+  struct Value {
+    std::size_t first_row = 0;  // in the rows of all values
+    std::int32_t height = 0;    // 0: a part of another
+    std::int64_t row_bytes = 0;
+  };
   class Order;
-  class Memory;
 
   [[nodiscard]] Need need_of(const Step& step, std::size_t input) const;
   template <typename Visit>
   void for_needed_rows(const Need& need, const StripOperation& operation, Visit visit) const;
+  void find_dense_values(std::span<const StripChoice> choices, StripMemory& memory) const;
+  void find_times(std::span<const StripChoice> choices, StripMemory& memory) const;
+  void find_places(std::span<const StripChoice> choices, StripMemory& memory) const;
+  void count_alive(std::span<const StripChoice> choices, StripMemory& memory) const;
 
   const Program& program_;
+  std::vector<Value> values_;   // by buffer
+  std::size_t input_, output_;  // owners
+  std::size_t rows_ = 0;        // of all values
   std::vector<StepRows> steps_;
   std::vector<std::vector<std::size_t>> producers_;  // by owner
 };

@@ -91,9 +91,10 @@ TEST(Strips, ArePulledInTheOrderInWhichTheirRowsAreNeeded) {
   const BufferId x = b.convolution(b.program.input, square(4, 3, 1, 5), {1, 8, false}, 8);
   const Program program = b.finish(b.convolution(x, square(4, 3, 1, 5), {1, 8, false}, 8));
   const std::vector<StripChoice> choices(2, StripChoice{1, 0, false, false});
-  const StripPlan plan = StripPlanner(program).plan(choices);
+  StripMemory memory;
+  StripPlanner(program).find_memory(choices, memory);
   std::string order;
-  for (const StripOperation& operation : plan.operations) {
+  for (const StripOperation& operation : memory.operations) {
     order += operation.step == 0 ? 'a' : 'b';
     order += std::to_string(operation.first_row) + " ";
   }
@@ -103,7 +104,7 @@ TEST(Strips, ArePulledInTheOrderInWhichTheirRowsAreNeeded) {
                           {3, 3, 2}, {2, 3, 3}, {2, 3, 3}, {0, 3, 4}, {0, 2, 5}};
   int most = 0;
   for (const auto& rows : alive) most = std::max(most, rows[0] + rows[1] + rows[2]);
-  EXPECT_EQ(plan.lower_bound_bytes, most * 8 * 4);
+  EXPECT_EQ(memory.most_alive(), most * 8 * 4);
 }
 
 }  // namespace
