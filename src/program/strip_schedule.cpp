@@ -104,14 +104,22 @@ class StripSearch {
     return descend(best, score, 0);
   }
 
-  /// The one with the fewest instructions that is found within so many bytes: from the smallest and from the fastest of
-  /// all, which gives up what saves the most for its instructions until it is within the limit.
+  /// The one with the fewest instructions that is found within so many bytes: from the smallest, from the fastest of
+  /// all, which gives up what saves the most for its instructions until it is within the limit, and from runs of layers
+  /// that share an algorithm.
   [[nodiscard]] Chosen fastest(const Chosen& smallest, std::int64_t limit_bytes) const {
     const auto score = [](const Price& price) { return std::tuple(price.beyond, price.instructions, price.bytes); };
-    const auto keep_within = [&](const Chosen& from) { return descend(from, score, limit_bytes); };
-    Chosen grown = keep_within(smallest);
-    Chosen shrunk = keep_within(shrink(limit_bytes));
-    return score(price(shrunk, limit_bytes)) < score(price(grown, limit_bytes)) ? shrunk : grown;
+    Chosen best = smallest;
+    auto best_score = score(price(best, limit_bytes));
+    const auto compare = [&](Chosen other) {
+      const auto one = score(price(other, limit_bytes));
+      if (one < best_score) std::tie(best, best_score) = std::pair(std::move(other), one);
+    };
+    compare(descend(smallest, score, limit_bytes));
+    compare(descend(shrink(limit_bytes), score, limit_bytes));
+    const Chosen grown = best;
+    for_runs(compare);
+    return best == grown ? best : descend(best, score, limit_bytes);
   }
 
   /// The smallest one with at most so many instructions, found from another.
@@ -130,7 +138,8 @@ class StripSearch {
     return whole_[step];
   }
 
-  [[nodiscard]] Schedule place(const Chosen& chosen) const;
+  /// `limit_bytes`: that the arena should keep within, for which more is tried than for the smallest.
+  [[nodiscard]] Schedule place(const Chosen& chosen, std::int64_t limit_bytes) const;
 
  private:
   void find_choices(const Chosen& chosen) const {
@@ -142,7 +151,48 @@ class StripSearch {
     }
   }
 
-  /// Calls visit(changed, step) for every choice that differs in one step.
+  /// Calls visit(chosen) for choices in which all steps that have other kernels than the direct one are in three runs,
+  /// from the first to the last, each with one such kernel at its lowest strips; the rest is made row by row.
+  template <typename Visit>
+  void for_runs(Visit visit) const {
+    std::vector<std::size_t> steps;
+    std::size_t kinds = 0;
+    Chosen rows;
+    for (std::size_t s = 0; s < candidates_.size(); ++s) {
+      rows.push_back(nearest(s, 1));
+      if (whole_[s] + 1 == candidates_[s].size()) continue;
+      steps.push_back(s);
+      kinds = std::max(kinds, lowest_by_kernel(s).size());
+    }
+    for (std::size_t first = 0; first <= steps.size(); ++first) {
+      for (std::size_t second = first; second <= steps.size(); ++second) {
+        for (std::size_t code = 0; code < kinds * kinds * kinds; ++code) {
+          const std::size_t kind_of_run[] = {code % kinds, code / kinds % kinds, code / kinds / kinds};
+          Chosen chosen = rows;
+          for (std::size_t i = 0; i < steps.size(); ++i) {
+            const std::vector<std::size_t> lowest = lowest_by_kernel(steps[i]);
+            const std::size_t kind = kind_of_run[i < first ? 0 : i < second ? 1 : 2];
+            chosen[steps[i]] = lowest[std::min(kind, lowest.size() - 1)];
+          }
+          visit(std::move(chosen));
+        }
+      }
+    }
+  }
+
+  /// The candidate with the lowest strips of each kernel, the direct one first.
+  [[nodiscard]] std::vector<std::size_t> lowest_by_kernel(std::size_t step) const {
+    std::vector<std::size_t> lowest{0};
+    for (std::size_t option = whole_[step] + 1; option < candidates_[step].size(); ++option) {
+      const auto same = [&](std::size_t other) {
+        return candidates_[step][other].kernel.name == candidates_[step][option].kernel.name;
+      };
+      if (std::ranges::none_of(lowest, same)) lowest.push_back(option);
+    }
+    return lowest;
+  }
+
+  /// Calls visit(changed) for every choice that differs in one step.
   template <typename Visit>
   void for_changes(const Chosen& chosen, Visit visit) const {
     Chosen changed = chosen;
@@ -223,13 +273,17 @@ Gap gap_at(std::span<const ArenaPiece> pieces, const Arena& arena, std::int64_t 
   return largest_gap(blocks, alive, 0, 1);
 }
 
-Schedule StripSearch::place(const Chosen& chosen) const {
+Schedule StripSearch::place(const Chosen& chosen, std::int64_t limit_bytes) const {
   Schedule result;
   result.core = core_;
   result.optimize = optimize_;
   const std::int64_t lower_bound = price(chosen).bytes;
   const StripPlan plan = planner_.plan(choices_);
-  const Arena arena = place_pieces(plan.pieces, lower_bound);
+  Arena arena = place_pieces(plan.pieces, lower_bound, 8, 450);
+  if (arena.bytes > limit_bytes && lower_bound <= limit_bytes) {
+    arena = place_pieces(plan.pieces, limit_bytes, 8, 3000);
+    arena.lower_bound_bytes = lower_bound;
+  }
   result.arena_bytes = arena.bytes;
   result.lower_bound_bytes = arena.lower_bound_bytes;
 
@@ -310,30 +364,27 @@ std::optional<Schedule> schedule_strips(const Program& program, Core core, Optim
   const StripSearch search(program, core, optimize);
   if (search.is_too_large()) return std::nullopt;
   const StripSearch::Chosen smallest = search.smallest();
+  constexpr std::int64_t most_bytes = 8 * std::int64_t{UINT16_MAX};  // that tables of rows can name
+  Schedule result = search.place(smallest, limit_bytes);
+  if (result.arena_bytes > most_bytes) return std::nullopt;
   // places may take some bytes more than the most that is alive at one time
-  std::int64_t limit = limit_bytes;
-  for (int attempt = 0; attempt < 4; ++attempt) {
-    StripSearch::Chosen chosen = smallest;
-    if (search.price(smallest).bytes < limit) {
-      chosen = search.fastest(smallest, limit);
-      constexpr double slack = 1.01;
-      chosen = search.smallest_within(chosen, slack * search.price(chosen).instructions);
-    }
-    Schedule result = search.place(chosen);
-    if (result.arena_bytes <= limit_bytes || chosen == smallest) {
-      constexpr std::int64_t most_bytes = 8 * std::int64_t{UINT16_MAX};  // that tables of rows can name
-      return result.arena_bytes > most_bytes ? std::nullopt : std::optional(std::move(result));
-    }
-    limit -= result.arena_bytes - limit_bytes;
+  std::int64_t limit = std::min(limit_bytes, most_bytes);
+  for (int attempt = 0; attempt < 6 && search.price(smallest).bytes < limit; ++attempt) {
+    StripSearch::Chosen chosen = search.fastest(smallest, limit);
+    constexpr double slack = 1.01;
+    chosen = search.smallest_within(chosen, slack * search.price(chosen).instructions);
+    Schedule faster = search.place(chosen, limit_bytes);
+    if (faster.arena_bytes <= limit_bytes) return faster;
+    limit = std::min(limit, search.price(chosen).bytes) - 8;
   }
-  return search.place(smallest);
+  return result;
 }
 
 Schedule schedule_in_strips(const Program& program, Core core, Optimize optimize, std::span<const std::int32_t> rows) {
   const StripSearch search(program, core, optimize);
   StripSearch::Chosen chosen;
   for (std::size_t s = 0; s < program.steps.size(); ++s) chosen.push_back(search.nearest(s, rows[s]));
-  return search.place(chosen);
+  return search.place(chosen, 0);
 }
 
 }  // namespace trimtab
