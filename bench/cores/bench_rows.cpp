@@ -1,5 +1,5 @@
 // Instructions and estimated cycles of the kernels that make convolutions by rows, on three layers of ResNet-8:
-//     bench_rows [TARGET] [--bits B] [--size] [--rows N]
+//     bench_rows [TARGET] [--bits B] [--size] [--chained] [--rows N]
 
 #include <fmt/format.h>
 
@@ -29,7 +29,8 @@ ConvolutionStep layer(int size, int channels, int weight_bits) {
   return step;
 }
 
-void print(const ConvolutionStep& step, const Target& target, Optimize optimize, int tile_rows, int rows) {
+void print(const ConvolutionStep& step, const Target& target, Optimize optimize, int tile_rows, int rows,
+           const std::vector<std::string>& definitions) {
   const runtime::Convolution& c = step.convolution;
   RowsCase one;
   one.step = step;
@@ -41,7 +42,7 @@ void print(const ConvolutionStep& step, const Target& target, Optimize optimize,
   for (int i = 0; i < c.input.height * c.input.width * c.input.pixel_stride; ++i) {
     one.input.push_back(static_cast<std::uint8_t>(random.bits()));
   }
-  const RowsRun run = run_rows({one}, target, optimize, true);
+  const RowsRun run = run_rows({one}, target, optimize, true, definitions);
   const double products = 9.0 * c.input.channels * c.output.channels * c.output.height * c.output.width;
   const auto cycles = estimate_cycles(run.blocks.front(), target);
   fmt::print(
@@ -58,9 +59,12 @@ int run(std::span<char*> arguments) {
   Optimize optimize = Optimize::speed;
   int bits = 8;
   int strip = 0;
+  std::vector<std::string> definitions;
   for (std::size_t i = 1; i < arguments.size(); ++i) {
     const std::string argument = arguments[i];
-    if (argument == "--size") {
+    if (argument == "--chained") {
+      definitions = {"TRIMTAB_CHAINED_LOADS=1"};
+    } else if (argument == "--size") {
       optimize = Optimize::size;
     } else if (argument == "--bits") {
       bits = std::stoi(arguments[++i]);
@@ -73,7 +77,7 @@ int run(std::span<char*> arguments) {
   for (const auto& [size, channels] : {std::pair{32, 16}, {16, 32}, {8, 64}}) {
     const ConvolutionStep step = layer(size, channels, bits);
     for (const int tile_rows : {2, 4}) {
-      print(step, target, optimize, tile_rows, strip == 0 ? tile_rows : std::min(strip, size));
+      print(step, target, optimize, tile_rows, strip == 0 ? tile_rows : std::min(strip, size), definitions);
     }
   }
   return 0;

@@ -71,8 +71,10 @@ inline std::string source_of(const RowsCase& one, std::size_t index, std::int64_
 
 }  // namespace detail
 
-/// Runs the cases on the target's board. `profile`: with the blocks that every case executes.
-inline RowsRun run_rows(const std::vector<RowsCase>& cases, const Target& target, Optimize optimize, bool profile) {
+/// Runs the cases on the target's board. `profile`: with the blocks that every case executes. `definitions` of the
+/// preprocessor: NAME=VALUE.
+inline RowsRun run_rows(const std::vector<RowsCase>& cases, const Target& target, Optimize optimize, bool profile,
+                        const std::vector<std::string>& definitions = {}) {
   std::string body;
   std::string headers;
   std::string calls;
@@ -109,6 +111,7 @@ inline RowsRun run_rows(const std::vector<RowsCase>& cases, const Target& target
   FirmwareSources sources;
   sources.sources = {file};
   sources.program_name = "rows";
+  sources.definitions = definitions;
   Target board = target;
   board.ram_bytes.value = board.flash_bytes.value = 4 << 20;
   const auto build = [&] { return build_firmware(sources, board, optimize, directory.path() / "rows.elf"); };
@@ -124,7 +127,7 @@ inline RowsRun run_rows(const std::vector<RowsCase>& cases, const Target& target
     result.outputs.emplace_back(begin, begin + output.height * output.width * output.pixel_stride);
   }
   if (profile) {
-    sources.definitions = {"TRIMTAB_PROFILE"};
+    sources.definitions.emplace_back("TRIMTAB_PROFILE");
     result.blocks = profile_firmware(build().elf, board, inputs, output_bytes);
   }
   return result;
