@@ -57,11 +57,6 @@ struct WinogradLayout {
   int32_t weight_words;   // of two filters, transformed
   int32_t decoded_words;  // of two filters
   int32_t padding_bytes;
-
-  /// Words that hold whole groups of weight_planes.h around the weights of two filters.
-  static constexpr int32_t with_groups_around(int32_t words) {
-    return words % plane_group_words == 0 ? words : words / plane_group_words * plane_group_words + 16;
-  }
 };
 
 constexpr WinogradLayout winograd_layout(const Convolution& step, int32_t tile_rows) {
@@ -73,7 +68,7 @@ constexpr WinogradLayout winograd_layout(const Convolution& step, int32_t tile_r
           pairs,
           (segment + 2) * pairs * points * 4,
           3 * pairs * points * 2,
-          step.weight_bits == 8 ? 0 : WinogradLayout::with_groups_around(9 * pairs),
+          step.weight_bits == 8 ? 0 : plane_groups_around(9 * pairs),
           step.input.channels};
 }
 

@@ -18,6 +18,7 @@
 #include "trimtab/depthwise_1x4_dsp.h"
 #include "trimtab/depthwise_8_plane_m3.h"
 #include "trimtab/depthwise_s16_1x16_avx2.h"
+#include "trimtab/depthwise_words_dsp.h"
 #include "trimtab/elementwise_generic.h"
 #include "trimtab/elementwise_s16_1x16_avx2.h"
 #include "trimtab/linear_8_1x2_m3.h"
@@ -52,6 +53,12 @@ struct Entry {
 #define TRIMTAB_DEPTHWISE_1X4_DSP(format)                                                                 \
   TRIMTAB_KERNEL(depthwise_3x3s1_##format##_1x4_dsp), TRIMTAB_KERNEL(depthwise_3x3s2_##format##_1x4_dsp), \
       TRIMTAB_KERNEL(depthwise_##format##_1x4_dsp)
+
+#define TRIMTAB_DEPTHWISE_WORDS_DSP(shape)                                                                \
+  TRIMTAB_KERNEL(depthwise_##shape##_w2_words_dsp), TRIMTAB_KERNEL(depthwise_##shape##_w3_words_dsp),     \
+      TRIMTAB_KERNEL(depthwise_##shape##_w4_words_dsp), TRIMTAB_KERNEL(depthwise_##shape##_w5_words_dsp), \
+      TRIMTAB_KERNEL(depthwise_##shape##_w6_words_dsp), TRIMTAB_KERNEL(depthwise_##shape##_w7_words_dsp), \
+      TRIMTAB_KERNEL(depthwise_##shape##_w8_words_dsp)
 
 #define TRIMTAB_KERNELS_M3(bits) TRIMTAB_KERNEL(convolution_w##bits##_4x2_m3), TRIMTAB_KERNEL(linear_8_w##bits##_1x2_m3)
 
@@ -116,6 +123,10 @@ const Entry kernels[] = {
     TRIMTAB_DEPTHWISE_1X4_DSP(s4),
     TRIMTAB_DEPTHWISE_1X4_DSP(u2),
     TRIMTAB_DEPTHWISE_1X4_DSP(s2),
+    TRIMTAB_DEPTHWISE_WORDS_DSP(3x3s1_u8),
+    TRIMTAB_DEPTHWISE_WORDS_DSP(3x3s2_u8),
+    TRIMTAB_DEPTHWISE_WORDS_DSP(3x3s1_s8),
+    TRIMTAB_DEPTHWISE_WORDS_DSP(3x3s2_s8),
 
     TRIMTAB_KERNEL(convolution_generic),
     TRIMTAB_KERNEL(convolution_nested),
@@ -141,6 +152,7 @@ const Entry kernels[] = {
 #undef TRIMTAB_KERNELS_M3
 #undef TRIMTAB_CONVOLUTIONS_DSP
 #undef TRIMTAB_DEPTHWISE_1X4_DSP
+#undef TRIMTAB_DEPTHWISE_WORDS_DSP
 #undef TRIMTAB_KERNEL_OF_WIDTHS
 #undef TRIMTAB_KERNEL
 

@@ -32,6 +32,7 @@ struct WeightLayout {
     dense_filters,    ///< weights.h, filters without gaps
     columns,          ///< convolution_columns_dsp.h; parameter: filters that are decoded at a time
     depthwise_fours,  ///< depthwise_1x4_dsp.h; parameter: output rows of a band
+    depthwise_words,  ///< depthwise_words_dsp.h
     pairs,            ///< convolution_s32_4x2_m3.h; parameter: padded size of a filter
     chunk_pairs,      ///< convolution_8_4x2_mve.h, read where they lie
     lanes,            ///< convolution_8_4x2_mve.h, unpacked before use

@@ -4,6 +4,7 @@
 #include "program/overflow.h"
 #include "program/row_kernels.h"
 #include "trimtab/convolution_winograd_dsp.h"
+#include "trimtab/depthwise_words_dsp.h"
 
 namespace trimtab {
 namespace {
@@ -33,6 +34,23 @@ void add_winograd(std::vector<RowKernel>& kernels, const ConvolutionStep& step) 
   }
 }
 
+/// Depthwise convolutions from words of four channels.
+void add_depthwise_words(std::vector<RowKernel>& kernels, const ConvolutionStep& step) {
+  const runtime::Convolution& c = step.convolution;
+  if (step.weight_code != WeightCode::integer || !runtime::depthwise_words_takes(c) || !padding_is_bytes(step)) return;
+  RowKernel made;
+  made.kernel = make_kernel(
+      fmt::format("depthwise_3x3s{}_{}_w{}_words_dsp", c.window.stride_columns, name_of(c.input.format), c.weight_bits),
+      "depthwise_words_dsp", "depthwise: two outputs of four channels at a time, from the pixels' words",
+      c.output.pixel_stride == c.input.pixel_stride && c.output.format.bits == 8 && c.output.width <= c.input.width &&
+          c.output.height <= c.input.height && c.window.pad_top < c.window.kernel_height);
+  made.kernel.layout.kind = WeightLayout::Kind::depthwise_words;
+  made.tile_scratch_bytes = runtime::depthwise_words_scratch_bytes(c, 2) - runtime::depthwise_words_scratch_bytes(c, 1);
+  made.strip_scratch_bytes = runtime::depthwise_words_scratch_bytes(c, 1) - made.tile_scratch_bytes;
+  made.kernel.scratch_bytes = made.scratch_bytes(c.output.height);
+  kernels.push_back(made);
+}
+
 }  // namespace
 
 std::vector<RowKernel> row_kernels(const Step& step, Core core) {
@@ -40,6 +58,7 @@ std::vector<RowKernel> row_kernels(const Step& step, Core core) {
   const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
   if (convolution == nullptr || core != Core::cortex_m4) return kernels;
   add_winograd(kernels, *convolution);
+  add_depthwise_words(kernels, *convolution);
   return kernels;
 }
 

@@ -108,8 +108,9 @@ struct ConvolutionCase {
   }
 };
 
-/// A 3x3 convolution with stride 1 of random shape.
-inline ConvolutionCase random_3x3(std::uint64_t seed, int weight_bits, CaseNumbers numbers) {
+/// A 3x3 convolution of random shape: with stride 1 and all channels, or depthwise with strides of 1 to 3 rows and 1 or
+/// 2 columns. Channels are a multiple of four.
+inline ConvolutionCase random_3x3(std::uint64_t seed, bool depthwise, int weight_bits, CaseNumbers numbers) {
   ProgramBuilder b(seed);
   const auto pick = [&](int low, int high) { return static_cast<int>(b.random.integer(low, high)); };
   ConvolutionShape shape;
@@ -120,10 +121,16 @@ inline ConvolutionCase random_3x3(std::uint64_t seed, int weight_bits, CaseNumbe
   shape.pad_bottom = pick(0, 2);
   shape.pad_right = pick(0, 2);
   if (pick(0, 1) == 0) shape.pad_top = shape.pad_left = shape.pad_bottom = shape.pad_right = 1;
+  const int channels = 4 * pick(1, 9);
+  if (depthwise) {
+    shape.outputs = shape.groups = channels;
+    shape.stride_rows = pick(1, 3);
+    shape.stride_columns = pick(1, 2);
+  }
   const bool input_signed = pick(0, 1) == 1;
   const int height = pick(std::max(1, 3 - shape.pad_top - shape.pad_bottom), 13);
   const int width = pick(std::max(1, 3 - shape.pad_left - shape.pad_right), 19);
-  b.program.input = b.add_buffer(height, width, 4 * pick(1, 9), {1, 8, input_signed});
+  b.program.input = b.add_buffer(height, width, channels, {1, 8, input_signed});
   const int output_bits = pick(0, 3) == 0 ? 1 << pick(1, 4) : 8;
   const BufferId y =
       b.convolution(b.program.input, shape, {1, output_bits, pick(0, 1) == 1}, weight_bits, pick(0, 3) == 0);

@@ -1,32 +1,41 @@
-// Convolutions by Winograd's F(2,3) and F(4,3), strip by strip, against their definition.
+// Kernels that work by rows, strip by strip, against the definition.
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "program/overflow.h"
+#include <utility>
+
 #include "program/row_kernels.h"
 #include "support/naive_interpreter.h"
 #include "support/row_strips.h"
-#include "trimtab/convolution_winograd_dsp.h"
 
 namespace trimtab {
 namespace {
 
+/// The kernel of the step whose name has a part like that.
+RowKernel kernel_like(const Step& step, const std::string& part) {
+  for (const RowKernel& kernel : row_kernels(step, Core::cortex_m4)) {
+    if (kernel.kernel.name.find(part) != std::string::npos) return kernel;
+  }
+  ADD_FAILURE() << "no kernel like " << part;
+  return {};
+}
+
 /// Strips of `rows` rows, or of random ones.
-void expect_definition(const ConvolutionCase& made, int tile_rows, int rows, std::uint64_t seed) {
+void expect_definition(const ConvolutionCase& made, const std::string& part, int rows, std::uint64_t seed) {
   const ConvolutionStep& step = made.step();
+  const RowKernel kernel = kernel_like(made.program.steps[0], part);
+  if (kernel.kernel.name.empty()) return;
   Random random(seed);
+  WeightLayout layout = kernel.kernel.layout;
   const int filters = step.convolution.output.channels;
-  const int block = step.convolution.weight_bits == 8 || filters < 4 || random.integer(0, 1) == 0
-                        ? filters
-                        : 2 * static_cast<int>(random.integer(1, filters / 2));
-  const std::vector<std::uint8_t> packed = pack_weights(step, {WeightLayout::Kind::columns, block});
+  if (layout.kind == WeightLayout::Kind::columns && step.convolution.weight_bits < 8 && filters > 3 &&
+      random.integer(0, 1) == 0) {
+    layout.parameter = 2 * static_cast<int>(random.integer(1, filters / 2));
+  }
+  const std::vector<std::uint8_t> packed = pack_weights(step, layout);
   const runtime::Convolution c = bound(step, packed);
-  const std::vector<RowKernel> kernels = row_kernels(made.program.steps[0], Core::cortex_m4);
-  const auto kernel = std::ranges::find(kernels, tile_rows, &RowKernel::tile_rows);
-  ASSERT_NE(kernel, kernels.end());
-  const std::string name = kernel->kernel.name;
-  const auto run = std::get<ConvolutionFunction>(kernel_function(name));
+  const auto run = std::get<ConvolutionFunction>(kernel_function(kernel.kernel.name));
 
   constexpr std::uint8_t unused = 0x5a;
   ScatteredRows input(c.input, random, 0xa5);
@@ -36,38 +45,69 @@ void expect_definition(const ConvolutionCase& made, int tile_rows, int rows, std
   for (int first = 0; first < c.output.height;) {
     const int count = std::min(rows > 0 ? rows : static_cast<int>(random.integer(1, 9)), c.output.height - first);
     // only the rows that the strip needs hold what they should
+    const int top = first * c.window.stride_rows - c.window.pad_top;
+    const int end = top + (count - 1) * c.window.stride_rows + 3;
     for (int row = 0; row < c.input.height; ++row) {
-      if (row >= first - c.window.pad_top && row < first + count + 2 - c.window.pad_top) {
+      if (row >= top && row < end) {
         input.write_row(row, bytes.data() + row * row_bytes);
       } else {
         input.fill_row(row, 0x77);
       }
     }
-    const auto scratch_bytes = static_cast<std::size_t>(kernel->scratch_bytes(count));
+    const auto scratch_bytes = static_cast<std::size_t>(kernel.scratch_bytes(count));
     std::vector<std::uint32_t> scratch(scratch_bytes / 4 + 2, 0x12345678U);
     run(c, {first, count}, input.input(), output.output(), reinterpret_cast<std::uint8_t*>(scratch.data()));
     EXPECT_EQ(scratch[scratch_bytes / 4], 0x12345678U);
     first += count;
   }
   EXPECT_TRUE(output.gaps_hold(unused));
-  EXPECT_EQ(made.integers(output.dense()), NaiveInterpreter::run(made.program, made.input)) << name;
+  EXPECT_EQ(made.integers(output.dense()), NaiveInterpreter::run(made.program, made.input)) << kernel.kernel.name;
 }
 
-class Winograd : public testing::TestWithParam<int> {};
+class RowKernels : public testing::TestWithParam<const char*> {};
 
-TEST_P(Winograd, MatchesTheDefinitionOnRandomNumbers) {
+TEST_P(RowKernels, MatchTheDefinitionOnRandomNumbers) {
+  const bool depthwise = std::string(GetParam()) == "words";
   for (std::uint64_t seed = 0; seed < 210 && !HasFailure(); ++seed) {
     SCOPED_TRACE(seed);
-    expect_definition(random_3x3(seed, 2 + static_cast<int>(seed % 7), CaseNumbers::any), GetParam(), 0, seed);
+    expect_definition(random_3x3(seed, depthwise, 2 + static_cast<int>(seed % 7), CaseNumbers::any), GetParam(), 0,
+                      seed);
   }
 }
 
-TEST_P(Winograd, MatchesTheDefinitionOnTheEndsOfTheRanges) {
+TEST_P(RowKernels, MatchTheDefinitionOnTheEndsOfTheRanges) {
+  const bool depthwise = std::string(GetParam()) == "words";
   for (std::uint64_t seed = 1000; seed < 1070 && !HasFailure(); ++seed) {
     SCOPED_TRACE(seed);
     const int bits = 2 + static_cast<int>(seed % 7);
-    expect_definition(random_3x3(seed, bits, CaseNumbers::ends), GetParam(), 0, seed);
-    expect_definition(random_3x3(seed, bits, CaseNumbers::greatest), GetParam(), 0, seed);
+    expect_definition(random_3x3(seed, depthwise, bits, CaseNumbers::ends), GetParam(), 0, seed);
+    expect_definition(random_3x3(seed, depthwise, bits, CaseNumbers::greatest), GetParam(), 0, seed);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(CortexM4, RowKernels, testing::Values("winograd2", "winograd4", "words"));
+
+TEST(DepthwiseWords, RunInPlaceRowForRow) {
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    SCOPED_TRACE(seed);
+    ProgramBuilder b(seed);
+    const int channels = 4 * static_cast<int>(b.random.integer(1, 5));
+    const int width = static_cast<int>(b.random.integer(2, 9));
+    ConvolutionShape shape = square(channels, 3, 1, width, channels);
+    b.program.input = b.add_buffer(6, width, channels, {1, 8, false});
+    const BufferId y = b.convolution(b.program.input, shape, {1, 8, true}, 8);
+    ConvolutionCase made{b.finish(y), {}};
+    for (int i = 0; i < 6 * width * channels; ++i) made.input.push_back(b.random.integer(0, 255));
+    const RowKernel kernel = kernel_like(made.program.steps[0], "words");
+    ASSERT_TRUE(kernel.kernel.in_place);
+    const std::vector<std::uint8_t> packed = pack_weights(made.step(), kernel.kernel.layout);
+    const runtime::Convolution c = bound(made.step(), packed);
+    std::vector<std::uint8_t> image = made.bytes();
+    std::vector<std::uint32_t> scratch(static_cast<std::size_t>(kernel.scratch_bytes(6)) / 4);
+    std::get<ConvolutionFunction>(kernel_function(kernel.kernel.name))(
+        c, runtime::all_rows(c.output), runtime::dense_rows(std::as_const(image).data(), c.input),
+        runtime::dense_rows(image.data(), c.output), reinterpret_cast<std::uint8_t*>(scratch.data()));
+    EXPECT_EQ(made.integers(image), NaiveInterpreter::run(made.program, made.input));
   }
 }
 
@@ -100,8 +140,8 @@ TEST(WinogradSums, AreExactUpToTheLimitAndNotOfferedBeyond) {
   EXPECT_EQ(offered(greatest_sums(916)), (std::vector<int>{2}));
   EXPECT_EQ(offered(greatest_sums(3652)), (std::vector<int>{2}));
   EXPECT_EQ(offered(greatest_sums(3656)), (std::vector<int>{}));
-  expect_definition(greatest_sums(912), 4, 1, 1);
-  expect_definition(greatest_sums(3652), 2, 1, 1);
+  expect_definition(greatest_sums(912), "winograd4", 1, 1);
+  expect_definition(greatest_sums(3652), "winograd2", 1, 1);
 }
 
 TEST(WinogradSums, OtherConvolutionsAreNotOffered) {
@@ -123,8 +163,6 @@ TEST(WinogradSums, OtherConvolutionsAreNotOffered) {
   EXPECT_FALSE(offers([](ConvolutionStep& s) { s.padding_value.assign(8, 200); }));
   EXPECT_TRUE(offers([](ConvolutionStep& s) { s.padding_value.assign(8, -100); }));
 }
-
-INSTANTIATE_TEST_SUITE_P(Rows, Winograd, testing::Values(2, 4));
 
 }  // namespace
 }  // namespace trimtab
