@@ -184,12 +184,19 @@ std::string whole_map_calls(const Program& program, const Schedule& schedule) {
   return calls;
 }
 
-/// Strips as data: the table of operations, the places of rows, and the function that runs one operation.
-std::string strip_functions(const Program& program, const Schedule& schedule) {
+/// Where rows lie that do not follow each other.
+std::string row_tables(const Schedule& schedule) {
+  if (schedule.row_tables.empty()) return {};
   std::string text = "\n// Rows of values: their places in the arena, in units of 8 bytes.\n";
   for (std::size_t table = 0; table < schedule.row_tables.size(); ++table) {
     write_array(text, "uint16_t", fmt::format("rows_of_{}", table), schedule.row_tables[table]);
   }
+  return text;
+}
+
+/// Strips as data: the table of operations, and the function that runs one operation.
+std::string strip_functions(const Program& program, const Schedule& schedule) {
+  std::string text;
   text += fmt::format(
       "\nstruct Operation {{\n  uint16_t kernel, first_row, rows, scratch;\n}};\nTRIMTAB_WEIGHTS alignas(8) const "
       "Operation operations[{}] = {{",
@@ -327,6 +334,7 @@ std::string source_text(const Program& program, const Schedule& schedule, const 
   const bool points = program.points.size() > 1;
   if (points) text += point_state(program);
   std::string calls = points ? "  const int32_t point = wanted_point;\n" : "";
+  text += row_tables(schedule);
   if (has_whole_maps(schedule, program)) {
     calls += whole_map_calls(program, schedule);
   } else {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/index.h"
+#include "program/strip_cost.h"
 #include "program/strip_schedule.h"
 #include "program/whole_maps.h"
 
@@ -35,10 +36,19 @@ Schedule schedule(const Program& program, Core core, Optimize optimize, std::opt
   Schedule whole = schedule_whole_maps(program, core, optimize);
   if (core == Core::host || core == Core::generic) return whole;
   const std::int64_t limit = arena_limit.value_or(whole.arena_bytes);
-  std::optional<Schedule> strips = schedule_strips(program, core, optimize, limit);
+  std::optional<StripSchedule> strips = schedule_strips(program, core, optimize, limit);
   if (!strips.has_value()) return whole;
-  // strips that keep within the limit are no slower by estimate
-  return strips->arena_bytes <= std::max(limit, whole.arena_bytes - 1) ? std::move(*strips) : std::move(whole);
+  const std::int64_t bytes = strips->schedule.arena_bytes;
+  if (whole.arena_bytes > limit) return bytes < whole.arena_bytes ? std::move(strips->schedule) : std::move(whole);
+  double whole_cost = 0;
+  for (std::size_t s = 0; s < program.steps.size(); ++s) {
+    whole_cost += whole_map_cost(program.steps[s], whole.kernels[s]);
+  }
+  // of what is equally fast by estimate the smaller
+  constexpr double equal = 1.01;
+  const bool better = strips->instructions < whole_cost / equal ||
+                      (strips->instructions < whole_cost * equal && bytes < whole.arena_bytes);
+  return bytes <= limit && better ? std::move(strips->schedule) : std::move(whole);
 }
 
 }  // namespace trimtab

@@ -55,7 +55,7 @@ class StripSearch {
         for (const std::int32_t rows : heights_of(height)) {
           if (rows < height && rows % other.tile_rows != 0) continue;
           candidates.push_back({rows, other.kernel, other.scratch_bytes(rows), other.reads_before_writing, false,
-                                strip_cost(step, other, rows)});
+                                strip_cost(step, other.kernel, rows)});
         }
       }
     }
@@ -147,7 +147,7 @@ class StripSearch {
     for (std::size_t s = 0; s < chosen.size(); ++s) {
       const Candidate& candidate = candidates_[s][chosen[s]];
       choices_.push_back({candidate.rows, candidate.scratch_bytes, candidate.kernel.whole_maps, candidate.reads_first,
-                          candidate.is_direct && candidate.kernel.in_place});
+                          candidate.kernel.in_place});
     }
   }
 
@@ -359,14 +359,14 @@ Schedule StripSearch::place(const Chosen& chosen, std::int64_t limit_bytes) cons
 
 }  // namespace
 
-std::optional<Schedule> schedule_strips(const Program& program, Core core, Optimize optimize,
-                                        std::int64_t limit_bytes) {
+std::optional<StripSchedule> schedule_strips(const Program& program, Core core, Optimize optimize,
+                                             std::int64_t limit_bytes) {
   const StripSearch search(program, core, optimize);
   if (search.is_too_large()) return std::nullopt;
   const StripSearch::Chosen smallest = search.smallest();
   constexpr std::int64_t most_bytes = 8 * std::int64_t{UINT16_MAX};  // that tables of rows can name
-  Schedule result = search.place(smallest, limit_bytes);
-  if (result.arena_bytes > most_bytes) return std::nullopt;
+  StripSchedule result{search.place(smallest, limit_bytes), search.price(smallest).instructions};
+  if (result.schedule.arena_bytes > most_bytes) return std::nullopt;
   // places may take some bytes more than the most that is alive at one time
   std::int64_t limit = std::min(limit_bytes, most_bytes);
   for (int attempt = 0; attempt < 6 && search.price(smallest).bytes < limit; ++attempt) {
@@ -374,7 +374,7 @@ std::optional<Schedule> schedule_strips(const Program& program, Core core, Optim
     constexpr double slack = 1.01;
     chosen = search.smallest_within(chosen, slack * search.price(chosen).instructions);
     Schedule faster = search.place(chosen, limit_bytes);
-    if (faster.arena_bytes <= limit_bytes) return faster;
+    if (faster.arena_bytes <= limit_bytes) return StripSchedule{std::move(faster), search.price(chosen).instructions};
     limit = std::min(limit, search.price(chosen).bytes) - 8;
   }
   return result;

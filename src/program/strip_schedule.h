@@ -8,12 +8,17 @@
 
 namespace trimtab {
 
+struct StripSchedule {
+  Schedule schedule;
+  double instructions = 0;  ///< by estimate (strip_cost.h)
+};
+
 /// The schedule in which values are made strip by strip (strips.h): the fewest instructions, by estimate, that were
 /// found for an arena of at most `limit_bytes`, and of nearly as fast ones the smallest. Where nothing keeps within the
 /// limit, the smallest that was found. Strip heights and algorithms are chosen by descent. Nothing where the network is
 /// so large that this would take long.
-[[nodiscard]] std::optional<Schedule> schedule_strips(const Program& program, Core core, Optimize optimize,
-                                                      std::int64_t limit_bytes);
+[[nodiscard]] std::optional<StripSchedule> schedule_strips(const Program& program, Core core, Optimize optimize,
+                                                           std::int64_t limit_bytes);
 
 /// The schedule in strips of given heights, by step: the lowest strips that a kernel allows and that have at least so
 /// many rows, of the powers of two and the whole height.
