@@ -29,7 +29,7 @@ int main(int argc, char** argv) {
   const Program program = network->make(bits);
   const auto row = [&](const std::string& name, std::optional<std::int64_t> limit) {
     const auto begin = std::chrono::steady_clock::now();
-    const Schedule plan = schedule(program, core_of(target), Optimize::speed, limit);
+    const Schedule plan = schedule(program, core_of(target), Optimize::speed, {limit});
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
     const Deployment run = measure(program, plan, target);
     fmt::print(

@@ -32,11 +32,11 @@ std::int32_t strip_rows(const Schedule& schedule, std::size_t step) {
   return rows;
 }
 
-Schedule schedule(const Program& program, Core core, Optimize optimize, std::optional<std::int64_t> arena_limit) {
+Schedule schedule(const Program& program, Core core, Optimize optimize, const ScheduleLimits& limits) {
   Schedule whole = schedule_whole_maps(program, core, optimize);
   if (core == Core::host || core == Core::generic) return whole;
-  const std::int64_t limit = arena_limit.value_or(whole.arena_bytes);
-  std::optional<StripSchedule> strips = schedule_strips(program, core, optimize, limit);
+  const std::int64_t limit = std::min(limits.arena_bytes.value_or(whole.arena_bytes), limits.room_bytes);
+  std::optional<StripSchedule> strips = schedule_strips(program, core, optimize, limit, limits.one_kernel_each);
   if (!strips.has_value()) return whole;
   const std::int64_t bytes = strips->schedule.arena_bytes;
   if (whole.arena_bytes > limit) return bytes < whole.arena_bytes ? std::move(strips->schedule) : std::move(whole);

@@ -60,11 +60,18 @@ struct Schedule {
 /// The most rows of a step that are made at a time.
 [[nodiscard]] std::int32_t strip_rows(const Schedule& schedule, std::size_t step);
 
-/// Chooses kernels, the rows that are made at a time, and places in the arena: the fastest that was found within
-/// `arena_limit` bytes, or the smallest where nothing is within them (0: the smallest). Without a limit it is the arena
-/// of whole maps. The host and the generic core have whole maps only. A schedule is made once for a program, a core and
-/// a setting, and passed on.
+struct ScheduleLimits {
+  /// The arena should keep within so many bytes; 0: be as small as possible. Without it, within those of whole maps.
+  std::optional<std::int64_t> arena_bytes;
+  std::int64_t room_bytes = INT64_MAX;  ///< that there are for the arena
+  /// Only one kernel for every step, the one of choose_kernel(): less code.
+  bool one_kernel_each = false;
+};
+
+/// Chooses kernels, the rows that are made at a time, and places in the arena: the fastest by estimate that was found
+/// within the limits, or the smallest where nothing keeps within them. The host and the generic core have whole maps
+/// only. A schedule is made once for a program, a core and a setting, and passed on.
 [[nodiscard]] Schedule schedule(const Program& program, Core core, Optimize optimize = Optimize::speed,
-                                std::optional<std::int64_t> arena_limit = std::nullopt);
+                                const ScheduleLimits& limits = {});
 
 }  // namespace trimtab

@@ -37,7 +37,7 @@ class StripSearch {
   /// By step, the index of a candidate.
   using Chosen = std::vector<std::size_t>;
 
-  StripSearch(const Program& program, Core core, Optimize optimize)
+  StripSearch(const Program& program, Core core, Optimize optimize, bool one_kernel_each)
       : program_(program), core_(core), optimize_(optimize), planner_(program) {
     for (std::size_t s = 0; s < program.steps.size(); ++s) {
       const Step& step = program.steps[s];
@@ -50,7 +50,7 @@ class StripSearch {
         candidates.push_back({rows, kernel, kernel.scratch_bytes, false, true, cost});
       }
       whole_.push_back(candidates.size() - 1);
-      if (optimize == Optimize::size) continue;
+      if (optimize == Optimize::size || one_kernel_each) continue;
       for (const RowKernel& other : row_kernels(step, core)) {
         for (const std::int32_t rows : heights_of(height)) {
           if (rows < height && rows % other.tile_rows != 0) continue;
@@ -360,8 +360,8 @@ Schedule StripSearch::place(const Chosen& chosen, std::int64_t limit_bytes) cons
 }  // namespace
 
 std::optional<StripSchedule> schedule_strips(const Program& program, Core core, Optimize optimize,
-                                             std::int64_t limit_bytes) {
-  const StripSearch search(program, core, optimize);
+                                             std::int64_t limit_bytes, bool one_kernel_each) {
+  const StripSearch search(program, core, optimize, one_kernel_each);
   if (search.is_too_large()) return std::nullopt;
   const StripSearch::Chosen smallest = search.smallest();
   constexpr std::int64_t most_bytes = 8 * std::int64_t{UINT16_MAX};  // that tables of rows can name
@@ -381,7 +381,7 @@ std::optional<StripSchedule> schedule_strips(const Program& program, Core core, 
 }
 
 Schedule schedule_in_strips(const Program& program, Core core, Optimize optimize, std::span<const std::int32_t> rows) {
-  const StripSearch search(program, core, optimize);
+  const StripSearch search(program, core, optimize, false);
   StripSearch::Chosen chosen;
   for (std::size_t s = 0; s < program.steps.size(); ++s) chosen.push_back(search.nearest(s, rows[s]));
   return search.place(chosen, 0);

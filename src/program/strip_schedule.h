@@ -18,7 +18,7 @@ struct StripSchedule {
 /// limit, the smallest that was found. Strip heights and algorithms are chosen by descent. Nothing where the network is
 /// so large that this would take long.
 [[nodiscard]] std::optional<StripSchedule> schedule_strips(const Program& program, Core core, Optimize optimize,
-                                                           std::int64_t limit_bytes);
+                                                           std::int64_t limit_bytes, bool one_kernel_each);
 
 /// The schedule in strips of given heights, by step: the lowest strips that a kernel allows and that have at least so
 /// many rows, of the powers of two and the whole height.
