@@ -77,7 +77,7 @@ Run run_network(const TableNetwork& network, const Target& target, const Bits& b
   const Schedule plan = schedule(program, core_of(target), optimize);
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
     if (const auto* step = std::get_if<ConvolutionStep>(&program.steps[s].operation)) {
-      run.packed_bytes += std::ssize(pack_weights(*step, kernel_of(plan, s).layout));
+      run.packed_bytes += std::ssize(pack_weights(*step, plan.kernels[s].layout));
       run.weight_bytes += static_cast<double>(step->weights.size()) * bits.weights / 8;
     }
   }

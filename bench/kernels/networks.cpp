@@ -127,13 +127,16 @@ std::vector<std::uint8_t> random_samples(const Program& program, std::int64_t sa
 }
 
 Deployment measure(const Program& program, const Target& target, Optimize optimize) {
+  return measure(program, schedule(program, core_of(target), optimize), target);
+}
+
+Deployment measure(const Program& program, const Schedule& plan, const Target& target) {
   const std::vector<std::uint8_t> input = random_samples(program, 2);
   const ProgramRunner host(program, Core::generic);
   std::vector<std::int32_t> expected(static_cast<std::size_t>(2 * host.output_elements()));
   host.run(input, 2, expected);
   const TemporaryDirectory directory;
-  return deploy(program, schedule(program, core_of(target), optimize), target, "network", input, expected,
-                directory.path());
+  return deploy(program, plan, target, "network", input, expected, directory.path());
 }
 
 std::int64_t least_arena_bytes(const Program& program) {

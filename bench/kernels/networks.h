@@ -5,6 +5,7 @@
 
 #include "emit/deploy.h"
 #include "program/program.h"
+#include "program/schedule.h"
 
 namespace trimtab {
 
@@ -26,6 +27,7 @@ struct TableNetwork {
 [[nodiscard]] std::vector<std::uint8_t> random_samples(const Program& program, std::int64_t samples);
 
 /// Builds the program for the target and runs two samples in the emulator against the portable kernels on the host.
+[[nodiscard]] Deployment measure(const Program& program, const Schedule& plan, const Target& target);
 [[nodiscard]] Deployment measure(const Program& program, const Target& target, Optimize optimize);
 
 /// Bytes that no arena can do without, whatever the kernels: the most that is alive between two steps. What a

@@ -4,7 +4,7 @@
 // taken unsigned with their sign bit flipped; the constant that this adds is taken off the rounding term.
 
 #include "trimtab/dsp.h"
-#include "trimtab/operators.h"
+#include "trimtab/rows.h"
 
 namespace trimtab::TRIMTAB_RUNTIME {
 
@@ -57,7 +57,7 @@ inline void add_bytes(const AdditionTerms& given, const uint8_t* a, uint32_t fli
 
 /// `AtPoints`: other operating points may have smaller ranges; all from 0 on take the same time.
 template <int Bits, bool AtPoints = false>
-inline void addition(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
+inline void addition(const Addition& step, Strip strip, InputRows left, InputRows right, OutputRows result) {
   const auto flip = [](const Image& image) {
     return !image.format.is_signed ? 0U : Bits == 8 ? 0x80808080U : 0x88888888U;
   };
@@ -74,32 +74,42 @@ inline void addition(const Addition& step, const uint8_t* a, const uint8_t* b, u
   constexpr auto quick = AtPoints ? detail::AdditionRange::up_to : detail::AdditionRange::byte;
   const bool whole =
       Bits == 8 && step.output_minimum == 0 && (AtPoints ? !step.output.format.is_signed : step.output_maximum == 255);
-  int32_t pixels = step.output.height * step.output.width;
+  int32_t pixels = step.output.width;
+  int32_t rows = strip.count;
+  if (left.is_dense() && right.is_dense() && result.is_dense()) {
+    pixels *= rows;  // one long row
+    rows = 1;
+  }
   int32_t bytes = (step.output.channels * Bits + 7) / 8;
   if (step.a.pixel_stride == bytes && step.b.pixel_stride == bytes && step.output.pixel_stride == bytes) {
-    bytes *= pixels;
+    bytes *= pixels;  // without gaps: one long pixel
     pixels = 1;
   }
-  for (; pixels > 0; --pixels) {
-    if (whole) {
-      detail::add_bytes<Bits, quick>(terms, a, flip(step.a), b, flip(step.b), output, bytes);
-    } else {
-      detail::add_bytes<Bits, detail::AdditionRange::any>(terms, a, flip(step.a), b, flip(step.b), output, bytes);
+  for (int32_t row = strip.first; rows > 0; --rows, ++row) {
+    const uint8_t* a = left[row];
+    const uint8_t* b = right[row];
+    uint8_t* output = result[row];
+    for (int32_t i = pixels; i > 0; --i) {
+      if (whole) {
+        detail::add_bytes<Bits, quick>(terms, a, flip(step.a), b, flip(step.b), output, bytes);
+      } else {
+        detail::add_bytes<Bits, detail::AdditionRange::any>(terms, a, flip(step.a), b, flip(step.b), output, bytes);
+      }
+      a += step.a.pixel_stride;
+      b += step.b.pixel_stride;
+      output += step.output.pixel_stride;
     }
-    a += step.a.pixel_stride;
-    b += step.b.pixel_stride;
-    output += step.output.pixel_stride;
   }
 }
 
-inline void addition_8_dsp(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
-  addition<8>(step, a, b, output);
+inline void addition_8_dsp(const Addition& step, Strip strip, InputRows a, InputRows b, OutputRows output) {
+  addition<8>(step, strip, a, b, output);
 }
-inline void addition_8_points_dsp(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
-  addition<8, true>(step, a, b, output);
+inline void addition_8_points_dsp(const Addition& step, Strip strip, InputRows a, InputRows b, OutputRows output) {
+  addition<8, true>(step, strip, a, b, output);
 }
-inline void addition_4_dsp(const Addition& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
-  addition<4>(step, a, b, output);
+inline void addition_4_dsp(const Addition& step, Strip strip, InputRows a, InputRows b, OutputRows output) {
+  addition<4>(step, strip, a, b, output);
 }
 
 }  // namespace trimtab::TRIMTAB_RUNTIME

@@ -6,6 +6,7 @@
 
 #include "trimtab/column_layout.h"
 #include "trimtab/dsp.h"
+#include "trimtab/rows.h"
 
 namespace trimtab::TRIMTAB_RUNTIME {
 
@@ -159,24 +160,29 @@ inline void expand_all(const uint8_t* from, int32_t apart, int32_t length, uint3
 
 }  // namespace detail
 
-/// Walks over the output pixels of a convolution, row by row, and makes their columns.
+/// Walks over the output pixels of a convolution's strip, row by row, and makes their columns.
 template <class A, int Pixels>
 class Columns {
   static_assert(Pixels == 4 || Pixels == 2);
 
  public:
-  /// Columns of one group of channels.
-  Columns(const Convolution& step, int32_t group, const uint8_t* input) : step_(step), layout_(column_layout(step)) {
+  /// Columns of one group of channels, from row `first_row` on. `dense`: so lie the rows of both images.
+  Columns(const Convolution& step, int32_t group, InputRows input, int32_t first_row, bool dense)
+      : step_(step), layout_(column_layout(step)), rows_(input), y_(first_row) {
     const Window& window = step.window;
     channels_ = step.input.channels / step.groups;
-    input_ = input + group * channels_ * A::bits / 8;
+    rows_.base += group * channels_ * A::bits / 8;
     padding_ = step.padding_value == nullptr ? nullptr : step.padding_value + group * channels_;
-    flat_ = window.kernel_height == 1 && window.kernel_width == 1 && window.stride_rows == 1 &&
+    flat_ = dense && window.kernel_height == 1 && window.kernel_width == 1 && window.stride_rows == 1 &&
             window.stride_columns == 1 && window.pad_top == 0 && window.pad_left == 0 &&
             step.output.width == step.input.width && step.output.height == step.input.height;
     // a pointwise convolution sees one long row
     input_width_ = flat_ ? step.input.width * step.input.height : step.input.width;
     output_width_ = flat_ ? step.output.width * step.output.height : step.output.width;
+    if (flat_) {
+      x_ = first_row * step.output.width;
+      y_ = 0;
+    }
     reach_ = (window.kernel_width - 1) * window.dilation_columns;
     tap_aligned_ = layout_.runs_per_row > 1 || window.kernel_width == 1 || channels_ % A::per_word == 0;
     edge_bytes_ = fits_edge_bytes();
@@ -220,9 +226,7 @@ class Columns {
  private:
   static constexpr int32_t most_edge_bytes = 32;
 
-  const uint8_t* pixel(int32_t row, int32_t column) const {
-    return input_ + (row * input_width_ + column) * step_.input.pixel_stride;
-  }
+  const uint8_t* pixel(int32_t row, int32_t column) const { return rows_[row] + column * step_.input.pixel_stride; }
 
   /// One kernel row of all pixels, whose windows lie inside.
   void gather_inside(const uint8_t* from, uint32_t* column) const {
@@ -288,10 +292,8 @@ class Columns {
     int32_t row = y_ * window.stride_rows - window.pad_top;
     if (layout_.runs_per_row == 1 && left >= 0 && left + reach_ < input_width_ && row >= 0 &&
         (flat_ || row + (layout_.rows - 1) * window.dilation_rows < step_.input.height)) {
-      const uint8_t* from = pixel(row, left);
-      const int32_t step = window.dilation_rows * input_width_ * step_.input.pixel_stride;
-      for (int32_t i = layout_.rows; i > 0; --i, from += step, column += row_words_) {
-        detail::expand<A, Pixels>(from, layout_.run_length, column);
+      for (int32_t i = layout_.rows; i > 0; --i, row += window.dilation_rows, column += row_words_) {
+        detail::expand<A, Pixels>(pixel(row, left), layout_.run_length, column);
       }
       return;
     }
@@ -391,10 +393,10 @@ class Columns {
 
   const Convolution& step_;
   ColumnLayout layout_;
-  const uint8_t* input_;
+  InputRows rows_;
   const int16_t* padding_;  // of the group's channels, or null for zeros
   int32_t input_width_, output_width_, reach_, channels_, row_words_;
-  int32_t x_ = 0, y_ = 0;
+  int32_t x_ = 0, y_;
   bool flat_, tap_aligned_, edge_bytes_;
 };
 

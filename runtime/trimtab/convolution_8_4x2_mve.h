@@ -11,7 +11,7 @@
 // its lanes, lowest bits first, in as many vectors of a byte per lane as they take. Vectors are read whole, so that
 // some bytes follow the last one; what such lanes hold meets zeros of the windows.
 
-#include "trimtab/operators.h"
+#include "trimtab/rows.h"
 #if defined(__ARM_FEATURE_MVE)
 #include "trimtab/filters_4x2_mve.h"
 #endif
@@ -51,7 +51,7 @@ constexpr int32_t convolution_8_4x2_mve_scratch_bytes(const Convolution& step, b
 namespace detail {
 
 /// Copies the window of output pixel (y, x).
-inline void copy_window_mve(const Convolution& step, const uint8_t* input, const uint8_t* padding, int32_t y, int32_t x,
+inline void copy_window_mve(const Convolution& step, InputRows input, const uint8_t* padding, int32_t y, int32_t x,
                             uint32_t flip, int8_t* to) {
   const Window& window = step.window;
   const Image& image = step.input;
@@ -62,7 +62,7 @@ inline void copy_window_mve(const Convolution& step, const uint8_t* input, const
                      first_column + window.kernel_width <= image.width;
   for (int32_t i = 0; i < window.kernel_height; ++i, row += window.dilation_rows) {
     const bool inside = row >= 0 && row < image.height;
-    const uint8_t* const pixels = input + row * image.width * image.pixel_stride;
+    const uint8_t* const pixels = inside ? input[row] : padding;
     if (whole && inside) {
       copy_flipped_mve(pixels + first_column * channels, window.kernel_width * channels, flip, to);
       to += window.kernel_width * channels;
@@ -89,14 +89,15 @@ inline void run_pairs(MveRun& run) { run_filters_4x2_mve(run); }
 inline void run_pairs(NestedMveRun& run) { run_nested_filters_4x2_mve(run); }
 
 template <int weight_bits, bool nested = false>
-inline void convolution_8_4x2_mve(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch) {
+inline void convolution_8_4x2_mve(const Convolution& step, Strip rows, InputRows input, OutputRows output,
+                                  uint8_t* scratch) {
   const bool unpacks = convolution_8_4x2_mve_unpacks(step, nested);
   const int32_t strip = convolution_8_4x2_mve_pixels(step, nested);
   const int32_t size = convolution_8_4x2_mve_size(step);
   const int32_t chunks = convolution_8_4x2_mve_chunks(step);
   const int32_t bytes = 16 * chunks;
   const int32_t filters = step.output.channels;
-  const int32_t pixels = step.output.height * step.output.width;
+  const int32_t pixels = rows.count * step.output.width;
   const uint32_t flip = step.input.format.is_signed ? 0 : 0x80;
   auto* const windows = reinterpret_cast<int8_t*>(scratch);
   uint8_t* const padding = scratch + strip * bytes;
@@ -118,12 +119,14 @@ inline void convolution_8_4x2_mve(const Convolution& step, const uint8_t* input,
   run.minimum = step.output_minimum;
   run.maximum = step.output_maximum;
   const int32_t stride = step.output.pixel_stride;
-  int32_t y = 0;
+  int32_t y = rows.first;
   int32_t x = 0;
+  uint32_t places[32];  // of the pixels whose windows are copied together: bytes behind output.base
   for (int32_t first = 0; first < pixels; first += strip) {
     const int32_t count = pixels - first < strip ? pixels - first : strip;
     for (int32_t p = 0; p < count; ++p) {
       copy_window_mve(step, input, padding, y, x, flip, windows + p * bytes);
+      places[p] = static_cast<uint32_t>(output[y] - output.base + x * stride);
       if (++x == step.output.width) {
         x = 0;
         ++y;
@@ -152,8 +155,8 @@ inline void convolution_8_4x2_mve(const Convolution& step, const uint8_t* input,
         for (int32_t q = 0; q < 4; ++q) {
           const int32_t pixel = p + q < count ? q : count - 1 - p;
           run.windows[q] = windows + (p + pixel) * bytes;
-          run.places[2 * q] = static_cast<uint32_t>(pixel * stride);
-          run.places[2 * q + 1] = static_cast<uint32_t>(pixel * stride + 1);
+          run.places[2 * q] = places[p + pixel];
+          run.places[2 * q + 1] = places[p + pixel] + 1;
         }
         if constexpr (nested) {
           int32_t sums[4];
@@ -165,7 +168,7 @@ inline void convolution_8_4x2_mve(const Convolution& step, const uint8_t* input,
         run.weights = weights;
         run.bias = bias + filter;
         run.multiplier = step.multiplier + filter;
-        run.output = output + (first + p) * stride + filter;
+        run.output = output.base + filter;
         run.constants[0] = run.constants[2] = 0;
         run.constants[1] = run.constants[3] = 4;
         run.pairs = (end - filter) / 2;
@@ -186,10 +189,10 @@ inline void convolution_8_4x2_mve(const Convolution& step, const uint8_t* input,
 
 }  // namespace detail
 
-#define TRIMTAB_CONVOLUTION(bits)                                                                             \
-  inline void convolution_8_w##bits##_4x2_mve(const Convolution& step, const uint8_t* input, uint8_t* output, \
-                                              uint8_t* scratch) {                                             \
-    detail::convolution_8_4x2_mve<bits>(step, input, output, scratch);                                        \
+#define TRIMTAB_CONVOLUTION(bits)                                                                    \
+  inline void convolution_8_w##bits##_4x2_mve(const Convolution& step, Strip strip, InputRows input, \
+                                              OutputRows output, uint8_t* scratch) {                 \
+    detail::convolution_8_4x2_mve<bits>(step, strip, input, output, scratch);                        \
   }
 TRIMTAB_CONVOLUTION(2)
 TRIMTAB_CONVOLUTION(3)
@@ -202,9 +205,9 @@ TRIMTAB_CONVOLUTION(8)
 
 /// The same for nested weights (nested_weights.h), whose bytes are masked as they are read: 16 instructions for 128
 /// products at every precision.
-inline void convolution_8_nested_4x2_mve(const Convolution& step, const uint8_t* input, uint8_t* output,
+inline void convolution_8_nested_4x2_mve(const Convolution& step, Strip strip, InputRows input, OutputRows output,
                                          uint8_t* scratch) {
-  detail::convolution_8_4x2_mve<8, true>(step, input, output, scratch);
+  detail::convolution_8_4x2_mve<8, true>(step, strip, input, output, scratch);
 }
 
 #endif

@@ -38,26 +38,33 @@ constexpr int32_t convolution_columns_scratch_bytes(const Convolution& step, int
 
 namespace detail {
 
-/// All pixels of `filters` filters of one group, from output channel `first` on.
+/// All pixels of a strip for `filters` filters of one group, from output channel `first` on. Rows that lie densely are
+/// one long row.
 template <class A, int Pixels>
-__attribute__((noinline)) void convolve_pixels(const Convolution& step, int32_t group, const uint8_t* input,
-                                               const uint8_t* weights, int32_t first, int32_t filters, uint8_t* output,
-                                               uint32_t* column) {
-  Columns<A, Pixels> columns(step, group, input);
+__attribute__((noinline)) void convolve_pixels(const Convolution& step, int32_t group, Strip strip, InputRows input,
+                                               const uint8_t* weights, int32_t first, int32_t filters,
+                                               OutputRows output, uint32_t* column) {
+  const bool dense = input.is_dense() && output.is_dense();
+  Columns<A, Pixels> columns(step, group, input, strip.first, dense);
   const MultiplyBlock block(step, columns.pairs());
   const int32_t stride = step.output.pixel_stride;
-  for (int32_t left = step.output.height * step.output.width; left > 0; left -= Pixels, output += Pixels * stride) {
-    if (left >= Pixels) {
-      columns.gather(Pixels, column);
-      if constexpr (Pixels == 4) {
-        multiply_4x2(block, column, weights, first, filters, output);
+  const int32_t width = output.is_dense() ? strip.count * step.output.width : int32_t{step.output.width};
+  const int32_t end = output.is_dense() ? strip.first + 1 : strip.first + strip.count;
+  for (int32_t row = strip.first; row < end; ++row) {
+    uint8_t* to = output[row];
+    for (int32_t left = width; left > 0; left -= Pixels, to += Pixels * stride) {
+      if (left >= Pixels) {
+        columns.gather(Pixels, column);
+        if constexpr (Pixels == 4) {
+          multiply_4x2(block, column, weights, first, filters, to);
+        } else {
+          multiply_2x2(block, column, weights, first, filters, to);
+        }
       } else {
-        multiply_2x2(block, column, weights, first, filters, output);
-      }
-    } else {
-      columns.gather(left, column);
-      for (int32_t p = 0; p < left; ++p) {
-        multiply_1x2<Pixels>(block, column + p, weights, first, filters, output + p * stride);
+        columns.gather(left, column);
+        for (int32_t p = 0; p < left; ++p) {
+          multiply_1x2<Pixels>(block, column + p, weights, first, filters, to + p * stride);
+        }
       }
     }
   }
@@ -66,7 +73,8 @@ __attribute__((noinline)) void convolve_pixels(const Convolution& step, int32_t 
 }  // namespace detail
 
 template <class A, int WeightBits, int Pixels>
-inline void convolution_columns(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch) {
+inline void convolution_columns(const Convolution& step, Strip strip, InputRows input, OutputRows output,
+                                uint8_t* scratch) {
   auto* column = reinterpret_cast<uint32_t*>(scratch);
   const auto filters_per_block = static_cast<int32_t>(load_word(step.weights));
   const uint8_t* packed = step.weights + convolution_columns_header_bytes;
@@ -84,17 +92,17 @@ inline void convolution_columns(const Convolution& step, const uint8_t* input, u
       } else {
         packed += 4 * words;
       }
-      detail::convolve_pixels<A, Pixels>(step, group, input, weights, group * group_filters + done, filters, output,
-                                         column);
+      detail::convolve_pixels<A, Pixels>(step, group, strip, input, weights, group * group_filters + done, filters,
+                                         output, column);
     }
   }
 }
 
 /// convolution_FORMAT_wBITS_BLOCK_dsp for weights of 2 to 8 bits.
-#define TRIMTAB_CONVOLUTION_COLUMNS_(FORMAT, BITS, SIGNED, WEIGHT_BITS, PIXELS)                                       \
-  inline void convolution_##FORMAT##_w##WEIGHT_BITS##_##PIXELS##x2_dsp(const Convolution& step, const uint8_t* input, \
-                                                                       uint8_t* output, uint8_t* scratch) {           \
-    convolution_columns<Activations<BITS, SIGNED>, WEIGHT_BITS, PIXELS>(step, input, output, scratch);                \
+#define TRIMTAB_CONVOLUTION_COLUMNS_(FORMAT, BITS, SIGNED, WEIGHT_BITS, PIXELS)                               \
+  inline void convolution_##FORMAT##_w##WEIGHT_BITS##_##PIXELS##x2_dsp(                                       \
+      const Convolution& step, Strip strip, InputRows input, OutputRows output, uint8_t* scratch) {           \
+    convolution_columns<Activations<BITS, SIGNED>, WEIGHT_BITS, PIXELS>(step, strip, input, output, scratch); \
   }
 #define TRIMTAB_CONVOLUTION_COLUMNS(FORMAT, BITS, SIGNED, PIXELS) \
   TRIMTAB_CONVOLUTION_COLUMNS_(FORMAT, BITS, SIGNED, 2, PIXELS)   \

@@ -11,7 +11,8 @@ namespace trimtab::TRIMTAB_RUNTIME {
 
 constexpr int32_t convolution_generic_scratch_bytes(const Convolution& step) { return convolution_filter_size(step); }
 
-inline void convolution_generic(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch) {
+inline void convolution_generic(const Convolution& step, Strip strip, InputRows input, OutputRows output,
+                                uint8_t* scratch) {
   const int32_t group_inputs = step.input.channels / step.groups;
   const int32_t group_outputs = step.output.channels / step.groups;
   const int32_t size = convolution_filter_size(step);
@@ -20,7 +21,7 @@ inline void convolution_generic(const Convolution& step, const uint8_t* input, u
     unpack_weights(step.weights + channel * packed_filter_bytes(size, step.weight_bits), size, step.weight_bits,
                    filter);
     const int32_t first_input = channel / group_outputs * group_inputs;
-    for (int32_t y = 0; y < step.output.height; ++y) {
+    for (int32_t y = strip.first; y < strip.first + strip.count; ++y) {
       for (int32_t x = 0; x < step.output.width; ++x) {
         int32_t accumulator = step.bias[channel];
         for_window_products(step, input, y, x, first_input, filter,

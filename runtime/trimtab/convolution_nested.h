@@ -11,7 +11,8 @@ namespace trimtab::TRIMTAB_RUNTIME {
 /// One filter at the present precision.
 constexpr int32_t convolution_nested_scratch_bytes(const Convolution& step) { return convolution_filter_size(step); }
 
-inline void convolution_nested(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch) {
+inline void convolution_nested(const Convolution& step, Strip strip, InputRows input, OutputRows output,
+                               uint8_t* scratch) {
   const int32_t group_inputs = step.input.channels / step.groups;
   const int32_t group_outputs = step.output.channels / step.groups;
   const int32_t size = convolution_filter_size(step);
@@ -20,7 +21,7 @@ inline void convolution_nested(const Convolution& step, const uint8_t* input, ui
     const auto* stored = reinterpret_cast<const int8_t*>(step.weights) + channel * size;
     for (int32_t i = 0; i < size; ++i) filter[i] = static_cast<int8_t>(nested_digits(stored[i], step.weight_bits));
     const int32_t first_input = channel / group_outputs * group_inputs;
-    for (int32_t y = 0; y < step.output.height; ++y) {
+    for (int32_t y = strip.first; y < strip.first + strip.count; ++y) {
       for (int32_t x = 0; x < step.output.width; ++x) {
         int32_t products = 0;
         int32_t sum = 0;

@@ -11,7 +11,8 @@ namespace trimtab::TRIMTAB_RUNTIME {
 namespace detail {
 
 template <unsigned Widths, int Bits = 2>
-inline void convolution_nested_4x2(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch) {
+inline void convolution_nested_4x2(const Convolution& step, Strip strip, InputRows input, OutputRows output,
+                                   uint8_t* scratch) {
   if constexpr (Bits <= 8) {
     if constexpr (has_bit_width(Widths, Bits)) {
       if (step.weight_bits == Bits) {
@@ -21,21 +22,21 @@ inline void convolution_nested_4x2(const Convolution& step, const uint8_t* input
         if (step.output.format.bits == 8) saturation = saturation_of(step.output_minimum, step.output_maximum);
         if (saturation != 0) to_bytes = run_nested_filters_4x2<Bits, true>;
 #endif
-        convolution_s32_4x2<true>(step, input, output, scratch, run_nested_filters_4x2<Bits, false>, to_bytes,
+        convolution_s32_4x2<true>(step, strip, input, output, scratch, run_nested_filters_4x2<Bits, false>, to_bytes,
                                   convolution_s32_4x2_m3_padded_size(step) * 2, saturation);
         return;
       }
     }
-    convolution_nested_4x2<Widths, Bits + 1>(step, input, output, scratch);
+    convolution_nested_4x2<Widths, Bits + 1>(step, strip, input, output, scratch);
   }
 }
 
 }  // namespace detail
 
 template <unsigned Widths>
-inline void convolution_nested_4x2_m3(const Convolution& step, const uint8_t* input, uint8_t* output,
+inline void convolution_nested_4x2_m3(const Convolution& step, Strip strip, InputRows input, OutputRows output,
                                       uint8_t* scratch) {
-  detail::convolution_nested_4x2<Widths>(step, input, output, scratch);
+  detail::convolution_nested_4x2<Widths>(step, strip, input, output, scratch);
 }
 
 }  // namespace trimtab::TRIMTAB_RUNTIME

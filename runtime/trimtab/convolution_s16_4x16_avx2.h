@@ -132,16 +132,16 @@ TRIMTAB_AVX2 void convolution_band_avx2(const Convolution& step, const int16_t* 
 
 }  // namespace detail
 
-TRIMTAB_AVX2 inline void convolution_s16_4x16_avx2(const Convolution& step, const uint8_t* input, uint8_t* output,
-                                                   uint8_t* scratch) {
+TRIMTAB_AVX2 inline void convolution_s16_4x16_avx2(const Convolution& step, Strip /*strip*/, InputRows input,
+                                                   OutputRows output, uint8_t* scratch) {
   auto* band = reinterpret_cast<int16_t*>(scratch);
   const int32_t group_inputs = step.input.channels / step.groups;
   const int32_t group_outputs = step.output.channels / step.groups;
   const int32_t rows = band_rows(step);
   for (int32_t first = 0; first < step.output.height; first += rows) {
     const int32_t here = step.output.height - first < rows ? step.output.height - first : rows;
-    widen_band_avx2(step, input, first, here, band);
-    uint8_t* target = output + first * step.output.width * step.output.pixel_stride;
+    widen_band_avx2(step, input.base, first, here, band);
+    uint8_t* target = output.base + first * step.output.width * step.output.pixel_stride;
     const uint8_t* block = step.weights;
     for (int32_t group = 0; group < step.groups; ++group) {
       const int16_t* source = band + group * group_inputs;

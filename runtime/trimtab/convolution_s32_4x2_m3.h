@@ -35,14 +35,16 @@ struct FilterRunOf<true> {
 /// The layer, with the inner loops for its weights: `to_bytes` may be null, `saturation` is for nested weights, and
 /// `pair_bytes` those of two filters.
 template <bool nested = false>
-inline void convolution_s32_4x2(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch,
-                                RunFilters* to_sums, RunFilters* to_bytes, int32_t pair_bytes,
+inline void convolution_s32_4x2(const Convolution& step, Strip strip, InputRows input, OutputRows output,
+                                uint8_t* scratch, RunFilters* to_sums, RunFilters* to_bytes, int32_t pair_bytes,
                                 [[maybe_unused]] uintptr_t saturation = 0) {
   const int32_t group_inputs = step.input.channels / step.groups;
   const int32_t group_outputs = step.output.channels / step.groups;
   const int32_t size = convolution_s32_4x2_m3_padded_size(step);
   const int32_t used = step.window.kernel_height * step.window.kernel_width * group_inputs;
-  const int32_t pixels = step.output.height * step.output.width;
+  // rows that lie densely are one long row
+  const int32_t pixels = output.is_dense() ? strip.count * step.output.width : int32_t{step.output.width};
+  const int32_t end_row = output.is_dense() ? strip.first + 1 : strip.first + strip.count;
   auto* words = reinterpret_cast<int32_t*>(scratch);
   for (int32_t k = 4 * used; k < 4 * size; ++k) words[k] = 0;
   typename FilterRunOf<nested>::Type run;
@@ -53,33 +55,36 @@ inline void convolution_s32_4x2(const Convolution& step, const uint8_t* input, u
   if constexpr (nested) run.saturation = saturation;
   const uint8_t* group_weights = step.weights;
   for (int32_t first = 0; first < step.output.channels; first += group_outputs) {
-    WindowWidener windows(step, input, first / group_outputs * group_inputs, scratch + 16 * size);
+    WindowWidener windows(step, input, strip.first, first / group_outputs * group_inputs, scratch + 16 * size);
     const int32_t end = first + group_outputs;
-    for (int32_t pixel = 0; pixel < pixels; pixel += 4) {
-      windows.widen_four(words);
-      if constexpr (nested) sum_activations_4(run);
-      const int32_t count = pixels - pixel < 4 ? pixels - pixel : 4;
-      uint8_t* const out = output + pixel * step.output.pixel_stride;
-      run.weights = group_weights;
-      int32_t channel = first;
-      if (to_bytes != nullptr && count == 4 && group_outputs > 1) {
-        run.pairs = group_outputs / 2;
-        run.bias = step.bias + channel;
-        run.multiplier = step.multiplier + channel;
-        run.output = out + channel;
-        channel += run.pairs * 2;
-        to_bytes(run);
-      }
-      for (; channel < end; channel += 2) {
-        const bool both = channel + 1 < end;
-        const int32_t bias[2] = {step.bias[channel], both ? step.bias[channel + 1] : 0};
-        int32_t sums[8];
-        run.pairs = 1;
-        run.bias = bias;
-        run.output = reinterpret_cast<uint8_t*>(sums);
-        to_sums(run);
-        store_channel(step, sums, count, channel, out);
-        if (both) store_channel(step, sums + 4, count, channel + 1, out);
+    for (int32_t row = strip.first; row < end_row; ++row) {
+      uint8_t* const row_begin = output[row];
+      for (int32_t pixel = 0; pixel < pixels; pixel += 4) {
+        const int32_t count = pixels - pixel < 4 ? pixels - pixel : 4;
+        windows.widen(count, words);
+        if constexpr (nested) sum_activations_4(run);
+        uint8_t* const out = row_begin + pixel * step.output.pixel_stride;
+        run.weights = group_weights;
+        int32_t channel = first;
+        if (to_bytes != nullptr && count == 4 && group_outputs > 1) {
+          run.pairs = group_outputs / 2;
+          run.bias = step.bias + channel;
+          run.multiplier = step.multiplier + channel;
+          run.output = out + channel;
+          channel += run.pairs * 2;
+          to_bytes(run);
+        }
+        for (; channel < end; channel += 2) {
+          const bool both = channel + 1 < end;
+          const int32_t bias[2] = {step.bias[channel], both ? step.bias[channel + 1] : 0};
+          int32_t sums[8];
+          run.pairs = 1;
+          run.bias = bias;
+          run.output = reinterpret_cast<uint8_t*>(sums);
+          to_sums(run);
+          store_channel(step, sums, count, channel, out);
+          if (both) store_channel(step, sums + 4, count, channel + 1, out);
+        }
       }
     }
     group_weights += (group_outputs + 1) / 2 * pair_bytes;
@@ -87,7 +92,8 @@ inline void convolution_s32_4x2(const Convolution& step, const uint8_t* input, u
 }
 
 template <int weight_bits>
-inline void convolution_s32_4x2(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch) {
+inline void convolution_s32_4x2(const Convolution& step, Strip strip, InputRows input, OutputRows output,
+                                uint8_t* scratch) {
   RunFilters* to_bytes = nullptr;
 #if defined(__ARM_ARCH_7M__)
   if (step.output.format.bits == 8 && step.output_minimum == 0 && step.output_maximum == 255) {
@@ -96,16 +102,16 @@ inline void convolution_s32_4x2(const Convolution& step, const uint8_t* input, u
     to_bytes = run_filters_4x2<weight_bits, FilterOutput::signed_bytes>;
   }
 #endif
-  convolution_s32_4x2(step, input, output, scratch, run_filters_4x2<weight_bits, FilterOutput::sums>, to_bytes,
+  convolution_s32_4x2(step, strip, input, output, scratch, run_filters_4x2<weight_bits, FilterOutput::sums>, to_bytes,
                       convolution_s32_4x2_m3_padded_size(step) / 4 * weight_bits);
 }
 
 }  // namespace detail
 
-#define TRIMTAB_CONVOLUTION(bits)                                                                          \
-  inline void convolution_w##bits##_4x2_m3(const Convolution& step, const uint8_t* input, uint8_t* output, \
-                                           uint8_t* scratch) {                                             \
-    detail::convolution_s32_4x2<bits>(step, input, output, scratch);                                       \
+#define TRIMTAB_CONVOLUTION(bits)                                                                                    \
+  inline void convolution_w##bits##_4x2_m3(const Convolution& step, Strip strip, InputRows input, OutputRows output, \
+                                           uint8_t* scratch) {                                                       \
+    detail::convolution_s32_4x2<bits>(step, strip, input, output, scratch);                                          \
   }
 TRIMTAB_CONVOLUTION(2)
 TRIMTAB_CONVOLUTION(3)

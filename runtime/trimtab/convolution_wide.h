@@ -15,7 +15,8 @@ struct WideWeight {
   uint8_t bytes[2];
 };
 
-inline void convolution_wide(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* /*scratch*/) {
+inline void convolution_wide(const Convolution& step, Strip strip, InputRows input, OutputRows output,
+                             uint8_t* /*scratch*/) {
   const int32_t group_inputs = step.input.channels / step.groups;
   const int32_t group_outputs = step.output.channels / step.groups;
   const int32_t size = convolution_filter_size(step);
@@ -23,7 +24,7 @@ inline void convolution_wide(const Convolution& step, const uint8_t* input, uint
   for (int32_t channel = 0; channel < step.output.channels; ++channel) {
     const auto* filter = reinterpret_cast<const WideWeight*>(step.weights) + channel * size;
     const int32_t first_input = channel / group_outputs * group_inputs;
-    for (int32_t y = 0; y < step.output.height; ++y) {
+    for (int32_t y = strip.first; y < strip.first + strip.count; ++y) {
       for (int32_t x = 0; x < step.output.width; ++x) {
         int64_t sum = half;
         for_window_products(step, input, y, x, first_input, filter, [&](WideWeight weight, int32_t value) {

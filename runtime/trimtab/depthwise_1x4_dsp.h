@@ -104,7 +104,7 @@ struct Planes {
   const DepthwiseLayout& layout;
   uint32_t* plane;      // the first channel's
   int32_t plane_words;  // from one plane to the next
-  const uint8_t* input;
+  InputRows input;
   int32_t bytes;  // of the channels in a pixel
   uint32_t padding[4];
 
@@ -133,7 +133,7 @@ struct Planes {
     const int32_t left = step.window.pad_left < end ? step.window.pad_left : end;
     const int32_t right = left + step.input.width < end ? left + step.input.width : end;
     const int32_t stride = step.input.pixel_stride;
-    const uint8_t* from = input + y * step.input.width * stride;
+    const uint8_t* from = input[y];
     int32_t column = left;
     const auto single = [&] {
       const uint32_t word = load_four<A>(from, bytes);
@@ -325,7 +325,7 @@ using DepthwiseRows = void (*)(const Convolution&, const uint32_t*, int32_t, con
 
 /// All of a layer with one function for its rows. `Nested`: weights are bytes as in nested_weights.h.
 template <class A, bool Nested = false>
-inline void depthwise(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch,
+inline void depthwise(const Convolution& step, Strip strip, InputRows input, OutputRows output, uint8_t* scratch,
                       DepthwiseRows run_rows) {
   const Window& window = step.window;
   const DepthwiseLayout layout = depthwise_layout(step);
@@ -348,8 +348,9 @@ inline void depthwise(const Convolution& step, const uint8_t* input, uint8_t* ou
       channel_taps = taps;
     }
     packed += packed_filter_bytes(channels * layout.taps, stored_bits);
-    Planes<A> source{
-        step, layout, planes, plane_words, input + first * A::bits / 8, (channels * A::bits + 7) / 8, {0, 0, 0, 0}};
+    InputRows channel_rows = input;
+    channel_rows.base += first * A::bits / 8;
+    Planes<A> source{step, layout, planes, plane_words, channel_rows, (channels * A::bits + 7) / 8, {0, 0, 0, 0}};
     for (int32_t i = 0; i < channels; ++i) {
       arrange_taps<Nested>(step, layout, channel_taps + i * layout.taps, words + i * channel_words);
       if (step.padding_value != nullptr) source.padding[i] = static_cast<uint32_t>(step.padding_value[first + i]);
@@ -357,8 +358,9 @@ inline void depthwise(const Convolution& step, const uint8_t* input, uint8_t* ou
     // rows of the image leave the borders as they are: zeros stay for all channels
     if (first == 0 || step.padding_value != nullptr) source.clear(0, plane_words / layout.plane_row);
     int32_t held = 0;  // rows of the planes that are filled already
-    for (int32_t y = 0; y < step.output.height; y += band_rows) {
-      const int32_t rows = step.output.height - y < band_rows ? step.output.height - y : band_rows;
+    const int32_t end = strip.first + strip.count;
+    for (int32_t y = strip.first; y < end; y += band_rows) {
+      const int32_t rows = end - y < band_rows ? end - y : band_rows;
       const int32_t needed = DepthwiseLayout::plane_rows(step, rows);
       const int32_t top = y * window.stride_rows - window.pad_top;
       for (int32_t i = held; i < needed; ++i) source.fill(i, top + i);
@@ -367,8 +369,12 @@ inline void depthwise(const Convolution& step, const uint8_t* input, uint8_t* ou
         const DepthwiseStore store{
             kind,    step.multiplier[channel], step.shift, step.output_minimum, step.output_maximum,
             channel, step.output.format};
-        run_rows(step, planes + i * plane_words, layout.plane_row, words + i * channel_words, rows, step.bias[channel],
-                 store, output + y * step.output.width * step.output.pixel_stride);
+        const uint32_t* plane = planes + i * plane_words;
+        const int32_t together = output.is_dense() ? rows : 1;
+        for (int32_t row = 0; row < rows; row += together, plane += window.stride_rows * layout.plane_row) {
+          run_rows(step, plane, layout.plane_row, words + i * channel_words, together, step.bias[channel], store,
+                   output[y + row]);
+        }
       }
       held = window.kernel_height > window.stride_rows ? window.kernel_height - window.stride_rows : 0;
       source.keep(rows * window.stride_rows, held);
@@ -389,17 +395,19 @@ inline DepthwiseRows depthwise_rows_of(const Convolution& step) {
 }  // namespace detail
 
 #define TRIMTAB_DEPTHWISE(FORMAT, BITS, SIGNED)                                                                      \
-  inline void depthwise_3x3s1_##FORMAT##_1x4_dsp(const Convolution& step, const uint8_t* input, uint8_t* output,     \
-                                                 uint8_t* scratch) {                                                 \
-    detail::depthwise<Activations<BITS, SIGNED>>(step, input, output, scratch, detail::depthwise_rows<true, 2, 3>);  \
+  inline void depthwise_3x3s1_##FORMAT##_1x4_dsp(const Convolution& step, Strip strip, InputRows input,              \
+                                                 OutputRows output, uint8_t* scratch) {                              \
+    detail::depthwise<Activations<BITS, SIGNED>>(step, strip, input, output, scratch,                                \
+                                                 detail::depthwise_rows<true, 2, 3>);                                \
   }                                                                                                                  \
-  inline void depthwise_3x3s2_##FORMAT##_1x4_dsp(const Convolution& step, const uint8_t* input, uint8_t* output,     \
-                                                 uint8_t* scratch) {                                                 \
-    detail::depthwise<Activations<BITS, SIGNED>>(step, input, output, scratch, detail::depthwise_rows<false, 2, 3>); \
+  inline void depthwise_3x3s2_##FORMAT##_1x4_dsp(const Convolution& step, Strip strip, InputRows input,              \
+                                                 OutputRows output, uint8_t* scratch) {                              \
+    detail::depthwise<Activations<BITS, SIGNED>>(step, strip, input, output, scratch,                                \
+                                                 detail::depthwise_rows<false, 2, 3>);                               \
   }                                                                                                                  \
-  inline void depthwise_##FORMAT##_1x4_dsp(const Convolution& step, const uint8_t* input, uint8_t* output,           \
+  inline void depthwise_##FORMAT##_1x4_dsp(const Convolution& step, Strip strip, InputRows input, OutputRows output, \
                                            uint8_t* scratch) {                                                       \
-    detail::depthwise<Activations<BITS, SIGNED>>(step, input, output, scratch,                                       \
+    detail::depthwise<Activations<BITS, SIGNED>>(step, strip, input, output, scratch,                                \
                                                  step.window.stride_columns == 1                                     \
                                                      ? detail::depthwise_rows_of<true>(step)                         \
                                                      : detail::depthwise_rows_of<false>(step));                      \
@@ -415,16 +423,16 @@ TRIMTAB_DEPTHWISE(s2, 2, true)
 #undef TRIMTAB_DEPTHWISE
 
 /// Nested weights (nested_weights.h), activations of 8 bits, any kernel.
-#define TRIMTAB_DEPTHWISE_NESTED(FORMAT, SIGNED)                                                                  \
-  inline void depthwise_##FORMAT##_nested_1x4_dsp(const Convolution& step, const uint8_t* input, uint8_t* output, \
-                                                  uint8_t* scratch) {                                             \
-    const bool three = step.window.kernel_height == 3 && step.window.kernel_width == 3;                           \
-    const bool single = step.window.stride_columns == 1;                                                          \
-    const detail::DepthwiseRows rows =                                                                            \
-        three    ? single ? detail::depthwise_rows<true, 2, 3, true> : detail::depthwise_rows<false, 2, 3, true>  \
-           : single ? detail::depthwise_rows_of<true, true>(step)                                                 \
-                 : detail::depthwise_rows_of<false, true>(step);                                                  \
-    detail::depthwise<Activations<8, SIGNED>, true>(step, input, output, scratch, rows);                          \
+#define TRIMTAB_DEPTHWISE_NESTED(FORMAT, SIGNED)                                                                 \
+  inline void depthwise_##FORMAT##_nested_1x4_dsp(const Convolution& step, Strip strip, InputRows input,         \
+                                                  OutputRows output, uint8_t* scratch) {                         \
+    const bool three = step.window.kernel_height == 3 && step.window.kernel_width == 3;                          \
+    const bool single = step.window.stride_columns == 1;                                                         \
+    const detail::DepthwiseRows rows =                                                                           \
+        three    ? single ? detail::depthwise_rows<true, 2, 3, true> : detail::depthwise_rows<false, 2, 3, true> \
+           : single ? detail::depthwise_rows_of<true, true>(step)                                                \
+                 : detail::depthwise_rows_of<false, true>(step);                                                 \
+    detail::depthwise<Activations<8, SIGNED>, true>(step, strip, input, output, scratch, rows);                  \
   }
 
 TRIMTAB_DEPTHWISE_NESTED(u8, false)

@@ -9,6 +9,7 @@
 // bytes would take a third more. The padding's values are numbers of the input's format.
 
 #include "trimtab/nested_weights.h"
+#include "trimtab/rows.h"
 #include "trimtab/store_outputs.h"
 #include "trimtab/weights.h"
 
@@ -249,19 +250,21 @@ inline void depthwise_8_plane(const Convolution& step, const uint8_t* input, uin
 
 }  // namespace detail
 
-inline void depthwise_u8_plane_m3(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch) {
-  detail::depthwise_8_plane<uint8_t>(step, input, output, scratch);
+inline void depthwise_u8_plane_m3(const Convolution& step, Strip /*strip*/, InputRows input, OutputRows output,
+                                  uint8_t* scratch) {
+  detail::depthwise_8_plane<uint8_t>(step, input.base, output.base, scratch);
 }
-inline void depthwise_s8_plane_m3(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch) {
-  detail::depthwise_8_plane<int8_t>(step, input, output, scratch);
+inline void depthwise_s8_plane_m3(const Convolution& step, Strip /*strip*/, InputRows input, OutputRows output,
+                                  uint8_t* scratch) {
+  detail::depthwise_8_plane<int8_t>(step, input.base, output.base, scratch);
 }
-inline void depthwise_u8_nested_plane_m3(const Convolution& step, const uint8_t* input, uint8_t* output,
+inline void depthwise_u8_nested_plane_m3(const Convolution& step, Strip /*strip*/, InputRows input, OutputRows output,
                                          uint8_t* scratch) {
-  detail::depthwise_8_plane<uint8_t, true>(step, input, output, scratch);
+  detail::depthwise_8_plane<uint8_t, true>(step, input.base, output.base, scratch);
 }
-inline void depthwise_s8_nested_plane_m3(const Convolution& step, const uint8_t* input, uint8_t* output,
+inline void depthwise_s8_nested_plane_m3(const Convolution& step, Strip /*strip*/, InputRows input, OutputRows output,
                                          uint8_t* scratch) {
-  detail::depthwise_8_plane<int8_t, true>(step, input, output, scratch);
+  detail::depthwise_8_plane<int8_t, true>(step, input.base, output.base, scratch);
 }
 
 }  // namespace trimtab::TRIMTAB_RUNTIME

@@ -87,7 +87,8 @@ inline void depthwise_plane_mve(const Convolution& step, const DepthwiseAxis& al
 }
 
 template <bool is_signed, bool nested = false>
-inline void depthwise_8_plane_mve(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch) {
+inline void depthwise_8_plane_mve(const Convolution& step, Strip /*strip*/, InputRows input, OutputRows output,
+                                  uint8_t* scratch) {
   DepthwiseAxis along = depthwise_columns(step);
   DepthwiseAxis across = depthwise_rows(step);
   if ((across.output + 3) / 4 * along.output < (along.output + 3) / 4 * across.output) {
@@ -123,19 +124,21 @@ inline void depthwise_8_plane_mve(const Convolution& step, const uint8_t* input,
 
 }  // namespace detail
 
-inline void depthwise_u8_plane_mve(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch) {
-  detail::depthwise_8_plane_mve<false>(step, input, output, scratch);
+inline void depthwise_u8_plane_mve(const Convolution& step, Strip /*strip*/, InputRows input, OutputRows output,
+                                   uint8_t* scratch) {
+  detail::depthwise_8_plane_mve<false>(step, input.base, output.base, scratch);
 }
-inline void depthwise_s8_plane_mve(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch) {
-  detail::depthwise_8_plane_mve<true>(step, input, output, scratch);
+inline void depthwise_s8_plane_mve(const Convolution& step, Strip /*strip*/, InputRows input, OutputRows output,
+                                   uint8_t* scratch) {
+  detail::depthwise_8_plane_mve<true>(step, input.base, output.base, scratch);
 }
-inline void depthwise_u8_nested_plane_mve(const Convolution& step, const uint8_t* input, uint8_t* output,
+inline void depthwise_u8_nested_plane_mve(const Convolution& step, Strip /*strip*/, InputRows input, OutputRows output,
                                           uint8_t* scratch) {
-  detail::depthwise_8_plane_mve<false, true>(step, input, output, scratch);
+  detail::depthwise_8_plane_mve<false, true>(step, input.base, output.base, scratch);
 }
-inline void depthwise_s8_nested_plane_mve(const Convolution& step, const uint8_t* input, uint8_t* output,
+inline void depthwise_s8_nested_plane_mve(const Convolution& step, Strip /*strip*/, InputRows input, OutputRows output,
                                           uint8_t* scratch) {
-  detail::depthwise_8_plane_mve<true, true>(step, input, output, scratch);
+  detail::depthwise_8_plane_mve<true, true>(step, input.base, output.base, scratch);
 }
 
 #endif

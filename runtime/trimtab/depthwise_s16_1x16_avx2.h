@@ -51,8 +51,8 @@ TRIMTAB_AVX2 inline void depthwise_band_avx2(const Convolution& step, const int1
 
 }  // namespace detail
 
-TRIMTAB_AVX2 inline void depthwise_s16_1x16_avx2(const Convolution& step, const uint8_t* input, uint8_t* output,
-                                                 uint8_t* scratch) {
+TRIMTAB_AVX2 inline void depthwise_s16_1x16_avx2(const Convolution& step, Strip /*strip*/, InputRows input,
+                                                 OutputRows output, uint8_t* scratch) {
   auto* band = reinterpret_cast<int16_t*>(scratch);
   int32_t taps[depthwise_s16_1x16_avx2_most_taps + 1];
   int32_t count = 0;
@@ -67,8 +67,8 @@ TRIMTAB_AVX2 inline void depthwise_s16_1x16_avx2(const Convolution& step, const 
   const int32_t rows = band_rows(step);
   for (int32_t first = 0; first < step.output.height; first += rows) {
     const int32_t here = step.output.height - first < rows ? step.output.height - first : rows;
-    widen_band_avx2(step, input, first, here, band);
-    uint8_t* target = output + first * step.output.width * step.output.pixel_stride;
+    widen_band_avx2(step, input.base, first, here, band);
+    uint8_t* target = output.base + first * step.output.width * step.output.pixel_stride;
     const uint8_t* block = step.weights;
     for (int32_t channel = 0; channel < step.output.channels; channel += 16) {
       const int32_t channels = step.output.channels - channel < 16 ? step.output.channels - channel : 16;

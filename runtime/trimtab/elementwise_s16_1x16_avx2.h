@@ -35,6 +35,11 @@ TRIMTAB_AVX2_INLINE void store_sixteen(uint8_t* target, int32_t count, const Six
   store_activations_avx2(target, 0, count, lanes, format);
 }
 
+/// Bytes from the first pixel to pixel `index`; 0 where the image is a single pixel that is broadcast.
+TRIMTAB_AVX2_INLINE int32_t pixel_offset(const Image& image, int32_t index) {
+  return image.height == 1 && image.width == 1 ? 0 : index * image.pixel_stride;
+}
+
 /// How an image is walked: as runs of elements without gaps.
 struct Runs {
   int32_t count, length;
@@ -60,8 +65,8 @@ TRIMTAB_AVX2_INLINE int32_t least(int32_t a, int32_t b) { return a < b ? a : b; 
 
 }  // namespace detail
 
-TRIMTAB_AVX2 inline void addition_s16_1x16_avx2(const Addition& step, const uint8_t* a, const uint8_t* b,
-                                                uint8_t* output) {
+TRIMTAB_AVX2 inline void addition_s16_1x16_avx2(const Addition& step, Strip /*strip*/, InputRows a, InputRows b,
+                                                OutputRows output) {
   const __m256i factor_a = _mm256_set1_epi32(step.multiplier_a);
   const __m256i factor_b = _mm256_set1_epi32(step.multiplier_b);
   const __m256i constant = _mm256_set1_epi32(step.offset + (1 << (step.shift - 1)));
@@ -70,9 +75,9 @@ TRIMTAB_AVX2 inline void addition_s16_1x16_avx2(const Addition& step, const uint
   const __m256i maximum = _mm256_set1_epi32(step.output_maximum);
   const detail::Runs runs = detail::runs_of(step.a, step.b, step.output);
   for (int32_t run = 0; run < runs.count; ++run) {
-    const uint8_t* left = a + detail::pixel_offset(step.a, run);
-    const uint8_t* right = b + detail::pixel_offset(step.b, run);
-    uint8_t* target = output + run * step.output.pixel_stride;
+    const uint8_t* left = a.base + detail::pixel_offset(step.a, run);
+    const uint8_t* right = b.base + detail::pixel_offset(step.b, run);
+    uint8_t* target = output.base + run * step.output.pixel_stride;
     for (int32_t i = 0; i < runs.length; i += 16) {
       const int32_t count = detail::least(runs.length - i, 16);
       const detail::Sixteen x = detail::load_sixteen(left + i * step.a.format.bits / 8, count, step.a.format);
@@ -88,15 +93,15 @@ TRIMTAB_AVX2 inline void addition_s16_1x16_avx2(const Addition& step, const uint
   }
 }
 
-TRIMTAB_AVX2 inline void multiplication_s16_1x16_avx2(const Multiplication& step, const uint8_t* a, const uint8_t* b,
-                                                      uint8_t* output) {
+TRIMTAB_AVX2 inline void multiplication_s16_1x16_avx2(const Multiplication& step, Strip /*strip*/, InputRows a,
+                                                      InputRows b, OutputRows output) {
   const __m256i multiplier = _mm256_set1_epi32(step.multiplier);
   const RequantizationAvx2 parameters = requantization_avx2(step.shift, step.output_minimum, step.output_maximum);
   const detail::Runs runs = detail::runs_of(step.a, step.b, step.output);
   for (int32_t run = 0; run < runs.count; ++run) {
-    const uint8_t* left = a + detail::pixel_offset(step.a, run);
-    const uint8_t* right = b + detail::pixel_offset(step.b, run);
-    uint8_t* target = output + run * step.output.pixel_stride;
+    const uint8_t* left = a.base + detail::pixel_offset(step.a, run);
+    const uint8_t* right = b.base + detail::pixel_offset(step.b, run);
+    uint8_t* target = output.base + run * step.output.pixel_stride;
     for (int32_t i = 0; i < runs.length; i += 16) {
       const int32_t count = detail::least(runs.length - i, 16);
       const detail::Sixteen x = detail::load_sixteen(left + i * step.a.format.bits / 8, count, step.a.format);
@@ -108,13 +113,14 @@ TRIMTAB_AVX2 inline void multiplication_s16_1x16_avx2(const Multiplication& step
   }
 }
 
-TRIMTAB_AVX2 inline void rescale_s16_1x16_avx2(const Rescale& step, const uint8_t* input, uint8_t* output) {
+TRIMTAB_AVX2 inline void rescale_s16_1x16_avx2(const Rescale& step, Strip /*strip*/, InputRows input,
+                                               OutputRows output) {
   const __m256i multiplier = _mm256_set1_epi32(step.multiplier);
   const RequantizationAvx2 parameters = requantization_avx2(step.shift, step.output_minimum, step.output_maximum);
   const detail::Runs runs = detail::runs_of(step.input, step.input, step.output);
   for (int32_t run = 0; run < runs.count; ++run) {
-    const uint8_t* source = input + detail::pixel_offset(step.input, run);
-    uint8_t* target = output + run * step.output.pixel_stride;
+    const uint8_t* source = input.base + detail::pixel_offset(step.input, run);
+    uint8_t* target = output.base + run * step.output.pixel_stride;
     for (int32_t i = 0; i < runs.length; i += 16) {
       const int32_t count = detail::least(runs.length - i, 16);
       detail::Sixteen x = detail::load_sixteen(source + i * step.input.format.bits / 8, count, step.input.format);

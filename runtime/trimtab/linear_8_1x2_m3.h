@@ -67,10 +67,10 @@ inline void linear_8_1x2(const Convolution& step, const uint8_t* input, uint8_t*
 
 }  // namespace detail
 
-#define TRIMTAB_LINEAR(bits)                                                                            \
-  inline void linear_8_w##bits##_1x2_m3(const Convolution& step, const uint8_t* input, uint8_t* output, \
-                                        uint8_t* /*scratch*/) {                                         \
-    detail::linear_8_1x2<bits>(step, input, output);                                                    \
+#define TRIMTAB_LINEAR(bits)                                                                                          \
+  inline void linear_8_w##bits##_1x2_m3(const Convolution& step, Strip /*strip*/, InputRows input, OutputRows output, \
+                                        uint8_t* /*scratch*/) {                                                       \
+    detail::linear_8_1x2<bits>(step, input[0], output[0]);                                                            \
   }
 TRIMTAB_LINEAR(2)
 TRIMTAB_LINEAR(3)

@@ -3,7 +3,7 @@
 // Numbers that change places: parts, repetitions, other orders, padding and values side by side, for any shape and
 // format.
 
-#include "trimtab/operators.h"
+#include "trimtab/rows.h"
 
 namespace trimtab::TRIMTAB_RUNTIME {
 
@@ -28,13 +28,16 @@ struct Movement {
 constexpr int movement_channel_bits = 15;
 constexpr uint32_t no_element = UINT32_MAX;
 
-inline void movement_generic(const Movement& step, const uint8_t* input, uint8_t* output) {
+/// Reads the whole input, whose rows lie densely; the rows of the output may lie anywhere.
+inline void movement_generic(const Movement& step, Strip strip, InputRows input, OutputRows output) {
   constexpr uint32_t channel_mask = (UINT32_C(1) << movement_channel_bits) - 1;
   const Box& box = step.box;
   const ActivationFormat format = step.input.format;
   for (int32_t y = 0; y < box.height; ++y) {
+    const int32_t row = box.top + y;
+    if (row < strip.first || row >= strip.first + strip.count) continue;
     for (int32_t x = 0; x < box.width; ++x) {
-      uint8_t* pixel = output + ((box.top + y) * step.output.width + box.left + x) * step.output.pixel_stride;
+      uint8_t* pixel = output[row] + (box.left + x) * step.output.pixel_stride;
       const bool outside = step.rows[y] == no_element || step.columns[x] == no_element;
       const uint32_t place = step.rows[y] + step.columns[x];
       for (int32_t c = 0; c < box.channels; ++c) {
@@ -42,8 +45,8 @@ inline void movement_generic(const Movement& step, const uint8_t* input, uint8_t
         if (!outside && step.channels[c] != no_element) {
           const uint32_t element = place + step.channels[c];
           const auto from = static_cast<int32_t>(element >> movement_channel_bits);
-          value = load_activation(input + from * step.input.pixel_stride, static_cast<int32_t>(element & channel_mask),
-                                  format);
+          value = load_activation(input.base + from * step.input.pixel_stride,
+                                  static_cast<int32_t>(element & channel_mask), format);
         }
         store_activation(pixel, box.first_channel + c, value, format);
       }

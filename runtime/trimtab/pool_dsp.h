@@ -39,25 +39,25 @@ inline uint32_t greater(uint32_t a, uint32_t b) {
 
 /// The pixels of a window that lie inside the image.
 struct InsideWindow {
-  const uint8_t* first;
-  int32_t rows, columns, row_stride;
+  InputRows source;
+  int32_t top, rows, columns;
+  int32_t left;  // bytes from the beginning of a row
 
-  InsideWindow(const Image& image, const Window& window, const uint8_t* input, int32_t y, int32_t x) {
+  InsideWindow(const Image& image, const Window& window, InputRows input, int32_t y, int32_t x) : source(input) {
     const auto clip = [](int32_t begin, int32_t size, int32_t limit, int32_t& count) {
       const int32_t end = begin + size < limit ? begin + size : limit;
       begin = begin > 0 ? begin : 0;
       count = end > begin ? end - begin : 0;
       return begin;
     };
-    const int32_t top = clip(y * window.stride_rows - window.pad_top, window.kernel_height, image.height, rows);
-    const int32_t left = clip(x * window.stride_columns - window.pad_left, window.kernel_width, image.width, columns);
-    row_stride = image.width * image.pixel_stride;
-    first = input + top * row_stride + left * image.pixel_stride;
-    if (rows == 0 || columns == 0) {
-      rows = columns = 0;
-      first = input;
-    }
+    top = clip(y * window.stride_rows - window.pad_top, window.kernel_height, image.height, rows);
+    left = image.pixel_stride *
+           clip(x * window.stride_columns - window.pad_left, window.kernel_width, image.width, columns);
+    if (rows == 0 || columns == 0) rows = columns = 0;
   }
+
+  /// The window's pixels in its row `i`.
+  const uint8_t* row(int32_t i) const { return source[top + i] + left; }
 };
 
 /// Copies of a field in a whole word.
@@ -70,7 +70,7 @@ constexpr uint32_t repeat(int32_t value) {
 
 /// Windows without dilation. Signed fields are compared with their sign bit flipped.
 template <int Bits, bool Signed>
-inline void max_pool(const MaxPool& step, const uint8_t* input, uint8_t* output) {
+inline void max_pool(const MaxPool& step, Strip strip, InputRows input, OutputRows results) {
   constexpr uint32_t flip = Signed ? detail::repeat<Bits>(1 << (Bits - 1)) : 0;
   constexpr int32_t words = 4;
   const uint32_t minimum = detail::repeat<Bits>(step.output_minimum) ^ flip;
@@ -78,15 +78,15 @@ inline void max_pool(const MaxPool& step, const uint8_t* input, uint8_t* output)
   const bool limited = ~maximum != 0;
   const int32_t bytes = (step.input.channels * Bits + 7) / 8;
   const int32_t stride = step.input.pixel_stride;
-  for (int32_t y = 0; y < step.output.height; ++y) {
+  for (int32_t y = strip.first; y < strip.first + strip.count; ++y) {
+    uint8_t* output = results[y];
     for (int32_t x = 0; x < step.output.width; ++x, output += step.output.pixel_stride) {
       const detail::InsideWindow inside(step.input, step.window, input, y, x);
       int32_t done = 0;
       for (; done + 4 * words <= bytes; done += 4 * words) {
         uint32_t a = minimum, b = minimum, c = minimum, d = minimum;
-        const uint8_t* row = inside.first + done;
-        for (int32_t i = inside.rows; i > 0; --i, row += inside.row_stride) {
-          const uint8_t* pixel = row;
+        for (int32_t i = 0; i < inside.rows; ++i) {
+          const uint8_t* pixel = inside.row(i) + done;
           for (int32_t j = inside.columns; j > 0; --j, pixel += stride) {
             a = detail::greater<Bits>(load_word(pixel) ^ flip, a);
             b = detail::greater<Bits>(load_word(pixel + 4) ^ flip, b);
@@ -108,9 +108,8 @@ inline void max_pool(const MaxPool& step, const uint8_t* input, uint8_t* output)
       for (; done < bytes; done += 4) {
         const int32_t rest = bytes - done;
         uint32_t best = minimum;
-        const uint8_t* row = inside.first + done;
-        for (int32_t i = inside.rows; i > 0; --i, row += inside.row_stride) {
-          const uint8_t* pixel = row;
+        for (int32_t i = 0; i < inside.rows; ++i) {
+          const uint8_t* pixel = inside.row(i) + done;
           for (int32_t j = inside.columns; j > 0; --j, pixel += stride) {
             best = detail::greater<Bits>(detail::load_bytes(pixel, rest) ^ flip, best);
           }
@@ -123,20 +122,20 @@ inline void max_pool(const MaxPool& step, const uint8_t* input, uint8_t* output)
 
 /// Windows without dilation, at most 255 pixels wide.
 template <class A>
-inline void average_pool(const AveragePool& step, const uint8_t* input, uint8_t* output) {
+inline void average_pool(const AveragePool& step, Strip strip, InputRows input, OutputRows results) {
   const int32_t bytes = (step.input.channels * A::bits + 7) / 8;
   const int32_t stride = step.input.pixel_stride;
-  for (int32_t y = 0; y < step.output.height; ++y) {
+  for (int32_t y = strip.first; y < strip.first + strip.count; ++y) {
+    uint8_t* output = results[y];
     for (int32_t x = 0; x < step.output.width; ++x, output += step.output.pixel_stride) {
       const detail::InsideWindow inside(step.input, step.window, input, y, x);
       const int32_t count = inside.rows * inside.columns;
       const int32_t multiplier = step.multiplier[step.fixed_divisor || count == 0 ? 0 : count - 1];
       for (int32_t done = 0; done < bytes; done += 4) {
         int32_t sums[A::per_word] = {};
-        const uint8_t* row = inside.first + done;
-        for (int32_t i = inside.rows; i > 0; --i, row += inside.row_stride) {
+        for (int32_t i = 0; i < inside.rows; ++i) {
           uint32_t pairs[A::pairs_per_word] = {};
-          const uint8_t* pixel = row;
+          const uint8_t* pixel = inside.row(i) + done;
           for (int32_t j = inside.columns; j > 0; --j, pixel += stride) {
             const uint32_t word = detail::load_bytes(pixel, bytes - done);
             pairs[0] = dsp::sadd16(pairs[0], A::template pair<0>(word));
@@ -163,12 +162,12 @@ inline void average_pool(const AveragePool& step, const uint8_t* input, uint8_t*
   }
 }
 
-#define TRIMTAB_POOLS(FORMAT, BITS, SIGNED)                                                                 \
-  inline void max_pool_##FORMAT##_dsp(const MaxPool& step, const uint8_t* input, uint8_t* output) {         \
-    max_pool<BITS, SIGNED>(step, input, output);                                                            \
-  }                                                                                                         \
-  inline void average_pool_##FORMAT##_dsp(const AveragePool& step, const uint8_t* input, uint8_t* output) { \
-    average_pool<Activations<BITS, SIGNED>>(step, input, output);                                           \
+#define TRIMTAB_POOLS(FORMAT, BITS, SIGNED)                                                                           \
+  inline void max_pool_##FORMAT##_dsp(const MaxPool& step, Strip strip, InputRows input, OutputRows output) {         \
+    max_pool<BITS, SIGNED>(step, strip, input, output);                                                               \
+  }                                                                                                                   \
+  inline void average_pool_##FORMAT##_dsp(const AveragePool& step, Strip strip, InputRows input, OutputRows output) { \
+    average_pool<Activations<BITS, SIGNED>>(step, strip, input, output);                                              \
   }
 
 TRIMTAB_POOLS(u8, 8, false)

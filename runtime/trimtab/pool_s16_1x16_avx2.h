@@ -53,7 +53,9 @@ TRIMTAB_AVX2_INLINE const uint8_t* pixel_inside(const Image& image, const Window
 
 }  // namespace detail
 
-TRIMTAB_AVX2 inline void max_pool_s16_1x16_avx2(const MaxPool& step, const uint8_t* input, uint8_t* output) {
+TRIMTAB_AVX2 inline void max_pool_s16_1x16_avx2(const MaxPool& step, Strip /*strip*/, InputRows input,
+                                                OutputRows results) {
+  uint8_t* output = results.base;
   const __m256i minimum = _mm256_set1_epi16(static_cast<int16_t>(step.output_minimum));
   const __m256i maximum = _mm256_set1_epi16(static_cast<int16_t>(step.output_maximum));
   for (int32_t y = 0; y < step.output.height; ++y) {
@@ -63,7 +65,7 @@ TRIMTAB_AVX2 inline void max_pool_s16_1x16_avx2(const MaxPool& step, const uint8
         __m256i best = minimum;
         for (int32_t i = 0; i < inside.rows; ++i) {
           for (int32_t j = 0; j < inside.columns; ++j) {
-            const uint8_t* pixel = detail::pixel_inside(step.input, step.window, inside, input, i, j);
+            const uint8_t* pixel = detail::pixel_inside(step.input, step.window, inside, input.base, i, j);
             best = _mm256_max_epi16(best,
                                     detail::load_channels_avx2(pixel, channel, step.input.channels, step.input.format));
           }
@@ -76,7 +78,9 @@ TRIMTAB_AVX2 inline void max_pool_s16_1x16_avx2(const MaxPool& step, const uint8
   }
 }
 
-TRIMTAB_AVX2 inline void average_pool_s16_1x16_avx2(const AveragePool& step, const uint8_t* input, uint8_t* output) {
+TRIMTAB_AVX2 inline void average_pool_s16_1x16_avx2(const AveragePool& step, Strip /*strip*/, InputRows input,
+                                                    OutputRows results) {
+  uint8_t* output = results.base;
   const RequantizationAvx2 parameters = requantization_avx2(step.shift, step.output_minimum, step.output_maximum);
   for (int32_t y = 0; y < step.output.height; ++y) {
     for (int32_t x = 0; x < step.output.width; ++x, output += step.output.pixel_stride) {
@@ -88,7 +92,7 @@ TRIMTAB_AVX2 inline void average_pool_s16_1x16_avx2(const AveragePool& step, con
         __m256i high = _mm256_setzero_si256();
         for (int32_t i = 0; i < inside.rows; ++i) {
           for (int32_t j = 0; j < inside.columns; ++j) {
-            const uint8_t* pixel = detail::pixel_inside(step.input, step.window, inside, input, i, j);
+            const uint8_t* pixel = detail::pixel_inside(step.input, step.window, inside, input.base, i, j);
             const __m256i values = detail::load_channels_avx2(pixel, channel, step.input.channels, step.input.format);
             low = _mm256_add_epi32(low, _mm256_cvtepi16_epi32(_mm256_castsi256_si128(values)));
             high = _mm256_add_epi32(high, _mm256_cvtepi16_epi32(_mm256_extracti128_si256(values, 1)));

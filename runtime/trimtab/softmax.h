@@ -2,16 +2,18 @@
 
 // Softmax over the channels of every pixel, for any shape and format. The output may lie where the input lies.
 
-#include "trimtab/operators.h"
+#include "trimtab/rows.h"
 
 namespace trimtab::TRIMTAB_RUNTIME {
 
-inline void softmax_generic(const Softmax& step, const uint8_t* input, uint8_t* output) {
+inline void softmax_generic(const Softmax& step, Strip strip, InputRows input, OutputRows output) {
   const int32_t channels = step.input.channels;
-  const int32_t pixels = step.input.height * step.input.width;
+  const int32_t pixels = strip.count * step.output.width;
   for (int32_t pixel = 0; pixel < pixels; ++pixel) {
-    const uint8_t* const from = input + pixel * step.input.pixel_stride;
-    uint8_t* const to = output + pixel * step.output.pixel_stride;
+    const int32_t row = strip.first + pixel / step.output.width;
+    const int32_t column = pixel % step.output.width;
+    const uint8_t* const from = input[row] + column * step.input.pixel_stride;
+    uint8_t* const to = output[row] + column * step.output.pixel_stride;
     int32_t largest = load_activation(from, 0, step.input.format);
     for (int32_t c = 1; c < channels; ++c) {
       const int32_t value = load_activation(from, c, step.input.format);

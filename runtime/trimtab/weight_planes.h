@@ -15,6 +15,11 @@ constexpr int32_t weight_planes_bytes(int32_t words, int bits) {
   return (words + plane_group_words - 1) / plane_group_words * 4 * bits;
 }
 
+/// Words that whole groups around any `words` words in a row take, decoded.
+constexpr int32_t plane_groups_around(int32_t words) {
+  return words % plane_group_words == 0 ? words : words / plane_group_words * plane_group_words + 2 * plane_group_words;
+}
+
 /// Decodes `words` words of four weights each, rounded up to whole groups, to signed bytes.
 template <int Bits>
 inline void unpack_weight_planes(const uint8_t* packed, int32_t words, uint8_t* weights) {

@@ -5,11 +5,11 @@
 // loop knows no borders and no formats.
 
 #include "trimtab/interleave_m3.h"
-#include "trimtab/operators.h"
+#include "trimtab/rows.h"
 
 namespace trimtab::TRIMTAB_RUNTIME {
 
-/// Walks over the windows of all output pixels, row by row, four at a time.
+/// Walks over the windows of the output pixels from a row on, row by row, up to four at a time.
 class WindowWidener {
  public:
   /// Bytes of scratch memory: a pixel of padding.
@@ -17,12 +17,13 @@ class WindowWidener {
     return (step.input.channels / step.groups + 7) / 8 * 8;
   }
 
-  WindowWidener(const Convolution& step, const uint8_t* input, int32_t first_channel, uint8_t* scratch)
+  WindowWidener(const Convolution& step, InputRows input, int32_t first_row, int32_t first_channel, uint8_t* scratch)
       : step_(step),
         input_(input),
         padding_(scratch),
         first_channel_(first_channel),
-        channels_(step.input.channels / step.groups) {
+        channels_(step.input.channels / step.groups),
+        y_(first_row) {
     are_bytes_ = step.input.format.bits == 8;
     for (int32_t k = 0; k < channels_; ++k) {
       const int32_t value = padding_of(k);
@@ -32,8 +33,8 @@ class WindowWidener {
     }
   }
 
-  /// Fills `words` for the next four pixels; beyond the last pixel it is repeated.
-  void widen_four(int32_t* words) {
+  /// Fills `words` for the next `count` pixels, four at most; beyond them the last one is repeated.
+  void widen(int32_t count, int32_t* words) {
     const Window& window = step_.window;
     int32_t rows[4];
     int32_t columns[4];
@@ -45,13 +46,9 @@ class WindowWidener {
       columns[p] = x_ * window.stride_columns - window.pad_left;
       inside = inside && rows[p] >= 0 && columns[p] >= 0 && rows[p] + last_row < step_.input.height &&
                columns[p] + last_column < step_.input.width;
-      if (x_ + 1 < step_.output.width) {
-        ++x_;
-      } else if (y_ + 1 < step_.output.height) {
-        x_ = 0;
-        ++y_;
-      }
+      if (p + 1 < count) advance();
     }
+    advance();
     if (!are_bytes_) {
       for (int32_t p = 0; p < 4; ++p) widen_any(rows[p], columns[p], words + p);
     } else if (step_.input.format.is_signed) {
@@ -62,13 +59,18 @@ class WindowWidener {
   }
 
  private:
+  void advance() {
+    if (++x_ == step_.output.width) {
+      x_ = 0;
+      ++y_;
+    }
+  }
+
   int32_t padding_of(int32_t k) const {
     return step_.padding_value == nullptr ? 0 : step_.padding_value[first_channel_ + k];
   }
 
-  const uint8_t* pixel(int32_t row, int32_t column) const {
-    return input_ + (row * step_.input.width + column) * step_.input.pixel_stride;
-  }
+  const uint8_t* pixel(int32_t row, int32_t column) const { return input_[row] + column * step_.input.pixel_stride; }
 
   /// Pixels of 8 bits.
   template <bool is_signed>
@@ -77,19 +79,17 @@ class WindowWidener {
     const Image& image = step_.input;
     const uint8_t* places[4];
     if (inside) {
-      for (int32_t p = 0; p < 4; ++p) places[p] = pixel(rows[p], columns[p]) + first_channel_;
       // neighbouring pixels without gaps are one run
       const bool whole = window.dilation_columns == 1 && image.pixel_stride == channels_;
       const int32_t run = whole ? window.kernel_width * channels_ : channels_;
       const int32_t runs = whole ? 1 : window.kernel_width;
       const int32_t column_step = window.dilation_columns * image.pixel_stride;
-      const int32_t row_step = window.dilation_rows * image.width * image.pixel_stride - runs * column_step;
-      for (int32_t i = 0; i < window.kernel_height; ++i) {
+      for (int32_t i = 0, down = 0; i < window.kernel_height; ++i, down += window.dilation_rows) {
+        for (int32_t p = 0; p < 4; ++p) places[p] = pixel(rows[p] + down, columns[p]) + first_channel_;
         for (int32_t j = 0; j < runs; ++j) {
           words = detail::interleave_four<is_signed>(places, run, words);
           for (const uint8_t*& place : places) place += column_step;
         }
-        for (const uint8_t*& place : places) place += row_step;
       }
       return;
     }
@@ -125,12 +125,12 @@ class WindowWidener {
   }
 
   const Convolution& step_;
-  const uint8_t* input_;
+  InputRows input_;
   const uint8_t* padding_;
   int32_t first_channel_;
   int32_t channels_;
   bool are_bytes_;  // the input, and the values of its padding
-  int32_t y_ = 0;
+  int32_t y_;
   int32_t x_ = 0;
 };
 

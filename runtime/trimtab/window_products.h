@@ -2,7 +2,7 @@
 
 // The walk over a convolution's window, for the kernels that run any shape.
 
-#include "trimtab/operators.h"
+#include "trimtab/rows.h"
 
 namespace trimtab::TRIMTAB_RUNTIME {
 
@@ -14,8 +14,8 @@ constexpr int32_t convolution_filter_size(const Convolution& step) {
 /// whose inputs begin with the channel `first_input`; the filter is in the order kernel row, kernel column, input
 /// channel. Zeros of the padding are left out.
 template <typename Weight, typename Visit>
-inline void for_window_products(const Convolution& step, const uint8_t* input, int32_t y, int32_t x,
-                                int32_t first_input, const Weight* filter, const Visit& visit) {
+inline void for_window_products(const Convolution& step, InputRows input, int32_t y, int32_t x, int32_t first_input,
+                                const Weight* filter, const Visit& visit) {
   const Window& window = step.window;
   const int32_t group_inputs = step.input.channels / step.groups;
   for (int32_t i = 0; i < window.kernel_height; ++i) {
@@ -27,7 +27,7 @@ inline void for_window_products(const Convolution& step, const uint8_t* input, i
         for (int32_t k = 0; k < group_inputs; ++k) visit(filter[k], int32_t{step.padding_value[first_input + k]});
         continue;
       }
-      const uint8_t* pixel = input + (row * step.input.width + column) * step.input.pixel_stride;
+      const uint8_t* pixel = input[row] + column * step.input.pixel_stride;
       for (int32_t k = 0; k < group_inputs; ++k) {
         visit(filter[k], load_activation(pixel, first_input + k, step.input.format));
       }
@@ -36,10 +36,10 @@ inline void for_window_products(const Convolution& step, const uint8_t* input, i
 }
 
 /// Requantizes the accumulator of an output channel and stores it at the pixel (y, x).
-inline void store_output(const Convolution& step, uint8_t* output, int32_t y, int32_t x, int32_t channel,
+inline void store_output(const Convolution& step, OutputRows output, int32_t y, int32_t x, int32_t channel,
                          int32_t accumulator) {
   store_activation(
-      output + (y * step.output.width + x) * step.output.pixel_stride, channel,
+      output[y] + x * step.output.pixel_stride, channel,
       requantize(accumulator, step.multiplier[channel], step.shift, step.output_minimum, step.output_maximum),
       step.output.format);
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <utility>
 
 #include "base/file.h"
@@ -37,6 +38,12 @@ std::uint64_t fingerprint(const Graph& graph) {
     if (const Tensor* weight = weight_of(node.op)) add(weight->data.data(), weight->data.size() * sizeof(float));
   }
   return hash;
+}
+
+std::set<std::string> names_of_kernels(const Schedule& schedule) {
+  std::set<std::string> names;
+  for (const Kernel& kernel : schedule.kernels) names.insert(kernel.name);
+  return names;
 }
 
 }  // namespace
@@ -82,14 +89,55 @@ QuantizedNetwork Pricer::sketch(const Graph& prepared, const Plan& plan) const {
   return quantizer_->second.quantize(plan);
 }
 
-ScheduledProgram Pricer::lower_network(const QuantizedNetwork& network) const {
+Program Pricer::program_of(const QuantizedNetwork& network) const {
   Program program = lower(network, probe_.is_pixels() ? Preprocessing{} : preprocessing_, probe_.classes);
   program.name = name_;
+  return program;
+}
+
+std::int64_t Pricer::smallest_arena(const QuantizedNetwork& network) const {
+  return schedule_of(program_of(network), {.arena_bytes = 0}).arena_bytes;
+}
+
+ScheduledProgram Pricer::lower_network(const QuantizedNetwork& network) const {
+  Program program = program_of(network);
   Schedule schedule = schedule_of(program);
   return {std::move(program), std::move(schedule)};
 }
 
-Schedule Pricer::schedule_of(const Program& program) const { return schedule(program, core_of(target_), optimize_); }
+Schedule Pricer::schedule_of(const Program& program, ScheduleLimits limits) const {
+  // for the stack, and for all else that is no arena
+  constexpr std::int64_t rest = 1536;
+  limits.room_bytes = target_.ram_bytes.value - rest;
+  return schedule(program, core_of(target_), optimize_, limits);
+}
+
+std::optional<Schedule> Pricer::smaller_schedule(const Program& program, const Schedule& last,
+                                                 const Deployment& deployment, const Bounds& bounds) const {
+  const Bounds missed = missed_bounds(deployment, bounds);
+  if (missed.flash_bytes == 0 && missed.ram_bytes == 0) return std::nullopt;
+  ScheduleLimits limits;
+  limits.arena_bytes = last.arena_bytes;
+  if (missed.ram_bytes > 0) *limits.arena_bytes -= deployment.ram_bytes() - bounds.ram_bytes;
+  limits.one_kernel_each = missed.flash_bytes > 0;
+  if (*limits.arena_bytes < 0) return std::nullopt;
+  Schedule smaller = schedule_of(program, limits);
+  const bool less_code = missed.flash_bytes > 0 && names_of_kernels(smaller) != names_of_kernels(last);
+  const bool less_ram = missed.ram_bytes > 0 && smaller.arena_bytes < last.arena_bytes;
+  return less_code || less_ram ? std::optional(std::move(smaller)) : std::nullopt;
+}
+
+Deployment Pricer::measure_within(ScheduledProgram scheduled, const Bounds& bounds) const {
+  Deployment deployment = measure(scheduled);
+  constexpr int most_attempts = 3;  // each costs an image and a run
+  for (int attempt = 0; attempt < most_attempts; ++attempt) {
+    std::optional<Schedule> smaller = smaller_schedule(scheduled.program, scheduled.schedule, deployment, bounds);
+    if (!smaller.has_value()) break;
+    scheduled.schedule = std::move(*smaller);
+    deployment = measure(scheduled);
+  }
+  return deployment;
+}
 
 Deployment Pricer::measure(const ScheduledProgram& scheduled) const {
   const TemporaryDirectory work;

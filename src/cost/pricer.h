@@ -66,13 +66,22 @@ class Pricer {
   [[nodiscard]] QuantizedNetwork sketch(const Graph& prepared, const Plan& plan) const;
   /// The network as a program with its schedule on the target's core, whose arena is the working memory that it takes.
   [[nodiscard]] ScheduledProgram lower_network(const QuantizedNetwork& network) const;
-  [[nodiscard]] Schedule schedule_of(const Program& program) const;
+  /// The smallest working memory that was found for the network.
+  [[nodiscard]] std::int64_t smallest_arena(const QuantizedNetwork& network) const;
+  [[nodiscard]] Schedule schedule_of(const Program& program, ScheduleLimits limits = {}) const;
   /// The image of it, linked with the memory of the emulated board, and run on one sample. Throws what deploy() throws.
   [[nodiscard]] Deployment measure(const ScheduledProgram& scheduled) const;
   /// Cycles of an inference of the program at an operating point, from an image with a mark after every step; nothing
   /// where there is no model of the core.
   [[nodiscard]] std::optional<CycleEstimate> estimate_cycles(const Program& program, const Schedule& schedule,
                                                              std::size_t point = 0) const;
+
+  /// Another schedule for a program whose image misses bounds: a smaller arena where it takes too much RAM, less code
+  /// where it takes too much flash. Nothing where the last one was made with such limits, or was the smallest.
+  [[nodiscard]] std::optional<Schedule> smaller_schedule(const Program& program, const Schedule& last,
+                                                         const Deployment& deployment, const Bounds& bounds) const;
+  /// Measures a program with its own schedule and, while bounds are missed, with smaller ones.
+  [[nodiscard]] Deployment measure_within(ScheduledProgram scheduled, const Bounds& bounds) const;
 
   /// The bounds that are missed; the others are 0.
   [[nodiscard]] Bounds missed_bounds(const Deployment& deployment, const Bounds& bounds) const;
@@ -85,6 +94,8 @@ class Pricer {
   [[nodiscard]] const Target& target() const { return target_; }
 
  private:
+  [[nodiscard]] Program program_of(const QuantizedNetwork& network) const;
+
   Target target_;
   Optimize optimize_;
   Dataset samples_;

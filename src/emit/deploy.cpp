@@ -137,7 +137,8 @@ std::vector<std::vector<ExecutedBlock>> profile_steps(const Program& program, co
   }
   std::vector<std::vector<ExecutedBlock>> steps(program.steps.size());
   for (std::size_t i = 0; i < schedule.operations.size(); ++i) {
-    steps[schedule.operations[i].step] = std::move(segments[i]);
+    std::vector<ExecutedBlock>& step = steps[schedule.operations[i].step];
+    step.insert(step.end(), segments[i].begin(), segments[i].end());
   }
   return steps;
 }

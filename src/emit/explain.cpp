@@ -62,7 +62,7 @@ std::string describe_costs(const Program& program, const Schedule& schedule, con
   std::size_t kernel = 6;
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
     layer = std::max(layer, program.steps[s].name.size());
-    kernel = std::max(kernel, kernel_of(schedule, s).name.size());
+    kernel = std::max(kernel, schedule.kernels[s].name.size());
   }
   layer = std::min<std::size_t>(layer, 40);
   constexpr auto row = "{:<{}}  {:<{}}  {:>12}  {:>7}  {:>24}\n";
@@ -72,10 +72,9 @@ std::string describe_costs(const Program& program, const Schedule& schedule, con
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
     const StepCost& cost = costs[s];
     const std::int64_t macs = program.steps[s].multiply_accumulates();
-    text += fmt::format(row, program.steps[s].name, layer, kernel_of(schedule, s).name, kernel,
-                        cost.instructions > 0 ? format_count(cost.instructions) : "with above",
-                        per_product(cost.instructions, macs), cycles(cost.cycles));
-    text += fmt::format("{:<{}}  {}\n", "", layer, kernel_of(schedule, s).reason);
+    text += fmt::format(row, program.steps[s].name, layer, schedule.kernels[s].name, kernel,
+                        format_count(cost.instructions), per_product(cost.instructions, macs), cycles(cost.cycles));
+    text += fmt::format("{:<{}}  {}\n", "", layer, schedule.kernels[s].reason);
     instructions += cost.instructions;
     products += macs;
   }

@@ -159,34 +159,87 @@ std::string descriptor(const Program& program, std::size_t index) {
   return fmt::format("rt::at_point(step_{0}, points_{0}[point])", index);
 }
 
-/// The call that runs an operation.
-std::string call(const Program& program, const Schedule& schedule, const ScheduledOperation& operation) {
-  const std::size_t index = operation.step;
+/// The rows of a value as an argument.
+std::string rows_argument(const Program& program, const Schedule& schedule, BufferId id) {
+  const RowPlaces& places = nth(schedule.places, id);
+  const runtime::Image image = image_of(program, id);
+  const std::string table = places.table < 0 ? "nullptr" : fmt::format("rows_of_{}", places.table);
+  return fmt::format("{{arena + {}, {}, {}}}", places.offset, table, image.width * image.pixel_stride);
+}
+
+/// The call of a kernel for a step. `strip` and `scratch` are its arguments.
+std::string call(const Program& program, const Schedule& schedule, std::size_t index, const Kernel& kernel,
+                 const std::string& strip, const std::string& scratch) {
   const Step& step = program.steps[index];
-  const Kernel& kernel = operation.kernel;
-  const auto place = [&](std::int64_t offset) { return fmt::format("arena + {}", offset); };
-  const auto buffer = [&](BufferId id) { return place(nth(schedule.offsets, id)); };
-  const std::string after = fmt::format("  after_layer({});\n", index);
-  if (const auto& pool = operation.pool) {
-    return fmt::format("  rt::pooled_convolution({}, rt::{}, {}, rt::{}, {}, {}, {}, {}, {});\n{}",
-                       descriptor(program, index), kernel.name, descriptor(program, pool->step), pool->kernel.name,
-                       pool->rows_at_a_time, buffer(step.inputs[0]), buffer(program.steps[pool->step].output),
-                       place(operation.scratch), place(operation.scratch + pool->band_bytes), after);
+  std::string arguments = descriptor(program, index) + ", " + strip;
+  for (const BufferId input : step.inputs) arguments += ", " + rows_argument(program, schedule, input);
+  arguments += ", " + rows_argument(program, schedule, step.output);
+  if (std::holds_alternative<ConvolutionStep>(step.operation)) arguments += ", " + scratch;
+  return fmt::format("rt::{}({});", kernel.name, arguments);
+}
+
+/// Calls that each make a whole map, one after the other.
+std::string whole_map_calls(const Program& program, const Schedule& schedule) {
+  std::string calls;
+  for (const ScheduledOperation& operation : schedule.operations) {
+    calls += fmt::format("  {}\n  after_layer({});\n",
+                         call(program, schedule, operation.step, schedule.kernels[operation.step],
+                              fmt::format("{{{}, {}}}", operation.first_row, operation.rows),
+                              fmt::format("arena + {}", operation.scratch)),
+                         operation.step);
   }
-  std::string arguments = descriptor(program, index);
-  for (const BufferId input : step.inputs) arguments += ", " + buffer(input);
-  arguments += ", " + buffer(step.output);
-  if (std::holds_alternative<ConvolutionStep>(step.operation)) arguments += ", " + place(operation.scratch);
-  return fmt::format("  rt::{}({});\n{}", kernel.name, arguments, after);
+  return calls;
+}
+
+/// Where rows lie that do not follow each other.
+std::string row_tables(const Schedule& schedule) {
+  if (schedule.row_tables.empty()) return {};
+  std::string text = "\n// Rows of values: their places in the arena, in units of 8 bytes.\n";
+  for (std::size_t table = 0; table < schedule.row_tables.size(); ++table) {
+    write_array(text, "uint16_t", fmt::format("rows_of_{}", table), schedule.row_tables[table]);
+  }
+  return text;
+}
+
+/// Strips as data: the table of operations, and the function that runs one operation.
+std::string strip_functions(const Program& program, const Schedule& schedule) {
+  std::string text;
+  text += fmt::format(
+      "\nstruct Operation {{\n  uint16_t step, first_row, rows, scratch;\n}};\nTRIMTAB_WEIGHTS alignas(8) const "
+      "Operation operations[{}] = {{",
+      schedule.operations.size());
+  std::string line;
+  for (const ScheduledOperation& operation : schedule.operations) {
+    const std::string entry =
+        fmt::format("{{{}, {}, {}, {}}},", operation.step, operation.first_row, operation.rows, operation.scratch / 8);
+    if (line.size() + entry.size() > 118) {
+      text += "\n  " + line;
+      line.clear();
+    }
+    line += entry;
+  }
+  text += "\n  " + line + "};\n\n";
+  const bool points = program.points.size() > 1;
+  text += fmt::format(
+      "void run_operation(uint8_t *arena, const Operation &operation{}) {{\n  const rt::Strip "
+      "strip{{operation.first_row, "
+      "operation.rows}};\n  [[maybe_unused]] uint8_t *const scratch = arena + 8 * operation.scratch;\n  switch "
+      "(operation.step) {{\n",
+      points ? ", int32_t point" : "");
+  std::set<std::size_t> written;
+  for (const ScheduledOperation& operation : schedule.operations) {
+    if (!written.insert(operation.step).second) continue;
+    text += fmt::format("    case {}:\n      {}\n      after_layer({});\n      return;\n", operation.step,
+                        call(program, schedule, operation.step, schedule.kernels[operation.step], "strip", "scratch"),
+                        operation.step);
+  }
+  return text + "    default:\n      return;\n  }\n}\n";
 }
 
 /// The runtime's headers that the program needs.
 std::set<std::string> runtime_headers(const Program& program, const Schedule& schedule) {
   std::set<std::string> headers;
-  for (const ScheduledOperation& operation : schedule.operations) {
-    headers.insert(operation.kernel.header);
-    if (operation.pool.has_value()) headers.insert({operation.pool->kernel.header, "pooled_convolution.h"});
-  }
+  for (const Kernel& kernel : schedule.kernels) headers.insert(kernel.header);
   if (program.points.size() > 1) headers.insert("operating_points.h");
   return headers;
 }
@@ -241,7 +294,7 @@ TRIMTAB_ARENA alignas({1}_ARENA_ALIGNMENT) uint8_t arena[{1}_ARENA_BYTES];
 /// The functions that use the arena: the static one, or the caller's.
 std::string arena_functions(const Program& program, const Schedule& schedule, const std::string& name,
                             const std::string& calls) {
-  const auto offset = [&](BufferId id) { return nth(schedule.offsets, id); };
+  const auto offset = [&](BufferId id) { return nth(schedule.places, id).offset; };
   const auto type = [&](BufferId id) { return element_type(nth(program.buffers, id).grid); };
   return fmt::format(
       R"(#ifdef {NAME}_CALLER_ARENA
@@ -293,15 +346,17 @@ std::string source_text(const Program& program, const Schedule& schedule, const 
   for (const std::string& header : runtime_headers(program, schedule))
     text += fmt::format("#include \"trimtab/{}\"\n", header);
   text += "\n" + placement(name);
-  std::string calls;
-  for (const ScheduledOperation& operation : schedule.operations) {
-    text += constants(program.steps[operation.step], operation.kernel, operation.step);
-    if (const auto& pool = operation.pool) text += constants(program.steps[pool->step], pool->kernel, pool->step);
-    calls += call(program, schedule, operation);
-  }
-  if (program.points.size() > 1) {
-    text += point_state(program);
-    calls = "  [[maybe_unused]] const int32_t point = wanted_point;\n" + calls;
+  for (std::size_t s = 0; s < program.steps.size(); ++s) text += constants(program.steps[s], schedule.kernels[s], s);
+  const bool points = program.points.size() > 1;
+  if (points) text += point_state(program);
+  std::string calls = points ? "  [[maybe_unused]] const int32_t point = wanted_point;\n" : "";
+  text += row_tables(schedule);
+  if (has_whole_maps(schedule, program)) {
+    calls += whole_map_calls(program, schedule);
+  } else {
+    text += strip_functions(program, schedule);
+    calls += fmt::format("  for (const Operation &operation : operations) run_operation(arena, operation{});\n",
+                         points ? ", point" : "");
   }
   return text + "\n}  // namespace\n\nextern \"C\" {\n\n" + arena_functions(program, schedule, name, calls) +
          point_functions(program, name) + level_tables(program, name) + name_tables(program, name) +

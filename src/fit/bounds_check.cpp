@@ -33,12 +33,13 @@ const Value& once(std::map<std::string, Value>& known, const Plan& plan, const M
 }  // namespace
 
 std::int64_t BoundsCheck::arena_bytes(const Graph& network, const Plan& plan) {
-  return once(arenas_, plan, [&] { return pricer_.lower_network(pricer_.sketch(network, plan)).schedule.arena_bytes; });
+  return once(arenas_, plan, [&] { return pricer_.smallest_arena(pricer_.sketch(network, plan)); });
 }
 
 const Deployment& BoundsCheck::measure(const Graph& network, const Plan& plan) {
-  return once(deployments_, plan,
-              [&] { return pricer_.measure(pricer_.lower_network(pricer_.sketch(network, plan))); });
+  return once(deployments_, plan, [&] {
+    return pricer_.measure_within(pricer_.lower_network(pricer_.sketch(network, plan)), bounds_.image);
+  });
 }
 
 bool BoundsCheck::are_far(const Graph& network, const Plan& plan) {

@@ -208,7 +208,7 @@ class Fitting {
   void check_bounds(const Graph& structure, const Plan& plan) const {
     tell("linking the image and measuring flash and RAM");
     const Pricer price = pricer();
-    hold_to_bounds(price, price.measure(price.lower_network(price.sketch(structure, plan))));
+    hold_to_bounds(price, price.measure_within(price.lower_network(price.sketch(structure, plan)), options_.bounds));
   }
 
   /// Throws Error (bound not met) with what is missed and the nearest fit.
@@ -267,7 +267,7 @@ class Fitting {
     const Pricer price = pricer();
     try {
       const Plan plan = uniform_plan(prepared_, weight_bits, activation_bits);
-      return price.measure(price.lower_network(price.sketch(prepared_, plan)));
+      return price.measure_within(price.lower_network(price.sketch(prepared_, plan)), options_.bounds);
     } catch (const Error& error) {
       if (error.code() != ExitCode::bound_not_met) throw;
       return std::nullopt;
@@ -305,22 +305,44 @@ class Fitting {
     if (one && only_integers) result.warnings.push_back(*one);
   }
 
+  /// A search that bounds weights and working memory together leaves the arena what the weights do not take.
+  [[nodiscard]] ScheduleLimits limits_of(const Program& program) const {
+    ScheduleLimits limits;
+    const std::int64_t memory = options_.search.has_value() ? options_.search->plan.bounds.memory_bytes : 0;
+    if (memory > 0) limits.arena_bytes = std::max<std::int64_t>(memory - weights_bytes(program), 0);
+    return limits;
+  }
+
   void verify(FitResult& result) {
     const std::int64_t count = std::min(options_.verify_samples, test_.size());
     tell(fmt::format("running {} samples on the emulated {}", count, name_of(options_.target->processor)));
     const Dataset samples = test_.sample(count, 1);
     const std::vector<std::uint8_t> inputs = convert_samples(result.program, samples);
     const Pricer own = pricer();
-    const Schedule schedule = own.schedule_of(result.program);
-    dump_.add("scheduled", result.program, schedule);
+    const std::vector<std::int32_t> expected = host_outputs(result.program, inputs, samples.size());
+    const auto deploy_with = [&](const Schedule& schedule) {
+      return deploy(result.program, schedule, *options_.target, name(), inputs, expected, folder_);
+    };
+    Schedule schedule = own.schedule_of(result.program, limits_of(result.program));
     try {
-      result.deployment = deploy(result.program, schedule, *options_.target, name(), inputs,
-                                 host_outputs(result.program, inputs, samples.size()), folder_);
+      result.deployment = deploy_with(schedule);
     } catch (const Error& error) {
       if (error.code() != ExitCode::bound_not_met) throw;
-      throw bound_not_met("{}; {}", error.what(),
-                          nearest_fit({options_.bounds.flash_bytes, options_.bounds.ram_bytes, 0, 0}));
+      // the image is larger than the part: once more with the least that there is of memory and code
+      schedule = own.schedule_of(result.program, {.arena_bytes = 0, .one_kernel_each = true});
+      try {
+        result.deployment = deploy_with(schedule);
+      } catch (const Error& least) {
+        if (least.code() != ExitCode::bound_not_met) throw;
+        throw bound_not_met("{}; {}", least.what(),
+                            nearest_fit({options_.bounds.flash_bytes, options_.bounds.ram_bytes, 0, 0}));
+      }
     }
+    while (auto next = own.smaller_schedule(result.program, schedule, *result.deployment, options_.bounds)) {
+      schedule = std::move(*next);
+      result.deployment = deploy_with(schedule);
+    }
+    dump_.add("scheduled", result.program, schedule);
     if (result.deployment->mismatches > 0) {
       throw failure("the emulated device and the host differ in {} numbers over {} samples",
                     result.deployment->mismatches, samples.size());

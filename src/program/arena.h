@@ -38,6 +38,22 @@ struct Arena {
 [[nodiscard]] Arena plan_arena(std::span<const Block> blocks, std::span<const Overlap> overlaps = {},
                                std::int64_t alignment = 8, int tries = 4000);
 
+/// A part of a shape: bytes that are needed from one time to another, both included, at a fixed place in their shape.
+struct ArenaPiece {
+  std::size_t shape = 0;
+  std::int64_t offset = 0;  ///< in the shape
+  std::int64_t bytes = 0;
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+};
+
+/// Places for shapes such that pieces alive at the same time do not overlap: Arena::offsets are by shape. Every shape
+/// at the lowest place that is free, in several orders; then what sticks out is moved forward, until `lower_bound` is
+/// met or `tries` are used up. Each order is tried from either end of the arena: the pieces of a large shape that is
+/// given up piece by piece join the free memory at one of them. O(tries * pairs of pieces that meet).
+[[nodiscard]] Arena place_pieces(std::span<const ArenaPiece> pieces, std::int64_t lower_bound,
+                                 std::int64_t alignment = 8, int tries = 1500);
+
 struct Gap {
   std::int64_t offset = 0;
   std::int64_t bytes = 0;

@@ -41,7 +41,7 @@ std::string describe_steps(const Program& program, const Schedule& schedule, boo
     const Step& step = program.steps[s];
     const Buffer& output = output_of(program, step);
     const int bits = weight_bits(step);
-    const Kernel& kernel = kernel_of(schedule, s);
+    const Kernel& kernel = schedule.kernels[s];
     text += fmt::format("{:<{}}  {:>12}  {:>7}  {:>11}  {:>12}  {:>9}  {:>8}  {}\n", step.name, width, shape(output),
                         bits > 0 ? fmt::format("{} bit", bits) : "", fmt::format("{} bit", output.grid.bits),
                         format_count(step.multiply_accumulates()), format_count(step.constant_bytes()),
@@ -67,33 +67,38 @@ std::string draw_arena(const Program& program, const Schedule& schedule) {
       cell = cell == '.' || cell == sign ? sign : '*';
     }
   };
-  for (std::size_t s = 0; s < program.steps.size(); ++s) {
+  const std::int64_t operations = std::ssize(schedule.operations);
+  constexpr std::int64_t most_lines = 64;
+  const std::int64_t apart = std::max<std::int64_t>((operations + most_lines - 1) / most_lines, 1);
+  if (apart > 1) text += fmt::format("one line is {} operations\n", apart);
+  for (std::int64_t t = 0; t < operations; t += apart) {
     std::string line(columns, '.');
-    for (std::size_t id = 0; id < program.buffers.size(); ++id) {
-      const Lifetime& life = schedule.lifetimes[id];
-      if (life.first <= static_cast<std::int64_t>(s) && static_cast<std::int64_t>(s) <= life.last)
-        paint(line, schedule.offsets[id], program.buffers[id].bytes(), letter(id));
+    for (const ArenaUse& use : schedule.uses) {
+      if (use.first > t || use.last < t) continue;
+      paint(line, use.offset, use.bytes, use.buffer < 0 ? '+' : letter(static_cast<std::size_t>(use.buffer)));
     }
-    if (const ScheduledOperation* operation = operation_of(schedule, s)) {
-      paint(line, operation->scratch, operation->kernel.scratch_bytes, '+');
-    }
-    text += fmt::format("{}  {}\n", line, program.steps[s].name);
+    text += fmt::format("{}  {}\n", line, program.steps[nth(schedule.operations, t).step].name);
   }
   for (std::size_t id = 0; id < program.buffers.size(); ++id) {
-    const Lifetime& life = schedule.lifetimes[id];
-    if (life.first <= life.last)
-      text += fmt::format("{}  {:>8} bytes at {:>8}  {}\n", letter(id), format_count(program.buffers[id].bytes()),
-                          format_count(schedule.offsets[id]), program.buffers[id].name);
+    const bool used =
+        std::ranges::find(schedule.uses, static_cast<BufferId>(id), &ArenaUse::buffer) != schedule.uses.end();
+    if (!used) continue;
+    const RowPlaces& places = schedule.places[id];
+    const std::string where = places.table < 0 ? fmt::format("bytes at {:>8}", format_count(places.offset))
+                                               : fmt::format("bytes in {} rows", program.buffers[id].height);
+    text += fmt::format("{}  {:>8} {:<17}  {}\n", letter(id), format_count(program.buffers[id].bytes()), where,
+                        program.buffers[id].name);
   }
   return text;
 }
 
 nlohmann::ordered_json to_json(const Program& program, const Schedule& schedule) {
   auto steps = nlohmann::ordered_json::array();
+  const std::vector<std::int32_t> rows = strip_rows(schedule);
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
     const Step& step = program.steps[s];
     const Buffer& output = output_of(program, step);
-    const Kernel& kernel = kernel_of(schedule, s);
+    const Kernel& kernel = schedule.kernels[s];
     steps.push_back({{"layer", step.name},
                      {"output_shape", {output.height, output.width, output.channels}},
                      {"weight_bits", weight_bits(step)},
@@ -103,7 +108,9 @@ nlohmann::ordered_json to_json(const Program& program, const Schedule& schedule)
                      {"kernel", kernel.name},
                      {"reason", kernel.reason},
                      {"scratch_bytes", kernel.scratch_bytes},
-                     {"output_offset", nth(schedule.offsets, step.output)}});
+                     {"strip_rows", rows[s]}});
+    const RowPlaces& places = nth(schedule.places, step.output);
+    if (places.table < 0) steps.back()["output_offset"] = places.offset;
   }
   return {{"name", program.name},
           {"layers", steps},

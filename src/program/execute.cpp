@@ -10,7 +10,6 @@
 #include "base/index.h"
 #include "program/kernel_functions.h"
 #include "program/pack.h"
-#include "trimtab/pooled_convolution.h"
 
 namespace trimtab {
 namespace {
@@ -20,40 +19,58 @@ const T* data_or_null(const std::vector<T>& items) {
   return items.empty() ? nullptr : items.data();
 }
 
-/// A runtime descriptor with its pointers set, its kernel, and its places in the arena.
+/// Where the rows of a value lie in an arena.
+struct BoundRows {
+  std::int64_t offset = 0;
+  const std::uint16_t* table = nullptr;
+  std::int32_t pitch = 0;
+
+  BoundRows() = default;
+  BoundRows(const Program& program, const Schedule& schedule, BufferId id) {
+    const RowPlaces& places = nth(schedule.places, id);
+    const runtime::Image image = image_of(program, id);
+    offset = places.offset;
+    table = places.table < 0 ? nullptr : nth(schedule.row_tables, places.table).data();
+    pitch = image.width * image.pixel_stride;
+  }
+  [[nodiscard]] runtime::InputRows input(const std::uint8_t* arena) const { return {arena + offset, table, pitch}; }
+  [[nodiscard]] runtime::OutputRows output(std::uint8_t* arena) const { return {arena + offset, table, pitch}; }
+};
+
+/// A runtime descriptor with its pointers set, its kernel, its rows, and its places in the arena.
 template <typename Descriptor, typename Function>
 struct Call {
   Descriptor descriptor;
   Function function;
-  std::int64_t a, b, output, scratch;
+  runtime::Strip strip;
+  BoundRows a, b, output;
+  std::int64_t scratch;
 };
 
-/// A convolution together with the pool behind it.
-template <typename Pool, typename Function>
-struct PooledCall {
-  Call<runtime::Convolution, ConvolutionFunction> convolution;  ///< its output is the band
-  Call<Pool, Function> pool;
-  std::int32_t rows;
-};
+template <typename Descriptor>
+using OneInputCall = Call<Descriptor, OneInputFunction<Descriptor>>;
+template <typename Descriptor>
+using TwoInputCall = Call<Descriptor, TwoInputFunction<Descriptor>>;
+using ConvolutionCall = Call<runtime::Convolution, ConvolutionFunction>;
 
 using AnyCall =
-    std::variant<Call<runtime::Convolution, ConvolutionFunction>, Call<runtime::MaxPool, MaxPoolFunction>,
-                 Call<runtime::AveragePool, AveragePoolFunction>, Call<runtime::Addition, AdditionFunction>,
-                 Call<runtime::Multiplication, MultiplicationFunction>, Call<runtime::Lookup, LookupFunction>,
-                 Call<runtime::Rescale, RescaleFunction>, Call<runtime::Movement, MovementFunction>,
-                 Call<runtime::Softmax, SoftmaxFunction>, PooledCall<runtime::MaxPool, MaxPoolFunction>,
-                 PooledCall<runtime::AveragePool, AveragePoolFunction>>;
+    std::variant<ConvolutionCall, OneInputCall<runtime::MaxPool>, OneInputCall<runtime::AveragePool>,
+                 TwoInputCall<runtime::Addition>, TwoInputCall<runtime::Multiplication>, OneInputCall<runtime::Lookup>,
+                 OneInputCall<runtime::Rescale>, OneInputCall<runtime::Movement>, OneInputCall<runtime::Softmax>>;
 
-/// The step owns the constants that the call points at, and the caller the packed weights.
-AnyCall bind_step(const Step& step, const Kernel& kernel, const std::uint8_t* weights,
-                  const std::vector<std::int64_t>& offsets, std::int64_t scratch) {
-  const auto offset = [&](BufferId id) { return offsets.at(static_cast<std::size_t>(id)); };
-  const std::int64_t a = offset(step.inputs.at(0));
-  const std::int64_t b = step.inputs.size() > 1 ? offset(step.inputs[1]) : 0;
+/// The step owns the constants that the call points at, the schedule its tables, and the caller the packed weights.
+AnyCall bind_operation(const Program& program, const Schedule& schedule, const ScheduledOperation& operation,
+                       const std::uint8_t* weights) {
+  const Step& step = program.steps.at(operation.step);
+  const Kernel& kernel = schedule.kernels.at(operation.step);
+  const BoundRows a(program, schedule, step.inputs.at(0));
+  const BoundRows b = step.inputs.size() > 1 ? BoundRows(program, schedule, step.inputs[1]) : BoundRows();
+  const BoundRows output(program, schedule, step.output);
+  const runtime::Strip strip{operation.first_row, operation.rows};
   const KernelFunction function = kernel_function(kernel.name);
   const auto call = [&]<typename Descriptor, typename Function>(const Descriptor& descriptor, const Function* chosen) {
     if (chosen == nullptr) throw failure("kernel '{}' does not run step '{}'", kernel.name, step.name);
-    return AnyCall{Call<Descriptor, Function>{descriptor, *chosen, a, b, offset(step.output), scratch}};
+    return AnyCall{Call<Descriptor, Function>{descriptor, *chosen, strip, a, b, output, operation.scratch}};
   };
   return std::visit(
       overloaded{[&](const ConvolutionStep& s) {
@@ -64,69 +81,54 @@ AnyCall bind_step(const Step& step, const Kernel& kernel, const std::uint8_t* we
                    descriptor.padding_value = data_or_null(s.padding_value);
                    return call(descriptor, std::get_if<ConvolutionFunction>(&function));
                  },
-                 [&](const MaxPoolStep& s) { return call(s.pool, std::get_if<MaxPoolFunction>(&function)); },
+                 [&](const MaxPoolStep& s) {
+                   return call(s.pool, std::get_if<OneInputFunction<runtime::MaxPool>>(&function));
+                 },
                  [&](const AveragePoolStep& s) {
                    runtime::AveragePool descriptor = s.pool;
                    descriptor.multiplier = s.multiplier.data();
-                   return call(descriptor, std::get_if<AveragePoolFunction>(&function));
+                   return call(descriptor, std::get_if<OneInputFunction<runtime::AveragePool>>(&function));
                  },
-                 [&](const AdditionStep& s) { return call(s.addition, std::get_if<AdditionFunction>(&function)); },
+                 [&](const AdditionStep& s) {
+                   return call(s.addition, std::get_if<TwoInputFunction<runtime::Addition>>(&function));
+                 },
                  [&](const MultiplicationStep& s) {
-                   return call(s.multiplication, std::get_if<MultiplicationFunction>(&function));
+                   return call(s.multiplication, std::get_if<TwoInputFunction<runtime::Multiplication>>(&function));
                  },
                  [&](const LookupStep& s) {
                    runtime::Lookup descriptor = s.lookup;
                    descriptor.table = s.table.data();
-                   return call(descriptor, std::get_if<LookupFunction>(&function));
+                   return call(descriptor, std::get_if<OneInputFunction<runtime::Lookup>>(&function));
+                 },
+                 [&](const RescaleStep& s) {
+                   return call(s.rescale, std::get_if<OneInputFunction<runtime::Rescale>>(&function));
                  },
                  [&](const SoftmaxStep& s) {
                    runtime::Softmax descriptor = s.softmax;
                    descriptor.table = s.table.data();
-                   return call(descriptor, std::get_if<SoftmaxFunction>(&function));
+                   return call(descriptor, std::get_if<OneInputFunction<runtime::Softmax>>(&function));
                  },
-                 [&](const RescaleStep& s) { return call(s.rescale, std::get_if<RescaleFunction>(&function)); },
                  [&](const MovementStep& s) {
                    runtime::Movement descriptor = s.movement;
                    descriptor.rows = s.rows.data();
                    descriptor.columns = s.columns.data();
                    descriptor.channels = s.channels.data();
-                   return call(descriptor, std::get_if<MovementFunction>(&function));
+                   return call(descriptor, std::get_if<OneInputFunction<runtime::Movement>>(&function));
                  }},
       step.operation);
 }
 
-/// Both calls in one; `band_bytes` of the convolution's scratch memory are the band.
-AnyCall join(const AnyCall& convolution, const AnyCall& pool, std::int32_t rows, std::int64_t band_bytes) {
-  auto first = std::get<Call<runtime::Convolution, ConvolutionFunction>>(convolution);
-  first.output = first.scratch;
-  first.scratch += band_bytes;
-  if (const auto* max = std::get_if<Call<runtime::MaxPool, MaxPoolFunction>>(&pool)) {
-    return PooledCall<runtime::MaxPool, MaxPoolFunction>{first, *max, rows};
-  }
-  return PooledCall<runtime::AveragePool, AveragePoolFunction>{
-      first, std::get<Call<runtime::AveragePool, AveragePoolFunction>>(pool), rows};
-}
-
-template <typename Pool, typename Function>
-void run_pooled(const PooledCall<Pool, Function>& call, std::uint8_t* arena) {
-  const auto& c = call.convolution;
-  runtime::pooled_convolution(c.descriptor, c.function, call.pool.descriptor, call.pool.function, call.rows,
-                              arena + c.a, arena + call.pool.output, arena + c.output, arena + c.scratch);
-}
-
 void run_call(const AnyCall& any, std::uint8_t* arena) {
-  std::visit(overloaded{[&](const Call<runtime::Convolution, ConvolutionFunction>& c) {
-                          c.function(c.descriptor, arena + c.a, arena + c.output, arena + c.scratch);
+  std::visit(overloaded{[&](const ConvolutionCall& c) {
+                          c.function(c.descriptor, c.strip, c.a.input(arena), c.output.output(arena),
+                                     arena + c.scratch);
                         },
-                        [&](const Call<runtime::Addition, AdditionFunction>& c) {
-                          c.function(c.descriptor, arena + c.a, arena + c.b, arena + c.output);
+                        [&]<typename Descriptor>(const TwoInputCall<Descriptor>& c) {
+                          c.function(c.descriptor, c.strip, c.a.input(arena), c.b.input(arena), c.output.output(arena));
                         },
-                        [&](const Call<runtime::Multiplication, MultiplicationFunction>& c) {
-                          c.function(c.descriptor, arena + c.a, arena + c.b, arena + c.output);
-                        },
-                        [&](const PooledCall<runtime::MaxPool, MaxPoolFunction>& c) { run_pooled(c, arena); },
-                        [&](const PooledCall<runtime::AveragePool, AveragePoolFunction>& c) { run_pooled(c, arena); },
-                        [&](const auto& c) { c.function(c.descriptor, arena + c.a, arena + c.output); }},
+                        [&]<typename Descriptor>(const OneInputCall<Descriptor>& c) {
+                          c.function(c.descriptor, c.strip, c.a.input(arena), c.output.output(arena));
+                        }},
              any);
 }
 
@@ -138,33 +140,28 @@ struct ProgramRunner::Binding {
         schedule(std::move(the_schedule)),
         input(image_of(program, program.input)),
         output(image_of(program, program.output)) {
-    weights.resize(program.steps.size());
-    const auto call = [&](std::size_t s, const Kernel& kernel, std::int64_t scratch) {
-      const Step& step = program.steps.at(s);
-      if (const auto* convolution = std::get_if<ConvolutionStep>(&step.operation)) {
-        weights[s] = pack_weights(*convolution, kernel.layout);
-      }
-      return bind_step(step, kernel, weights[s].data(), schedule.offsets, scratch);
-    };
+    weights.resize(schedule.kernels.size());
     for (const ScheduledOperation& operation : schedule.operations) {
-      calls.push_back(call(operation.step, operation.kernel, operation.scratch));
-      if (const auto& pool = operation.pool) {
-        calls.back() = join(calls.back(), call(pool->step, pool->kernel, 0), pool->rows_at_a_time, pool->band_bytes);
+      const auto* convolution = std::get_if<ConvolutionStep>(&program.steps.at(operation.step).operation);
+      std::vector<std::uint8_t>& packed = weights.at(operation.step);
+      if (convolution != nullptr && packed.empty()) {
+        packed = pack_weights(*convolution, schedule.kernels[operation.step].layout);
       }
+      calls.push_back(bind_operation(program, schedule, operation, packed.data()));
     }
   }
 
   /// Copies a sample without gaps to its place, which has gaps where it is a part of a concatenation.
   void load(const std::uint8_t* sample, std::uint8_t* arena) const {
     const auto pixel = static_cast<std::size_t>(runtime::pixel_bytes(input.channels, input.format.bits));
-    std::uint8_t* place = arena + nth(schedule.offsets, program.input);
+    std::uint8_t* place = arena + nth(schedule.places, program.input).offset;
     for (std::int64_t i = 0; i < std::int64_t{input.height} * input.width; ++i) {
       std::memcpy(place + i * input.pixel_stride, sample + i * static_cast<std::int64_t>(pixel), pixel);
     }
   }
 
   void store(const std::uint8_t* arena, std::int32_t* result) const {
-    const std::uint8_t* place = arena + nth(schedule.offsets, program.output);
+    const std::uint8_t* place = arena + nth(schedule.places, program.output).offset;
     for (std::int64_t i = 0; i < std::int64_t{output.height} * output.width; ++i, place += output.pixel_stride) {
       for (std::int32_t c = 0; c < output.channels; ++c) {
         *result++ = runtime::load_activation(place, c, output.format);

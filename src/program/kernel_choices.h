@@ -16,7 +16,7 @@ namespace trimtab {
 [[nodiscard]] std::optional<Kernel> choose_host_kernel(const Step& step, Optimize optimize);
 [[nodiscard]] std::optional<Kernel> choose_cortex_m3_kernel(const Step& step, Optimize optimize);  ///< M0 as well
 [[nodiscard]] std::optional<Kernel> choose_cortex_m4_kernel(const Step& step, Optimize optimize,
-                                                            std::int64_t scratch_limit);
+                                                            std::int64_t scratch_limit, std::int32_t strip_rows);
 [[nodiscard]] std::optional<Kernel> choose_cortex_m55_kernel(const Step& step, Optimize optimize);
 
 // Parts of the choices.

@@ -14,9 +14,11 @@
 #include "trimtab/convolution_nested_4x2_m3.h"
 #include "trimtab/convolution_s16_4x16_avx2.h"
 #include "trimtab/convolution_wide.h"
+#include "trimtab/convolution_winograd_dsp.h"
 #include "trimtab/depthwise_1x4_dsp.h"
 #include "trimtab/depthwise_8_plane_m3.h"
 #include "trimtab/depthwise_s16_1x16_avx2.h"
+#include "trimtab/depthwise_words_dsp.h"
 #include "trimtab/elementwise_generic.h"
 #include "trimtab/elementwise_s16_1x16_avx2.h"
 #include "trimtab/linear_8_1x2_m3.h"
@@ -52,6 +54,12 @@ struct Entry {
 #define TRIMTAB_DEPTHWISE_1X4_DSP(format)                                                                 \
   TRIMTAB_KERNEL(depthwise_3x3s1_##format##_1x4_dsp), TRIMTAB_KERNEL(depthwise_3x3s2_##format##_1x4_dsp), \
       TRIMTAB_KERNEL(depthwise_##format##_1x4_dsp)
+
+#define TRIMTAB_DEPTHWISE_WORDS_DSP(shape)                                                                \
+  TRIMTAB_KERNEL(depthwise_##shape##_w2_words_dsp), TRIMTAB_KERNEL(depthwise_##shape##_w3_words_dsp),     \
+      TRIMTAB_KERNEL(depthwise_##shape##_w4_words_dsp), TRIMTAB_KERNEL(depthwise_##shape##_w5_words_dsp), \
+      TRIMTAB_KERNEL(depthwise_##shape##_w6_words_dsp), TRIMTAB_KERNEL(depthwise_##shape##_w7_words_dsp), \
+      TRIMTAB_KERNEL(depthwise_##shape##_w8_words_dsp)
 
 #define TRIMTAB_KERNELS_M3(bits) TRIMTAB_KERNEL(convolution_w##bits##_4x2_m3), TRIMTAB_KERNEL(linear_8_w##bits##_1x2_m3)
 
@@ -95,6 +103,10 @@ const Entry kernels[] = {
     TRIMTAB_CONVOLUTIONS_DSP(s4, 2x2),
     TRIMTAB_CONVOLUTIONS_DSP(u2, 2x2),
     TRIMTAB_CONVOLUTIONS_DSP(s2, 2x2),
+    TRIMTAB_CONVOLUTIONS_DSP(u8, winograd2),
+    TRIMTAB_CONVOLUTIONS_DSP(u8, winograd4),
+    TRIMTAB_CONVOLUTIONS_DSP(s8, winograd2),
+    TRIMTAB_CONVOLUTIONS_DSP(s8, winograd4),
     TRIMTAB_KERNEL(max_pool_u8_dsp),
     TRIMTAB_KERNEL(max_pool_s8_dsp),
     TRIMTAB_KERNEL(max_pool_u4_dsp),
@@ -112,6 +124,10 @@ const Entry kernels[] = {
     TRIMTAB_DEPTHWISE_1X4_DSP(s4),
     TRIMTAB_DEPTHWISE_1X4_DSP(u2),
     TRIMTAB_DEPTHWISE_1X4_DSP(s2),
+    TRIMTAB_DEPTHWISE_WORDS_DSP(3x3s1_u8),
+    TRIMTAB_DEPTHWISE_WORDS_DSP(3x3s2_u8),
+    TRIMTAB_DEPTHWISE_WORDS_DSP(3x3s1_s8),
+    TRIMTAB_DEPTHWISE_WORDS_DSP(3x3s2_s8),
 
     TRIMTAB_KERNEL(convolution_generic),
     TRIMTAB_KERNEL(convolution_nested),
@@ -138,6 +154,7 @@ const Entry kernels[] = {
 #undef TRIMTAB_KERNELS_M3
 #undef TRIMTAB_CONVOLUTIONS_DSP
 #undef TRIMTAB_DEPTHWISE_1X4_DSP
+#undef TRIMTAB_DEPTHWISE_WORDS_DSP
 #undef TRIMTAB_KERNEL_OF_WIDTHS
 #undef TRIMTAB_KERNEL
 

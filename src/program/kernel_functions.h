@@ -6,25 +6,23 @@
 
 #include "trimtab/movement.h"
 #include "trimtab/operators.h"
+#include "trimtab/rows.h"
 
 namespace trimtab {
 
-using ConvolutionFunction = void (*)(const runtime::Convolution&, const std::uint8_t* input, std::uint8_t* output,
-                                     std::uint8_t* scratch);
-using MaxPoolFunction = void (*)(const runtime::MaxPool&, const std::uint8_t* input, std::uint8_t* output);
-using AveragePoolFunction = void (*)(const runtime::AveragePool&, const std::uint8_t* input, std::uint8_t* output);
-using AdditionFunction = void (*)(const runtime::Addition&, const std::uint8_t* a, const std::uint8_t* b,
-                                  std::uint8_t* output);
-using MultiplicationFunction = void (*)(const runtime::Multiplication&, const std::uint8_t* a, const std::uint8_t* b,
-                                        std::uint8_t* output);
-using SoftmaxFunction = void (*)(const runtime::Softmax&, const std::uint8_t* input, std::uint8_t* output);
-using LookupFunction = void (*)(const runtime::Lookup&, const std::uint8_t* input, std::uint8_t* output);
-using RescaleFunction = void (*)(const runtime::Rescale&, const std::uint8_t* input, std::uint8_t* output);
-using MovementFunction = void (*)(const runtime::Movement&, const std::uint8_t* input, std::uint8_t* output);
+using ConvolutionFunction = void (*)(const runtime::Convolution&, runtime::Strip, runtime::InputRows,
+                                     runtime::OutputRows, std::uint8_t* scratch);
+template <typename Descriptor>
+using OneInputFunction = void (*)(const Descriptor&, runtime::Strip, runtime::InputRows, runtime::OutputRows);
+template <typename Descriptor>
+using TwoInputFunction = void (*)(const Descriptor&, runtime::Strip, runtime::InputRows a, runtime::InputRows b,
+                                  runtime::OutputRows);
 
 using KernelFunction =
-    std::variant<ConvolutionFunction, MaxPoolFunction, AveragePoolFunction, AdditionFunction, MultiplicationFunction,
-                 LookupFunction, RescaleFunction, MovementFunction, SoftmaxFunction>;
+    std::variant<ConvolutionFunction, OneInputFunction<runtime::MaxPool>, OneInputFunction<runtime::AveragePool>,
+                 TwoInputFunction<runtime::Addition>, TwoInputFunction<runtime::Multiplication>,
+                 OneInputFunction<runtime::Lookup>, OneInputFunction<runtime::Rescale>,
+                 OneInputFunction<runtime::Movement>, OneInputFunction<runtime::Softmax>>;
 
 /// The function of that name in trimtab::runtime, as compiled for the machine this runs on. Throws Error (failure) for
 /// a kernel that this machine cannot run, such as one of another core's instructions.

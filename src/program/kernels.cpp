@@ -53,12 +53,17 @@ Kernel choose_generic_kernel(const Step& step) {
                    return make_kernel("softmax_generic", "softmax", "runs any shape",
                                       same_layout(s.softmax.input, s.softmax.output));
                  },
-                 [](const MovementStep&) { return make_kernel("movement_generic", "movement", "runs any movement"); }},
+                 [](const MovementStep&) {
+                   Kernel kernel = make_kernel("movement_generic", "movement", "runs any movement");
+                   kernel.whole_maps = true;
+                   return kernel;
+                 }},
       step.operation);
 }
 
 /// The kernel for the step that the core brings, or a core whose instructions it has as well.
-std::optional<Kernel> choose_core_kernel(const Step& step, Core core, Optimize optimize, std::int64_t scratch_limit) {
+std::optional<Kernel> choose_core_kernel(const Step& step, Core core, Optimize optimize, std::int64_t scratch_limit,
+                                         std::int32_t strip_rows) {
   switch (core) {
     case Core::generic:
       return std::nullopt;
@@ -68,10 +73,10 @@ std::optional<Kernel> choose_core_kernel(const Step& step, Core core, Optimize o
     case Core::cortex_m3:
       return choose_cortex_m3_kernel(step, optimize);
     case Core::cortex_m4:
-      return choose_cortex_m4_kernel(step, optimize, scratch_limit);
+      return choose_cortex_m4_kernel(step, optimize, scratch_limit, strip_rows);
     case Core::cortex_m55: {
       std::optional<Kernel> kernel = choose_cortex_m55_kernel(step, optimize);
-      return kernel.has_value() ? kernel : choose_cortex_m4_kernel(step, optimize, scratch_limit);
+      return kernel.has_value() ? kernel : choose_cortex_m4_kernel(step, optimize, scratch_limit, strip_rows);
     }
   }
   return std::nullopt;
@@ -127,11 +132,12 @@ unsigned bit_widths(const Step& step) {
   return widths;
 }
 
-Kernel choose_kernel(const Step& step, Core core, Optimize optimize, std::int64_t scratch_limit) {
+Kernel choose_kernel(const Step& step, Core core, Optimize optimize, std::int64_t scratch_limit,
+                     std::int32_t strip_rows) {
   const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
   if (convolution != nullptr && convolution->convolution.weight_bits > 8) return choose_wide_convolution();
   if (subtracts_zero(step)) return choose_generic_kernel(step);
-  std::optional<Kernel> kernel = choose_core_kernel(step, core, optimize, scratch_limit);
+  std::optional<Kernel> kernel = choose_core_kernel(step, core, optimize, scratch_limit, strip_rows);
   return kernel.has_value() ? std::move(*kernel) : choose_generic_kernel(step);
 }
 

@@ -32,6 +32,7 @@ struct WeightLayout {
     dense_filters,    ///< weights.h, filters without gaps
     columns,          ///< convolution_columns_dsp.h; parameter: filters that are decoded at a time
     depthwise_fours,  ///< depthwise_1x4_dsp.h; parameter: output rows of a band
+    depthwise_words,  ///< depthwise_words_dsp.h
     pairs,            ///< convolution_s32_4x2_m3.h; parameter: padded size of a filter
     chunk_pairs,      ///< convolution_8_4x2_mve.h, read where they lie
     lanes,            ///< convolution_8_4x2_mve.h, unpacked before use
@@ -43,15 +44,17 @@ struct WeightLayout {
 };
 
 /// The kernel that runs a step: the function `trimtab::runtime::NAME` in the header `trimtab/HEADER`, called as
-///     NAME(step, input, output, scratch)                 Convolution
-///     NAME(step, input, output)                          MaxPool, AveragePool, Lookup, Rescale, Movement
-///     NAME(step, a, b, output)                           Addition, Multiplication
+///     NAME(step, strip, input, output, scratch)          Convolution
+///     NAME(step, strip, input, output)                   MaxPool, AveragePool, Lookup, Rescale, Movement
+///     NAME(step, strip, a, b, output)                    Addition, Multiplication
+/// with the rows of each value (runtime/trimtab/rows.h).
 struct Kernel {
   std::string name;
   std::string header;
   std::int64_t scratch_bytes = 0;  ///< that it was chosen for, aligned to 8 bytes
   WeightLayout layout;             ///< how it wants its weights (convolutions)
-  bool in_place = false;           ///< its output may lie where its first input lies
+  bool in_place = false;           ///< its output may lie where its first input lies, row for row
+  bool whole_maps = false;         ///< it makes all rows at once, from rows and to rows that lie densely
   /// Its output may overlap its first input (where that is not needed any more) if the output begins at least so many
   /// bytes before the input: it is written no faster than the input is read for the last time. 0 is in place.
   std::optional<std::int64_t> overlap_lead_bytes;
@@ -60,7 +63,9 @@ struct Kernel {
 
 /// The one place where a kernel is chosen for a step. A kernel that is faster with more scratch memory than the least
 /// it can run with takes what helps it, up to `scratch_limit` bytes: so a planner asks first without a limit's room,
-/// plans the arena, and then asks again with the room that the step leaves in the arena.
-[[nodiscard]] Kernel choose_kernel(const Step& step, Core core, Optimize optimize, std::int64_t scratch_limit = 0);
+/// plans the arena, and then asks again with the room that the step leaves in the arena. `strip_rows`: rows of the
+/// output that are made at a time, if not all.
+[[nodiscard]] Kernel choose_kernel(const Step& step, Core core, Optimize optimize, std::int64_t scratch_limit = 0,
+                                   std::int32_t strip_rows = INT32_MAX);
 
 }  // namespace trimtab

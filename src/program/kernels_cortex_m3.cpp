@@ -30,12 +30,14 @@ Kernel choose_convolution(const ConvolutionStep& step, unsigned widths) {
                                     c.output.height * c.output.width <= c.input.height * c.input.width);
     kernel.scratch_bytes = runtime::depthwise_8_plane_m3_scratch_bytes(c);
     kernel.layout.kind = WeightLayout::Kind::dense_filters;
+    kernel.whole_maps = true;
     return kernel;
   }
   const std::string bits = std::to_string(c.weight_bits);
   Kernel kernel;
   if (is_linear_of_bytes(c) && !nested) {
     kernel = make_kernel("linear_8_w" + bits + "_1x2_m3", "linear_8_1x2_m3", "a single output pixel");
+    kernel.whole_maps = true;
   } else {
     kernel = nested ? make_kernel(fmt::format("convolution_nested_4x2_m3<{:#x}>", widths), "convolution_nested_4x2_m3",
                                   "4 pixels x 2 channels share their loads, any precision")

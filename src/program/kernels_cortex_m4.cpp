@@ -77,7 +77,8 @@ std::optional<Kernel> choose_nested_convolution(const ConvolutionStep& step, uns
   return kernel;
 }
 
-std::optional<Kernel> choose_depthwise_1x4(const ConvolutionStep& step, std::int64_t scratch_limit) {
+std::optional<Kernel> choose_depthwise_1x4(const ConvolutionStep& step, std::int64_t scratch_limit,
+                                           std::int32_t strip_rows) {
   const runtime::Convolution& c = step.convolution;
   const runtime::Window& window = c.window;
   if (!is_depthwise(c) || c.groups == 1 || c.input.format.bits > 8 || window.kernel_width > 7 ||
@@ -88,7 +89,7 @@ std::optional<Kernel> choose_depthwise_1x4(const ConvolutionStep& step, std::int
   // eight instructions per output. Activations of fewer bits halve the arena, so that bands have to be smaller, too.
   constexpr std::int32_t least = 4;
   const std::int64_t small = c.input.format.bits == 8 ? 2560 : 1152;
-  std::int32_t rows = c.output.height;
+  std::int32_t rows = std::min<std::int32_t>(c.output.height, strip_rows);
   while (rows > least && aligned(runtime::depthwise_1x4_scratch_bytes(c, rows)) > std::max(scratch_limit, small))
     --rows;
   const bool nested = step.weight_code == WeightCode::nested;
@@ -137,9 +138,10 @@ std::optional<Kernel> choose_addition(const runtime::Addition& addition, bool at
 
 }  // namespace
 
-std::optional<Kernel> choose_cortex_m4_kernel(const Step& step, Optimize /*optimize*/, std::int64_t scratch_limit) {
+std::optional<Kernel> choose_cortex_m4_kernel(const Step& step, Optimize /*optimize*/, std::int64_t scratch_limit,
+                                              std::int32_t strip_rows) {
   if (const auto* convolution = std::get_if<ConvolutionStep>(&step.operation)) {
-    std::optional<Kernel> depthwise = choose_depthwise_1x4(*convolution, scratch_limit);
+    std::optional<Kernel> depthwise = choose_depthwise_1x4(*convolution, scratch_limit, strip_rows);
     if (depthwise.has_value()) return depthwise;
     if (convolution->weight_code == WeightCode::nested)
       return choose_nested_convolution(*convolution, bit_widths(step));

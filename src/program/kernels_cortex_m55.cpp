@@ -23,6 +23,7 @@ std::optional<Kernel> choose_convolution(const ConvolutionStep& step) {
                                     c.output.height * c.output.width <= c.input.height * c.input.width);
     kernel.scratch_bytes = aligned(runtime::depthwise_8_plane_mve_scratch_bytes(c));
     kernel.layout.kind = WeightLayout::Kind::dense_filters;
+    kernel.whole_maps = true;
     return kernel;
   }
   if (c.groups != 1) return std::nullopt;

@@ -19,7 +19,9 @@ bool fit(const Images&... images) {
 }
 
 std::optional<Kernel> of_avx2(const std::string& operation, const std::string& family, bool in_place = false) {
-  return make_kernel(operation + "_avx2", family + "_avx2", "the processor has AVX2", in_place);
+  Kernel kernel = make_kernel(operation + "_avx2", family + "_avx2", "the processor has AVX2", in_place);
+  kernel.whole_maps = true;
+  return kernel;
 }
 
 std::optional<Kernel> choose_convolution(const ConvolutionStep& step) {

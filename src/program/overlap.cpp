@@ -39,21 +39,4 @@ std::int64_t overlap_lead_bytes(const runtime::Convolution& convolution, std::in
   return overlap_lead_bytes(convolution.input, convolution.output, convolution.window, pixels_at_once);
 }
 
-std::int64_t overlap_lead_bytes(const runtime::Convolution& convolution, const runtime::Image& pooled,
-                                const runtime::Window& pool) {
-  const runtime::Image& input = convolution.input;
-  const std::int64_t input_row = std::int64_t{input.width} * input.pixel_stride;
-  const std::int64_t output_row = std::int64_t{pooled.width} * pooled.pixel_stride;
-  std::int64_t lead = 0;
-  for (std::int64_t row = 0; row < pooled.height; ++row) {
-    // when this row is written, the convolution's rows below `made` are in the band or used up
-    const std::int64_t made =
-        row * pool.stride_rows - pool.pad_top + std::int64_t{pool.kernel_height - 1} * pool.dilation_rows + 1;
-    if (made >= convolution.output.height) break;
-    const std::int64_t needed = made * convolution.window.stride_rows - convolution.window.pad_top;
-    lead = std::max(lead, (row + 1) * output_row - std::clamp<std::int64_t>(needed, 0, input.height) * input_row);
-  }
-  return lead;
-}
-
 }  // namespace trimtab

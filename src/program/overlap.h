@@ -15,9 +15,4 @@ namespace trimtab {
                                               bool reads_first = true);
 [[nodiscard]] std::int64_t overlap_lead_bytes(const runtime::Convolution& convolution, std::int32_t pixels_at_once);
 
-/// The same for a convolution that runs band by band with the pool behind it (runtime/trimtab/pooled_convolution.h),
-/// any number of the pool's rows at a time.
-[[nodiscard]] std::int64_t overlap_lead_bytes(const runtime::Convolution& convolution, const runtime::Image& pooled,
-                                              const runtime::Window& pool);
-
 }  // namespace trimtab

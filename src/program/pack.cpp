@@ -42,6 +42,15 @@ void append_planes(std::vector<std::uint8_t>& packed, std::span<const std::int16
   }
 }
 
+/// Appends words of four signed weights: as bytes where they have 8 bits.
+void append_words(std::vector<std::uint8_t>& packed, std::span<const std::int16_t> weights, int bits) {
+  if (bits < 8) {
+    append_planes(packed, weights, bits);
+  } else {
+    for (const std::int16_t weight : weights) packed.push_back(static_cast<std::uint8_t>(weight));
+  }
+}
+
 /// The two filters `first` and `first` + 1 (or an empty one) of a group that ends at `end`, word by word.
 void append_filter_pair(std::vector<std::int16_t>& words, const ConvolutionStep& step, std::int32_t first,
                         std::int32_t end) {
@@ -95,11 +104,7 @@ std::vector<std::uint8_t> pack_convolution_columns(const ConvolutionStep& step, 
       for (std::int32_t filter = block; filter < std::min(block + filters_per_block, end); filter += 2) {
         append_filter_pair(words, step, filter, end);
       }
-      if (stored_bits(step) < 8) {
-        append_planes(packed, words, stored_bits(step));
-      } else {
-        for (const std::int16_t weight : words) packed.push_back(static_cast<std::uint8_t>(weight));
-      }
+      append_words(packed, words, stored_bits(step));
     }
   }
   return packed;
@@ -115,6 +120,21 @@ std::vector<std::uint8_t> pack_depthwise_1x4(const ConvolutionStep& step, std::i
     const std::vector<std::uint8_t> filters = pack_filters(channels, 1, stored_bits(step));
     packed.insert(packed.end(), filters.begin(), filters.end());
   }
+  return packed;
+}
+
+/// Tap by tap of every four channels, whose number is a multiple of four.
+std::vector<std::uint8_t> pack_depthwise_words(const ConvolutionStep& step) {
+  const std::int32_t channels = step.convolution.output.channels;
+  const auto taps = static_cast<std::int32_t>(std::ssize(step.weights)) / channels;
+  std::vector<std::int16_t> words;
+  for (std::int32_t first = 0; first < channels; first += 4) {
+    for (std::int32_t tap = 0; tap < taps; ++tap) {
+      for (std::int32_t i = 0; i < 4; ++i) words.push_back(nth(step.weights, (first + i) * taps + tap));
+    }
+  }
+  std::vector<std::uint8_t> packed;
+  append_words(packed, words, stored_bits(step));
   return packed;
 }
 
@@ -149,6 +169,8 @@ std::vector<std::uint8_t> pack_weights(const ConvolutionStep& step, const Weight
       return pack_convolution_columns(step, layout.parameter);
     case WeightLayout::Kind::depthwise_fours:
       return pack_depthwise_1x4(step, layout.parameter);
+    case WeightLayout::Kind::depthwise_words:
+      return pack_depthwise_words(step);
     case WeightLayout::Kind::pairs:
       return pack_pairs(step, layout.parameter);
     case WeightLayout::Kind::chunk_pairs:

@@ -153,4 +153,14 @@ Program program_at(const Program& program, std::size_t point) {
   return single;
 }
 
+PlaceInOwner place_in_owner(const Program& program, BufferId buffer) {
+  PlaceInOwner place{buffer, 0};
+  while (nth(program.buffers, place.owner).parent.has_value()) {
+    const Buffer& part = nth(program.buffers, place.owner);
+    place.offset += std::int64_t{part.parent_channel} * part.grid.bits / 8;
+    place.owner = *part.parent;
+  }
+  return place;
+}
+
 }  // namespace trimtab

@@ -204,4 +204,12 @@ struct Program {
 /// Runtime's description of a buffer, strides included.
 [[nodiscard]] runtime::Image image_of(const Program& program, BufferId buffer);
 
+/// The outermost buffer that holds this one (itself, where it is no part), and where in its first pixel this one
+/// starts.
+struct PlaceInOwner {
+  BufferId owner = -1;
+  std::int64_t offset = 0;  ///< bytes
+};
+[[nodiscard]] PlaceInOwner place_in_owner(const Program& program, BufferId buffer);
+
 }  // namespace trimtab

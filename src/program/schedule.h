@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "program/kernels.h"
@@ -11,56 +10,65 @@
 
 namespace trimtab {
 
-/// Steps from the first that writes a buffer to the last that reads it; -1 and the number of steps stand for before and
-/// after the run.
-struct Lifetime {
-  std::int64_t first = 0;
-  std::int64_t last = -1;
-};
-
-/// The pool of the next step that a convolution runs together with (runtime/trimtab/pooled_convolution.h). The
-/// convolution's own output is then a band of rows, which begins the scratch memory.
-struct ScheduledPool {
-  std::size_t step = 0;
-  Kernel kernel;
-  std::int32_t rows_at_a_time = 0;
-  std::int64_t band_bytes = 0;  ///< a multiple of 8
-};
-
-/// One call: some rows of a step's output by one algorithm. Today every operation makes all rows of its step.
+/// One call: some rows of a step's output.
 struct ScheduledOperation {
   std::size_t step = 0;  ///< index into Program::steps
-  Kernel kernel;
   std::int32_t first_row = 0;
   std::int32_t rows = 0;
   std::int64_t scratch = 0;  ///< offset in the arena
-
-  std::optional<ScheduledPool> pool;  ///< not empty: the convolution runs together with it
 };
 
-/// A program bound to a core: the operations in their order, and places in one static arena. The same for all operating
-/// points.
+/// Where the rows of a value lie in the arena: row r at `offset + 8 * row_tables[table][r]`. Without a table they
+/// follow each other from `offset` on.
+struct RowPlaces {
+  std::int64_t offset = 0;  ///< parts of a concatenation: of their own first channel
+  std::int32_t table = -1;
+};
+
+/// Bytes of the arena that are used from one operation to another, both included: rows of a value, or scratch memory.
+/// -1 and the number of operations stand for before and after the run.
+struct ArenaUse {
+  BufferId buffer = -1;  ///< -1: scratch memory
+  std::int64_t offset = 0;
+  std::int64_t bytes = 0;
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+};
+
+/// A program bound to a core: operations in their order, and places in one static arena. The same for all operating
+/// points. A step whose operation makes all of its rows needs no more than one.
 struct Schedule {
   Core core = Core::generic;
   Optimize optimize = Optimize::speed;
+  std::vector<Kernel> kernels;  ///< by step
   std::vector<ScheduledOperation> operations;
-  /// By buffer, in the arena, multiples of 8 (parts of a concatenation: their own start; what a convolution with pooled
-  /// rows makes: the band).
-  std::vector<std::int64_t> offsets;
-  /// By buffer; parts of a concatenation, and what is only a band, have none of their own (last < first).
-  std::vector<Lifetime> lifetimes;
+  std::vector<RowPlaces> places;                       ///< by buffer
+  std::vector<std::vector<std::uint16_t>> row_tables;  ///< by table, in units of 8 bytes
+  std::vector<ArenaUse> uses;
   std::int64_t arena_bytes = 0;
-  std::int64_t lower_bound_bytes = 0;  ///< no arena can be smaller: the most that is alive at one step
+  std::int64_t lower_bound_bytes = 0;  ///< no arena of this order can be smaller: the most that is alive at one time
+
+  /// Appends an operation that makes all rows of the next step.
+  void add_whole(const Program& program, Kernel kernel, std::int64_t scratch);
 };
 
-/// The kernel that runs a step, alone or within another's operation.
-[[nodiscard]] const Kernel& kernel_of(const Schedule& schedule, std::size_t step);
-/// The operation that begins with the step; null for a pool that runs within the one before it.
-[[nodiscard]] const ScheduledOperation* operation_of(const Schedule& schedule, std::size_t step);
+/// Whether each step is one operation, in the order of the program.
+[[nodiscard]] bool has_whole_maps(const Schedule& schedule, const Program& program);
+/// By step, the most rows that are made at a time.
+[[nodiscard]] std::vector<std::int32_t> strip_rows(const Schedule& schedule);
 
-/// Chooses kernels and plans the arena from the liveness of the buffers (exact where the search proves it, else within
-/// the printed bound). Except on the host, convolutions run together with the pools behind them where the arena becomes
-/// smaller. A schedule is made once for a program, a core and a setting, and passed on.
-[[nodiscard]] Schedule schedule(const Program& program, Core core, Optimize optimize = Optimize::speed);
+struct ScheduleLimits {
+  /// The arena should keep within so many bytes; 0: be as small as possible. Without it, within those of whole maps.
+  std::optional<std::int64_t> arena_bytes;
+  std::int64_t room_bytes = INT64_MAX;  ///< that there are for the arena
+  /// Only one kernel for every step, the one of choose_kernel(): less code.
+  bool one_kernel_each = false;
+};
+
+/// Chooses kernels, the rows that are made at a time, and places in the arena: the fastest by estimate that was found
+/// within the limits, or the smallest where nothing keeps within them. The host and the generic core have whole maps
+/// only. A schedule is made once for a program, a core and a setting, and passed on.
+[[nodiscard]] Schedule schedule(const Program& program, Core core, Optimize optimize = Optimize::speed,
+                                const ScheduleLimits& limits = {});
 
 }  // namespace trimtab

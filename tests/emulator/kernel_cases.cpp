@@ -23,47 +23,59 @@ namespace {
 
 std::int64_t round_up(std::int64_t bytes) { return (bytes + 15) / 16 * 16; }
 
+template <typename Kernel, typename Descriptor>
+void run_one(Kernel* kernel, const Descriptor& step, const std::uint8_t* input, std::uint8_t* output) {
+  kernel(step, all_rows(step.output), dense_rows(input, step.input), dense_rows(output, step.output));
+}
+template <typename Kernel, typename Descriptor>
+void run_two(Kernel* kernel, const Descriptor& step, const std::uint8_t* a, const std::uint8_t* b,
+             std::uint8_t* output) {
+  kernel(step, all_rows(step.output), dense_rows(a, step.a), dense_rows(b, step.b), dense_rows(output, step.output));
+}
+
 /// The step by the generic kernels.
 void run_generic(const Step& step, const std::uint8_t* a, const std::uint8_t* b, std::uint8_t* output) {
-  std::visit(
-      overloaded{[&](const ConvolutionStep& s) {
-                   runtime::Convolution c = s.convolution;
-                   const auto packed = pack_filters(s.weights, c.output.channels, c.weight_bits);
-                   std::vector<std::uint8_t> scratch(
-                       static_cast<std::size_t>(runtime::convolution_generic_scratch_bytes(c)));
-                   c.weights = packed.data();
-                   c.bias = s.bias.data();
-                   c.multiplier = s.multiplier.data();
-                   c.padding_value = s.padding_value.empty() ? nullptr : s.padding_value.data();
-                   runtime::convolution_generic(c, a, output, scratch.data());
-                 },
-                 [&](const MaxPoolStep& s) { runtime::max_pool_generic(s.pool, a, output); },
-                 [&](const AveragePoolStep& s) {
-                   runtime::AveragePool pool = s.pool;
-                   pool.multiplier = s.multiplier.data();
-                   runtime::average_pool_generic(pool, a, output);
-                 },
-                 [&](const AdditionStep& s) { runtime::addition_generic(s.addition, a, b, output); },
-                 [&](const MultiplicationStep& s) { runtime::multiplication_generic(s.multiplication, a, b, output); },
-                 [&](const LookupStep& s) {
-                   runtime::Lookup lookup = s.lookup;
-                   lookup.table = s.table.data();
-                   runtime::lookup_generic(lookup, a, output);
-                 },
-                 [&](const SoftmaxStep& s) {
-                   runtime::Softmax softmax = s.softmax;
-                   softmax.table = s.table.data();
-                   runtime::softmax_generic(softmax, a, output);
-                 },
-                 [&](const RescaleStep& s) { runtime::rescale_generic(s.rescale, a, output); },
-                 [&](const MovementStep& s) {
-                   runtime::Movement movement = s.movement;
-                   movement.rows = s.rows.data();
-                   movement.columns = s.columns.data();
-                   movement.channels = s.channels.data();
-                   runtime::movement_generic(movement, a, output);
-                 }},
-      step.operation);
+  std::visit(overloaded{[&](const ConvolutionStep& s) {
+                          runtime::Convolution c = s.convolution;
+                          const auto packed = pack_filters(s.weights, c.output.channels, c.weight_bits);
+                          std::vector<std::uint8_t> scratch(
+                              static_cast<std::size_t>(runtime::convolution_generic_scratch_bytes(c)));
+                          c.weights = packed.data();
+                          c.bias = s.bias.data();
+                          c.multiplier = s.multiplier.data();
+                          c.padding_value = s.padding_value.empty() ? nullptr : s.padding_value.data();
+                          runtime::convolution_generic(c, all_rows(c.output), dense_rows(a, c.input),
+                                                       dense_rows(output, c.output), scratch.data());
+                        },
+                        [&](const MaxPoolStep& s) { run_one(runtime::max_pool_generic, s.pool, a, output); },
+                        [&](const AveragePoolStep& s) {
+                          runtime::AveragePool pool = s.pool;
+                          pool.multiplier = s.multiplier.data();
+                          run_one(runtime::average_pool_generic, pool, a, output);
+                        },
+                        [&](const AdditionStep& s) { run_two(runtime::addition_generic, s.addition, a, b, output); },
+                        [&](const MultiplicationStep& s) {
+                          run_two(runtime::multiplication_generic, s.multiplication, a, b, output);
+                        },
+                        [&](const LookupStep& s) {
+                          runtime::Lookup lookup = s.lookup;
+                          lookup.table = s.table.data();
+                          run_one(runtime::lookup_generic, lookup, a, output);
+                        },
+                        [&](const SoftmaxStep& s) {
+                          runtime::Softmax softmax = s.softmax;
+                          softmax.table = s.table.data();
+                          run_one(runtime::softmax_generic, softmax, a, output);
+                        },
+                        [&](const RescaleStep& s) { run_one(runtime::rescale_generic, s.rescale, a, output); },
+                        [&](const MovementStep& s) {
+                          runtime::Movement movement = s.movement;
+                          movement.rows = s.rows.data();
+                          movement.columns = s.columns.data();
+                          movement.channels = s.channels.data();
+                          run_one(runtime::movement_generic, movement, a, output);
+                        }},
+             step.operation);
 }
 
 std::string describe(const runtime::Image& image) {
@@ -133,18 +145,16 @@ CasesResult run_cases(const Program& cases, const Target& target, Optimize optim
   Program program = cases;
   Schedule plan;
   plan.core = core_of(target);
-  plan.offsets.assign(program.buffers.size(), 0);
+  plan.places.resize(program.buffers.size());
   std::int64_t end = 0;
   std::int64_t scratch = 0;
   const auto place = [&](BufferId id, std::int64_t offset) {
-    plan.offsets[static_cast<std::size_t>(id)] = offset;
+    plan.places[static_cast<std::size_t>(id)].offset = offset;
     end = std::max(end, offset + round_up(program.buffers[static_cast<std::size_t>(id)].bytes()));
   };
   for (const Step& step : program.steps) {
-    ScheduledOperation& operation = plan.operations.emplace_back();
-    operation.step = plan.operations.size() - 1;
-    operation.kernel = choose_kernel(step, plan.core, optimize, scratch_limit);
-    const Kernel& kernel = operation.kernel;
+    plan.add_whole(program, choose_kernel(step, plan.core, optimize, scratch_limit), 0);
+    const Kernel& kernel = plan.kernels.back();
     scratch = std::max(scratch, kernel.scratch_bytes);
     const std::int64_t begin = end;
     if (overlap && (kernel.in_place || kernel.overlap_lead_bytes.has_value())) {
@@ -163,7 +173,7 @@ CasesResult run_cases(const Program& cases, const Target& target, Optimize optim
   Buffer all;
   all.channels = static_cast<std::int32_t>(end);
   program.buffers.push_back(all);
-  plan.offsets.push_back(0);
+  plan.places.emplace_back();
   program.input = program.output = static_cast<BufferId>(program.buffers.size() - 1);
   program.name = "cases";
 
@@ -188,7 +198,7 @@ CasesResult run_cases(const Program& cases, const Target& target, Optimize optim
   result.text_bytes = build.size.text;
   for (std::size_t index = 0; index < program.steps.size(); ++index) {
     const Step& step = program.steps[index];
-    const auto offset = [&](BufferId id) { return plan.offsets[static_cast<std::size_t>(id)]; };
+    const auto offset = [&](BufferId id) { return plan.places[static_cast<std::size_t>(id)].offset; };
     const std::int64_t bytes = program.buffers[static_cast<std::size_t>(step.output)].bytes();
     std::vector<std::uint8_t> expected(memory.begin() + offset(step.output),
                                        memory.begin() + offset(step.output) + bytes);
@@ -200,10 +210,10 @@ CasesResult run_cases(const Program& cases, const Target& target, Optimize optim
       clear_unused_bits(*image, program.buffers[static_cast<std::size_t>(step.output)]);
     }
     const auto differing = std::mismatch(expected.begin(), expected.end(), got.begin());
-    result.kernels.push_back(kernel_of(plan, index).name);
+    result.kernels.push_back(plan.kernels[index].name);
     if (differing.first != expected.end()) {
       result.wrong.push_back(fmt::format("{} by {}: byte {} of {} is {} instead of {}", describe(step),
-                                         kernel_of(plan, index).name, differing.first - expected.begin(), bytes,
+                                         plan.kernels[index].name, differing.first - expected.begin(), bytes,
                                          *differing.second, *differing.first));
     }
   }

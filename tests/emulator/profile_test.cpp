@@ -119,12 +119,11 @@ TEST(Profile, StepsAddUpToTheCountOfTheBoard) {
     EXPECT_EQ(deployment.mismatches, 0);
     const auto steps = profile_steps(program, plan, target, sample.bytes);
     ASSERT_EQ(steps.size(), 3U);
-    const bool pooled = plan.operations[0].pool.has_value();
-    EXPECT_EQ(steps[1].empty(), pooled);
     std::int64_t sum = 0;
     for (const auto& blocks : steps) sum += count_instructions(blocks);
     // a few instructions more for every mark
-    EXPECT_NEAR(static_cast<double>(sum), static_cast<double>(deployment.instructions()), 40) << name;
+    const double marks = 14.0 * static_cast<double>(plan.operations.size());
+    EXPECT_NEAR(static_cast<double>(sum), static_cast<double>(deployment.instructions()), marks) << name;
   }
 }
 

@@ -36,23 +36,17 @@ Schedule separate_schedule(const Program& program, Core core, std::int64_t scrat
     result.arena_bytes += (bytes + 7) / 8 * 8;
     return offset;
   };
-  for (const Buffer& buffer : program.buffers) result.offsets.push_back(place(buffer.bytes()));
+  for (const Buffer& buffer : program.buffers) result.places.push_back({place(buffer.bytes()), -1});
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
-    ScheduledOperation& operation = result.operations.emplace_back();
-    operation.step = s;
-    operation.kernel = choose_kernel(program.steps[s], core, Optimize::speed, scratch_limit);
-    operation.scratch = place(operation.kernel.scratch_bytes);
+    Kernel kernel = choose_kernel(program.steps[s], core, Optimize::speed, scratch_limit);
+    const std::int64_t scratch = place(kernel.scratch_bytes);
+    result.add_whole(program, std::move(kernel), scratch);
   }
   for (std::size_t id = 0; id < program.buffers.size(); ++id) {
-    std::int64_t offset = 0;
-    const Buffer* buffer = &program.buffers[id];
-    std::size_t owner = id;
-    while (buffer->parent.has_value()) {
-      offset += std::int64_t{buffer->parent_channel} * buffer->grid.bits / 8;
-      owner = static_cast<std::size_t>(*buffer->parent);
-      buffer = &program.buffers[owner];
+    const PlaceInOwner in = place_in_owner(program, static_cast<BufferId>(id));
+    if (program.buffers[id].parent.has_value()) {
+      result.places[id].offset = result.places[static_cast<std::size_t>(in.owner)].offset + in.offset;
     }
-    if (owner != id) result.offsets[id] = result.offsets[owner] + offset;
   }
   return result;
 }
@@ -155,7 +149,7 @@ TEST(Execute, WrongSizesAreRefused) {
 TEST(Execute, UnknownKernelsAreRefused) {
   const Program program = RandomProgram::make(9);
   Schedule schedule = separate_schedule(program, Core::generic);
-  schedule.operations[0].kernel.name = "convolution_of_no_core";
+  schedule.kernels[0].name = "convolution_of_no_core";
   EXPECT_THROW(ProgramRunner(program, schedule), Error);
 }
 

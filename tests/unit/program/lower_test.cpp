@@ -153,11 +153,10 @@ TEST_F(TwoLayers, Descriptions) {
   const Schedule plan = schedule(program_, Core::generic);
   const std::string text = describe_steps(program_, plan, true);
   // 2 outputs x 4 pixels x 4 weights, and 8
-  for (const std::string& words :
-       {std::string("4 bit"), std::string("2x2x2"), std::string("40 MACs"), std::string("linear"),
-        plan.operations[0].kernel.name, plan.operations[0].kernel.reason})
+  for (const std::string& words : {std::string("4 bit"), std::string("2x2x2"), std::string("40 MACs"),
+                                   std::string("linear"), plan.kernels[0].name, plan.kernels[0].reason})
     EXPECT_NE(text.find(words), std::string::npos) << words << " in\n" << text;
-  EXPECT_EQ(describe_steps(program_, plan, false).find(plan.operations[0].kernel.reason + "\n"), std::string::npos);
+  EXPECT_EQ(describe_steps(program_, plan, false).find(plan.kernels[0].reason + "\n"), std::string::npos);
 
   const std::string arena = draw_arena(program_, plan);
   EXPECT_NE(arena.find("8 bytes at"), std::string::npos) << arena;

@@ -219,7 +219,9 @@ TEST(ConvolutionNested, IsTheSumOfItsDefinition) {
     step.multiplier = &multiplier;
     std::uint8_t output[2];
     std::uint8_t scratch[7];
-    runtime::convolution_nested(step, input.data(), output, scratch);
+    runtime::convolution_nested(step, all_rows(step.output),
+                                runtime::dense_rows(std::as_const(input).data(), step.input),
+                                runtime::dense_rows(output, step.output), scratch);
     EXPECT_EQ(runtime::load_activation(output, 0, step.output.format), std::floor(wanted / 4 + 0.5)) << bits_now;
   }
 }

@@ -1,0 +1,65 @@
+#include <fmt/format.h>
+
+#include "program/kernel_choices.h"
+#include "program/overflow.h"
+#include "program/row_kernels.h"
+#include "trimtab/convolution_winograd_dsp.h"
+#include "trimtab/depthwise_words_dsp.h"
+
+namespace trimtab {
+namespace {
+
+/// Winograd's F(2,3) and F(4,3), with the weights as convolution_columns_dsp.h has them.
+void add_winograd(std::vector<RowKernel>& kernels, const ConvolutionStep& step) {
+  const runtime::Convolution& convolution = step.convolution;
+  if (step.weight_code != WeightCode::integer || !runtime::winograd_takes(convolution) || !padding_is_bytes(step)) {
+    return;
+  }
+  for (const int tile_rows : {2, 4}) {
+    if (!winograd_is_exact(step, tile_rows)) continue;
+    RowKernel made;
+    made.kernel = make_kernel(
+        fmt::format("convolution_{}_w{}_winograd{}_dsp", name_of(convolution.input.format), convolution.weight_bits,
+                    tile_rows),
+        "convolution_winograd_dsp",
+        fmt::format("F({},3) along the columns, {} products for {}", tile_rows, tile_rows + 2, 3 * tile_rows));
+    made.kernel.layout = {WeightLayout::Kind::columns, convolution.output.channels};
+    made.tile_rows = tile_rows;
+    made.reads_before_writing = true;
+    made.strip_scratch_bytes = runtime::convolution_winograd_scratch_bytes(convolution, tile_rows, 0);
+    made.tile_scratch_bytes =
+        runtime::convolution_winograd_scratch_bytes(convolution, tile_rows, tile_rows) - made.strip_scratch_bytes;
+    made.kernel.scratch_bytes = made.scratch_bytes(convolution.output.height);
+    kernels.push_back(made);
+  }
+}
+
+/// Depthwise convolutions from words of four channels.
+void add_depthwise_words(std::vector<RowKernel>& kernels, const ConvolutionStep& step) {
+  const runtime::Convolution& c = step.convolution;
+  if (step.weight_code != WeightCode::integer || !runtime::depthwise_words_takes(c) || !padding_is_bytes(step)) return;
+  RowKernel made;
+  made.kernel = make_kernel(
+      fmt::format("depthwise_3x3s{}_{}_w{}_words_dsp", c.window.stride_columns, name_of(c.input.format), c.weight_bits),
+      "depthwise_words_dsp", "depthwise: two outputs of four channels at a time, from the pixels' words",
+      c.output.pixel_stride == c.input.pixel_stride && c.output.format.bits == 8 && c.output.width <= c.input.width &&
+          c.output.height <= c.input.height && c.window.pad_top < c.window.kernel_height);
+  made.kernel.layout.kind = WeightLayout::Kind::depthwise_words;
+  made.tile_scratch_bytes = runtime::depthwise_words_scratch_bytes(c, 2) - runtime::depthwise_words_scratch_bytes(c, 1);
+  made.strip_scratch_bytes = runtime::depthwise_words_scratch_bytes(c, 1) - made.tile_scratch_bytes;
+  made.kernel.scratch_bytes = made.scratch_bytes(c.output.height);
+  kernels.push_back(made);
+}
+
+}  // namespace
+
+std::vector<RowKernel> row_kernels(const Step& step, Core core) {
+  std::vector<RowKernel> kernels;
+  const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
+  if (convolution == nullptr || core != Core::cortex_m4) return kernels;
+  add_winograd(kernels, *convolution);
+  add_depthwise_words(kernels, *convolution);
+  return kernels;
+}
+
+}  // namespace trimtab

@@ -1,0 +1,390 @@
+#include "program/strip_schedule.h"
+
+#include <algorithm>
+#include <limits>
+#include <tuple>
+#include <utility>
+
+#include "base/index.h"
+#include "program/arena.h"
+#include "program/row_kernels.h"
+#include "program/strip_cost.h"
+#include "program/strips.h"
+
+namespace trimtab {
+namespace {
+
+/// The heights that are tried for a step of so many rows.
+std::vector<std::int32_t> heights_of(std::int32_t rows) {
+  std::vector<std::int32_t> heights;
+  for (std::int32_t height = 1; height < rows; height *= 2) heights.push_back(height);
+  heights.push_back(rows);
+  return heights;
+}
+
+/// A way to make the rows of a step.
+struct Candidate {
+  std::int32_t rows = 1;  ///< at a time
+  Kernel kernel;
+  std::int64_t scratch_bytes = 0;
+  bool reads_first = false;
+  bool is_direct = true;  ///< by the kernel that choose_kernel() gives
+  double cost = 0;
+};
+
+class StripSearch {
+ public:
+  /// By step, the index of a candidate.
+  using Chosen = std::vector<std::size_t>;
+
+  StripSearch(const Program& program, Core core, Optimize optimize, bool one_kernel_each)
+      : program_(program), core_(core), optimize_(optimize), planner_(program) {
+    for (std::size_t s = 0; s < program.steps.size(); ++s) {
+      const Step& step = program.steps[s];
+      const std::int32_t height = planner_.rows_of(s);
+      std::vector<Candidate>& candidates = candidates_.emplace_back();
+      for (const std::int32_t rows : heights_of(height)) {
+        Kernel kernel = choose_kernel(step, core, optimize, 0, rows);
+        if (kernel.whole_maps && rows < height) continue;
+        const double cost = strip_cost(step, kernel, rows);
+        candidates.push_back({rows, kernel, kernel.scratch_bytes, false, true, cost});
+      }
+      whole_.push_back(candidates.size() - 1);
+      if (optimize == Optimize::size || one_kernel_each) continue;
+      for (const RowKernel& other : row_kernels(step, core)) {
+        for (const std::int32_t rows : heights_of(height)) {
+          if (rows < height && rows % other.tile_rows != 0) continue;
+          candidates.push_back({rows, other.kernel, other.scratch_bytes(rows), other.reads_before_writing, false,
+                                strip_cost(step, other.kernel, rows)});
+        }
+      }
+    }
+    for (const auto& candidates : candidates_) options_ += std::ssize(candidates);
+  }
+
+  /// Whether a descent would take long.
+  [[nodiscard]] bool is_too_large() const {
+    constexpr std::int64_t most = 40'000'000;
+    std::int64_t rows = 0;
+    for (std::size_t s = 0; s < program_.steps.size(); ++s) rows += planner_.rows_of(s);
+    return options_ * rows > most;
+  }
+
+  /// What a choice takes.
+  struct Price {
+    double instructions = 0;
+    std::int64_t bytes = 0;   ///< the most that is alive at one time
+    std::int64_t beyond = 0;  ///< bytes beyond a limit, summed over all times
+  };
+
+  [[nodiscard]] Price price(const Chosen& chosen, std::int64_t limit_bytes = 0) const {
+    Price price;
+    for (std::size_t s = 0; s < chosen.size(); ++s) price.instructions += candidates_[s][chosen[s]].cost;
+    find_choices(chosen);
+    planner_.find_memory(choices_, memory_);
+    price.bytes = memory_.most_alive();
+    for (const std::int64_t alive : memory_.alive_bytes) price.beyond += std::max<std::int64_t>(alive - limit_bytes, 0);
+    return price;
+  }
+
+  /// The smallest that is found: strips of one height before some step and whole maps from there on, then better
+  /// choices step by step.
+  [[nodiscard]] Chosen smallest() const {
+    const auto score = [](const Price& price) { return std::pair(price.bytes, price.instructions); };
+    Chosen best = whole_;
+    auto best_score = score(price(best));
+    for (const std::int32_t height : {1, 2, 4}) {
+      for (std::size_t cut = 1; cut <= program_.steps.size(); ++cut) {
+        Chosen start = whole_;
+        for (std::size_t s = 0; s < cut; ++s) start[s] = nearest(s, height);
+        const auto one = score(price(start));
+        if (one < best_score) std::tie(best, best_score) = std::pair(std::move(start), one);
+      }
+    }
+    return descend(best, score, 0);
+  }
+
+  /// The one with the fewest instructions that is found within so many bytes: from the smallest, from the fastest of
+  /// all, which gives up what saves the most for its instructions until it is within the limit, and from runs of layers
+  /// that share an algorithm.
+  [[nodiscard]] Chosen fastest(const Chosen& smallest, std::int64_t limit_bytes) const {
+    const auto score = [](const Price& price) { return std::tuple(price.beyond, price.instructions, price.bytes); };
+    Chosen best = smallest;
+    auto best_score = score(price(best, limit_bytes));
+    const auto compare = [&](Chosen other) {
+      const auto one = score(price(other, limit_bytes));
+      if (one < best_score) std::tie(best, best_score) = std::pair(std::move(other), one);
+    };
+    compare(descend(smallest, score, limit_bytes));
+    compare(descend(shrink(limit_bytes), score, limit_bytes));
+    const Chosen grown = best;
+    for_runs(compare);
+    return best == grown ? best : descend(best, score, limit_bytes);
+  }
+
+  /// The smallest one with at most so many instructions, found from another.
+  [[nodiscard]] Chosen smallest_within(const Chosen& from, double limit_instructions) const {
+    const auto score = [=](const Price& price) {
+      return std::tuple(std::max(price.instructions - limit_instructions, 0.0), price.bytes, price.instructions);
+    };
+    return descend(from, score, 0);
+  }
+
+  /// The direct candidate of a step that makes at least so many rows at a time.
+  [[nodiscard]] std::size_t nearest(std::size_t step, std::int32_t height) const {
+    for (std::size_t option = 0; option < whole_[step]; ++option) {
+      if (candidates_[step][option].rows >= height) return option;
+    }
+    return whole_[step];
+  }
+
+  /// `limit_bytes`: that the arena should keep within, for which more is tried than for the smallest.
+  [[nodiscard]] Schedule place(const Chosen& chosen, std::int64_t limit_bytes) const;
+
+ private:
+  void find_choices(const Chosen& chosen) const {
+    choices_.clear();
+    for (std::size_t s = 0; s < chosen.size(); ++s) {
+      const Candidate& candidate = candidates_[s][chosen[s]];
+      choices_.push_back({candidate.rows, candidate.scratch_bytes, candidate.kernel.whole_maps, candidate.reads_first,
+                          candidate.kernel.in_place});
+    }
+  }
+
+  /// Calls visit(chosen) for choices in which all steps that have other kernels than the direct one are in three runs,
+  /// from the first to the last, each with one such kernel at its lowest strips; the rest is made row by row.
+  template <typename Visit>
+  void for_runs(Visit visit) const {
+    std::vector<std::size_t> steps;
+    std::size_t kinds = 0;
+    Chosen rows;
+    for (std::size_t s = 0; s < candidates_.size(); ++s) {
+      rows.push_back(nearest(s, 1));
+      if (whole_[s] + 1 == candidates_[s].size()) continue;
+      steps.push_back(s);
+      kinds = std::max(kinds, lowest_by_kernel(s).size());
+    }
+    for (std::size_t first = 0; first <= steps.size(); ++first) {
+      for (std::size_t second = first; second <= steps.size(); ++second) {
+        for (std::size_t code = 0; code < kinds * kinds * kinds; ++code) {
+          const std::size_t kind_of_run[] = {code % kinds, code / kinds % kinds, code / kinds / kinds};
+          Chosen chosen = rows;
+          for (std::size_t i = 0; i < steps.size(); ++i) {
+            const std::vector<std::size_t> lowest = lowest_by_kernel(steps[i]);
+            const std::size_t kind = kind_of_run[i < first ? 0 : i < second ? 1 : 2];
+            chosen[steps[i]] = lowest[std::min(kind, lowest.size() - 1)];
+          }
+          visit(std::move(chosen));
+        }
+      }
+    }
+  }
+
+  /// The candidate with the lowest strips of each kernel, the direct one first.
+  [[nodiscard]] std::vector<std::size_t> lowest_by_kernel(std::size_t step) const {
+    std::vector<std::size_t> lowest{0};
+    for (std::size_t option = whole_[step] + 1; option < candidates_[step].size(); ++option) {
+      const auto same = [&](std::size_t other) {
+        return candidates_[step][other].kernel.name == candidates_[step][option].kernel.name;
+      };
+      if (std::ranges::none_of(lowest, same)) lowest.push_back(option);
+    }
+    return lowest;
+  }
+
+  /// Calls visit(changed) for every choice that differs in one step.
+  template <typename Visit>
+  void for_changes(const Chosen& chosen, Visit visit) const {
+    Chosen changed = chosen;
+    for (std::size_t s = 0; s < chosen.size(); ++s) {
+      for (std::size_t option = 0; option < candidates_[s].size(); ++option) {
+        changed[s] = option;
+        if (option != chosen[s]) visit(changed);
+      }
+      changed[s] = chosen[s];
+    }
+  }
+
+  /// Takes the change of one step that lowers the score most, until none does.
+  template <typename Score>
+  [[nodiscard]] Chosen descend(Chosen best, Score score, std::int64_t limit_bytes) const {
+    auto best_score = score(price(best, limit_bytes));
+    for (bool improved = true; improved;) {
+      improved = false;
+      const Chosen present = best;
+      for_changes(present, [&](const Chosen& changed) {
+        const auto one = score(price(changed, limit_bytes));
+        if (!(one < best_score)) return;
+        best = changed;
+        best_score = one;
+        improved = true;
+      });
+    }
+    return best;
+  }
+
+  /// The fastest of all, made smaller until it is within the limit, or cannot come nearer.
+  [[nodiscard]] Chosen shrink(std::int64_t limit_bytes) const {
+    Chosen present;
+    for (const auto& candidates : candidates_) {
+      const auto fastest = std::ranges::min_element(candidates, {}, &Candidate::cost);
+      present.push_back(static_cast<std::size_t>(fastest - candidates.begin()));
+    }
+    Price now = price(present, limit_bytes);
+    while (now.beyond > 0) {
+      Chosen best;
+      double best_ratio = std::numeric_limits<double>::infinity();  // instructions for a byte less
+      for_changes(present, [&](const Chosen& changed) {
+        const Price one = price(changed, limit_bytes);
+        if (one.beyond >= now.beyond) return;
+        const double ratio = (one.instructions - now.instructions) / static_cast<double>(now.beyond - one.beyond);
+        if (ratio >= best_ratio) return;
+        best = changed;
+        best_ratio = ratio;
+      });
+      if (best.empty()) break;
+      present = best;
+      now = price(present, limit_bytes);
+    }
+    return present;
+  }
+
+  const Program& program_;
+  Core core_;
+  Optimize optimize_;
+  StripPlanner planner_;
+  std::vector<std::vector<Candidate>> candidates_;  // by step: direct ones, the lowest strips first, then others
+  Chosen whole_;                                    // direct, all rows at once
+  std::int64_t options_ = 0;
+  mutable std::vector<StripChoice> choices_;  // of the choice that is priced
+  mutable StripMemory memory_;
+};
+
+/// The largest gap that the pieces leave while an operation runs.
+Gap gap_at(std::span<const ArenaPiece> pieces, const Arena& arena, std::int64_t operation) {
+  std::vector<Block> blocks;
+  Arena alive;
+  alive.bytes = arena.bytes;
+  for (const ArenaPiece& piece : pieces) {
+    if (piece.first > 2 * operation + 1 || piece.last < 2 * operation) continue;
+    blocks.push_back({piece.bytes, 0, 0});
+    alive.offsets.push_back(nth(arena.offsets, piece.shape) + piece.offset);
+  }
+  return Gaps(blocks, alive, 1).largest(0);
+}
+
+Schedule StripSearch::place(const Chosen& chosen, std::int64_t limit_bytes) const {
+  Schedule result;
+  result.core = core_;
+  result.optimize = optimize_;
+  const std::int64_t lower_bound = price(chosen).bytes;
+  const StripPlan plan = planner_.plan(choices_);
+  Arena arena = place_pieces(plan.pieces, lower_bound, 8, 450);
+  if (arena.bytes > limit_bytes && lower_bound <= limit_bytes) {
+    arena = place_pieces(plan.pieces, limit_bytes, 8, 3000);
+    arena.lower_bound_bytes = lower_bound;
+  }
+  result.arena_bytes = arena.bytes;
+  result.lower_bound_bytes = arena.lower_bound_bytes;
+
+  // kernels that are faster with more scratch memory take what all strips of their step leave free
+  std::vector<ArenaPiece> rows = plan.pieces;
+  std::erase_if(rows, [&](const ArenaPiece& piece) {
+    return std::ranges::find(plan.scratch_shapes, static_cast<std::int64_t>(piece.shape)) != plan.scratch_shapes.end();
+  });
+  std::vector<Gap> gaps;
+  std::vector<std::int64_t> room(program_.steps.size(), INT64_MAX);
+  for (std::size_t t = 0; t < plan.operations.size(); ++t) {
+    Gap gap = gap_at(rows, arena, static_cast<std::int64_t>(t));
+    const std::int64_t aligned_offset = aligned(gap.offset);
+    gap = {aligned_offset, gap.bytes - (aligned_offset - gap.offset)};
+    gaps.push_back(gap);
+    std::int64_t& least = room[plan.operations[t].step];
+    least = std::min(least, gap.bytes);
+  }
+  for (std::size_t s = 0; s < program_.steps.size(); ++s) {
+    const Candidate& candidate = candidates_[s][chosen[s]];
+    Kernel kernel = candidate.kernel;
+    kernel.scratch_bytes = candidate.scratch_bytes;
+    if (candidate.is_direct) {
+      Kernel roomy =
+          choose_kernel(program_.steps[s], core_, optimize_, std::max<std::int64_t>(room[s], 0), candidate.rows);
+      if (roomy.scratch_bytes <= room[s]) kernel = std::move(roomy);
+    }
+    result.kernels.push_back(std::move(kernel));
+  }
+
+  for (std::size_t t = 0; t < plan.operations.size(); ++t) {
+    const StripOperation& operation = plan.operations[t];
+    const Kernel& kernel = result.kernels[operation.step];
+    const std::int64_t shape = plan.scratch_shapes[t];
+    const bool fits = kernel.scratch_bytes <= gaps[t].bytes;
+    const std::int64_t scratch = kernel.scratch_bytes == 0 ? 0 : fits ? gaps[t].offset : nth(arena.offsets, shape);
+    const auto at = static_cast<std::int64_t>(t);
+    result.operations.push_back({operation.step, operation.first_row, operation.rows, scratch});
+    if (kernel.scratch_bytes > 0) result.uses.push_back({-1, scratch, kernel.scratch_bytes, at, at});
+  }
+
+  std::vector<std::int32_t> tables(program_.buffers.size(), -1);
+  for (std::size_t v = 0; v < program_.buffers.size(); ++v) {
+    const std::vector<std::int64_t>& shapes = plan.row_shapes[v];
+    if (shapes.empty() || plan.dense[v]) continue;
+    tables[v] = static_cast<std::int32_t>(result.row_tables.size());
+    std::vector<std::uint16_t>& table = result.row_tables.emplace_back();
+    for (const std::int64_t shape : shapes) {
+      table.push_back(static_cast<std::uint16_t>(shape < 0 ? 0 : nth(arena.offsets, shape) / 8));
+    }
+  }
+  for (std::size_t id = 0; id < program_.buffers.size(); ++id) {
+    const PlaceInOwner place = place_in_owner(program_, static_cast<BufferId>(id));
+    const std::vector<std::int64_t>& shapes = nth(plan.row_shapes, place.owner);
+    const bool dense = nth(plan.dense, place.owner) && !shapes.empty();
+    result.places.push_back({place.offset + (dense ? nth(arena.offsets, shapes[0]) : 0), nth(tables, place.owner)});
+  }
+  for (std::size_t v = 0; v < program_.buffers.size(); ++v) {
+    for (std::size_t row = 0; row < plan.row_shapes[v].size(); ++row) {
+      if (plan.row_shapes[v][row] < 0) continue;
+      for (const ArenaPiece& piece : plan.pieces) {
+        if (static_cast<std::int64_t>(piece.shape) != plan.row_shapes[v][row]) continue;
+        const runtime::Image image = image_of(program_, static_cast<BufferId>(v));
+        const std::int64_t bytes = std::int64_t{image.width} * image.pixel_stride;
+        if (plan.dense[v] && piece.offset != static_cast<std::int64_t>(row) * bytes) continue;
+        result.uses.push_back({static_cast<BufferId>(v), nth(arena.offsets, piece.shape) + piece.offset, bytes,
+                               piece.first < 0 ? -1 : piece.first / 2, piece.last / 2});
+      }
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+std::optional<StripSchedule> schedule_strips(const Program& program, Core core, Optimize optimize,
+                                             std::int64_t limit_bytes, bool one_kernel_each) {
+  const StripSearch search(program, core, optimize, one_kernel_each);
+  if (search.is_too_large()) return std::nullopt;
+  const StripSearch::Chosen smallest = search.smallest();
+  constexpr std::int64_t most_bytes = 8 * std::int64_t{UINT16_MAX};  // that tables of rows can name
+  StripSchedule result{search.place(smallest, limit_bytes), search.price(smallest).instructions};
+  if (result.schedule.arena_bytes > most_bytes) return std::nullopt;
+  // places may take some bytes more than the most that is alive at one time
+  std::int64_t limit = std::min(limit_bytes, most_bytes);
+  for (int attempt = 0; attempt < 6 && search.price(smallest).bytes < limit; ++attempt) {
+    StripSearch::Chosen chosen = search.fastest(smallest, limit);
+    constexpr double slack = 1.01;
+    chosen = search.smallest_within(chosen, slack * search.price(chosen).instructions);
+    Schedule faster = search.place(chosen, limit_bytes);
+    if (faster.arena_bytes <= limit_bytes) return StripSchedule{std::move(faster), search.price(chosen).instructions};
+    limit = std::min(limit, search.price(chosen).bytes) - 8;
+  }
+  return result;
+}
+
+Schedule schedule_in_strips(const Program& program, Core core, Optimize optimize, std::span<const std::int32_t> rows) {
+  const StripSearch search(program, core, optimize, false);
+  StripSearch::Chosen chosen;
+  for (std::size_t s = 0; s < program.steps.size(); ++s) chosen.push_back(search.nearest(s, rows[s]));
+  return search.place(chosen, 0);
+}
+
+}  // namespace trimtab
