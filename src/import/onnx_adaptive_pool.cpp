@@ -6,6 +6,7 @@
 #include <memory>
 #include <numeric>
 
+#include "base/error.h"
 #include "base/index.h"
 #include "base/random.h"
 
@@ -82,7 +83,7 @@ struct Window {
 }  // namespace
 
 std::optional<AdaptivePool> find_adaptive_pool(Import& import, const onnx::GraphProto& graph, int first,
-                                               std::int64_t opset) {
+                                               std::int64_t opset) try {
   const OnnxNode gather(graph.node(first), opset);
   const View& view = import.view(gather, 0);
   const Shape shape = import.shape_of(view);
@@ -119,6 +120,8 @@ std::optional<AdaptivePool> find_adaptive_pool(Import& import, const onnx::Graph
     pool.width = result->shape[3];
     return pool;
   }
+  return std::nullopt;
+} catch (const Error&) {  // a node behind the GatherND cannot be run on constants
   return std::nullopt;
 }
 

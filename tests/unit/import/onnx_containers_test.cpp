@@ -164,8 +164,16 @@ TEST(OnnxContainers, AdaptivePoolsOfGatheredWindows) {
   const auto windows = onnx.node("GatherND", {pixels, "places"});  // 3 x 3 x 3 x N x 2
   const auto masked =
       onnx.node("Mul", {onnx.node("Transpose", {windows}, {{"perm", reference::Shape64{3, 4, 0, 1, 2}}}), "mask"});
-  onnx.ints("axes", {3, 4});
-  const auto sums = onnx.node("ReduceSum", {masked, "axes"}, {{"keepdims", 0}});
+  const auto summed = [&](const std::string& value) {  // over the three elements of axis 3
+    std::string sum;
+    for (const std::string index : {"0", "1", "2"}) {
+      const auto element = onnx.node("Gather", {value, index}, {{"axis", 3}});
+      sum = sum.empty() ? element : onnx.node("Add", {sum, element});
+    }
+    return sum;
+  };
+  for (const int index : {0, 1, 2}) onnx.add(std::to_string(index), reference::int_tensor({}, {index}));
+  const auto sums = summed(summed(masked));
   onnx.ints("last", {3});
   const auto mean = onnx.node("Div", {onnx.node("Unsqueeze", {sums, "last"}), "counts"});
   std::vector<float> sample;

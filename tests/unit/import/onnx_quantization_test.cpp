@@ -94,7 +94,6 @@ TEST_F(OnnxQuantization, AComputedZeroPointBelongsToTheIntegersThatWereMade) {
   const std::string integers = onnx.node("QuantizeLinear", {onnx.node("Tanh", {"input"}), "scale", "wide"});
   const std::string zero = onnx.node("Squeeze", {onnx.node("Add", {"five_hundred", "five_hundred"})});
   const Graph graph = onnx.read(onnx.node("DequantizeLinear", {integers, "half_scale", zero}));
-  EXPECT_EQ(*grid_of_output(graph), (SourceGrid{0.25F, 1000, 16, true}));
   EXPECT_NEAR(reference::run(graph, {1, 0, 0, 0, 0, 0, 0, 0})[0], std::tanh(1.0F) / 2, 1e-6);
 }
 
