@@ -278,8 +278,8 @@ __attribute__((noinline)) void multiply_tile(const Convolution& step, const Wino
 }  // namespace detail
 
 template <class A, int WeightBits, int Rows>
-inline void convolution_winograd(const Convolution& step, Strip strip, InputRows input, OutputRows output,
-                                 uint8_t* scratch) {
+__attribute__((noinline)) void convolution_winograd(const Convolution& step, Strip strip, InputRows input,
+                                                    OutputRows output, uint8_t* scratch) {
   using detail::Store;
   const WinogradLayout layout = winograd_layout(step, Rows);
   const int32_t end = strip.first + strip.count;
