@@ -74,18 +74,23 @@ struct DepthwiseWords {
   "ldrd r2, r3, [r1, #8*(" #tap \
   ")]\n\t"                      \
   "smlabb r8, r12, r2, r8\n\tsmlatt r10, r12, r2, r10\n\tsmlabb r9, lr, r3, r9\n\tsmlatt r11, lr, r3, r11\n\t"
-#define TRIMTAB_ROW_1(extend, tap)                                                                                    \
-  TRIMTAB_COLUMN(extend, 0)                                                                                           \
-  TRIMTAB_FIRST(tap)                                                                                                  \
-  TRIMTAB_COLUMN(extend, 1)                                                                                           \
-  TRIMTAB_FIRST(tap + 1) TRIMTAB_SECOND(tap) TRIMTAB_COLUMN(extend, 2) TRIMTAB_FIRST(tap + 2) TRIMTAB_SECOND(tap + 1) \
-      TRIMTAB_COLUMN(extend, 3) TRIMTAB_SECOND(tap + 2)
-#define TRIMTAB_ROW_2(extend, tap)                                                            \
-  TRIMTAB_COLUMN(extend, 0)                                                                   \
-  TRIMTAB_FIRST(tap)                                                                          \
-  TRIMTAB_COLUMN(extend, 1)                                                                   \
-  TRIMTAB_FIRST(tap + 1) TRIMTAB_COLUMN(extend, 2) TRIMTAB_FIRST(tap + 2) TRIMTAB_SECOND(tap) \
-      TRIMTAB_COLUMN(extend, 3) TRIMTAB_SECOND(tap + 1) TRIMTAB_COLUMN(extend, 4) TRIMTAB_SECOND(tap + 2)
+#define TRIMTAB_ROW_1(extend, tap) \
+  TRIMTAB_COLUMN(extend, 0)        \
+  TRIMTAB_FIRST(tap)               \
+  TRIMTAB_COLUMN(extend, 1)        \
+  TRIMTAB_FIRST(tap + 1)           \
+  TRIMTAB_SECOND(tap)              \
+  TRIMTAB_COLUMN(extend, 2)        \
+  TRIMTAB_FIRST(tap + 2) TRIMTAB_SECOND(tap + 1) TRIMTAB_COLUMN(extend, 3) TRIMTAB_SECOND(tap + 2)
+#define TRIMTAB_ROW_2(extend, tap) \
+  TRIMTAB_COLUMN(extend, 0)        \
+  TRIMTAB_FIRST(tap)               \
+  TRIMTAB_COLUMN(extend, 1)        \
+  TRIMTAB_FIRST(tap + 1)           \
+  TRIMTAB_COLUMN(extend, 2)        \
+  TRIMTAB_FIRST(tap + 2)           \
+  TRIMTAB_SECOND(tap)              \
+  TRIMTAB_COLUMN(extend, 3) TRIMTAB_SECOND(tap + 1) TRIMTAB_COLUMN(extend, 4) TRIMTAB_SECOND(tap + 2)
 #define TRIMTAB_NEXT_ROW "ldr r12, [sp, #4]\n\tadd r0, r12\n\t"
 #define TRIMTAB_WORDS_BEGIN   \
   "push {r4-r11, lr}\n\t"     \
