@@ -56,7 +56,7 @@ struct WinogradLayout {
   int32_t tile_words;     // of transformed inputs
   int32_t weight_words;   // of two filters, transformed
   int32_t decoded_words;  // of two filters
-  int32_t padding_bytes;
+  int32_t padding_bytes;  // of a pixel, in a multiple of 8
 };
 
 constexpr WinogradLayout winograd_layout(const Convolution& step, int32_t tile_rows) {
@@ -69,7 +69,7 @@ constexpr WinogradLayout winograd_layout(const Convolution& step, int32_t tile_r
           (segment + 2) * pairs * points * 4,
           3 * pairs * points * 2,
           step.weight_bits == 8 ? 0 : plane_groups_around(9 * pairs),
-          step.input.channels};
+          (step.input.channels + 7) / 8 * 8};
 }
 
 /// Scratch memory for strips of `rows` rows in tiles of `tile_rows`.

@@ -2,8 +2,8 @@
 
 // Depthwise 3x3 convolutions of bytes on cores with the DSP extension, strides of 1 and 2 along a row, straight from
 // words of four channels as pixels have them: two neighbouring outputs of four channels at a time, one product per
-// SMLABB or SMLATT. Nothing is transposed, so small and strided images cost less than by depthwise_1x4_dsp.h; large
-// ones, whose planes pay, cost more.
+// SMLABB or SMLATT. Nothing is transposed, so small and strided images cost less than by depthwise_1x4_dsp.h, and large
+// ones as much.
 //
 // The words that a strip needs of four channels are copied into a plane first, padding included, then their outputs are
 // written, which only touch bytes of the same four channels: rows of the output may lie where rows of the strip's input
