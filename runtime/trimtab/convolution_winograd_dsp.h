@@ -56,7 +56,7 @@ struct WinogradLayout {
   int32_t tile_words;     // of transformed inputs
   int32_t weight_words;   // of two filters, transformed
   int32_t decoded_words;  // of two filters
-  int32_t padding_bytes;
+  int32_t padding_bytes;  // of a pixel, in a multiple of 8
 };
 
 constexpr WinogradLayout winograd_layout(const Convolution& step, int32_t tile_rows) {
@@ -69,7 +69,7 @@ constexpr WinogradLayout winograd_layout(const Convolution& step, int32_t tile_r
           (segment + 2) * pairs * points * 4,
           3 * pairs * points * 2,
           step.weight_bits == 8 ? 0 : plane_groups_around(9 * pairs),
-          step.input.channels};
+          (step.input.channels + 7) / 8 * 8};
 }
 
 /// Scratch memory for strips of `rows` rows in tiles of `tile_rows`.
@@ -278,8 +278,8 @@ __attribute__((noinline)) void multiply_tile(const Convolution& step, const Wino
 }  // namespace detail
 
 template <class A, int WeightBits, int Rows>
-inline void convolution_winograd(const Convolution& step, Strip strip, InputRows input, OutputRows output,
-                                 uint8_t* scratch) {
+__attribute__((noinline)) void convolution_winograd(const Convolution& step, Strip strip, InputRows input,
+                                                    OutputRows output, uint8_t* scratch) {
   using detail::Store;
   const WinogradLayout layout = winograd_layout(step, Rows);
   const int32_t end = strip.first + strip.count;

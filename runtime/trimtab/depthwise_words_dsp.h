@@ -2,8 +2,8 @@
 
 // Depthwise 3x3 convolutions of bytes on cores with the DSP extension, strides of 1 and 2 along a row, straight from
 // words of four channels as pixels have them: two neighbouring outputs of four channels at a time, one product per
-// SMLABB or SMLATT. Nothing is transposed, so small and strided images cost less than by depthwise_1x4_dsp.h; large
-// ones, whose planes pay, cost more.
+// SMLABB or SMLATT. Nothing is transposed, so small and strided images cost less than by depthwise_1x4_dsp.h, and large
+// ones as much.
 //
 // The words that a strip needs of four channels are copied into a plane first, padding included, then their outputs are
 // written, which only touch bytes of the same four channels: rows of the output may lie where rows of the strip's input
@@ -74,18 +74,23 @@ struct DepthwiseWords {
   "ldrd r2, r3, [r1, #8*(" #tap \
   ")]\n\t"                      \
   "smlabb r8, r12, r2, r8\n\tsmlatt r10, r12, r2, r10\n\tsmlabb r9, lr, r3, r9\n\tsmlatt r11, lr, r3, r11\n\t"
-#define TRIMTAB_ROW_1(extend, tap)                                                                                    \
-  TRIMTAB_COLUMN(extend, 0)                                                                                           \
-  TRIMTAB_FIRST(tap)                                                                                                  \
-  TRIMTAB_COLUMN(extend, 1)                                                                                           \
-  TRIMTAB_FIRST(tap + 1) TRIMTAB_SECOND(tap) TRIMTAB_COLUMN(extend, 2) TRIMTAB_FIRST(tap + 2) TRIMTAB_SECOND(tap + 1) \
-      TRIMTAB_COLUMN(extend, 3) TRIMTAB_SECOND(tap + 2)
-#define TRIMTAB_ROW_2(extend, tap)                                                            \
-  TRIMTAB_COLUMN(extend, 0)                                                                   \
-  TRIMTAB_FIRST(tap)                                                                          \
-  TRIMTAB_COLUMN(extend, 1)                                                                   \
-  TRIMTAB_FIRST(tap + 1) TRIMTAB_COLUMN(extend, 2) TRIMTAB_FIRST(tap + 2) TRIMTAB_SECOND(tap) \
-      TRIMTAB_COLUMN(extend, 3) TRIMTAB_SECOND(tap + 1) TRIMTAB_COLUMN(extend, 4) TRIMTAB_SECOND(tap + 2)
+#define TRIMTAB_ROW_1(extend, tap) \
+  TRIMTAB_COLUMN(extend, 0)        \
+  TRIMTAB_FIRST(tap)               \
+  TRIMTAB_COLUMN(extend, 1)        \
+  TRIMTAB_FIRST(tap + 1)           \
+  TRIMTAB_SECOND(tap)              \
+  TRIMTAB_COLUMN(extend, 2)        \
+  TRIMTAB_FIRST(tap + 2) TRIMTAB_SECOND(tap + 1) TRIMTAB_COLUMN(extend, 3) TRIMTAB_SECOND(tap + 2)
+#define TRIMTAB_ROW_2(extend, tap) \
+  TRIMTAB_COLUMN(extend, 0)        \
+  TRIMTAB_FIRST(tap)               \
+  TRIMTAB_COLUMN(extend, 1)        \
+  TRIMTAB_FIRST(tap + 1)           \
+  TRIMTAB_COLUMN(extend, 2)        \
+  TRIMTAB_FIRST(tap + 2)           \
+  TRIMTAB_SECOND(tap)              \
+  TRIMTAB_COLUMN(extend, 3) TRIMTAB_SECOND(tap + 1) TRIMTAB_COLUMN(extend, 4) TRIMTAB_SECOND(tap + 2)
 #define TRIMTAB_NEXT_ROW "ldr r12, [sp, #4]\n\tadd r0, r12\n\t"
 #define TRIMTAB_WORDS_BEGIN   \
   "push {r4-r11, lr}\n\t"     \
@@ -275,8 +280,8 @@ inline void depthwise_words_any(const Convolution& step, DepthwiseWords* state, 
 }  // namespace detail
 
 template <bool Signed, int WeightBits, int Stride>
-inline void depthwise_words(const Convolution& step, Strip strip, InputRows input, OutputRows output,
-                            uint8_t* scratch) {
+__attribute__((noinline)) void depthwise_words(const Convolution& step, Strip strip, InputRows input, OutputRows output,
+                                               uint8_t* scratch) {
   using detail::Store;
   constexpr int32_t taps = depthwise_words_taps;
   auto* const weights = reinterpret_cast<uint32_t*>(scratch);

@@ -34,7 +34,7 @@ constexpr std::array<Each, 9> decoding{
     {{0, 0}, {0, 0}, {1.45, 1.6}, {2.1, 2.5}, {1.45, 1.6}, {2.1, 2.5}, {2.1, 2.5}, {2.95, 3.4}, {0, 0}}};
 /// To decode nine words of a depthwise convolution and those of the groups around them.
 constexpr std::array<Each, 9> decoding_nine{
-    {{0, 0}, {0, 0}, {85, 81}, {130, 164}, {85, 81}, {130, 164}, {130, 164}, {346, 321}, {0, 0}}};
+    {{0, 0}, {0, 0}, {90, 107}, {137, 147}, {90, 107}, {137, 147}, {137, 147}, {190, 218}, {0, 0}}};
 
 /// Kernel rows of output rows that lie inside the image, and those that do not.
 struct WindowRows {
@@ -150,13 +150,13 @@ StripCost depthwise_words_cost(const runtime::Convolution& c, std::int32_t first
   const double inputs = input_rows(c, first, rows);
   const double copied = std::min<double>(c.input.width, runtime::depthwise_words_plane_row(c) - c.window.pad_left);
   Sum sum;
-  sum.add(depthwise_words_of(c, rows), {4.0, 6.7});
-  sum.add(fours, {95, 151});
+  sum.add(depthwise_words_of(c, rows), {4.7, 8.4});
+  sum.add(fours, {88, 160});
   sum.add(fours, decoding_nine[c.weight_bits]);
-  sum.add(fours * inputs, {52.5, 65});
-  sum.add(fours * inputs * copied, {4.18, 6.53});
-  sum.add(fours * rows, {10.4, 41.6});
-  sum.add(fours * rows * parts(c.output.width, 2), {180, 249});
+  sum.add(fours * inputs, {51, 58});
+  sum.add(fours * inputs * copied, {4.9, 6.7});
+  sum.add(fours * rows, {28, 68});
+  sum.add(fours * rows * parts(c.output.width, 2), {176, 246});
   return sum.cost();
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "program/kernel_cost.h"
 #include "program/row_kernels.h"
 #include "support/naive_interpreter.h"
 #include "support/rows_firmware.h"
@@ -35,6 +36,60 @@ void expect_definition(Optimize optimize, std::uint64_t first_seed, const std::v
 TEST(Rows, MatchTheDefinition) { expect_definition(Optimize::speed, 0); }
 TEST(Rows, MatchTheDefinitionInTheSizeSetting) { expect_definition(Optimize::size, 100); }
 TEST(Rows, MatchTheDefinitionWithChainedLoads) { expect_definition(Optimize::speed, 200, {"TRIMTAB_CHAINED_LOADS=1"}); }
+
+TEST(Rows, CostWhatIsEstimated) {
+  struct Shape {
+    int height, width, channels, filters, stride, bits, rows;
+    bool depthwise;
+  };
+  std::vector<Step> steps;
+  std::vector<RowsCase> cases;
+  for (const Shape& s : {Shape{16, 16, 32, 24, 1, 8, 4, false},
+                         {9, 13, 20, 10, 1, 8, 9, false},
+                         {8, 8, 48, 16, 1, 4, 8, false},
+                         {12, 20, 12, 16, 1, 3, 2, false},
+                         {17, 15, 16, 12, 2, 8, 3, false},
+                         {12, 12, 64, 64, 1, 8, 4, true},
+                         {11, 13, 24, 24, 2, 8, 6, true},
+                         {6, 6, 96, 96, 1, 4, 1, true}}) {
+    ProgramBuilder b(1);
+    b.program.input = b.add_buffer(s.height, s.width, s.channels, {1, 8, false});
+    ConvolutionShape shape = square(s.filters, 3, s.stride, s.height, s.depthwise ? s.channels : 1);
+    b.convolution(b.program.input, shape, {1, 8, false}, s.bits);
+    Step step = b.finish(-1).steps[0];
+    auto& convolution = std::get<ConvolutionStep>(step.operation);
+    convolution.convolution.shift = 0;
+    convolution.convolution.output_minimum = 0;
+    convolution.convolution.output_maximum = 255;
+    std::vector<std::uint8_t> input(static_cast<std::size_t>(s.height * s.width * s.channels));
+    for (std::uint8_t& byte : input) byte = static_cast<std::uint8_t>(b.random.bits());
+    const Kernel usual = choose_kernel(step, Core::cortex_m4, Optimize::speed, 1 << 20, s.rows);
+    steps.push_back(step);
+    cases.push_back({convolution, usual, usual.scratch_bytes, s.rows, input});
+    for (const RowKernel& kernel : row_kernels(step, Core::cortex_m4)) {
+      steps.push_back(step);
+      cases.push_back({convolution, kernel.kernel, kernel.scratch_bytes(s.rows), s.rows, input});
+    }
+  }
+  const Target target = load_target("stm32l4r5");
+  const RowsRun run = run_rows(cases, target, Optimize::speed, true);
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const RowsCase& one = cases[i];
+    StripCost estimated;
+    const int height = one.step.convolution.output.height;
+    for (int first = 0; first < height; first += one.rows) {
+      const auto cost = cost_of_strip(steps[i], one.kernel, first, std::min(one.rows, height - first));
+      ASSERT_TRUE(cost.has_value()) << one.kernel.name;
+      estimated.instructions += cost->instructions;
+      estimated.cycles += cost->cycles;
+    }
+    const auto instructions = static_cast<double>(count_instructions(run.blocks[i]));
+    const double cycles = estimate_cycles(run.blocks[i], target)->without_waits;
+    // single layers are off by more than the mean error that the header states
+    EXPECT_NEAR(estimated.instructions / instructions, 1, 0.045) << i << " " << one.kernel.name;
+    EXPECT_NEAR(estimated.cycles / cycles, 1, 0.045) << i << " " << one.kernel.name;
+  }
+}
 
 }  // namespace
 }  // namespace trimtab
