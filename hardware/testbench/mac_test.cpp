@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "Vserial_mac.h"
@@ -167,7 +168,9 @@ std::int32_t difference_from_runtime(std::span<const MacOperand> operands, const
   convolution.multiplier = &multiplier;
   std::vector<std::uint8_t> scratch(static_cast<std::size_t>(runtime::convolution_nested_scratch_bytes(convolution)));
   std::array<std::uint8_t, 2> output{};
-  runtime::convolution_nested(convolution, activations.data(), output.data(), scratch.data());
+  runtime::convolution_nested(convolution, all_rows(convolution.output),
+                              runtime::dense_rows(std::as_const(activations).data(), input),
+                              runtime::dense_rows(output.data(), convolution.output), scratch.data());
   return runtime::load_activation(output.data(), 0, convolution.output.format);
 }
 

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/index.h"
+#include "base/json_text.h"
 #include "cli/commands.h"
 #include "cli/eval.h"
 #include "emit/board/result.h"
@@ -91,7 +92,8 @@ void run_validate(ValidateOptions& options) {
   }
   const DeviceNotes notes = read_notes(out);
   SerialPort port(options.port, options.baud);
-  const Dataset data = load_eval_data(options.eval, {input.channels, input.height, input.width});
+  const Dataset data = load_eval_data(options.eval, {input.channels, input.height, input.width},
+                                      without_grids(program.input_parts));
   ValidationRun run;
   run.out = options.eval.model;
   run.port = options.port;
@@ -103,7 +105,7 @@ void run_validate(ValidateOptions& options) {
   const Validation validation = validate_on_board(program, run.point, data, run.task, link);
   if (options.estimate) add_estimates(run, program, notes);
   const Result result = describe(validation, run, program);
-  write_file(out / "validation.json", result.json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  write_file(out / "validation.json", json_text(result.json, 2) + "\n");
   print_warnings(run.warnings);
   print(result, options.eval.common.json);
   if (validation.differing_samples > 0) {
