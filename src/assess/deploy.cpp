@@ -16,8 +16,8 @@ class Deploying {
   Deploying(const Graph& pruned, const Pricer& pricer) : pruned_(pruned), pricer_(pricer) {}
 
   [[nodiscard]] DeployablePlan price(Plan plan) const {
-    const ScheduledProgram scheduled = pricer_.lower_network(pricer_.sketch(pruned_, plan));
-    return {std::move(plan), weights_bytes(scheduled.program), scheduled.schedule.arena_bytes};
+    const QuantizedNetwork network = pricer_.sketch(pruned_, plan);
+    return {std::move(plan), weights_bytes(pricer_.program_of(network)), pricer_.smallest_arena(network)};
   }
 
   [[nodiscard]] const Graph& pruned() const { return pruned_; }

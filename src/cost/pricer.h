@@ -64,6 +64,7 @@ class Pricer {
 
   /// A network of the plan whose numbers are of no use, but whose sizes are right: quickly quantized.
   [[nodiscard]] QuantizedNetwork sketch(const Graph& prepared, const Plan& plan) const;
+  [[nodiscard]] Program program_of(const QuantizedNetwork& network) const;
   /// The network as a program with its schedule on the target's core, whose arena is the working memory that it takes.
   [[nodiscard]] ScheduledProgram lower_network(const QuantizedNetwork& network) const;
   /// The smallest working memory that was found for the network.
@@ -94,8 +95,6 @@ class Pricer {
   [[nodiscard]] const Target& target() const { return target_; }
 
  private:
-  [[nodiscard]] Program program_of(const QuantizedNetwork& network) const;
-
   Target target_;
   Optimize optimize_;
   Dataset samples_;

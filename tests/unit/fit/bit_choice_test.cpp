@@ -92,7 +92,7 @@ class BitChoiceTest : public testing::Test {
 
   std::int64_t arena_bytes(const Plan& plan) {
     const auto [entry, is_new] = arenas_.try_emplace(to_toml(plan), 0);
-    if (is_new) entry->second = pricer_.lower_network(pricer_.sketch(network_, plan)).schedule.arena_bytes;
+    if (is_new) entry->second = pricer_.smallest_arena(pricer_.sketch(network_, plan));
     return entry->second;
   }
 

@@ -52,7 +52,7 @@ TEST_P(Strips, AreChosenWhereTheArenaBecomesSmaller) {
   for (std::uint64_t seed = 2000; seed < 2040; ++seed) {
     SCOPED_TRACE(seed);
     const Program program = pooled_program(seed, 3);
-    const Schedule plan = schedule(program, GetParam());
+    const Schedule plan = schedule(program, GetParam(), Optimize::speed, {.arena_bytes = 0});
     expect_exact(program, plan, seed);
     EXPECT_LE(plan.arena_bytes, schedule_whole_maps(program, GetParam(), Optimize::speed).arena_bytes);
     chosen += has_whole_maps(plan, program) ? 0 : 1;
