@@ -129,8 +129,8 @@ inline void max_pool_8_mve(const MaxPool& step, Strip strip, InputRows input, Ou
   const uint8x16_t flips = vdupq_n_u8(static_cast<uint8_t>(flip));
   const uint8x16_t minimum = vdupq_n_u8(static_cast<uint8_t>(static_cast<uint32_t>(step.output_minimum) ^ flip));
   const uint8x16_t maximum = vdupq_n_u8(static_cast<uint8_t>(static_cast<uint32_t>(step.output_maximum) ^ flip));
-  detail::for_each_window(step.input, step.output, step.window, input,
-                          [&](const detail::ClippedWindow& window, int32_t pixel) {
+  detail::for_each_window(step.input, step.output, step.window, strip, input, output,
+                          [&](const detail::ClippedWindow& window, uint8_t* out) {
                             for (int32_t channel = 0; channel < step.input.channels; channel += 16) {
                               uint8x16_t best = minimum;
                               for (int32_t i = 0; i < window.rows; ++i) {

@@ -92,8 +92,8 @@ void run_validate(ValidateOptions& options) {
   }
   const DeviceNotes notes = read_notes(out);
   SerialPort port(options.port, options.baud);
-  const Dataset data = load_eval_data(options.eval, {input.channels, input.height, input.width},
-                                      without_grids(program.input_parts));
+  const Dataset data =
+      load_eval_data(options.eval, {input.channels, input.height, input.width}, without_grids(program.input_parts));
   ValidationRun run;
   run.out = options.eval.model;
   run.port = options.port;

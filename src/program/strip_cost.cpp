@@ -27,13 +27,14 @@ double rough_cost(const Step& step, const Kernel& kernel, std::int32_t rows, boo
   double per_strip = per_call;
   double work = per_element * elements;
   if (const auto* convolution = std::get_if<ConvolutionStep>(&step.operation)) {
-    // a row that is no multiple of a block takes the time of the next one
+    const bool has_vectors =
+        kernel.layout.kind == WeightLayout::Kind::lanes || kernel.layout.kind == WeightLayout::Kind::chunk_pairs;
+    // a row that is no multiple of a block takes the time of the next one; vectors scatter their results to any rows
     const double blocks = (width + block_pixels - 1) / block_pixels * block_pixels;
-    work = per_product * static_cast<double>(step.multiply_accumulates()) * (in_blocks ? blocks / width : 1);
+    work = per_product * static_cast<double>(step.multiply_accumulates()) *
+           (in_blocks && !has_vectors ? blocks / width : 1);
     // kernels that decode their weights anyway for every few pixels decode them no more often in strips
-    const bool decodes = kernel.layout.kind != WeightLayout::Kind::lanes &&
-                         kernel.layout.kind != WeightLayout::Kind::chunk_pairs &&
-                         kernel.layout.kind != WeightLayout::Kind::pairs;
+    const bool decodes = !has_vectors && kernel.layout.kind != WeightLayout::Kind::pairs;
     if (decodes && convolution->convolution.weight_bits <= 8)
       per_strip += decoding[convolution->convolution.weight_bits] * static_cast<double>(convolution->weights.size());
   }

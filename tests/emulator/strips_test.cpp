@@ -24,7 +24,8 @@ TEST_P(EmulatedStrips, ChainsOfRandomShapes) {
     ASSERT_LT(seed, 200U);
     SCOPED_TRACE(seed);
     const Program program = seed % 2 == 0 ? pooled_program(seed, 3) : pooled_program(seed, 3, {8});
-    const Schedule plan = schedule(program, core_of(target), seed % 3 == 0 ? Optimize::size : Optimize::speed);
+    const Schedule plan =
+        schedule(program, core_of(target), seed % 3 == 0 ? Optimize::size : Optimize::speed, {.arena_bytes = 0});
     if (has_whole_maps(plan, program)) continue;
     ++programs;
     std::vector<std::uint8_t> inputs;
