@@ -87,8 +87,7 @@ inline void depthwise_plane_mve(const Convolution& step, const DepthwiseAxis& al
 }
 
 template <bool is_signed, bool nested = false>
-inline void depthwise_8_plane_mve(const Convolution& step, Strip /*strip*/, InputRows input, OutputRows output,
-                                  uint8_t* scratch) {
+inline void depthwise_8_plane_mve(const Convolution& step, const uint8_t* input, uint8_t* output, uint8_t* scratch) {
   DepthwiseAxis along = depthwise_columns(step);
   DepthwiseAxis across = depthwise_rows(step);
   if ((across.output + 3) / 4 * along.output < (along.output + 3) / 4 * across.output) {
