@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json_text.h"
 #include "base/units.h"
 #include "cli/commands.h"
@@ -34,6 +35,7 @@ struct InspectOptions {
   std::string target = "stm32f412";
   std::string optimize = "speed";
   std::size_t point = 0;
+  std::string arena;
   bool draw_memory = false;
   bool explain = false;
   bool integers = false;
@@ -103,13 +105,30 @@ void print(const Graph& graph, const GraphSummary& summary) {
       format_count(summary.peak_ram_bytes), format_bytes(summary.peak_ram_bytes), summary.peak_node);
 }
 
+/// The limit on the arena that the options name, else the arena that was measured for this target in the folder.
+ScheduleLimits schedule_limits(const InspectOptions& options, const std::filesystem::path& program) {
+  ScheduleLimits limits;
+  if (!options.arena.empty()) {
+    limits.arena_bytes = options.arena == "0" ? 0 : parse_bytes(options.arena, "--arena");
+    return limits;
+  }
+  const std::filesystem::path result = program.parent_path() / "result.json";
+  if (!std::filesystem::exists(result)) return limits;
+  const auto json = nlohmann::json::parse(read_text(result), nullptr, false);
+  if (!json.is_object() || json.value("target", nlohmann::json()) != options.target) return limits;
+  const auto arena = json.find("arena_bytes");
+  if (arena != json.end() && arena->is_number_integer()) limits.arena_bytes = arena->get<std::int64_t>();
+  return limits;
+}
+
 /// Describes the integer program of a finished folder, as it runs on a target at an operating point.
 void run_program(const InspectOptions& options, const std::filesystem::path& path) {
   const Program program = load_program(path);
   const bool device = options.target != "host";
   const Target target = device ? load_target(options.target) : Target{};
   const Optimize optimize = options.optimize == "size" ? Optimize::size : Optimize::speed;
-  const Schedule plan = schedule(program, device ? core_of(target) : Core::host, optimize);
+  const Schedule plan =
+      schedule(program, device ? core_of(target) : Core::host, optimize, schedule_limits(options, path));
   if (options.point >= program.points.size()) {
     throw bad_input("--point is {}; the program has {} operating points, numbered from 0", options.point,
                     program.points.size());
@@ -193,6 +212,10 @@ void add_inspect(CLI::App& app) {
   add_target_option(*command, options->target);
   add_optimize_option(*command, options->optimize);
   add_point_option(*command, options->point);
+  command
+      ->add_option("--arena", options->arena,
+                   "programs: limit on the working memory (arena), such as 20KB; 0: as small as possible")
+      ->default_str("as in OUT's result.json");
   command->add_flag("--draw-memory", options->draw_memory, "draw the working memory of a program over time");
   // The former spelling; --memory of fit is a bound.
   command->add_flag("--memory", options->draw_memory)->group("");
