@@ -40,10 +40,13 @@ Schedule schedule(const Program& program, Core core, Optimize optimize, const Sc
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
     whole_cost += whole_map_cost(program.steps[s], whole.kernels[s]);
   }
-  // of what is equally fast by estimate the smaller
-  constexpr double equal = 1.01;
-  const bool better = strips->instructions < whole_cost / equal ||
-                      (strips->instructions < whole_cost * equal && bytes < whole.arena_bytes);
+  // Estimates err by some percent, and strips take more code: they have to be clearly faster, or much smaller.
+  constexpr double clearly = 1.1;
+  constexpr double equally = 1.02;
+  constexpr double much = 0.6;
+  const bool better = strips->instructions * clearly < whole_cost ||
+                      (strips->instructions < whole_cost * equally &&
+                       static_cast<double>(bytes) < much * static_cast<double>(whole.arena_bytes));
   return bytes <= limit && better ? std::move(strips->schedule) : std::move(whole);
 }
 

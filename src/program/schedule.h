@@ -65,9 +65,9 @@ struct ScheduleLimits {
   bool one_kernel_each = false;
 };
 
-/// Chooses kernels, the rows that are made at a time, and places in the arena: the fastest by estimate that was found
-/// within the limits, or the smallest where nothing keeps within them. The host and the generic core have whole maps
-/// only. A schedule is made once for a program, a core and a setting, and passed on.
+/// Chooses kernels, the rows that are made at a time, and places in the arena. Where whole maps keep within the limits,
+/// strips are taken if they are clearly faster by estimate, or as fast and much smaller; where not, the fastest that
+/// were found within them, or the smallest. A schedule is made once for a program, a core and a setting, and passed on.
 [[nodiscard]] Schedule schedule(const Program& program, Core core, Optimize optimize = Optimize::speed,
                                 const ScheduleLimits& limits = {});
 
