@@ -41,4 +41,20 @@ inline OutputRows dense_rows(uint8_t* first, const Image& image) {
 }
 constexpr Strip all_rows(const Image& image) { return {0, image.height}; }
 
+/// A kernel's call for whole maps without gaps between their rows. Calls that differ in places alone share it: that
+/// saves some forty bytes each.
+template <auto Kernel, typename Step>
+__attribute__((noinline)) void whole_map(const Step& step, const uint8_t* input, uint8_t* output) {
+  Kernel(step, all_rows(step.output), dense_rows(input, step.input), dense_rows(output, step.output));
+}
+template <auto Kernel>
+__attribute__((noinline)) void whole_map(const Convolution& step, const uint8_t* input, uint8_t* output,
+                                         uint8_t* scratch) {
+  Kernel(step, all_rows(step.output), dense_rows(input, step.input), dense_rows(output, step.output), scratch);
+}
+template <auto Kernel, typename Step>
+__attribute__((noinline)) void whole_map_of_two(const Step& step, const uint8_t* a, const uint8_t* b, uint8_t* output) {
+  Kernel(step, all_rows(step.output), dense_rows(a, step.a), dense_rows(b, step.b), dense_rows(output, step.output));
+}
+
 }  // namespace trimtab::TRIMTAB_RUNTIME

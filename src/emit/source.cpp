@@ -178,15 +178,36 @@ std::string call(const Program& program, const Schedule& schedule, std::size_t i
   return fmt::format("rt::{}({});", kernel.name, arguments);
 }
 
-/// Calls that each make a whole map, one after the other.
-std::string whole_map_calls(const Program& program, const Schedule& schedule) {
+/// Whether an operation makes all rows of its step, and all of its values lie without gaps between their rows.
+bool is_whole_map(const Program& program, const Schedule& schedule, const ScheduledOperation& operation) {
+  const Step& step = program.steps[operation.step];
+  const auto is_dense = [&](BufferId id) { return nth(schedule.places, id).table < 0; };
+  return operation.first_row == 0 && operation.rows == nth(program.buffers, step.output).height &&
+         is_dense(step.output) && std::ranges::all_of(step.inputs, is_dense);
+}
+
+/// The call of a kernel for a whole map.
+std::string whole_map_call(const Program& program, const Schedule& schedule, const ScheduledOperation& operation) {
+  const Step& step = program.steps[operation.step];
+  std::string arguments = descriptor(program, operation.step);
+  for (const BufferId input : step.inputs) arguments += fmt::format(", arena + {}", nth(schedule.places, input).offset);
+  arguments += fmt::format(", arena + {}", nth(schedule.places, step.output).offset);
+  if (std::holds_alternative<ConvolutionStep>(step.operation))
+    arguments += fmt::format(", arena + {}", operation.scratch);
+  return fmt::format("rt::whole_map{}<rt::{}>({});", step.inputs.size() > 1 ? "_of_two" : "",
+                     schedule.kernels[operation.step].name, arguments);
+}
+
+/// One call for each step.
+std::string step_calls(const Program& program, const Schedule& schedule) {
   std::string calls;
   for (const ScheduledOperation& operation : schedule.operations) {
-    calls += fmt::format("  {}\n  after_layer({});\n",
-                         call(program, schedule, operation.step, schedule.kernels[operation.step],
-                              fmt::format("{{{}, {}}}", operation.first_row, operation.rows),
-                              fmt::format("arena + {}", operation.scratch)),
-                         operation.step);
+    const std::string text = is_whole_map(program, schedule, operation)
+                                 ? whole_map_call(program, schedule, operation)
+                                 : call(program, schedule, operation.step, schedule.kernels[operation.step],
+                                        fmt::format("{{{}, {}}}", operation.first_row, operation.rows),
+                                        fmt::format("arena + {}", operation.scratch));
+    calls += fmt::format("  {}\n  after_layer({});\n", text, operation.step);
   }
   return calls;
 }
@@ -352,7 +373,7 @@ std::string source_text(const Program& program, const Schedule& schedule, const 
   std::string calls = points ? "  [[maybe_unused]] const int32_t point = wanted_point;\n" : "";
   text += row_tables(schedule);
   if (has_whole_maps(schedule, program)) {
-    calls += whole_map_calls(program, schedule);
+    calls += step_calls(program, schedule);
   } else {
     text += strip_functions(program, schedule);
     calls += fmt::format("  for (const Operation &operation : operations) run_operation(arena, operation{});\n",
