@@ -201,8 +201,8 @@ std::vector<Finding> examine_board(const BoardView& board) {
   for (const ThermalZone& zone : board.zones) {
     if (!zone.celsius) {
       add(Severity::problem, fmt::format("{} ({}) cannot be read", zone.name, zone.type));
-    } else if (const auto impossible = impossible_celsius(*zone.celsius)) {
-      add(Severity::problem, fmt::format("{} ({}) {}", zone.name, zone.type, *impossible));
+    } else if (const auto fault = impossible_celsius(*zone.celsius)) {
+      add(Severity::problem, fmt::format("{} ({}) {}", zone.name, zone.type, *fault));
     }
     if (zone.mode == "disabled") {
       add(Severity::problem, fmt::format("{} ({}) is disabled: its trips do nothing", zone.name, zone.type));
