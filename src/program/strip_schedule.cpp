@@ -156,13 +156,15 @@ class StripSearch {
   template <typename Visit>
   void for_runs(Visit visit) const {
     std::vector<std::size_t> steps;
+    std::vector<std::vector<std::size_t>> lowest;  // by such a step
     std::size_t kinds = 0;
     Chosen rows;
     for (std::size_t s = 0; s < candidates_.size(); ++s) {
       rows.push_back(nearest(s, 1));
       if (whole_[s] + 1 == candidates_[s].size()) continue;
       steps.push_back(s);
-      kinds = std::max(kinds, lowest_by_kernel(s).size());
+      lowest.push_back(lowest_by_kernel(s));
+      kinds = std::max(kinds, lowest.back().size());
     }
     for (std::size_t first = 0; first <= steps.size(); ++first) {
       for (std::size_t second = first; second <= steps.size(); ++second) {
@@ -170,9 +172,8 @@ class StripSearch {
           const std::size_t kind_of_run[] = {code % kinds, code / kinds % kinds, code / kinds / kinds};
           Chosen chosen = rows;
           for (std::size_t i = 0; i < steps.size(); ++i) {
-            const std::vector<std::size_t> lowest = lowest_by_kernel(steps[i]);
             const std::size_t kind = kind_of_run[i < first ? 0 : i < second ? 1 : 2];
-            chosen[steps[i]] = lowest[std::min(kind, lowest.size() - 1)];
+            chosen[steps[i]] = lowest[i][std::min(kind, lowest[i].size() - 1)];
           }
           visit(std::move(chosen));
         }
@@ -365,19 +366,20 @@ std::optional<StripSchedule> schedule_strips(const Program& program, Core core, 
   if (search.is_too_large()) return std::nullopt;
   const StripSearch::Chosen smallest = search.smallest();
   constexpr std::int64_t most_bytes = 8 * std::int64_t{UINT16_MAX};  // that tables of rows can name
-  StripSchedule result{search.place(smallest, limit_bytes), search.price(smallest).instructions};
-  if (result.schedule.arena_bytes > most_bytes) return std::nullopt;
+  const StripSearch::Price least = search.price(smallest);
   // places may take some bytes more than the most that is alive at one time
   std::int64_t limit = std::min(limit_bytes, most_bytes);
-  for (int attempt = 0; attempt < 6 && search.price(smallest).bytes < limit; ++attempt) {
+  for (int attempt = 0; attempt < 6 && least.bytes < limit; ++attempt) {
     StripSearch::Chosen chosen = search.fastest(smallest, limit);
     constexpr double slack = 1.01;
     chosen = search.smallest_within(chosen, slack * search.price(chosen).instructions);
     Schedule faster = search.place(chosen, limit_bytes);
-    if (faster.arena_bytes <= limit_bytes) return StripSchedule{std::move(faster), search.price(chosen).instructions};
+    if (faster.arena_bytes <= std::min(limit_bytes, most_bytes))
+      return StripSchedule{std::move(faster), search.price(chosen).instructions};
     limit = std::min(limit, search.price(chosen).bytes) - 8;
   }
-  return result;
+  StripSchedule result{search.place(smallest, limit_bytes), least.instructions};
+  return result.schedule.arena_bytes > most_bytes ? std::nullopt : std::optional(std::move(result));
 }
 
 Schedule schedule_in_strips(const Program& program, Core core, Optimize optimize, std::span<const std::int32_t> rows) {
