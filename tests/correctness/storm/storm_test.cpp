@@ -281,7 +281,7 @@ TEST_F(Storm, DeviceFolders) {
 }
 
 /// Commands that train or quantize, which take a second each.
-TEST_F(Storm, PlansAndEnergiesAndCheckpoints) {
+TEST_F(Storm, PlansAndEnergies) {
   reference::OnnxBuilder onnx({1, 3, 32, 32});
   const auto mean = onnx.node("GlobalAveragePool", {"input"});
   const auto flat = onnx.node("Flatten", {mean});
