@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/index.h"
-#include "program/kernel_functions.h"
 #include "plan/nested_network.h"
+#include "program/kernel_functions.h"
 #include "program/pack.h"
 #include "support/program_builder.h"
 
