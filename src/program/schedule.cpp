@@ -43,7 +43,7 @@ Schedule schedule(const Program& program, Core core, Optimize optimize, const Sc
   // Estimates err by some percent, and strips take more code: they have to be clearly faster, or much smaller.
   constexpr double clearly = 1.1;
   constexpr double equally = 1.02;
-  constexpr double much = 0.6;
+  constexpr double much = 0.75;
   const bool better = strips->instructions * clearly < whole_cost ||
                       (strips->instructions < whole_cost * equally &&
                        static_cast<double>(bytes) < much * static_cast<double>(whole.arena_bytes));

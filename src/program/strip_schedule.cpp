@@ -124,12 +124,14 @@ class StripSearch {
     return best == grown ? best : descend(best, score, limit_bytes);
   }
 
-  /// The smallest one with at most so many instructions, found from another.
-  [[nodiscard]] Chosen smallest_within(const Chosen& from, double limit_instructions) const {
+  /// The smallest one with at most so many instructions that is found from a fast one and from the smallest of all.
+  [[nodiscard]] Chosen smallest_within(const Chosen& fast, const Chosen& smallest, double limit_instructions) const {
     const auto score = [=](const Price& price) {
       return std::tuple(std::max(price.instructions - limit_instructions, 0.0), price.bytes, price.instructions);
     };
-    return descend(from, score, 0);
+    Chosen from_fast = descend(fast, score, 0);
+    Chosen from_smallest = descend(smallest, score, 0);
+    return score(price(from_smallest)) < score(price(from_fast)) ? from_smallest : from_fast;
   }
 
   /// The direct candidate of a step that makes at least so many rows at a time.
@@ -393,7 +395,7 @@ std::optional<StripSchedule> schedule_strips(const Program& program, Core core, 
   for (int attempt = 0; attempt < 6 && least.bytes < limit; ++attempt) {
     StripSearch::Chosen chosen = search.fastest(smallest, limit);
     constexpr double slack = 1.01;
-    chosen = search.smallest_within(chosen, slack * search.price(chosen).instructions);
+    chosen = search.smallest_within(chosen, smallest, slack * search.price(chosen).instructions);
     Schedule faster = search.place(chosen, limit_bytes);
     if (faster.arena_bytes <= std::min(limit_bytes, most_bytes))
       return StripSchedule{std::move(faster), search.price(chosen).instructions, search.rows_priced()};
