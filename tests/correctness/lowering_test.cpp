@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/index.h"
 #include "base/random.h"
 #include "graph/networks.h"
 #include "learn/evaluate.h"
@@ -138,6 +139,39 @@ TEST(ImageOutputs, HaveOneOrderEverywhere) {
   EXPECT_NEAR(simulated.at(Measure::pixel_accuracy), evaluation.score.at(Measure::pixel_accuracy), 0.5);
   EXPECT_NEAR(simulated.at(Measure::mean_iou), evaluation.score.at(Measure::mean_iou), 0.5);
   EXPECT_EQ(evaluate(graph, data, {}, {16, 1, "cpu"}).at(Measure::pixel_accuracy), 100);
+}
+
+/// A layer whose weights are all zero answers with its bias, whatever the picture is; without a bias, with zero.
+TEST(ZeroWeights, GiveTheBias) {
+  for (const bool has_bias : {true, false}) {
+    for (const bool is_last : {true, false}) {
+      SCOPED_TRACE(testing::Message() << "bias " << has_bias << ", last layer " << is_last);
+      Graph graph = picture_network();
+      for (Node& node : graph.nodes) {
+        auto* const conv = std::get_if<Conv>(&node.op);
+        if (conv == nullptr) continue;
+        const bool is_second = conv->weight.shape[0] == 5;
+        if (is_second || !is_last) std::ranges::fill(conv->weight.data, 0.0F);
+        conv->bias = {{conv->weight.shape[0]}, std::vector<float>(static_cast<std::size_t>(conv->weight.shape[0]))};
+        for (std::size_t c = 0; has_bias && c < conv->bias.data.size(); ++c)
+          conv->bias.data[c] = static_cast<float>(c) - 1.5F;
+      }
+      const Dataset data = random_pictures({3, 10, 12}, 6);
+      const Graph prepared = prepare_for_deployment(graph, {});
+      const QuantizedNetwork network = quantize_post_training(prepared, uniform_plan(prepared, 8, 8), data, {});
+      const Program program = lower(network, {}, {});
+      const ProgramRunner runner(program);
+      std::vector<std::int32_t> integers(static_cast<std::size_t>(runner.output_elements() * data.size()));
+      runner.run(convert_samples(program, data), data.size(), integers, 1);
+      const std::vector<float> outputs = real_outputs(program, integers);
+      const float step = nth(program.buffers, program.output).grid.scale;
+      const std::size_t positions = outputs.size() / static_cast<std::size_t>(data.size()) / 5;
+      for (std::size_t i = 0; i < outputs.size(); ++i) {
+        const float expected = has_bias ? static_cast<float>(i / positions % 5) - 1.5F : 0.0F;
+        ASSERT_NEAR(outputs[i], expected, step) << i;
+      }
+    }
+  }
 }
 
 }  // namespace
