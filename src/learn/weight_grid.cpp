@@ -14,6 +14,8 @@ constexpr float largest_wide_bias = 1099511627776.0F;
 /// A channel whose weights are smaller than this part of the layer's largest is as good as dead: its scale is kept up
 /// so that the multipliers of a layer stay within one shift.
 constexpr float smallest_scale_ratio = 1e-6F;
+/// Units of the accumulator that the largest bias of a layer without weights takes.
+constexpr float bias_digits = 1048576.0F;
 
 double squared_error(std::span<const float> weights, float scale, int bits) {
   const float low = -std::ldexp(1.0F, bits - 1);
@@ -105,7 +107,12 @@ void keep_scales_up(WeightGrid& grid, const Tensor& bias, float input_scale) {
   for (const float scale : grid.scale) {
     largest = std::max(largest, std::abs(scale));
   }
-  const float smallest = largest > 0 ? largest * smallest_scale_ratio : 1.0F;
+  float smallest = largest * smallest_scale_ratio;
+  if (largest == 0) {  // a layer of biases: any scale will do that leaves them enough digits
+    const auto by_size = [](float a, float b) { return std::abs(a) < std::abs(b); };
+    const float most = bias.empty() ? 0.0F : std::abs(*std::ranges::max_element(bias.data, by_size));
+    smallest = most > 0 ? most / (input_scale * bias_digits) : 1.0F;
+  }
   for (std::size_t c = 0; c < grid.scale.size(); ++c) {
     const float most = grid.bits > 8 ? largest_wide_bias : largest_bias;
     const float for_bias = bias.empty() ? 0.0F : std::abs(bias.data[c]) / (input_scale * most);
