@@ -82,6 +82,25 @@ void choose_exponents(NestedNetwork& network, const Dataset& samples) {
   }
 }
 
+bool is_zero(const Tensor& weight) {
+  return std::ranges::all_of(weight.data, [](float w) { return w == 0; });
+}
+
+/// Weights that are all 0, which the grid does not have: half steps that are small beside the biases. Every second one
+/// is below 0, so that they nearly cancel each other.
+StoredWeights store_zeros(const Tensor& weight, const Tensor* bias, float input_scale) {
+  constexpr float bias_units = 4194304.0F;  // that the largest bias takes
+  float most = 0;
+  if (bias != nullptr) {
+    for (const float b : bias->data) most = std::max(most, std::abs(b));
+  }
+  StoredWeights stored;
+  stored.scale.assign(static_cast<std::size_t>(weight.shape.at(0)),
+                      most > 0 ? 2 * most / (input_scale * bias_units) : 1e-6F);
+  for (std::size_t i = 0; i < weight.data.size(); ++i) stored.digits.push_back(i % 2 == 0 ? 0 : -1);
+  return stored;
+}
+
 }  // namespace
 
 float nested_scale(std::span<const float> weights, NestedRange range) {
@@ -158,8 +177,15 @@ NestedNetwork make_nested(const Graph& prepared, const Dataset& calibration, con
   for (std::size_t i = 0; i < network.graph.nodes.size(); ++i) {
     const Tensor* weight = weight_of(network.graph.nodes[i].op);
     if (weight == nullptr) continue;
-    network.weights[i] =
-        grid == StoredWeights::Grid::nested ? store_weights(*weight, range) : store_weights_twos_complement(*weight);
+    if (grid == StoredWeights::Grid::twos_complement) {
+      network.weights[i] = store_weights_twos_complement(*weight);
+    } else if (is_zero(*weight)) {
+      const auto& input = nth(network.values, network.graph.nodes[i].inputs[0]);
+      network.weights[i] =
+          store_zeros(*weight, bias_of(network.graph.nodes[i].op), input.has_value() ? input->grid.scale : 1.0F);
+    } else {
+      network.weights[i] = store_weights(*weight, range);
+    }
   }
   choose_exponents(network, calibration_samples(calibration, options));
   return network;

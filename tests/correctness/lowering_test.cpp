@@ -10,6 +10,8 @@
 #include "graph/networks.h"
 #include "learn/evaluate.h"
 #include "learn/inference.h"
+#include "learn/nested_grid.h"
+#include "learn/nested_simulation.h"
 #include "learn/quantize.h"
 #include "learn/quantized_simulation.h"
 #include "measure/fidelity.h"
@@ -141,38 +143,58 @@ TEST(ImageOutputs, HaveOneOrderEverywhere) {
   EXPECT_EQ(evaluate(graph, data, {}, {16, 1, "cpu"}).at(Measure::pixel_accuracy), 100);
 }
 
-/// A layer whose weights are all zero answers with its bias, whatever the picture is; without a bias, with zero.
-TEST(ZeroWeights, GiveTheBias) {
-  for (const bool has_bias : {true, false}) {
-    for (const bool is_last : {true, false}) {
-      SCOPED_TRACE(testing::Message() << "bias " << has_bias << ", last layer " << is_last);
-      Graph graph = picture_network();
-      for (Node& node : graph.nodes) {
-        auto* const conv = std::get_if<Conv>(&node.op);
-        if (conv == nullptr) continue;
-        const bool is_second = conv->weight.shape[0] == 5;
-        if (is_second || !is_last) std::ranges::fill(conv->weight.data, 0.0F);
-        conv->bias = {{conv->weight.shape[0]}, std::vector<float>(static_cast<std::size_t>(conv->weight.shape[0]))};
-        for (std::size_t c = 0; has_bias && c < conv->bias.data.size(); ++c)
-          conv->bias.data[c] = static_cast<float>(c) - 1.5F;
-      }
-      const Dataset data = random_pictures({3, 10, 12}, 6);
-      const Graph prepared = prepare_for_deployment(graph, {});
-      const QuantizedNetwork network = quantize_post_training(prepared, uniform_plan(prepared, 8, 8), data, {});
-      const Program program = lower(network, {}, {});
-      const ProgramRunner runner(program);
-      std::vector<std::int32_t> integers(static_cast<std::size_t>(runner.output_elements() * data.size()));
-      runner.run(convert_samples(program, data), data.size(), integers, 1);
-      const std::vector<float> outputs = real_outputs(program, integers);
-      const float step = nth(program.buffers, program.output).grid.scale;
-      const std::size_t positions = outputs.size() / static_cast<std::size_t>(data.size()) / 5;
-      for (std::size_t i = 0; i < outputs.size(); ++i) {
-        const float expected = has_bias ? static_cast<float>(i / positions % 5) - 1.5F : 0.0F;
-        ASSERT_NEAR(outputs[i], expected, step) << i;
-      }
+/// The picture network with no weights in its last layer or in any, and channel - 1.5 as bias, or none.
+Graph network_without_weights(bool only_last, bool has_bias) {
+  Graph graph = picture_network();
+  for (Node& node : graph.nodes) {
+    auto* const conv = std::get_if<Conv>(&node.op);
+    if (conv == nullptr) continue;
+    const std::int64_t channels = conv->weight.shape[0];
+    if (channels == 5 || !only_last) std::ranges::fill(conv->weight.data, 0.0F);
+    conv->bias = {{channels}, std::vector<float>(static_cast<std::size_t>(channels))};
+    for (std::size_t c = 0; has_bias && c < conv->bias.data.size(); ++c)
+      conv->bias.data[c] = static_cast<float>(c) - 1.5F;
+  }
+  return graph;
+}
+
+/// At every operating point the outputs are the biases, as far as `tolerance` grid steps of the output.
+void expect_biases(const Program& program, const Dataset& data, bool has_bias, float tolerance) {
+  for (std::size_t point = 0; point < program.points.size(); ++point) {
+    SCOPED_TRACE(testing::Message() << "point " << point);
+    const ProgramRunner runner(program, schedule(program, Core::host), point);
+    std::vector<std::int32_t> integers(static_cast<std::size_t>(runner.output_elements() * data.size()));
+    runner.run(convert_samples(program, data), data.size(), integers, 1);
+    const std::vector<float> outputs = real_outputs(program, integers);
+    const float step = nth(program.buffers, program.output).grid.scale;
+    const std::size_t positions = outputs.size() / static_cast<std::size_t>(data.size()) / 5;
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      const float expected = has_bias ? static_cast<float>(i / positions % 5) - 1.5F : 0.0F;
+      ASSERT_NEAR(outputs[i], expected, tolerance * step) << i;
     }
   }
 }
+
+class ZeroWeights : public testing::TestWithParam<std::tuple<bool, bool>> {};
+
+/// A layer without weights answers with its bias, whatever the picture is.
+TEST_P(ZeroWeights, GiveTheBias) {
+  const auto [only_last, has_bias] = GetParam();
+  const Dataset data = random_pictures({3, 10, 12}, 6);
+  const Graph prepared = prepare_for_deployment(network_without_weights(only_last, has_bias), {});
+  const QuantizedNetwork network = quantize_post_training(prepared, uniform_plan(prepared, 8, 8), data, {});
+  expect_biases(lower(network, {}, {}), data, has_bias, 1);
+
+  // The nested grid has no zero: a half step of the coarsest precision stays, which is a share of the bias.
+  const NestedNetwork nested = make_nested(prepared, data, {});
+  NestedSimulation simulation(nested, data, true, 1);
+  const std::size_t layers = fuse_layers(nested.graph).size();
+  std::vector<OperatingPoint> points;
+  for (const int bits : {8, 4}) points.push_back(simulation.point(std::vector<Precision>(layers, {bits, 8})));
+  expect_biases(lower(nested, points, {}, {}), data, has_bias, 60);
+}
+
+INSTANTIATE_TEST_SUITE_P(Layers, ZeroWeights, testing::Combine(testing::Bool(), testing::Bool()));
 
 }  // namespace
 }  // namespace trimtab
