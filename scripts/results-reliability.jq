@@ -32,7 +32,7 @@ def round2: . * 100 | round / 100;
 "",
 "## Folders under faults",
 "",
-"Commands write over an earlier result while system calls that change files are killed or fail (`tests/correctness/faults`), run at commit \(.faults_commit). OUT held the old result or the new one each time, and nothing else stayed. `sustain plan` takes every call. The other commands take calls that a fixed seed draws, and two of them once more with more calls (`Package`: every call).",
+"Commands write over an earlier result while system calls that change files are killed or fail (`tests/correctness/faults`), run at commit \(.faults_commit). OUT held the old result or the new one each time, and nothing else stayed. Every call of every command was taken.",
 "",
 "| test | runs | result |",
 "|---|---|---|",
@@ -56,7 +56,7 @@ def round2: . * 100 | round / 100;
 "## What remains",
 "",
 "- The times of the rows `layers-` were taken while the machine did other work: the part that computes is what to compare.",
-"- Of `fit`, `scale`, `assess` and `train` the tests kill and fail at a sample of their system calls.",
+"- `./test` takes a sample of the calls: a fixed seed draws them.",
 "- A folder OUT whose name holds control characters takes no program for a device: the assembler refuses the name, in one sentence.",
 "- A number that is not finite is a failure where scores are made and where networks are trained. `sustain` writes null for a temperature that does not exist.",
 ""
