@@ -99,7 +99,8 @@ std::vector<std::string> target_names() {
   std::error_code unreadable;
   for (const auto& entry : fs::directory_iterator(targets_directory(), unreadable)) {
     if (entry.path().extension() != ".toml") continue;
-    if (read_toml(entry.path())["kind"].value_or(std::string{}) == "microcontroller") names.push_back(entry.path().stem());
+    if (read_toml(entry.path())["kind"].value_or(std::string{}) == "microcontroller")
+      names.push_back(entry.path().stem());
   }
   std::sort(names.begin(), names.end());
   return names;
