@@ -75,7 +75,7 @@ inline int32_t saturate_as(uintptr_t saturation, int32_t value) {
   const int32_t minimum = (saturation & 16U) != 0 ? -(1 << (bits - 1)) : 0;
   return saturate(value, minimum, minimum + (1 << bits) - 1);
 }
-template <int Count>
+template <size_t Count>
 inline void saturate_last(uintptr_t saturation, int32_t (&values)[Count]) {
   for (int32_t& value : values) value = saturate_as(saturation, value);
 }
