@@ -137,8 +137,8 @@ struct WeightBytes {
   }
 };
 
-/// Nested ones: 2^scale * (2 * digits + 1) of digits * 2^excess, the masked byte. Adding 128 makes the byte a number
-/// without a sign, which both halves of a word can be shifted as.
+/// Nested weights: the masked byte is digits * 2^excess, and the integer is 2^scale * (2 * digits + 1). With 128 added
+/// the byte has no sign, so that one shift of a word is right for both of its halves.
 template <>
 struct WeightBytes<true> {
   uint32_t mask;
@@ -151,7 +151,7 @@ struct WeightBytes<true> {
     down = excess - scale(step);
     correction = 0x00010001U * static_cast<uint16_t>(((1 << excess) - 256) >> down);
   }
-  /// Sums are so far shifted left; never further than step.shift.
+  /// How far the weights shift the sums to the left: never further than step.shift.
   static int scale(const Convolution& step) {
     const int excess = 8 - step.weight_bits;
     return excess < step.shift ? excess : step.shift;
@@ -271,8 +271,8 @@ enum class TileStore : uint8_t { u8, s8, any, nested, nested_any };
 
 struct TileStoring {
   TileStore kind;
-  int scale;             // nested weights: the sums are so far shifted left
-  int shift;             // ... and are to be further
+  int scale;             // nested weights: how far they have shifted the sums to the left
+  int shift;             // ... and how far the sums are still to be shifted
   uintptr_t saturation;  // of `nested`
 
   static TileStoring of(const Convolution& step, bool nested) {

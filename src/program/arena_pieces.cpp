@@ -41,7 +41,7 @@ class PiecePlacer {
   }
 
   /// Places the shapes in that order; those at the first `kept` positions already have their offsets. Returns the bytes
-  /// used. Ends early where `is_enough` says so of more bytes than `limit`, which it is asked once.
+  /// used. As soon as they are more than `limit`, is_enough() is asked, once: where it is true, placing ends there.
   template <typename IsEnough>
   std::int64_t place(std::span<const std::size_t> order, std::size_t kept, std::vector<std::int64_t>& offsets,
                      std::int64_t limit, IsEnough is_enough) {
