@@ -5,7 +5,7 @@
 
 namespace trimtab::cli {
 
-void publish(const Result& result, bool json, const std::string& out,
+void publish(const Surroundings& around, const Result& result, bool json, const std::string& out,
              const std::function<void(const std::filesystem::path& folder)>& write) {
   if (!out.empty()) {
     const StagingFolder staging(out);
@@ -13,7 +13,7 @@ void publish(const Result& result, bool json, const std::string& out,
     write_result(result, staging.path());
     staging.commit();
   }
-  print(result, json);
+  around.deliver(result, json);
 }
 
 CLI::Option* add_soc(CLI::App& command, std::string& soc) {
@@ -71,7 +71,7 @@ CLI::Option* add_plot_option(CLI::App& command, std::string& plot) {
   return command.add_option("--plot", plot, "SVG or PNG file for a plot of temperatures over time");
 }
 
-void add_sustain(CLI::App& app) {
+void add_sustain(CLI::App& app, const Surroundings& around) {
   CLI::App* sustain = app.add_subcommand(
       "sustain", "find and keep the speed that a Cortex-A board sustains below its temperature limit");
   sustain->require_subcommand(1);
@@ -82,9 +82,9 @@ void add_sustain(CLI::App& app) {
       "OUT/");
   add_sustain_doctor(*sustain);
   add_sustain_profile(*sustain);
-  add_sustain_identify(*sustain);
-  add_sustain_simulate(*sustain);
-  add_sustain_plan(*sustain);
+  add_sustain_identify(*sustain, around);
+  add_sustain_simulate(*sustain, around);
+  add_sustain_plan(*sustain, around);
   add_sustain_govern(*sustain);
   add_sustain_release(*sustain);
 }
