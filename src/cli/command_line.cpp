@@ -48,6 +48,8 @@ int parse_and_run(int argc, char** argv) {
   add_inspect(app);
   add_package(app);
   add_validate(app);
+  add_report(app);
+  add_explain(app);
   add_data(app);
   add_taxonomy(app);
   add_scale(app);

@@ -15,6 +15,8 @@ void add_fit(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_package(CLI::App& app);
 void add_validate(CLI::App& app);
+void add_report(CLI::App& app);
+void add_explain(CLI::App& app);
 void add_data(CLI::App& app);
 void add_taxonomy(CLI::App& app);
 void add_scale(CLI::App& app);

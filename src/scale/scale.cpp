@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/index.h"
 #include "emit/c_text.h"
+#include "emit/firmware.h"
 #include "emit/hand_over.h"
 #include "learn/clean_network.h"
 #include "learn/inference.h"
@@ -334,7 +335,10 @@ class Scaling {
       throw failure("the emulated device and the host differ in {} numbers over {} samples", deployment.mismatches,
                     samples.size());
     }
-    deployment.cycles = price.estimate_cycles(result_.program, schedule, deployment.dearest_point());
+    result_.costs =
+        measure_steps(result_.program, schedule, with_memory_of_board(*options_.target), deployment.dearest_point());
+    deployment.cycles = sum_cycles(result_.costs);
+    result_.schedule = schedule;
     hold_to_bounds(deployment);
     result_.deployment = deployment;
   }
