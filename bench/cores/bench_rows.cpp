@@ -1,6 +1,6 @@
 // Instructions and estimated cycles of the Cortex-M4's kernels for 3x3 convolutions by rows, on three layers of
 // ResNet-8 or on depthwise layers of MobileNetV1 and of DS-CNN:
-//     bench_rows [TARGET] [--bits B] [--size] [--chained] [--depthwise] [--rows N]
+//     bench_rows [TARGET] [--bits B] [--nested] [--size] [--chained] [--depthwise] [--rows N]
 
 #include <fmt/format.h>
 
@@ -19,8 +19,8 @@ namespace trimtab {
 namespace {
 
 /// A 3x3 convolution of bytes with as many filters as channels.
-Step layer(int height, int width, int channels, int stride, bool depthwise, int weight_bits) {
-  ProgramBuilder b(1);
+Step layer(int height, int width, int channels, int stride, bool depthwise, int weight_bits, bool nested) {
+  ProgramBuilder b(1, nested ? 2 : 1);
   b.program.input = b.add_buffer(height, width, channels, {1, 8, false});
   ConvolutionShape shape;
   shape.outputs = channels;
@@ -30,8 +30,9 @@ Step layer(int height, int width, int channels, int stride, bool depthwise, int 
   if (stride == 1) shape.pad_top = shape.pad_left = 1;
   if (depthwise) shape.groups = channels;
   b.convolution(b.program.input, shape, {1, 8, false}, weight_bits);
-  Step step = b.finish(-1).steps[0];
+  Step step = program_at(b.finish(-1), 0).steps[0];
   auto& c = std::get<ConvolutionStep>(step.operation).convolution;
+  c.weight_bits = static_cast<std::uint8_t>(weight_bits);
   c.shift = 0;
   c.output_minimum = 0;
   c.output_maximum = 255;
@@ -79,6 +80,7 @@ int run(std::span<char*> arguments) {
   Optimize optimize = Optimize::speed;
   int bits = 8;
   bool depthwise = false;
+  bool nested = false;
   int strip = 0;
   std::vector<std::string> definitions;
   for (std::size_t i = 1; i < arguments.size(); ++i) {
@@ -87,6 +89,8 @@ int run(std::span<char*> arguments) {
       definitions = {"TRIMTAB_CHAINED_LOADS=1"};
     } else if (argument == "--depthwise") {
       depthwise = true;
+    } else if (argument == "--nested") {
+      nested = true;
     } else if (argument == "--size") {
       optimize = Optimize::size;
     } else if (argument == "--bits") {
@@ -111,12 +115,13 @@ int run(std::span<char*> arguments) {
                            {6, 6, 128, 2},
                            {3, 3, 256, 1},
                            {25, 5, 64, 1}}) {
-      print_all(layer(s.height, s.width, s.channels, s.stride, true, bits), target, optimize, strip, definitions);
+      print_all(layer(s.height, s.width, s.channels, s.stride, true, bits, nested), target, optimize, strip,
+                definitions);
     }
     return 0;
   }
   for (const auto& [size, channels] : {std::pair{32, 16}, {16, 32}, {8, 64}}) {
-    print_all(layer(size, size, channels, 1, false, bits), target, optimize, strip, definitions);
+    print_all(layer(size, size, channels, 1, false, bits, nested), target, optimize, strip, definitions);
   }
   return 0;
 }

@@ -1,7 +1,7 @@
 #pragma once
 
-// Saturation of eight results at once to the whole range of a signed or unsigned number of 2 to 8 bits, for assembly:
-// the width is part of the instruction, so there is a function for each.
+// Saturation of up to eight results at once to the whole range of a signed or unsigned number of 2 to 8 bits: the width
+// is part of the instruction, so there is a function for each.
 
 #include "trimtab/arithmetic.h"
 
@@ -9,7 +9,7 @@ namespace trimtab::TRIMTAB_RUNTIME::detail {
 
 #if defined(__arm__) && __ARM_ARCH >= 7
 
-/// Saturates r4 to r11; changes nothing else.
+/// Saturates r4 to r11; changes nothing else. Every instruction takes four bytes.
 template <bool Signed, int Bits>
 __attribute__((naked, noinline)) inline void saturate_eight() {
   if constexpr (Signed) {
@@ -40,6 +40,26 @@ inline uintptr_t saturation_of(int32_t minimum, int32_t maximum) {
   }
 }
 
+/// Saturates two or four numbers: enters the function behind the registers that do not count.
+inline void saturate_last(uintptr_t saturation, int32_t (&values)[2]) {
+  register int32_t a asm("r10") = values[0];
+  register int32_t b asm("r11") = values[1];
+  asm volatile("blx %[entry]" : "+r"(a), "+r"(b) : [entry] "r"(saturation + 24) : "lr", "cc");
+  values[0] = a;
+  values[1] = b;
+}
+inline void saturate_last(uintptr_t saturation, int32_t (&values)[4]) {
+  register int32_t a asm("r8") = values[0];
+  register int32_t b asm("r9") = values[1];
+  register int32_t c asm("r10") = values[2];
+  register int32_t d asm("r11") = values[3];
+  asm volatile("blx %[entry]" : "+r"(a), "+r"(b), "+r"(c), "+r"(d) : [entry] "r"(saturation + 16) : "lr", "cc");
+  values[0] = a;
+  values[1] = b;
+  values[2] = c;
+  values[3] = d;
+}
+
 #else
 
 /// Elsewhere a number stands for the function: the bits, and 16 where they are signed.
@@ -54,6 +74,10 @@ inline int32_t saturate_as(uintptr_t saturation, int32_t value) {
   const auto bits = static_cast<int>(saturation & 15U);
   const int32_t minimum = (saturation & 16U) != 0 ? -(1 << (bits - 1)) : 0;
   return saturate(value, minimum, minimum + (1 << bits) - 1);
+}
+template <int Count>
+inline void saturate_last(uintptr_t saturation, int32_t (&values)[Count]) {
+  for (int32_t& value : values) value = saturate_as(saturation, value);
 }
 
 #endif

@@ -239,6 +239,11 @@ CLI::Option* add_flash_option(CLI::App& command, std::string& flash) {
   return command.add_option("--flash", flash, "bound on flash, such as 64KB")->default_str("all of the target");
 }
 
+CLI::Option* add_frontier_flag(CLI::App& command, bool& frontier) {
+  return command.add_flag("--frontier", frontier,
+                          "also measure how much time the program takes with less and with more RAM: frontier.svg");
+}
+
 CLI::Option* add_ram_option(CLI::App& command, std::string& ram) {
   return command.add_option("--ram", ram, "bound on RAM including the stack, such as 48KB")
       ->default_str("all of the target");

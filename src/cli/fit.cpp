@@ -12,6 +12,7 @@ void add_bound_options(CLI::App& fit, FitCommand& command) {
   add_name_option(fit, command.options.device_name);
   add_flash_option(fit, command.flash);
   add_ram_option(fit, command.ram);
+  add_frontier_flag(fit, command.options.frontier);
   fit.add_option("--max-instructions", command.options.bounds.instructions,
                  "bound on the instructions of one inference; 0 sets none")
       ->check(CLI::NonNegativeNumber)

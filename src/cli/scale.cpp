@@ -116,6 +116,7 @@ void add_scale(CLI::App& app) {
   add_name_option(*sub, command->options.device_name);
   add_flash_option(*sub, command->flash);
   add_ram_option(*sub, command->ram);
+  add_frontier_flag(*sub, command->options.frontier);
   add_verify_option(*sub, command->options.verify_samples);
   add_dump_passes_option(*sub, command->options.dump_passes);
   add_out_option(*sub, command->out)->required();

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/error.h"
 #include "base/units.h"
 #include "emit/explain.h"
 #include "emit/firmware.h"
@@ -139,13 +140,43 @@ Deployment Pricer::measure_within(ScheduledProgram scheduled, const Bounds& boun
   return deployment;
 }
 
+ScheduledDeployment Pricer::deploy_within(const Program& program, const ScheduleLimits& limits, const Bounds& bounds,
+                                          const Dataset& samples, const std::filesystem::path& folder) const {
+  const std::vector<std::uint8_t> inputs = convert_samples(program, samples);
+  const std::vector<std::int32_t> expected = host_outputs(program, inputs, samples.size());
+  const auto deploy_with = [&](Schedule schedule) {
+    Deployment deployment = deploy(program, schedule, target_, name_, inputs, expected, folder);
+    return ScheduledDeployment{std::move(schedule), std::move(deployment), {}};
+  };
+  const auto first = [&] {
+    try {
+      return deploy_with(schedule_of(program, limits));
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::bound_not_met) throw;
+      // the image is larger than the part: once more with the least that there is of memory and code
+      return deploy_with(schedule_of(program, {.arena_bytes = 0, .one_kernel_each = true}));
+    }
+  };
+  ScheduledDeployment made = first();
+  while (auto next = smaller_schedule(program, made.schedule, made.deployment, bounds))
+    made = deploy_with(std::move(*next));
+  if (made.deployment.mismatches > 0) {
+    throw failure("the emulated device and the host differ in {} numbers over {} samples", made.deployment.mismatches,
+                  samples.size());
+  }
+  made.costs =
+      measure_steps(program, made.schedule, with_memory_of_board(target_), made.deployment.dearest_point());
+  made.deployment.cycles = sum_cycles(made.costs);
+  return made;
+}
+
 Deployment Pricer::measure(const ScheduledProgram& scheduled) const {
   const TemporaryDirectory work;
   const Program& program = scheduled.program;
   const std::vector<std::uint8_t> inputs = convert_samples(program, probe_);
   Deployment deployment = deploy(program, scheduled.schedule, with_memory_of_board(target_), name_, inputs,
                                  host_outputs(program, inputs, 1), work.path());
-  if (with_cycles_) deployment.cycles = estimate_cycles(program, scheduled.schedule);
+  if (with_cycles_) deployment.cycles = estimate_cycles(program, scheduled.schedule, deployment.dearest_point());
   return deployment;
 }
 

@@ -1,13 +1,16 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "data/dataset.h"
 #include "emit/deploy.h"
+#include "emit/explain.h"
 #include "graph/graph.h"
 #include "learn/quantize.h"
 #include "plan/plan.h"
@@ -52,6 +55,13 @@ struct ScheduledProgram {
   Schedule schedule;
 };
 
+/// A schedule, what its image takes, and what each step takes at the dearest operating point.
+struct ScheduledDeployment {
+  Schedule schedule;
+  Deployment deployment;
+  std::vector<StepCost> costs;
+};
+
 /// The costs of a network on a target: flash, RAM and instructions of the linked image of a plan, whatever the values
 /// of its weights are.
 class Pricer {
@@ -83,6 +93,14 @@ class Pricer {
                                                          const Deployment& deployment, const Bounds& bounds) const;
   /// Measures a program with its own schedule and, while bounds are missed, with smaller ones.
   [[nodiscard]] Deployment measure_within(ScheduledProgram scheduled, const Bounds& bounds) const;
+
+  /// Deploys a program for good: sources and image go to `folder`, `samples` are run in the emulator at all operating
+  /// points, and the cycles of the dearest are estimated. The schedule is the one within the limits and, while bounds
+  /// are missed, a smaller one. Bounds may be missed in the end. Throws Error: (bound not met) where even the smallest
+  /// image is larger than the part, (failure) where a number differs from the host's.
+  [[nodiscard]] ScheduledDeployment deploy_within(const Program& program, const ScheduleLimits& limits,
+                                                  const Bounds& bounds, const Dataset& samples,
+                                                  const std::filesystem::path& folder) const;
 
   /// The bounds that are missed; the others are 0.
   [[nodiscard]] Bounds missed_bounds(const Deployment& deployment, const Bounds& bounds) const;

@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include <cmath>
 #include <filesystem>
@@ -7,7 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/toml_file.h"
 #include "data/dataset.h"
 
 namespace trimtab {
@@ -47,12 +46,7 @@ std::vector<float> read_numbers(const toml::table& table, const std::string& nam
 }
 
 Preprocessing read_preprocessing(const std::string& path, std::int64_t channels) {
-  toml::table table;
-  try {
-    table = toml::parse(read_text(path, 1 << 20), path);
-  } catch (const toml::parse_error& error) {
-    throw bad_input("{}, line {}: {}", path, error.source().begin.line, error.description());
-  }
+  const toml::table table = read_toml(path);
   for (const auto& [key, value] : table) {
     if (key.str() != "mean" && key.str() != "deviation") {
       throw bad_input("{}: unknown key '{}'; a preprocessing file has 'mean' and 'deviation'", path, key.str());

@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <map>
@@ -11,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/index.h"
+#include "base/toml_file.h"
 #include "data/hierarchy.h"
 #include "data/taxonomy.h"
 
@@ -164,12 +164,7 @@ Taxonomy parse_taxonomy_csv(const std::string& text, const std::string& name) {
 }
 
 Taxonomy parse_taxonomy_toml(const std::string& text, const std::string& name) {
-  toml::table table;
-  try {
-    table = toml::parse(text, name);
-  } catch (const toml::parse_error& error) {
-    throw bad_input("{}, line {}: {}", name, error.source().begin.line, error.description());
-  }
+  const toml::table table = parse_toml(text, name);
   for (const auto& [key, value] : table) {
     if (key.str() != "levels" && key.str() != "classes" && key.str() != "parents") {
       throw bad_input("{}: unknown key '{}'; a taxonomy has 'levels', and 'classes' or 'parents'", name, key.str());

@@ -198,18 +198,45 @@ std::string whole_map_call(const Program& program, const Schedule& schedule, con
                      schedule.kernels[operation.step].name, arguments);
 }
 
-/// One call for each step.
-std::string step_calls(const Program& program, const Schedule& schedule) {
+/// GCC takes time that grows with the square of the calls in a function, since it follows where each pointer may point.
+/// Programs of more steps are cut into functions of so many.
+constexpr std::size_t steps_per_function = 64;
+
+bool is_cut(const Program& program) { return program.steps.size() > steps_per_function; }
+
+/// The parameters that the functions of a program with several operating points have more, and the arguments.
+std::string point_parameter(const Program& program) {
+  return program.points.size() > 1 ? ", [[maybe_unused]] int32_t point" : "";
+}
+std::string point_argument(const Program& program) { return program.points.size() > 1 ? ", point" : ""; }
+
+/// The function that the steps from `step` on are in.
+std::string function_of_steps(std::size_t step) { return fmt::format("run_steps_{}", step / steps_per_function); }
+
+/// Whole maps: one call for each step, and before them the functions that the program is cut into.
+struct StepCalls {
+  std::string functions;
+  std::string calls;
+};
+StepCalls step_calls(const Program& program, const Schedule& schedule) {
+  StepCalls text;
   std::string calls;
   for (const ScheduledOperation& operation : schedule.operations) {
-    const std::string text = is_whole_map(program, schedule, operation)
-                                 ? whole_map_call(program, schedule, operation)
-                                 : call(program, schedule, operation.step, schedule.kernels[operation.step],
-                                        fmt::format("{{{}, {}}}", operation.first_row, operation.rows),
-                                        fmt::format("arena + {}", operation.scratch));
-    calls += fmt::format("  {}\n  after_layer({});\n", text, operation.step);
+    const std::string one = is_whole_map(program, schedule, operation)
+                                ? whole_map_call(program, schedule, operation)
+                                : call(program, schedule, operation.step, schedule.kernels[operation.step],
+                                       fmt::format("{{{}, {}}}", operation.first_row, operation.rows),
+                                       fmt::format("arena + {}", operation.scratch));
+    calls += fmt::format("  {}\n  after_layer({});\n", one, operation.step);
+    const std::size_t next = operation.step + 1;
+    if (!is_cut(program) || (next % steps_per_function != 0 && next < program.steps.size())) continue;
+    const std::string name = function_of_steps(operation.step);
+    text.functions += fmt::format("\n__attribute__((noinline)) void {}(uint8_t *arena{}) {{\n{}}}\n", name,
+                                  point_parameter(program), std::exchange(calls, {}));
+    text.calls += fmt::format("  {}(arena{});\n", name, point_argument(program));
   }
-  return calls;
+  text.calls += calls;
+  return text;
 }
 
 /// Where rows lie that do not follow each other.
@@ -240,21 +267,33 @@ std::string strip_functions(const Program& program, const Schedule& schedule) {
     line += entry;
   }
   text += "\n  " + line + "};\n\n";
-  const bool points = program.points.size() > 1;
-  text += fmt::format(
-      "void run_operation(uint8_t *arena, const Operation &operation{}) {{\n  const rt::Strip "
-      "strip{{operation.first_row, "
-      "operation.rows}};\n  [[maybe_unused]] uint8_t *const scratch = arena + 8 * operation.scratch;\n  switch "
-      "(operation.step) {{\n",
-      points ? ", int32_t point" : "");
-  std::set<std::size_t> written;
-  for (const ScheduledOperation& operation : schedule.operations) {
-    if (!written.insert(operation.step).second) continue;
-    text += fmt::format("    case {}:\n      {}\n      after_layer({});\n      return;\n", operation.step,
-                        call(program, schedule, operation.step, schedule.kernels[operation.step], "strip", "scratch"),
-                        operation.step);
+  const auto begin = [&](const std::string& name, const std::string& choice) {
+    return fmt::format(
+        "{}void {}(uint8_t *arena, const Operation &operation{}) {{\n  const rt::Strip strip{{operation.first_row, "
+        "operation.rows}};\n  [[maybe_unused]] uint8_t *const scratch = arena + 8 * operation.scratch;\n  switch "
+        "({}) {{\n",
+        is_cut(program) ? "__attribute__((noinline)) " : "", name, point_parameter(program), choice);
+  };
+  const std::string end = "    default:\n      return;\n  }\n}\n";
+  std::string choices;
+  for (std::size_t s = 0; s < program.steps.size(); ++s) {
+    const std::string name = is_cut(program) ? function_of_steps(s) : "run_operation";
+    const bool is_first = s == 0 || (is_cut(program) && s % steps_per_function == 0);
+    if (is_first && s > 0) text += end + "\n";
+    if (is_first) {
+      text += begin(name, "operation.step");
+      choices += fmt::format("    case {}:\n      {}(arena, operation{});\n      return;\n", s / steps_per_function,
+                             name, point_argument(program));
+    }
+    text += fmt::format("    case {}:\n      {}\n      after_layer({});\n      return;\n", s,
+                        call(program, schedule, s, schedule.kernels[s], "strip", "scratch"), s);
   }
-  return text + "    default:\n      return;\n  }\n}\n";
+  text += end;
+  if (!is_cut(program)) return text;
+  return text + fmt::format(
+                    "\nvoid run_operation(uint8_t *arena, const Operation &operation{}) {{\n  switch "
+                    "(operation.step / {}) {{\n{}{}",
+                    point_parameter(program), steps_per_function, choices, end);
 }
 
 /// The runtime's headers that the program needs.
@@ -373,11 +412,13 @@ std::string source_text(const Program& program, const Schedule& schedule, const 
   std::string calls = points ? "  [[maybe_unused]] const int32_t point = wanted_point;\n" : "";
   text += row_tables(schedule);
   if (has_whole_maps(schedule, program)) {
-    calls += step_calls(program, schedule);
+    const StepCalls steps = step_calls(program, schedule);
+    text += steps.functions;
+    calls += steps.calls;
   } else {
     text += strip_functions(program, schedule);
     calls += fmt::format("  for (const Operation &operation : operations) run_operation(arena, operation{});\n",
-                         points ? ", point" : "");
+                         point_argument(program));
   }
   return text + "\n}  // namespace\n\nextern \"C\" {\n\n" + arena_functions(program, schedule, name, calls) +
          point_functions(program, name) + level_tables(program, name) + name_tables(program, name) +

@@ -351,40 +351,22 @@ class Fitting {
     const std::int64_t count = std::min(options_.verify_samples, test_.size());
     tell(fmt::format("running {} samples on the emulated {}", count, name_of(options_.target->processor)));
     const Dataset samples = test_.sample(count, 1);
-    const std::vector<std::uint8_t> inputs = convert_samples(result.program, samples);
     const Pricer own = pricer();
-    const std::vector<std::int32_t> expected = host_outputs(result.program, inputs, samples.size());
-    const auto deploy_with = [&](const Schedule& schedule) {
-      return deploy(result.program, schedule, *options_.target, name(), inputs, expected, folder_);
-    };
-    Schedule schedule = own.schedule_of(result.program, limits_of(result.program));
     try {
-      result.deployment = deploy_with(schedule);
-    } catch (const Error& error) {
-      if (error.code() != ExitCode::bound_not_met) throw;
-      // the image is larger than the part: once more with the least that there is of memory and code
-      schedule = own.schedule_of(result.program, {.arena_bytes = 0, .one_kernel_each = true});
-      try {
-        result.deployment = deploy_with(schedule);
-      } catch (const Error& least) {
-        if (least.code() != ExitCode::bound_not_met) throw;
-        throw bound_not_met("{}; {}", least.what(),
-                            nearest_fit({options_.bounds.flash_bytes, options_.bounds.ram_bytes, 0, 0}));
-      }
+      auto made = own.deploy_within(result.program, limits_of(result.program), options_.bounds, samples, folder_);
+      dump_.add("scheduled", result.program, made.schedule);
+      result.deployment = std::move(made.deployment);
+      result.schedule = std::move(made.schedule);
+      result.costs = std::move(made.costs);
+    } catch (const Error& least) {
+      if (least.code() != ExitCode::bound_not_met) throw;
+      throw bound_not_met("{}; {}", least.what(),
+                          nearest_fit({options_.bounds.flash_bytes, options_.bounds.ram_bytes, 0, 0}));
     }
-    while (auto next = own.smaller_schedule(result.program, schedule, *result.deployment, options_.bounds)) {
-      schedule = std::move(*next);
-      result.deployment = deploy_with(schedule);
-    }
-    dump_.add("scheduled", result.program, schedule);
-    if (result.deployment->mismatches > 0) {
-      throw failure("the emulated device and the host differ in {} numbers over {} samples",
-                    result.deployment->mismatches, samples.size());
-    }
-    result.costs = measure_steps(result.program, schedule, with_memory_of_board(*options_.target));
-    result.deployment->cycles = sum_cycles(result.costs);
     hold_to_bounds(own, *result.deployment);
-    result.schedule = std::move(schedule);
+    if (!options_.frontier) return;
+    tell("measuring the program with less and with more RAM");
+    result.frontier = memory_frontier(own, result.program);
   }
 
   const Graph& graph_;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cost/frontier.h"
 #include "cost/pricer.h"
 #include "data/dataset.h"
 #include "emit/deploy.h"
@@ -51,6 +52,7 @@ struct FitOptions {
   Optimize optimize = Optimize::speed;
   TaskChoice task;                    ///< what the user says of it; the rest follows from network and data
   std::int64_t verify_samples = 32;   ///< run in the emulator and compared bit for bit
+  bool frontier = false;              ///< measure what less and more RAM cost in time, too
   std::filesystem::path dump_passes;  ///< folder for what every pass leaves, as text (program/pass_dump.h); empty: none
   int threads = 0;
   std::function<void(const std::string&)> report;  ///< told what is being done, one line each; may be empty
@@ -68,6 +70,7 @@ struct FitResult {
   Schedule schedule;                     ///< for the target's core, or for this machine's
   std::vector<StepCost> costs;           ///< on the target, by step; empty where there is none
   std::optional<Deployment> deployment;  ///< where there is a target
+  std::vector<FrontierPoint> frontier;   ///< where it was asked for
   std::string device_name;               ///< prefix of the device's C functions
   std::vector<std::string> left_out;     ///< layers that the program does without: a Softmax at the end
   Task task;

@@ -78,6 +78,7 @@ nlohmann::ordered_json to_json(const FitRun& run, const FitOptions& options, con
   if (!result.left_out.empty()) json["left_out"] = result.left_out;
   json["weights_bytes"] = weights_bytes(result.program);
   if (result.deployment.has_value()) add_deployment(json, options, *result.deployment);
+  if (!result.frontier.empty()) json["frontier"] = frontier_json(*options.target, result.frontier);
   json["plan"] = layers_of(result.program.points.front().plan);
   if (const ZeroPointGain& gain = result.network.zero_points; gain.grids > 0)
     json["zero_points"] = {{"grids", gain.grids}, {"squared_error_lower_by_db", gain.decibels}};
@@ -162,6 +163,7 @@ std::string summarize(const FitRun& run, const FitOptions& options, const FitRes
   if (deployment.armv6m_samples > 0) {
     text += fmt::format("              {} of them on the emulated microbit, an Armv6-M\n", deployment.armv6m_samples);
   }
+  if (!result.frontier.empty()) text += describe_frontier(target, result.frontier);
   return fmt::format(
       "{} on {} ({})\n\n{}\ndevice/               C++ sources with a C header for your firmware\ndevice/firmware.elf   "
       "the image that was measured and run\n{}",
@@ -177,6 +179,7 @@ Result describe(const FitRun& run, const FitOptions& options, const FitResult& r
 void write_result(const Result& described, const FitRun& run, const FitOptions& options, const FitResult& result,
                   const std::filesystem::path& folder) {
   save_program(result.program, folder / "program.bin");
+  if (!result.frontier.empty()) draw_frontier(*options.target, result.frontier, folder);
   write_file(folder / "plan.toml", to_toml(result.program.points.front().plan));
   write_onnx(result.pruned, folder / "float.onnx");
   write_file(folder / "quantized.onnx", quantized_onnx(result.network));

@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <toml++/toml.h>
 #include <algorithm>
 #include <array>
 #include <set>
 #include <sstream>
 
 #include "base/error.h"
+#include "base/toml_file.h"
 #include "plan/layers.h"
 
 namespace trimtab {
@@ -95,12 +95,7 @@ std::string to_toml(const Plan& plan) {
 Plan parse_plan(std::string_view text, const Graph& graph, const Plan& defaults, const std::string& source) {
   Plan plan = defaults;
   if (plan.layers.empty()) plan = uniform_plan(graph, 8, 8);
-  toml::table table;
-  try {
-    table = toml::parse(text, source);
-  } catch (const toml::parse_error& error) {
-    throw bad_input("{}, line {}: {}", source, error.source().begin.line, error.description());
-  }
+  const toml::table table = parse_toml(text, source);
   std::set<std::string> seen;
   for (const auto& [key, node] : table) {
     const toml::array* layers = key == "layer" ? node.as_array() : nullptr;

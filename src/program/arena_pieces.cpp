@@ -37,22 +37,25 @@ class PiecePlacer {
   /// The same shapes seen from the other end of the arena.
   void turn() {
     for (ArenaPiece& piece : pieces_) piece.offset = shapes_[piece.shape].bytes - piece.offset - piece.bytes;
+    find_neighbours();
   }
 
-  /// Places the shapes in that order. Returns the bytes used.
-  std::int64_t place(std::span<const std::size_t> order, std::vector<std::int64_t>& offsets) {
+  /// Places the shapes in that order; those at the first `kept` positions already have their offsets. Returns the bytes
+  /// used. Ends early where `is_enough` says so of more bytes than `limit`, which it is asked once.
+  template <typename IsEnough>
+  std::int64_t place(std::span<const std::size_t> order, std::size_t kept, std::vector<std::int64_t>& offsets,
+                     std::int64_t limit, IsEnough is_enough) {
     constexpr std::int64_t unplaced = -1;
-    offsets.assign(shapes_.size(), unplaced);
     std::int64_t used = 0;
-    for (const std::size_t shape : order) {
+    for (const std::size_t shape : order.subspan(kept)) offsets[shape] = unplaced;
+    for (const std::size_t shape : order.first(kept)) used = std::max(used, offsets[shape] + shapes_[shape].bytes);
+    bool asked = false;
+    for (const std::size_t shape : order.subspan(kept)) {
+      if (used > limit && !std::exchange(asked, true) && is_enough()) return used;
       forbidden_.clear();
-      for (const auto& [own, other] : neighbours_[shape]) {
-        const ArenaPiece& mine = pieces_[own];
-        const ArenaPiece& theirs = pieces_[other];
-        const std::int64_t at = offsets[theirs.shape];
-        if (at == unplaced) continue;
-        const std::int64_t begin = at + theirs.offset - mine.offset;
-        forbidden_.emplace_back(begin - mine.bytes, begin + theirs.bytes);
+      for (const Neighbour& other : neighbours_[shape]) {
+        const std::int64_t at = offsets[other.shape];
+        if (at != unplaced) forbidden_.emplace_back(at + other.low, at + other.high);
       }
       std::sort(forbidden_.begin(), forbidden_.end());
       std::int64_t offset = 0;
@@ -62,6 +65,7 @@ class PiecePlacer {
       offsets[shape] = offset;
       used = std::max(used, offset + shapes_[shape].bytes);
     }
+    if (used > limit && !asked) is_enough();
     return used;
   }
 
@@ -70,9 +74,21 @@ class PiecePlacer {
     return (bytes + alignment_ - 1) / alignment_ * alignment_;
   }
 
-  /// For every shape the pairs of one of its pieces and another shape's that are alive at the same time.
+  /// A shape with a piece that is alive at the same time as one of ours: we cannot lie strictly between `low` and
+  /// `high` bytes from it.
+  struct Neighbour {
+    std::size_t shape = 0;
+    std::int64_t low = 0;
+    std::int64_t high = 0;
+  };
+
+  void add_neighbour(const ArenaPiece& mine, const ArenaPiece& theirs) {
+    const std::int64_t begin = theirs.offset - mine.offset;
+    neighbours_[mine.shape].push_back({theirs.shape, begin - mine.bytes, begin + theirs.bytes});
+  }
+
   void find_neighbours() {
-    neighbours_.resize(shapes_.size());
+    neighbours_.assign(shapes_.size(), {});
     std::vector<std::size_t> order(pieces_.size());
     std::iota(order.begin(), order.end(), 0);
     std::ranges::sort(order, {}, [&](std::size_t piece) { return pieces_[piece].first; });
@@ -81,8 +97,8 @@ class PiecePlacer {
       std::erase_if(alive, [&](std::size_t other) { return pieces_[other].last < pieces_[piece].first; });
       for (const std::size_t other : alive) {
         if (pieces_[other].shape == pieces_[piece].shape) continue;
-        neighbours_[pieces_[piece].shape].emplace_back(piece, other);
-        neighbours_[pieces_[other].shape].emplace_back(other, piece);
+        add_neighbour(pieces_[piece], pieces_[other]);
+        add_neighbour(pieces_[other], pieces_[piece]);
       }
       alive.push_back(piece);
     }
@@ -91,8 +107,8 @@ class PiecePlacer {
   std::vector<ArenaPiece> pieces_;
   std::int64_t alignment_;
   std::vector<ShapeSize> shapes_;
-  std::vector<std::vector<std::pair<std::size_t, std::size_t>>> neighbours_;  // by shape: own piece, other piece
-  std::vector<std::pair<std::int64_t, std::int64_t>> forbidden_;              // offsets strictly between
+  std::vector<std::vector<Neighbour>> neighbours_;                // by shape
+  std::vector<std::pair<std::int64_t, std::int64_t>> forbidden_;  // offsets strictly between
 };
 
 struct Attempt {
@@ -113,13 +129,16 @@ Arena place_pieces(std::span<const ArenaPiece> pieces, std::int64_t lower_bound,
   bool best_turned = false;
   arena.bytes = INT64_MAX;
   std::vector<std::int64_t> offsets;
+  const auto note = [&](std::int64_t bytes) {
+    if (bytes >= arena.bytes) return;
+    arena.bytes = bytes;
+    arena.offsets = offsets;
+    best_turned = turned;
+  };
   const auto attempt = [&](const std::vector<std::size_t>& order) {
-    const std::int64_t bytes = placer.place(order, offsets);
-    if (bytes < arena.bytes) {
-      arena.bytes = bytes;
-      arena.offsets = offsets;
-      best_turned = turned;
-    }
+    offsets.resize(shapes.size());
+    const std::int64_t bytes = placer.place(order, 0, offsets, INT64_MAX, [] { return false; });
+    note(bytes);
     return bytes;
   };
   using Key = std::array<std::int64_t, 3>;
@@ -166,14 +185,23 @@ Arena place_pieces(std::span<const ArenaPiece> pieces, std::int64_t lower_bound,
       const auto from =
           static_cast<std::int64_t>(positions[static_cast<std::size_t>(random.integer(0, std::ssize(positions) - 1))]);
       const std::int64_t to = random.integer(0, from);
-      std::vector<std::size_t> order = start.order;
-      std::rotate(order.begin() + to, order.begin() + from, order.begin() + from + 1);
-      const std::int64_t bytes = attempt(order);
-      // now and then a worse order, to leave a dead end
-      if (bytes > current && random.integer(0, 99) >= 3) continue;
+      // what stands before `to` keeps its place
+      const auto begin = start.order.begin();
+      std::rotate(begin + to, begin + from, begin + from + 1);
+      offsets = present;
+      bool rejected = false;
+      const std::int64_t bytes = placer.place(start.order, static_cast<std::size_t>(to), offsets, current, [&] {
+        // now and then a worse order, to leave a dead end
+        rejected = random.integer(0, 99) >= 3;
+        return rejected;
+      });
+      if (rejected) {
+        std::rotate(begin + to, begin + to + 1, begin + from + 1);
+        continue;
+      }
+      note(bytes);
       current = bytes;
       present = offsets;
-      start.order = std::move(order);
     }
   }
   if (best_turned) {

@@ -57,7 +57,9 @@ double input_rows(const runtime::Convolution& c, std::int32_t first, std::int32_
   return std::max(std::min<std::int32_t>(end, c.input.height) - std::max(top, 0), 0);
 }
 
-StripCost columns_cost(const runtime::Convolution& c, std::int32_t filters_per_block, std::int32_t first,
+/// By columns of four pixels. Nested weights need no decoding, but a mask for every word, a longer tail, and the sums
+/// of the activations.
+StripCost columns_cost(const runtime::Convolution& c, bool nested, std::int32_t filters_per_block, std::int32_t first,
                        std::int32_t rows) {
   const runtime::ColumnLayout layout = runtime::column_layout(c);
   const runtime::Window& window = c.window;
@@ -100,13 +102,17 @@ StripCost columns_cost(const runtime::Convolution& c, std::int32_t filters_per_b
   gathering.add(rest * window.kernel_height, {112, 167});
   gathering.add(rest * pairs, {3.6, 5.6});
   Sum multiplying;  // of all groups
-  multiplying.add(blocks * filter_pairs, {56, 75});
-  multiplying.add(blocks * filter_pairs * pairs, {13, 18});
+  multiplying.add(blocks * filter_pairs, nested ? Each{102, 145} : Each{56, 75});
+  multiplying.add(blocks * filter_pairs * pairs, nested ? Each{14, 19} : Each{13, 18});
+  if (nested) {
+    multiplying.add(blocks, {62, 100});
+    multiplying.add(blocks * pairs, {5, 9});
+  }
   multiplying.add(blocks * filter_pairs * parts(layout.pairs(), 16), {3, 7});
   multiplying.add(blocks * (filters % 2), {213, 400});
   multiplying.add(rest * filter_pairs, {86, 138});
   multiplying.add(rest * filter_pairs * pairs, {8.7, 10.7});
-  multiplying.add(filter_pairs * pairs * 4, decoding[c.weight_bits]);
+  if (!nested) multiplying.add(filter_pairs * pairs * 4, decoding[c.weight_bits]);
   Sum all;
   all.add(passes, {gathering.cost().instructions, gathering.cost().cycles});
   all.add(c.groups, {multiplying.cost().instructions, multiplying.cost().cycles});
@@ -114,7 +120,7 @@ StripCost columns_cost(const runtime::Convolution& c, std::int32_t filters_per_b
 }
 
 /// F(2,3) and F(4,3).
-StripCost winograd_cost(const runtime::Convolution& c, std::int32_t tile_rows, std::int32_t rows) {
+StripCost winograd_cost(const runtime::Convolution& c, bool nested, std::int32_t tile_rows, std::int32_t rows) {
   const bool four = tile_rows == 4;
   const auto by_rows = [&](const Each& of_two, const Each& of_four) { return four ? of_four : of_two; };
   const double points = tile_rows + 2;
@@ -127,7 +133,12 @@ StripCost winograd_cost(const runtime::Convolution& c, std::int32_t tile_rows, s
   sum.add(1 + tiles, by_rows({99, 133}, {76, 105}));
   sum.add(filter_pairs, by_rows({77, 138}, {78, 133}));
   sum.add(filter_pairs * pairs, by_rows({27.1, 31.0}, {43.1, 46.9}));
-  sum.add(filter_pairs * pairs * 3 * 4, decoding[c.weight_bits]);
+  if (nested) {
+    sum.add(filter_pairs * pairs, by_rows({24.3, 23.5}, {25.1, 22}));
+    sum.add(tiles * c.output.channels * c.output.width, by_rows({8, 13.1}, {16.3, 28.4}));
+  } else {
+    sum.add(filter_pairs * pairs * 3 * 4, decoding[c.weight_bits]);
+  }
   sum.add(tiles * columns, by_rows({90, 127}, {128, 181}));
   sum.add(tiles * columns * c.input.channels / 4, by_rows({30.7, 34.7}, {91.5, 104.5}));
   sum.add(tiles * c.input.channels / 2, by_rows({98, 153.5}, {150.7, 226.8}));
@@ -186,10 +197,13 @@ std::optional<StripCost> cost_of_strip(const Step& step, const Kernel& kernel, s
   const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
   if (convolution == nullptr || convolution->convolution.input.format.bits != 8) return std::nullopt;
   const runtime::Convolution& c = convolution->convolution;
+  const bool nested = convolution->weight_code == WeightCode::nested;
   if (kernel.header == "convolution_winograd_dsp.h") {
-    return winograd_cost(c, kernel.name.find("winograd2") != std::string::npos ? 2 : 4, rows);
+    return winograd_cost(c, nested, kernel.name.find("winograd2") != std::string::npos ? 2 : 4, rows);
   }
-  if (kernel.header == "convolution_4x2_dsp.h") return columns_cost(c, kernel.layout.parameter, first, rows);
+  if (kernel.header == "convolution_4x2_dsp.h" || kernel.header == "convolution_nested_4x2_dsp.h") {
+    return columns_cost(c, nested, kernel.layout.parameter, first, rows);
+  }
   if (kernel.header == "depthwise_words_dsp.h") return depthwise_words_cost(c, first, rows);
   if (kernel.header == "depthwise_1x4_dsp.h" && kernel.name.find("3x3") != std::string::npos) {
     return depthwise_planes_cost(c, kernel.layout.parameter, first, rows);

@@ -16,9 +16,10 @@ struct StripCost {
 /// The cost of the rows `first` .. `first` + `rows` - 1 of a step's output by a kernel of the Cortex-M4, from closed
 /// forms whose factors were fitted to the emulator and to the cycles that are estimated there, without
 /// TRIMTAB_CHAINED_LOADS. They know convolutions of bytes whose results have the whole range: columns of four pixels,
-/// F(2,3) and F(4,3), depthwise planes and words. On random layers the mean errors were 0.2 % (Winograd), 1.3 %
-/// (columns and words) and 2 % (planes), and the largest 0.4 %, 2.3 % (7 % where channels are no multiple of four), 3.3
-/// % and 5 %. Nothing for other kernels. O(width of the output + rows).
+/// F(2,3) and F(4,3), both with integers and with nested weights, depthwise planes and words of integers. On random
+/// layers the mean errors were 0.2 % (Winograd), 1.3 % (columns and words) and 2 % (planes), and the largest 0.4 %, 2.3
+/// % (7 % where channels are no multiple of four), 3.3 % and 5 %. Nothing for other kernels. O(width of the output +
+/// rows).
 [[nodiscard]] std::optional<StripCost> cost_of_strip(const Step& step, const Kernel& kernel, std::int32_t first,
                                                      std::int32_t rows);
 

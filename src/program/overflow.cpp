@@ -68,22 +68,25 @@ std::int64_t largest_addition(std::int64_t multiplier_a, std::int64_t multiplier
   return largest_a * std::abs(multiplier_a) + largest_b * std::abs(multiplier_b) + (std::int64_t{1} << shift);
 }
 
-bool winograd_is_exact(const ConvolutionStep& step, int tile_rows) {
+bool winograd_is_exact(const ConvolutionStep& step, int weight_bits, int tile_rows) {
   const runtime::Convolution& c = step.convolution;
   const ActivationGrid grid{1, c.input.format.bits, c.input.format.is_signed};
   if (!(tile_rows == 2 ? combinations_fit(point_inputs_2, grid) : combinations_fit(point_inputs_4, grid))) return false;
+  // nested weights of fewer bits are multiplied as the stored bytes are
+  const std::int32_t factor = step.weight_code == WeightCode::nested ? 1 << (8 - weight_bits) : 1;
   const std::size_t row = static_cast<std::size_t>(c.window.kernel_width) * static_cast<std::size_t>(c.input.channels);
   for (std::size_t first = 0; first < step.weights.size(); first += 3 * row) {
     for (std::size_t i = first; i < first + row; ++i) {
-      const auto weight = [&](std::size_t at) { return integer_weight(step, at, c.weight_bits); };
+      const auto weight = [&](std::size_t at) { return factor * integer_weight(step, at, weight_bits); };
       const std::array column{weight(i), weight(i + row), weight(i + 2 * row)};
       if (!(tile_rows == 2 ? combinations_fit(point_weights_2, column) : combinations_fit(point_weights_4, column)))
         return false;
     }
   }
   const std::int64_t largest_input = std::max(std::abs(grid.minimum()), std::abs(grid.maximum()));
-  const std::vector<std::int64_t> sums = largest_sums(step, c.weight_bits, largest_input);
-  return std::ranges::all_of(sums, [&](std::int64_t sum) { return sum <= runtime::winograd_largest_sum(tile_rows); });
+  const std::vector<std::int64_t> sums = largest_sums(step, weight_bits, largest_input);
+  return std::ranges::all_of(
+      sums, [&](std::int64_t sum) { return factor * sum <= runtime::winograd_largest_sum(tile_rows); });
 }
 
 bool fits_after_shift(std::int64_t largest, int shift) {

@@ -23,10 +23,11 @@ namespace trimtab {
 [[nodiscard]] std::int64_t largest_addition(std::int64_t multiplier_a, std::int64_t multiplier_b, int shift,
                                             std::int64_t largest_a, std::int64_t largest_b);
 
-/// Whether Winograd's F(tile_rows,3), 2 or 4 rows, gives a convolution's sums exactly, whatever its input is: all
+/// Whether Winograd's F(tile_rows,3), 2 or 4 rows, gives the sums of a convolution with weights of `weight_bits` bits
+/// (one of its operating points) exactly, whatever its input is: all
 /// transformed numbers fit 16 bits, and no sum is beyond what the last division can tell apart modulo 2^32
 /// (runtime/trimtab/convolution_winograd_dsp.h, which must take the convolution). O(weights).
-[[nodiscard]] bool winograd_is_exact(const ConvolutionStep& step, int tile_rows);
+[[nodiscard]] bool winograd_is_exact(const ConvolutionStep& step, int weight_bits, int tile_rows);
 
 /// Whether a value of that magnitude stays within 32 bits when it is shifted left.
 [[nodiscard]] bool fits_after_shift(std::int64_t largest, int shift);

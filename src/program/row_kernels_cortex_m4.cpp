@@ -10,17 +10,19 @@ namespace trimtab {
 namespace {
 
 /// Winograd's F(2,3) and F(4,3), with the weights as convolution_columns_dsp.h has them.
-void add_winograd(std::vector<RowKernel>& kernels, const ConvolutionStep& step) {
+void add_winograd(std::vector<RowKernel>& kernels, const ConvolutionStep& step, unsigned widths) {
   const runtime::Convolution& convolution = step.convolution;
-  if (step.weight_code != WeightCode::integer || !runtime::winograd_takes(convolution) || !padding_is_bytes(step)) {
-    return;
-  }
+  if (!runtime::winograd_takes(convolution) || !padding_is_bytes(step)) return;
+  const bool nested = step.weight_code == WeightCode::nested;
   for (const int tile_rows : {2, 4}) {
-    if (!winograd_is_exact(step, tile_rows)) continue;
+    bool exact = true;
+    for (int bits = 2; bits <= 8; ++bits)
+      exact = exact && (!runtime::has_bit_width(widths, bits) || winograd_is_exact(step, bits, tile_rows));
+    if (!exact) continue;
     RowKernel made;
     made.kernel = make_kernel(
-        fmt::format("convolution_{}_w{}_winograd{}_dsp", name_of(convolution.input.format), convolution.weight_bits,
-                    tile_rows),
+        fmt::format("convolution_{}_{}_winograd{}_dsp", name_of(convolution.input.format),
+                    nested ? "nested" : fmt::format("w{}", convolution.weight_bits), tile_rows),
         "convolution_winograd_dsp",
         fmt::format("F({},3) along the columns, {} products for {}", tile_rows, tile_rows + 2, 3 * tile_rows));
     made.kernel.layout = {WeightLayout::Kind::columns, convolution.output.channels};
@@ -57,7 +59,7 @@ std::vector<RowKernel> row_kernels(const Step& step, Core core) {
   std::vector<RowKernel> kernels;
   const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
   if (convolution == nullptr || core != Core::cortex_m4) return kernels;
-  add_winograd(kernels, *convolution);
+  add_winograd(kernels, *convolution, bit_widths(step));
   add_depthwise_words(kernels, *convolution);
   return kernels;
 }

@@ -59,16 +59,16 @@ class StripSearch {
         }
       }
     }
-    for (const auto& candidates : candidates_) options_ += std::ssize(candidates);
+    for (std::size_t s = 0; s < candidates_.size(); ++s) {
+      options_ += std::ssize(candidates_[s]);
+      rows_ += planner_.rows_of(s);
+    }
   }
 
-  /// Whether a descent would take long.
-  [[nodiscard]] bool is_too_large() const {
-    constexpr std::int64_t most = 40'000'000;
-    std::int64_t rows = 0;
-    for (std::size_t s = 0; s < program_.steps.size(); ++s) rows += planner_.rows_of(s);
-    return options_ * rows > most;
-  }
+  /// Whether comparing all options of all steps once would take long.
+  [[nodiscard]] bool is_too_large() const { return options_ * rows_ > most_rows_priced / 3; }
+
+  [[nodiscard]] std::int64_t rows_priced() const { return most_rows_priced - rows_left_; }
 
   /// What a choice takes.
   struct Price {
@@ -78,6 +78,7 @@ class StripSearch {
   };
 
   [[nodiscard]] Price price(const Chosen& chosen, std::int64_t limit_bytes = 0) const {
+    rows_left_ -= rows_;
     Price price;
     for (std::size_t s = 0; s < chosen.size(); ++s) price.instructions += candidates_[s][chosen[s]].cost;
     find_choices(chosen);
@@ -93,8 +94,9 @@ class StripSearch {
     const auto score = [](const Price& price) { return std::pair(price.bytes, price.instructions); };
     Chosen best = whole_;
     auto best_score = score(price(best));
+    const Share share(*this);
     for (const std::int32_t height : {1, 2, 4}) {
-      for (std::size_t cut = 1; cut <= program_.steps.size(); ++cut) {
+      for (std::size_t cut = 1; cut <= program_.steps.size() && share.is_left(); ++cut) {
         Chosen start = whole_;
         for (std::size_t s = 0; s < cut; ++s) start[s] = nearest(s, height);
         const auto one = score(price(start));
@@ -166,9 +168,10 @@ class StripSearch {
       lowest.push_back(lowest_by_kernel(s));
       kinds = std::max(kinds, lowest.back().size());
     }
+    const Share share(*this);
     for (std::size_t first = 0; first <= steps.size(); ++first) {
       for (std::size_t second = first; second <= steps.size(); ++second) {
-        for (std::size_t code = 0; code < kinds * kinds * kinds; ++code) {
+        for (std::size_t code = 0; code < kinds * kinds * kinds && share.is_left(); ++code) {
           const std::size_t kind_of_run[] = {code % kinds, code / kinds % kinds, code / kinds / kinds};
           Chosen chosen = rows;
           for (std::size_t i = 0; i < steps.size(); ++i) {
@@ -210,7 +213,8 @@ class StripSearch {
   template <typename Score>
   [[nodiscard]] Chosen descend(Chosen best, Score score, std::int64_t limit_bytes) const {
     auto best_score = score(price(best, limit_bytes));
-    for (bool improved = true; improved;) {
+    const Share share(*this);
+    for (bool improved = true; improved && share.is_left();) {
       improved = false;
       const Chosen present = best;
       for_changes(present, [&](const Chosen& changed) {
@@ -232,7 +236,8 @@ class StripSearch {
       present.push_back(static_cast<std::size_t>(fastest - candidates.begin()));
     }
     Price now = price(present, limit_bytes);
-    while (now.beyond > 0) {
+    const Share share(*this);
+    while (now.beyond > 0 && share.is_left()) {
       Chosen best;
       double best_ratio = std::numeric_limits<double>::infinity();  // instructions for a byte less
       for_changes(present, [&](const Chosen& changed) {
@@ -250,6 +255,20 @@ class StripSearch {
     return present;
   }
 
+  /// What a part of the search may take: a third of what is left. A part that ends early has found something, too.
+  class Share {
+   public:
+    explicit Share(const StripSearch& search) : search_(search), end_(search.rows_left_ - search.rows_left_ / 3) {}
+    [[nodiscard]] bool is_left() const { return search_.rows_left_ > end_; }
+
+   private:
+    const StripSearch& search_;
+    std::int64_t end_;
+  };
+
+  /// Rows of choices that are priced in one search, so that it takes seconds at most. ResNet-8 takes some millions.
+  static constexpr std::int64_t most_rows_priced = 60'000'000;
+
   const Program& program_;
   Core core_;
   Optimize optimize_;
@@ -257,6 +276,8 @@ class StripSearch {
   std::vector<std::vector<Candidate>> candidates_;  // by step: direct ones, the lowest strips first, then others
   Chosen whole_;                                    // direct, all rows at once
   std::int64_t options_ = 0;
+  std::int64_t rows_ = 0;  ///< of all steps
+  mutable std::int64_t rows_left_ = most_rows_priced;
   mutable std::vector<StripChoice> choices_;  // of the choice that is priced
   mutable StripMemory memory_;
 };
@@ -375,10 +396,10 @@ std::optional<StripSchedule> schedule_strips(const Program& program, Core core, 
     chosen = search.smallest_within(chosen, slack * search.price(chosen).instructions);
     Schedule faster = search.place(chosen, limit_bytes);
     if (faster.arena_bytes <= std::min(limit_bytes, most_bytes))
-      return StripSchedule{std::move(faster), search.price(chosen).instructions};
+      return StripSchedule{std::move(faster), search.price(chosen).instructions, search.rows_priced()};
     limit = std::min(limit, search.price(chosen).bytes) - 8;
   }
-  StripSchedule result{search.place(smallest, limit_bytes), least.instructions};
+  StripSchedule result{search.place(smallest, limit_bytes), least.instructions, search.rows_priced()};
   return result.schedule.arena_bytes > most_bytes ? std::nullopt : std::optional(std::move(result));
 }
 

@@ -218,6 +218,7 @@ nlohmann::ordered_json result_json(const ScaleRun& run, const ScaleResult& resul
   json["choices"] = choices_json(result);
   if (!result.truncation.empty()) json["truncation"] = truncation_json(result.task, result.truncation.front());
   if (result.deployment.has_value()) add_deployment(json, run.options, *result.deployment);
+  if (!result.frontier.empty()) json["frontier"] = frontier_json(*run.options.target, result.frontier);
   json["warnings"] = result.warnings;
   json["seed"] = run.seed;
   json["wall_s"] = seconds;
@@ -280,6 +281,7 @@ std::string summary(const ScaleRun& run, const ScaleResult& result) {
     text += fmt::format("verified      {} samples at {} points on the emulated {}: {} numbers differ from the host's\n",
                         deployment->samples, deployment->point_instructions.size(), run.options.target->emulated_board,
                         deployment->mismatches);
+    if (!result.frontier.empty()) text += describe_frontier(*run.options.target, result.frontier);
   }
   return text;
 }

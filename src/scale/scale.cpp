@@ -9,7 +9,6 @@
 #include "base/error.h"
 #include "base/index.h"
 #include "emit/c_text.h"
-#include "emit/firmware.h"
 #include "emit/hand_over.h"
 #include "learn/clean_network.h"
 #include "learn/inference.h"
@@ -301,7 +300,7 @@ class Scaling {
     program.levels = result_.levels;
     const Pricer price = pricer();
     Schedule schedule = price.schedule_of(program);
-    hold_to_bounds(price.measure({std::move(program), std::move(schedule)}));
+    hold_to_bounds(price.measure_within({std::move(program), std::move(schedule)}, options_.bounds));
   }
 
   [[nodiscard]] Preprocessing program_preprocessing() const {
@@ -326,21 +325,15 @@ class Scaling {
     tell(fmt::format("running {} samples at {} operating points on the emulated {}", samples.size(),
                      result_.points.size(), name_of(options_.target->processor)));
     const Pricer price = pricer();
-    const Schedule schedule = price.schedule_of(result_.program);
-    dump_.add("scheduled", result_.program, schedule);
-    const std::vector<std::uint8_t> inputs = convert_samples(result_.program, samples);
-    Deployment deployment = deploy(result_.program, schedule, *options_.target, device_name(), inputs,
-                                   host_outputs(result_.program, inputs, samples.size()), folder_);
-    if (deployment.mismatches > 0) {
-      throw failure("the emulated device and the host differ in {} numbers over {} samples", deployment.mismatches,
-                    samples.size());
-    }
-    result_.costs =
-        measure_steps(result_.program, schedule, with_memory_of_board(*options_.target), deployment.dearest_point());
-    deployment.cycles = sum_cycles(result_.costs);
-    result_.schedule = schedule;
-    hold_to_bounds(deployment);
-    result_.deployment = deployment;
+    ScheduledDeployment made = price.deploy_within(result_.program, {}, options_.bounds, samples, folder_);
+    dump_.add("scheduled", result_.program, made.schedule);
+    hold_to_bounds(made.deployment);
+    result_.deployment = std::move(made.deployment);
+    result_.schedule = std::move(made.schedule);
+    result_.costs = std::move(made.costs);
+    if (!options_.frontier) return;
+    tell("measuring the program with less and with more RAM");
+    result_.frontier = memory_frontier(price, result_.program);
   }
 
   /// Every point as the integer program that is deployed.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "cost/frontier.h"
 #include "cost/pricer.h"
 #include "data/dataset.h"
 #include "data/taxonomy.h"
@@ -45,6 +46,7 @@ struct ScaleOptions {
   std::string device_name;            ///< prefix of the device's C functions; empty: from the network's name
   Bounds bounds;                      ///< on the target
   std::int64_t verify_samples = 4;    ///< run on the emulated core at every point
+  bool frontier = false;              ///< measure what less and more RAM cost in time, too
   std::filesystem::path dump_passes;  ///< folder for what every pass leaves, as text (program/pass_dump.h); empty: none
   int threads = 0;
   std::function<void(const std::string&)> report;  ///< told what is being done, one line each; may be empty
@@ -91,6 +93,7 @@ struct ScaleResult {
   std::optional<Deployment> deployment;     ///< where there is a target
   Schedule schedule;                        ///< ... for its core
   std::vector<StepCost> costs;              ///< ... by step, at the dearest point
+  std::vector<FrontierPoint> frontier;      ///< where it was asked for; time at the dearest operating point
   std::vector<std::string> warnings;        ///< about data and answers
 };
 

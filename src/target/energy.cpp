@@ -2,7 +2,6 @@
 
 #include <fmt/ranges.h>
 
-#include <toml++/toml.h>
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -11,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/toml_file.h"
 #include "target/share.h"
 
 namespace trimtab {
@@ -157,12 +157,7 @@ bool EnergyTable::is_interpolated(int weight_bits, int activation_bits) const {
 
 EnergyTable parse_energy_table(const std::string& text, const std::string& path, const std::string& weight_memory,
                                const std::string& activation_memory) {
-  toml::table root;
-  try {
-    root = toml::parse(text, path);
-  } catch (const toml::parse_error& error) {
-    throw bad_input("{} is not TOML: {} in line {}", path, error.description(), error.source().begin.line);
-  }
+  const toml::table root = parse_toml(text, path);
   if (root["kind"].value_or(std::string{}) != "accelerator") {
     throw bad_input("{} describes no accelerator (kind = \"accelerator\")", path);
   }

@@ -2,7 +2,6 @@
 
 #include <fmt/ranges.h>
 
-#include <toml++/toml.h>
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -11,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/toml_file.h"
 #include "target/share.h"
 
 namespace trimtab {
@@ -86,15 +86,6 @@ class TargetReader {
   std::string path_;
 };
 
-toml::table parse(const fs::path& path) {
-  const std::string text = read_text(path, 1 << 20);
-  try {
-    return toml::parse(text, path.string());
-  } catch (const toml::parse_error& error) {
-    throw bad_input("{} is not TOML: {} in line {}", path.string(), error.description(), error.source().begin.line);
-  }
-}
-
 }  // namespace
 
 std::string_view name_of(Processor processor) {
@@ -108,7 +99,7 @@ std::vector<std::string> target_names() {
   std::error_code unreadable;
   for (const auto& entry : fs::directory_iterator(targets_directory(), unreadable)) {
     if (entry.path().extension() != ".toml") continue;
-    if (parse(entry.path())["kind"].value_or(std::string{}) == "microcontroller") names.push_back(entry.path().stem());
+    if (read_toml(entry.path())["kind"].value_or(std::string{}) == "microcontroller") names.push_back(entry.path().stem());
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -124,7 +115,7 @@ Target load_target(const std::string& name) {
     }
     path = targets_directory() / (name + ".toml");
   }
-  const toml::table table = parse(path);
+  const toml::table table = read_toml(path);
   const TargetReader reader(table, path.string());
   if (reader.text("kind") != "microcontroller") throw bad_input("{} describes no microcontroller", path.string());
   Target target;

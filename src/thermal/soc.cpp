@@ -3,13 +3,12 @@
 #include <fmt/format.h>
 
 #define TOML_EXCEPTIONS 1
-#include <toml++/toml.h>
 
 #include <cmath>
 #include <numeric>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/toml_file.h"
 
 namespace trimtab::thermal {
 namespace {
@@ -125,13 +124,7 @@ const Cluster& find_cluster(const Soc& soc, const std::string& name) {
 }
 
 Soc read_soc(const std::filesystem::path& path) {
-  toml::table file;
-  try {
-    file = toml::parse(read_text(path, 1 << 20), path.string());
-  } catch (const toml::parse_error& error) {
-    throw bad_input("{} is not TOML: {} in line {}", path.string(), std::string(error.description()),
-                    error.source().begin.line);
-  }
+  const toml::table file = read_toml(path);
   const std::string where = path.string();
   const Keys keys(file, where);
   Soc soc;

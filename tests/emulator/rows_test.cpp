@@ -15,7 +15,8 @@ void expect_definition(Optimize optimize, std::uint64_t first_seed, const std::v
   std::vector<RowsCase> cases;
   for (std::uint64_t seed = first_seed; seed < first_seed + 21; ++seed) {
     const CaseNumbers numbers = seed % 5 == 0 ? CaseNumbers::ends : CaseNumbers::any;
-    const ConvolutionCase one = random_3x3(seed, seed % 3 == 0, 2 + static_cast<int>(seed % 7), numbers);
+    const WeightCode code = seed % 3 == 1 ? WeightCode::nested : WeightCode::integer;
+    const ConvolutionCase one = random_3x3(seed, seed % 3 == 0, 2 + static_cast<int>(seed % 7), numbers, code);
     const Step& step = one.program.steps[0];
     const int rows = 1 + static_cast<int>(seed % 6);
     const Kernel usual = choose_kernel(step, Core::cortex_m4, optimize);
@@ -41,6 +42,7 @@ TEST(Rows, CostWhatIsEstimated) {
   struct Shape {
     int height, width, channels, filters, stride, bits, rows;
     bool depthwise;
+    WeightCode code = WeightCode::integer;
   };
   std::vector<Step> steps;
   std::vector<RowsCase> cases;
@@ -51,13 +53,16 @@ TEST(Rows, CostWhatIsEstimated) {
                          {17, 15, 16, 12, 2, 8, 3, false},
                          {12, 12, 64, 64, 1, 8, 4, true},
                          {11, 13, 24, 24, 2, 8, 6, true},
-                         {6, 6, 96, 96, 1, 4, 1, true}}) {
-    ProgramBuilder b(1);
+                         {6, 6, 96, 96, 1, 4, 1, true},
+                         {16, 16, 24, 16, 1, 8, 8, false, WeightCode::nested},
+                         {10, 12, 40, 24, 1, 5, 4, false, WeightCode::nested}}) {
+    ProgramBuilder b(1, s.code == WeightCode::nested ? 2 : 1);
     b.program.input = b.add_buffer(s.height, s.width, s.channels, {1, 8, false});
     ConvolutionShape shape = square(s.filters, 3, s.stride, s.height, s.depthwise ? s.channels : 1);
     b.convolution(b.program.input, shape, {1, 8, false}, s.bits);
-    Step step = b.finish(-1).steps[0];
+    Step step = program_at(b.finish(-1), 0).steps[0];
     auto& convolution = std::get<ConvolutionStep>(step.operation);
+    convolution.convolution.weight_bits = static_cast<std::uint8_t>(s.bits);
     convolution.convolution.shift = 0;
     convolution.convolution.output_minimum = 0;
     convolution.convolution.output_maximum = 255;

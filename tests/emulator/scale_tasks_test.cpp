@@ -14,6 +14,24 @@ namespace {
 
 using test::TaskNetwork;
 
+/// Points of the frontier give the host's numbers and trade RAM for time; one of them has the smallest arena.
+void expect_frontier(const ScaleResult& result) {
+  ASSERT_FALSE(result.frontier.empty());
+  const std::int64_t smallest =
+      schedule(result.program, Core::cortex_m4, Optimize::speed, {.arena_bytes = 0}).arena_bytes;
+  EXPECT_EQ(result.frontier.front().deployment.arena_bytes, smallest);
+  const Target target = load_target("stm32f412");
+  for (std::size_t i = 0; i < result.frontier.size(); ++i) {
+    const Deployment& one = result.frontier[i].deployment;
+    EXPECT_EQ(one.mismatches, 0);
+    EXPECT_EQ(one.samples, 1);
+    if (i == 0) continue;
+    const Deployment& smaller = result.frontier[i - 1].deployment;
+    EXPECT_GT(one.ram_bytes(), smaller.ram_bytes());
+    EXPECT_LE(latency_of(target, one).held_ms(), latency_of(target, smaller).held_ms());
+  }
+}
+
 class ScaledTask : public testing::TestWithParam<TaskKind> {};
 
 TEST_P(ScaledTask, HasTheReportedMeasureOnTheDevice) {
@@ -29,11 +47,13 @@ TEST_P(ScaledTask, HasTheReportedMeasureOnTheDevice) {
   options.target = load_target("stm32f412");
   options.bounds = {options.target->flash_bytes.value, options.target->ram_bytes.value, 0, 0};
   options.device_name = "net";
+  options.frontier = true;
   const TemporaryDirectory folder;
   const ScaleResult result =
       scale(network.graph(), {}, {}, data, data, network.preprocessing(), options, folder.path());
   ASSERT_TRUE(result.deployment.has_value());
   EXPECT_EQ(result.deployment->mismatches, 0);
+  expect_frontier(result);
 
   const Buffer& input = result.program.buffers[static_cast<std::size_t>(result.program.input)];
   const Buffer& output = result.program.buffers[static_cast<std::size_t>(result.program.output)];

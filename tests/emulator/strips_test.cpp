@@ -8,12 +8,61 @@
 #include "emit/deploy.h"
 #include "emit/firmware.h"
 #include "emit/recipe.h"
+#include "program/strip_schedule.h"
 #include "support/naive_interpreter.h"
 #include "support/pooled_program.h"
 #include "support/random_program.h"
 
 namespace trimtab {
 namespace {
+
+/// Runs two random samples and compares the outputs with the definition.
+void expect_definition(const Program& program, const Schedule& plan, const Target& target, std::uint64_t seed) {
+  std::vector<std::uint8_t> inputs;
+  std::vector<std::int32_t> expected;
+  Random random(seed);
+  for (int i = 0; i < 2; ++i) {
+    const RandomSample sample(program, random);
+    inputs.insert(inputs.end(), sample.bytes.begin(), sample.bytes.end());
+    const std::vector<std::int64_t> outputs = NaiveInterpreter::run(program, sample.integers);
+    std::transform(outputs.begin(), outputs.end(), std::back_inserter(expected),
+                   [](std::int64_t value) { return static_cast<std::int32_t>(value); });
+  }
+  const TemporaryDirectory folder;
+  const Deployment deployment = deploy(program, plan, target, "net", inputs, expected, folder.path());
+  EXPECT_EQ(deployment.mismatches, 0);
+}
+
+/// A chain of so many 3x3 convolutions, with nested weights where there are several operating points.
+Program long_chain(int layers, int points) {
+  ProgramBuilder b(7, points);
+  b.program.input = b.add_buffer(6, 5, 4, {1, 8, false});
+  BufferId value = b.program.input;
+  for (int i = 0; i < layers; ++i) value = b.convolution(value, square(4, 3, 1, 6), {1, 8, i % 2 == 0}, 8);
+  return b.finish(value);
+}
+
+// Sources of more than 64 steps are cut into functions.
+TEST(LongPrograms, MatchTheDefinition) {
+  const Target target = with_memory_of_board(load_target("stm32f412"));
+  for (const int points : {1, 2}) {
+    const Program program = long_chain(130, points);
+    Program first = program_at(program, 0);
+    expect_definition(first, schedule(first, Core::cortex_m4), target, 1);
+    const std::vector<std::int32_t> rows(program.steps.size(), 2);
+    expect_definition(first, schedule_in_strips(first, Core::cortex_m4, Optimize::speed, rows), target, 2);
+    if (points == 1) continue;
+    const Schedule strips = schedule_in_strips(program, Core::cortex_m4, Optimize::speed, rows);
+    EXPECT_FALSE(has_whole_maps(strips, program));
+    Random random(3);
+    const RandomSample sample(program, random);
+    const std::vector<std::int32_t> expected = host_outputs(program, sample.bytes, 1);
+    for (const Schedule& plan : {strips, schedule(program, Core::cortex_m4, Optimize::size)}) {
+      const TemporaryDirectory folder;
+      EXPECT_EQ(deploy(program, plan, target, "net", sample.bytes, expected, folder.path()).mismatches, 0);
+    }
+  }
+}
 
 class EmulatedStrips : public testing::TestWithParam<const char*> {};
 
@@ -28,19 +77,7 @@ TEST_P(EmulatedStrips, ChainsOfRandomShapes) {
         schedule(program, core_of(target), seed % 3 == 0 ? Optimize::size : Optimize::speed, {.arena_bytes = 0});
     if (has_whole_maps(plan, program)) continue;
     ++programs;
-    std::vector<std::uint8_t> inputs;
-    std::vector<std::int32_t> expected;
-    Random random(seed);
-    for (int i = 0; i < 2; ++i) {
-      const RandomSample sample(program, random);
-      inputs.insert(inputs.end(), sample.bytes.begin(), sample.bytes.end());
-      const std::vector<std::int64_t> outputs = NaiveInterpreter::run(program, sample.integers);
-      std::transform(outputs.begin(), outputs.end(), std::back_inserter(expected),
-                     [](std::int64_t value) { return static_cast<std::int32_t>(value); });
-    }
-    const TemporaryDirectory folder;
-    const Deployment deployment = deploy(program, plan, target, "net", inputs, expected, folder.path());
-    EXPECT_EQ(deployment.mismatches, 0);
+    expect_definition(program, plan, target, seed);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/index.h"
+#include "plan/nested_network.h"
 #include "program/kernel_functions.h"
 #include "program/pack.h"
 #include "support/program_builder.h"
@@ -109,9 +110,11 @@ struct ConvolutionCase {
 };
 
 /// A 3x3 convolution of random shape: with stride 1 and all channels, or depthwise with strides of 1 to 3 rows and 1 or
-/// 2 columns. Channels are a multiple of four.
-inline ConvolutionCase random_3x3(std::uint64_t seed, bool depthwise, int weight_bits, CaseNumbers numbers) {
-  ProgramBuilder b(seed);
+/// 2 columns. Channels are a multiple of four. Nested weights are taken at `weight_bits` bits.
+inline ConvolutionCase random_3x3(std::uint64_t seed, bool depthwise, int weight_bits, CaseNumbers numbers,
+                                  WeightCode code = WeightCode::integer) {
+  const bool nested = code == WeightCode::nested;
+  ProgramBuilder b(seed, nested ? 2 : 1);
   const auto pick = [&](int low, int high) { return static_cast<int>(b.random.integer(low, high)); };
   ConvolutionShape shape;
   shape.kernel_height = shape.kernel_width = 3;
@@ -134,10 +137,11 @@ inline ConvolutionCase random_3x3(std::uint64_t seed, bool depthwise, int weight
   const int output_bits = pick(0, 3) == 0 ? 1 << pick(1, 4) : 8;
   const BufferId y =
       b.convolution(b.program.input, shape, {1, output_bits, pick(0, 1) == 1}, weight_bits, pick(0, 3) == 0);
-  ConvolutionCase made{b.finish(y), {}};
+  ConvolutionCase made{program_at(b.finish(y), 0), {}};
   auto& step = std::get<ConvolutionStep>(made.program.steps[0].operation);
   if (pick(0, 1) == 0) step.convolution.shift = 0;
-  const ActivationGrid weights{1, weight_bits, true};
+  step.convolution.weight_bits = static_cast<std::uint8_t>(weight_bits);
+  const ActivationGrid weights{1, nested ? stored_weight_bits : weight_bits, true};
   const ActivationGrid& inputs = b.buffer(b.program.input).grid;
   if (numbers != CaseNumbers::any) {
     for (std::int16_t& weight : step.weights) {

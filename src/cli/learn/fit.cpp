@@ -94,6 +94,8 @@ void configure(FitCommand& command) {
     throw bad_input("--name names the C functions for a microcontroller; with --target host there is none");
   } else if (!command.flash.empty() || !command.ram.empty()) {
     throw bad_input("--flash and --ram bound a microcontroller; with --target host there is none");
+  } else if (options.frontier) {
+    throw bad_input("--frontier measures a microcontroller; with --target host there is none");
   }
   configure_search(command);
   options.importance = parse_importance(command.importance);

@@ -99,6 +99,8 @@ void run_scale(ScaleCommand& command) {
     throw bad_input("--name names the C functions for a microcontroller; give one with --target");
   } else if (!command.flash.empty() || !command.ram.empty()) {
     throw bad_input("--flash and --ram bound a microcontroller; give one with --target");
+  } else if (options.frontier) {
+    throw bad_input("--frontier measures a microcontroller; give one with --target");
   }
   for (const std::string& text : command.uniform) options.uniform.push_back(parse_precision(text));
   if (!command.train_precision.empty()) options.training.only = parse_precision(command.train_precision);
@@ -148,6 +150,7 @@ void run_scale(ScaleCommand& command) {
   const ScaleResult result =
       scale(graph, taxonomy, train, tune, test, preprocessing, options, staging.path() / "device");
   save_program(result.program, staging.path() / "program.bin");
+  if (!result.frontier.empty()) draw_frontier(*options.target, result.frontier, staging.path());
   draw_levels(result, staging.path() / "levels.svg");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const ScaleRun run{command.model, command.data, command.epochs, options, command.common.seed, command_line()};

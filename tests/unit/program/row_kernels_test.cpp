@@ -29,8 +29,7 @@ void expect_definition(const ConvolutionCase& made, const std::string& part, int
   Random random(seed);
   WeightLayout layout = kernel.kernel.layout;
   const int filters = step.convolution.output.channels;
-  if (layout.kind == WeightLayout::Kind::columns && step.convolution.weight_bits < 8 && filters > 3 &&
-      random.integer(0, 1) == 0) {
+  if (layout.kind == WeightLayout::Kind::columns && stored_bits(step) < 8 && filters > 3 && random.integer(0, 1) == 0) {
     layout.parameter = 2 * static_cast<int>(random.integer(1, filters / 2));
   }
   const std::vector<std::uint8_t> packed = pack_weights(step, layout);
@@ -64,28 +63,37 @@ void expect_definition(const ConvolutionCase& made, const std::string& part, int
   EXPECT_EQ(made.integers(output.dense()), NaiveInterpreter::run(made.program, made.input)) << kernel.kernel.name;
 }
 
-class RowKernels : public testing::TestWithParam<const char*> {};
+struct KernelCase {
+  const char* name;
+  bool depthwise = false;
+  WeightCode code = WeightCode::integer;
+};
+
+class RowKernels : public testing::TestWithParam<KernelCase> {};
 
 TEST_P(RowKernels, MatchTheDefinitionOnRandomNumbers) {
-  const bool depthwise = std::string(GetParam()) == "words";
+  const auto [name, depthwise, code] = GetParam();
   for (std::uint64_t seed = 0; seed < 210 && !HasFailure(); ++seed) {
     SCOPED_TRACE(seed);
-    expect_definition(random_3x3(seed, depthwise, 2 + static_cast<int>(seed % 7), CaseNumbers::any), GetParam(), 0,
+    expect_definition(random_3x3(seed, depthwise, 2 + static_cast<int>(seed % 7), CaseNumbers::any, code), name, 0,
                       seed);
   }
 }
 
 TEST_P(RowKernels, MatchTheDefinitionOnTheEndsOfTheRanges) {
-  const bool depthwise = std::string(GetParam()) == "words";
+  const auto [name, depthwise, code] = GetParam();
   for (std::uint64_t seed = 1000; seed < 1070 && !HasFailure(); ++seed) {
     SCOPED_TRACE(seed);
     const int bits = 2 + static_cast<int>(seed % 7);
-    expect_definition(random_3x3(seed, depthwise, bits, CaseNumbers::ends), GetParam(), 0, seed);
-    expect_definition(random_3x3(seed, depthwise, bits, CaseNumbers::greatest), GetParam(), 0, seed);
+    expect_definition(random_3x3(seed, depthwise, bits, CaseNumbers::ends, code), name, 0, seed);
+    expect_definition(random_3x3(seed, depthwise, bits, CaseNumbers::greatest, code), name, 0, seed);
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(CortexM4, RowKernels, testing::Values("winograd2", "winograd4", "words"));
+INSTANTIATE_TEST_SUITE_P(CortexM4, RowKernels,
+                         testing::Values(KernelCase{"winograd2"}, KernelCase{"winograd4"}, KernelCase{"words", true},
+                                         KernelCase{"nested_winograd2", false, WeightCode::nested},
+                                         KernelCase{"nested_winograd4", false, WeightCode::nested}));
 
 TEST(DepthwiseWords, RunInPlaceRowForRow) {
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
@@ -111,8 +119,9 @@ TEST(DepthwiseWords, RunInPlaceRowForRow) {
   }
 }
 
-/// A convolution of the least number by the greatest in all products of one pixel.
-ConvolutionCase greatest_sums(int channels) {
+/// A convolution of the least number by the greatest in all products of one pixel. The sums of nested weights of 2 bits
+/// are multiplied as -192 * 255.
+ConvolutionCase greatest_sums(int channels, WeightCode code = WeightCode::integer) {
   ProgramBuilder b(1);
   b.program.input = b.add_buffer(3, 3, channels, {1, 8, false});
   ConvolutionShape shape;
@@ -120,6 +129,8 @@ ConvolutionCase greatest_sums(int channels) {
   const BufferId y = b.convolution(b.program.input, shape, {1, 16, true}, 8);
   ConvolutionCase made{b.finish(y), std::vector<std::int64_t>(static_cast<std::size_t>(9 * channels), 255)};
   auto& step = std::get<ConvolutionStep>(made.program.steps[0].operation);
+  step.weight_code = code;
+  if (code == WeightCode::nested) step.convolution.weight_bits = 2;
   std::ranges::fill(step.weights, std::int16_t{-128});
   step.convolution.shift = 0;
   step.bias = {0};
@@ -142,6 +153,13 @@ TEST(WinogradSums, AreExactUpToTheLimitAndNotOfferedBeyond) {
   EXPECT_EQ(offered(greatest_sums(3656)), (std::vector<int>{}));
   expect_definition(greatest_sums(912), "winograd4", 1, 1);
   expect_definition(greatest_sums(3652), "winograd2", 1, 1);
+  // 9 * 255 * 192 * 608 and ... * 2436
+  EXPECT_EQ(offered(greatest_sums(608, WeightCode::nested)), (std::vector<int>{2, 4}));
+  EXPECT_EQ(offered(greatest_sums(612, WeightCode::nested)), (std::vector<int>{2}));
+  EXPECT_EQ(offered(greatest_sums(2436, WeightCode::nested)), (std::vector<int>{2}));
+  EXPECT_EQ(offered(greatest_sums(2440, WeightCode::nested)), (std::vector<int>{}));
+  expect_definition(greatest_sums(608, WeightCode::nested), "winograd4", 1, 1);
+  expect_definition(greatest_sums(2436, WeightCode::nested), "winograd2", 1, 1);
 }
 
 TEST(WinogradSums, OtherConvolutionsAreNotOffered) {
@@ -159,7 +177,6 @@ TEST(WinogradSums, OtherConvolutionsAreNotOffered) {
   EXPECT_FALSE(offers([](ConvolutionStep& s) { s.convolution.groups = 2; }));
   EXPECT_FALSE(offers([](ConvolutionStep& s) { s.convolution.input.channels = 6; }));
   EXPECT_FALSE(offers([](ConvolutionStep& s) { s.convolution.input.format.bits = 4; }));
-  EXPECT_FALSE(offers([](ConvolutionStep& s) { s.weight_code = WeightCode::nested; }));
   EXPECT_FALSE(offers([](ConvolutionStep& s) { s.padding_value.assign(8, 200); }));
   EXPECT_TRUE(offers([](ConvolutionStep& s) { s.padding_value.assign(8, -100); }));
 }

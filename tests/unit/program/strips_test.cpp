@@ -84,6 +84,25 @@ TEST(Strips, TheLargestValueOfTheCifarNetworkIsNeverWhole) {
   expect_exact(program, plan, 1);
 }
 
+// So that a search takes seconds at most, and whole maps are taken for what is larger.
+TEST(Strips, OfLongNetworksAreSearchedWithinABudget) {
+  for (const int layers : {20, 100, 250}) {
+    ProgramBuilder b(5);
+    b.program.input = b.add_buffer(8, 8, 8, {1, 8, false});
+    BufferId value = b.program.input;
+    for (int i = 0; i < layers; ++i) value = b.convolution(value, square(8, 3, 1, 8), {1, 8, false}, 8);
+    const Program program = b.finish(value);
+    const auto strips = schedule_strips(program, Core::cortex_m4, Optimize::speed, 1 << 20, false);
+    ASSERT_TRUE(strips.has_value());
+    EXPECT_LT(strips->rows_priced, 120'000'000) << layers;
+  }
+  ProgramBuilder b(5);
+  b.program.input = b.add_buffer(8, 8, 8, {1, 8, false});
+  BufferId value = b.program.input;
+  for (int i = 0; i < 2000; ++i) value = b.convolution(value, square(8, 3, 1, 8), {1, 8, false}, 8);
+  EXPECT_FALSE(schedule_strips(b.finish(value), Core::cortex_m4, Optimize::speed, 1 << 20, false).has_value());
+}
+
 TEST(Strips, ArePulledInTheOrderInWhichTheirRowsAreNeeded) {
   // two 3x3 convolutions of five rows, a row at a time: the first is two rows ahead of the second
   ProgramBuilder b(1);
