@@ -8,8 +8,8 @@
 #include <set>
 #include <utility>
 
-#include "base/file.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/units.h"
 #include "emit/explain.h"
 #include "emit/firmware.h"
