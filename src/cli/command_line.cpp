@@ -50,6 +50,8 @@ void add_commands(CLI::App& app, const Surroundings& around) {
   add_inspect(app, around);
   add_package(app, around);
   add_validate(app);
+  add_report(app);
+  add_explain(app);
   add_data(app);
   add_taxonomy(app);
   add_scale(app, around);

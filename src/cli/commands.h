@@ -18,6 +18,8 @@ void add_fit(CLI::App& app, const Surroundings& around);
 void add_inspect(CLI::App& app, const Surroundings& around);
 void add_package(CLI::App& app, const Surroundings& around);
 void add_validate(CLI::App& app);
+void add_report(CLI::App& app);
+void add_explain(CLI::App& app);
 void add_data(CLI::App& app);
 void add_taxonomy(CLI::App& app);
 void add_scale(CLI::App& app, const Surroundings& around);

@@ -23,6 +23,7 @@
 #include "program/describe.h"
 #include "program/integers.h"
 #include "program/program_file.h"
+#include "report/model_explorer.h"
 #include "target/target.h"
 
 namespace trimtab::cli {
@@ -39,6 +40,7 @@ struct InspectOptions {
   bool draw_memory = false;
   bool explain = false;
   bool integers = false;
+  std::string model_explorer;
 };
 
 nlohmann::json to_json(const std::vector<JoinedPart>& parts) {
@@ -171,6 +173,12 @@ Result describe_obstacles(const std::filesystem::path& path, const std::vector<O
 Result inspect(const InspectOptions& options) {
   const std::filesystem::path path = options.model;
   const bool folder = std::filesystem::is_directory(path);
+  if (!options.model_explorer.empty()) {
+    if (!folder)
+      throw bad_input("--model-explorer needs a folder that fit or scale made, and {} is none", options.model);
+    write_model_explorer(path, options.model_explorer);
+    return {{{"written", options.model_explorer}}, fmt::format("written to {}\n", options.model_explorer)};
+  }
   if (folder || path.extension() == ".bin") return inspect_program(options, folder ? path / "program.bin" : path);
   const ImportOptions choice = import_options(options.choice);
   Graph graph;
@@ -209,6 +217,11 @@ void add_inspect(CLI::App& app, const Surroundings& around) {
   command->add_flag("--memory", options->draw_memory)->group("");
   command->add_flag("--integers", options->integers,
                     "print all integers of a program as JSON, as docs/integers.md defines them");
+  command
+      ->add_option("--model-explorer", options->model_explorer,
+                   "write bits, instructions and SQNR of the layers of a finished folder to this folder, as node data "
+                   "for Google's Model Explorer beside quantized.onnx")
+      ->type_name("DIR");
   command->add_flag("--explain", options->explain,
                     "say for every layer of a program why its kernel was chosen, how many instructions it takes per "
                     "MAC in the emulator, and how many cycles the real core would need");

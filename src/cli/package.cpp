@@ -22,7 +22,7 @@ struct PackageOptions {
 void add_package(CLI::App& app, const Surroundings& around) {
   auto options = std::make_shared<PackageOptions>();
   CLI::App* command = app.add_subcommand("package", "make a package for an ecosystem of what fit or scale handed over");
-  command->add_option("OUT", options->out, "folder that fit or scale made for a microcontroller")->required();
+  add_finished_folder(*command, options->out);
   command->add_option("--for", options->kind, "ecosystem of the package")
       ->check(CLI::IsMember(package_kinds()))
       ->required();

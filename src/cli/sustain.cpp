@@ -2,15 +2,18 @@
 
 #include "base/staging.h"
 #include "cli/commands.h"
+#include "report/report.h"
 
 namespace trimtab::cli {
 
-void publish(const Surroundings& around, const Result& result, bool json, const std::string& out,
+void publish(const Surroundings& around, Result result, bool json, const std::string& out,
              const std::function<void(const std::filesystem::path& folder)>& write) {
+  result.json["command_line"] = command_line();
   if (!out.empty()) {
     const StagingFolder staging(out);
     if (write) write(staging.path());
     write_result(result, staging.path());
+    write_report(staging.path());
     staging.commit();
   }
   around.deliver(result, json);

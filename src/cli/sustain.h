@@ -35,9 +35,9 @@ CLI::Option* add_state_folder_option(CLI::App& command, std::string& folder);
 CLI::Option* add_prefix_option(CLI::App& command, std::string& prefix);
 CLI::Option* add_plot_option(CLI::App& command, std::string& plot);
 
-/// Delivers the result, and writes summary.txt and result.json to the folder `out` where that is not empty. `write`
-/// adds other files.
-void publish(const Surroundings& around, const Result& result, bool json, const std::string& out,
+/// Delivers the result, and writes summary.txt, result.json and report.html to the folder `out` where that is not
+/// empty. `write` adds other files.
+void publish(const Surroundings& around, Result result, bool json, const std::string& out,
              const std::function<void(const std::filesystem::path& folder)>& write = {});
 
 }  // namespace trimtab::cli

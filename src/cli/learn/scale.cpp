@@ -29,6 +29,7 @@
 #include "emit/hand_over.h"
 #include "import/network_file.h"
 #include "program/program_file.h"
+#include "report/report.h"
 #include "scale/result.h"
 #include "scale/scale.h"
 
@@ -151,14 +152,17 @@ Result run_scale(ScaleCommand& command, const Surroundings& around) {
   if (!result.frontier.empty()) draw_frontier(*options.target, result.frontier, staging.path());
   draw_levels(result, staging.path() / "levels.svg");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const ScaleRun run{command.model, command.data, command.epochs, options, command.common.seed};
+  const ScaleRun run{command.model, command.data, command.epochs, options, command.common.seed, command_line()};
   const nlohmann::ordered_json described = result_json(run, result, seconds);
   if (result.deployment.has_value()) {
     const std::string name = options.device_name.empty() ? to_identifier(graph.name) : options.device_name;
     write_hand_over({name, command.model, left_out_layers(graph), described}, result.program, *options.target,
                     options.optimize, staging.path() / "device");
   }
+  const nlohmann::ordered_json details = details_json(run, result);
+  if (!details.is_null()) write_file(staging.path() / "details.json", json_text(details) + "\n");
   write_file(staging.path() / "result.json", json_text(described, 2));
+  write_report(staging.path());
   staging.commit();
   return {described, summary(run, result) + fmt::format("written to {}\n", command.out)};
 }

@@ -5,13 +5,12 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "base/installation.h"
+#include "base/process.h"
 #include "cli/assess.h"
 #include "cli/eval.h"
 #include "cli/fit.h"
@@ -22,12 +21,9 @@
 namespace trimtab::cli {
 
 void continue_in_learning_program() {
-  std::ifstream file("/proc/self/cmdline", std::ios::binary);  // every argument ends with a zero byte
-  std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::vector<std::string> own = own_arguments();
   std::vector<char*> arguments;
-  for (std::size_t begin = 0; begin < text.size(); begin = text.find('\0', begin) + 1) {
-    arguments.push_back(text.data() + begin);
-  }
+  for (std::string& argument : own) arguments.push_back(argument.data());
   arguments.push_back(nullptr);
   std::error_code unreadable;
   const std::filesystem::path command = std::filesystem::read_symlink("/proc/self/exe", unreadable);
