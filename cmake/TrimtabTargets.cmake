@@ -2,7 +2,7 @@
 
 add_library(trimtab_options INTERFACE)
 target_compile_options(trimtab_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror)
-target_include_directories(trimtab_options INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/runtime)
+target_include_directories(trimtab_options INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/runtime)
 target_compile_definitions(trimtab_options INTERFACE TRIMTAB_VERSION="${PROJECT_VERSION}")
 if(TRIMTAB_SANITIZE)
   target_compile_options(trimtab_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
@@ -23,22 +23,46 @@ function(trimtab_share_headers target)
   endif()
 endfunction()
 
-# trimtab_library(NAME [DEPENDS trimtab libraries ...] [PUBLIC libraries ...] [PRIVATE libraries ...] [HEADERS headers ...])
-# makes trimtab_NAME from every .cpp of the calling folder. HEADERS are worth precompiling.
-function(trimtab_library name)
-  cmake_parse_arguments(arg "" "" "DEPENDS;PUBLIC;PRIVATE;HEADERS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS *.cpp)
-  list(TRANSFORM arg_DEPENDS PREPEND trimtab_)
-  if(NOT sources)  # only headers so far
-    add_library(trimtab_${name} INTERFACE)
-    target_link_libraries(trimtab_${name} INTERFACE ${arg_DEPENDS})
-    target_include_directories(trimtab_${name} INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/runtime)
+# trimtab_install_library(NAME [needs ...]) makes trimtab_NAME, with the headers of the calling folder, a part of the installation and of the package
+# that find_package(trimtab COMPONENTS NAME) finds. It needs other parts of trimtab and packages of CMake: see PACKAGES below.
+function(trimtab_install_library name)
+  set_target_properties(trimtab_${name} PROPERTIES EXPORT_NAME ${name})
+  if(NOT TRIMTAB_INSTALL)
     return()
   endif()
-  add_library(trimtab_${name} STATIC ${sources})
-  trimtab_share_headers(trimtab_${name} ${arg_HEADERS})
-  target_link_libraries(trimtab_${name} PUBLIC ${arg_DEPENDS} ${arg_PUBLIC} PRIVATE trimtab_options ${arg_PRIVATE})
-  target_include_directories(trimtab_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/runtime)
+  install(TARGETS trimtab_${name} EXPORT trimtab ARCHIVE DESTINATION lib COMPONENT development)
+  set_property(GLOBAL APPEND_STRING PROPERTY TRIMTAB_NEEDS "set(trimtab_needs_${name} ${ARGN})\n")
+  file(GLOB headers CONFIGURE_DEPENDS *.h)
+  file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR}/src ${CMAKE_CURRENT_SOURCE_DIR})
+  install(FILES ${headers} DESTINATION include/trimtab/${folder} COMPONENT development)
+endfunction()
+
+# trimtab_library(NAME [INTERNAL] [DEPENDS trimtab libraries ...] [PUBLIC libraries ...] [PRIVATE libraries ...] [HEADERS headers ...]
+#                 [PACKAGES packages ...])
+# makes trimtab_NAME, also called trimtab::NAME, from every .cpp of the calling folder. HEADERS are worth precompiling. PACKAGES are what a program
+# that links the library must find, such as ZLIB or MPI/C (with a component). An INTERNAL library is not installed.
+function(trimtab_library name)
+  cmake_parse_arguments(arg "INTERNAL" "" "DEPENDS;PUBLIC;PRIVATE;HEADERS;PACKAGES" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *.cpp)
+  set(depends ${arg_DEPENDS})
+  list(TRANSFORM depends PREPEND trimtab_)
+  if(sources)
+    add_library(trimtab_${name} STATIC ${sources})
+    trimtab_share_headers(trimtab_${name} ${arg_HEADERS})
+    set(interface PUBLIC)
+    target_link_libraries(trimtab_${name} PRIVATE $<BUILD_INTERFACE:trimtab_options> ${arg_PRIVATE})
+  else()  # only headers so far
+    add_library(trimtab_${name} INTERFACE)
+    set(interface INTERFACE)
+  endif()
+  add_library(trimtab::${name} ALIAS trimtab_${name})
+  target_link_libraries(trimtab_${name} ${interface} ${depends} ${arg_PUBLIC})
+  target_compile_features(trimtab_${name} ${interface} cxx_std_20)
+  target_include_directories(trimtab_${name} ${interface} $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/runtime>
+                                                          $<INSTALL_INTERFACE:include/trimtab>)
+  if(NOT arg_INTERNAL)
+    trimtab_install_library(${name} ${arg_DEPENDS} ${arg_PACKAGES})
+  endif()
 endfunction()
 
 # For code that runs once and is mostly its libraries' templates: optimization, half of what compiling it takes, is left to the code that needs it.
@@ -60,8 +84,8 @@ function(trimtab_test name)
   trimtab_compile_quickly(${name} <gtest/gtest.h> <gmock/gmock.h> <nlohmann/json.hpp>)
   list(TRANSFORM arg_DEPENDS PREPEND trimtab_)
   target_link_libraries(${name} PRIVATE ${arg_DEPENDS} ${arg_LIBRARIES} trimtab_options GTest::gtest GTest::gmock GTest::gtest_main)
-  target_compile_definitions(${name} PRIVATE TRIMTAB_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)  # support/: builders, references and fakes that several share
+  target_compile_definitions(${name} PRIVATE TRIMTAB_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)  # support/: builders, references and fakes that several share
   if(name MATCHES "^unit_")
     add_dependencies(unit_tests ${name})
   endif()

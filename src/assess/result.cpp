@@ -11,6 +11,7 @@
 #include "measure/score_json.h"
 #include "report/memory_accuracy.h"
 #include "report/plan_picture.h"
+#include "report/report.h"
 
 namespace trimtab {
 namespace {
@@ -72,7 +73,9 @@ ordered_json to_json(const AssessRun& run, const AssessOptions& options, const A
                      const std::vector<DeployablePlan>& plans, const Study& study) {
   std::vector<std::string> rounds;
   for (const AssessRound& round : options.rounds) rounds.push_back(to_string(round));
-  ordered_json object = {{"model", run.model},
+  ordered_json object = {{"command", "assess"},
+                         {"command_line", run.command_line},
+                         {"model", run.model},
                          {"data", run.data},
                          {"samples", run.test_samples},
                          {"task", to_json(result.task)},
@@ -214,6 +217,7 @@ void write_result(const Result& described, const AssessRun& run, const AssessRes
   draw_points(run, result, folder);
   draw_plans(folder, "plans", plans_of(result, prepared, importance));
   write_result(described, folder);
+  write_report(folder);
 }
 
 }  // namespace trimtab

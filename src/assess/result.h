@@ -18,6 +18,7 @@ struct AssessRun {
   std::int64_t test_samples = 0;
   double wall_s = 0;
   std::vector<std::string> warnings{};
+  std::string command_line{};  ///< that made it, or empty
 };
 
 /// "5000+10000:4", as `--rounds` takes it.
@@ -30,7 +31,8 @@ struct AssessRun {
 [[nodiscard]] Result describe(const AssessRun& run, const AssessOptions& options, const AssessResult& result,
                               const std::vector<DeployablePlan>& plans, const Study& study);
 
-/// Draws the map and the optima layer by layer, and writes the plans, summary.txt and result.json to the folder.
+/// Draws the map and the optima layer by layer, and writes the plans, summary.txt, result.json and report.html to the
+/// folder.
 void write_result(const Result& described, const AssessRun& run, const AssessResult& result,
                   const std::vector<DeployablePlan>& plans, const Graph& prepared,
                   const std::vector<double>& importance, const std::filesystem::path& folder);

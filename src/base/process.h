@@ -23,4 +23,7 @@ struct ProcessResult {
 /// Whether PATH has the program.
 [[nodiscard]] bool has_program(const std::string& name);
 
+/// The arguments that this process was started with, its own name first. Linux.
+[[nodiscard]] std::vector<std::string> own_arguments();
+
 }  // namespace trimtab

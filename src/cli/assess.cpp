@@ -6,7 +6,7 @@
 
 namespace trimtab::cli {
 
-void add_assess(CLI::App& app) {
+void add_assess(CLI::App& app, const Surroundings& around) {
   auto command = std::make_shared<AssessCommand>();
   CLI::App* assess = app.add_subcommand(
       "assess", "map accuracy over memory at 2 to 16 bits, and measure how far 8 and 16 bits are from the optimum");
@@ -45,7 +45,7 @@ void add_assess(CLI::App& app) {
   add_common_options(*assess, command->common,
                      "trimtab assess cifar10_quick.onnx --data cifar10:cifar-10-batches-bin --budgets 33KB,49KB,66KB "
                      "-o out/");
-  assess->callback([command] { run_assess(*command); });
+  assess->callback([command, &around] { around.deliver(run_assess(*command, around), command->common.json); });
 }
 
 }  // namespace trimtab::cli

@@ -6,6 +6,7 @@
 
 #include "assess/assess.h"
 #include "cli/common.h"
+#include "cli/surroundings.h"
 
 namespace trimtab::cli {
 
@@ -31,6 +32,6 @@ struct AssessCommand {
 };
 
 /// Needs libtorch: see learning.h.
-void run_assess(AssessCommand& command);
+[[nodiscard]] Result run_assess(AssessCommand& command, const Surroundings& around);
 
 }  // namespace trimtab::cli

@@ -16,6 +16,7 @@
 #include "data/dataset.h"
 #include "program/operand_trace.h"
 #include "program/program_file.h"
+#include "report/report.h"
 #include "target/characterize.h"
 #include "target/characterize_result.h"
 #include "target/share.h"
@@ -110,9 +111,11 @@ void run_characterize(CharacterizeCommand& command) {
     macs.push_back(characterize(architecture, netlist, library, trace_operands, command.options));
   }
   run.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const Result described = describe(run, macs);
+  Result described = describe(run, macs);
+  described.json["command_line"] = command_line();
   write_energy_tables(run, macs, staging.path());
   write_result(described, staging.path());
+  write_report(staging.path());
   staging.commit();
   print(described, command.common.json);
 }

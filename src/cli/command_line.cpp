@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/surroundings.h"
 
 namespace trimtab::cli {
 namespace {
@@ -37,27 +38,39 @@ int say(ExitCode code, const std::string& sentence) {
 
 }  // namespace
 
-int parse_and_run(int argc, char** argv) {
-  CLI::App app("Trimtab fits trained ConvNets to edge devices.", "trimtab");
+void add_commands(CLI::App& app, const Surroundings& around) {
+  app.description("Trimtab fits trained ConvNets to edge devices.");
+  app.name("trimtab");
   app.set_version_flag("--version", TRIMTAB_VERSION);
   app.require_subcommand(1);
   app.failure_message(CLI::FailureMessage::help);
-  add_train(app);
-  add_eval(app);
-  add_fit(app);
-  add_inspect(app);
-  add_package(app);
+  add_train(app, around);
+  add_eval(app, around);
+  add_fit(app, around);
+  add_inspect(app, around);
+  add_package(app, around);
   add_validate(app);
+  add_report(app);
+  add_explain(app);
   add_data(app);
   add_taxonomy(app);
-  add_scale(app);
+  add_scale(app, around);
   add_characterize(app);
-  add_sustain(app);
-  add_assess(app);
+  add_sustain(app, around);
+  add_assess(app, around);
   add_study(app);
   add_trial(app);
   add_option_table(app);
+  add_manual(app);
+  add_completion(app);
+  add_python_functions(app);
   add_operator_table(app);
+}
+
+int parse_and_run(int argc, char** argv) {
+  CLI::App app;
+  const Surroundings around = terminal();
+  add_commands(app, around);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& request) {  // --help, --version

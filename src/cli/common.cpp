@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/json_text.h"
+#include "base/process.h"
 #include "base/text.h"
 
 namespace trimtab::cli {
@@ -20,6 +21,12 @@ void add_common_options(CLI::App& command, CommonOptions& options, const std::st
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   command.footer("Example:\n  " + example);
+}
+
+std::string command_line() {
+  std::vector<std::string> arguments = own_arguments();
+  if (!arguments.empty()) arguments.front() = "trimtab";
+  return shell_text(arguments);
 }
 
 void print(const Result& result, bool json) { json ? print_json(result.json) : print_text("{}", result.text); }
@@ -88,6 +95,19 @@ CLI::Option* add_unlabelled_flag(CLI::App& command, bool& unlabelled) {
 
 void print_warnings(const std::vector<std::string>& warnings) {
   for (const std::string& warning : warnings) fmt::print(stderr, "warning: {}\n", warning);
+}
+
+namespace {
+constexpr const char* finished_folder =
+    "folder that a command finished; package, validate and explain take one of fit or scale";
+}
+
+CLI::Option* add_finished_folder(CLI::App& command, std::string& folder) {
+  return command.add_option("OUT", folder, finished_folder)->required();
+}
+
+CLI::Option* add_finished_folders(CLI::App& command, std::vector<std::string>& folders) {
+  return command.add_option("OUT", folders, finished_folder)->required();
 }
 
 CLI::Option* add_out_option(CLI::App& command, std::string& out, const std::string& kind) {

@@ -22,6 +22,9 @@ struct CommonOptions {
 /// Adds --json, --seed and --threads, and `example` (a whole command line) to the command's --help.
 void add_common_options(CLI::App& command, CommonOptions& options, const std::string& example);
 
+/// The command line of this process, to run it again: the command by its plain name, the rest as it was given.
+[[nodiscard]] std::string command_line();
+
 /// Prints the result as JSON or as text for people.
 void print(const Result& result, bool json);
 
@@ -53,6 +56,9 @@ void print_warnings(const std::vector<std::string>& warnings);
 
 /// The positional MODEL, with --input-shape and --output.
 CLI::Option* add_model(CLI::App& command, std::string& model, ModelChoice& choice);
+/// The positional OUT of commands that read a finished folder.
+CLI::Option* add_finished_folder(CLI::App& command, std::string& folder);
+CLI::Option* add_finished_folders(CLI::App& command, std::vector<std::string>& folders);
 CLI::Option* add_out_option(CLI::App& command, std::string& out, const std::string& kind = "FOLDER");
 CLI::Option* add_json_flag(CLI::App& command, bool& json);
 

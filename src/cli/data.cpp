@@ -16,6 +16,7 @@
 #include "data/contact_sheet.h"
 #include "data/dataset.h"
 #include "data/npy.h"
+#include "data/sample_picture.h"
 
 namespace trimtab::cli {
 namespace {

@@ -1,5 +1,4 @@
 #include "cli/eval.h"
-#include "cli/output.h"
 
 #include <fmt/format.h>
 
@@ -14,6 +13,7 @@
 #include "base/file.h"
 #include "base/index.h"
 #include "cli/commands.h"
+#include "cli/surroundings.h"
 #include "data/dataset.h"
 #include "data/npy.h"
 #include "measure/score_json.h"
@@ -61,7 +61,7 @@ Task task_of_program(const EvalOptions& options, const Program& program, const s
 namespace {
 
 /// Measures the integer program of a finished folder.
-void run_program(EvalOptions& options) {
+Result run_program(EvalOptions& options) {
   const std::filesystem::path model = options.model;
   const std::filesystem::path path = std::filesystem::is_directory(model) ? model / "program.bin" : model;
   const Program program = load_program(path);
@@ -96,7 +96,7 @@ void run_program(EvalOptions& options) {
   }
   if (const auto absent = absent_classes_warning(result.task, data, "data")) result.warnings.push_back(*absent);
   if (const auto one = answers.warning("the integer network", data)) result.warnings.push_back(*one);
-  print_eval(options, result, "");
+  return describe(options, result, "");
 }
 
 /// The name of an output without what has a meaning in paths.
@@ -106,12 +106,10 @@ std::string file_name_of(std::string name) {
   return name;
 }
 
-void run_eval(EvalOptions& options) {
-  if (std::filesystem::is_directory(options.model) || std::filesystem::path(options.model).extension() == ".bin") {
-    run_program(options);
-  } else {
-    evaluate_network(options);
-  }
+Result run_eval(EvalOptions& options) {
+  const std::filesystem::path model = options.model;
+  const bool program = std::filesystem::is_directory(model) || model.extension() == ".bin";
+  return program ? run_program(options) : evaluate_network(options);
 }
 
 }  // namespace
@@ -154,29 +152,25 @@ void OutputFile::write() const {
   }
 }
 
-void print_eval(const EvalOptions& options, const EvalResult& result, const std::string& suffix) {
-  print_warnings(result.warnings);
-  if (options.common.json) {
-    nlohmann::ordered_json json = {{"model", options.model}, {"data", options.data}};
-    json.update(result.json);
-    json["task"] = to_json(result.task);
-    json["samples"] = result.score.samples;
-    add_score(json, result.score, suffix);
-    if (!options.outputs.empty()) json["outputs"] = options.outputs;
-    json["warnings"] = result.warnings;
-    json["version"] = TRIMTAB_VERSION;
-    print_json(json);
-    return;
-  }
-  print_text("{}: {} on {} samples ({})\n", options.model, summary(result.score), result.score.samples, result.kind);
-  print_text("task: {}\n{}", describe(result.task), result.more);
+Result describe(const EvalOptions& options, const EvalResult& result, const std::string& suffix) {
+  nlohmann::ordered_json json = {{"model", options.model}, {"data", options.data}};
+  json.update(result.json);
+  json["task"] = to_json(result.task);
+  json["samples"] = result.score.samples;
+  add_score(json, result.score, suffix);
+  if (!options.outputs.empty()) json["outputs"] = options.outputs;
+  json["warnings"] = result.warnings;
+  json["version"] = TRIMTAB_VERSION;
+  std::string text = fmt::format("{}: {} on {} samples ({})\ntask: {}\n{}", options.model, summary(result.score),
+                                 result.score.samples, result.kind, describe(result.task), result.more);
   if (!options.outputs.empty()) {
     const bool several = result.task.parts.size() > 1;
-    print_text("answers written to {}{}\n", options.outputs, several ? ", one file for each output" : "");
+    text += fmt::format("answers written to {}{}\n", options.outputs, several ? ", one file for each output" : "");
   }
+  return {json, text};
 }
 
-void add_eval(CLI::App& app) {
+void add_eval(CLI::App& app, const Surroundings& around) {
   auto options = std::make_shared<EvalOptions>();
   CLI::App* command = app.add_subcommand("eval", "measure how good a network is on data, and write what it answers");
   add_model(*command, options->model, options->choice)->required();
@@ -198,7 +192,7 @@ void add_eval(CLI::App& app) {
   add_device_option(*command, options->evaluation.device);
   add_common_options(*command, options->common,
                      "trimtab eval resnet8.onnx --data cifar10:cifar-10-batches-bin --preprocessing none");
-  command->callback([options] { run_eval(*options); });
+  command->callback([options, &around] { around.deliver(run_eval(*options), options->common.json); });
 }
 
 }  // namespace trimtab::cli

@@ -61,10 +61,10 @@ class OutputFile {
   std::vector<float> numbers_;
 };
 
-/// Prints the result, and the warnings on standard error.
-void print_eval(const EvalOptions& options, const EvalResult& result, const std::string& suffix);
+/// The result for machines and for people. The keys of measures end with `suffix`.
+[[nodiscard]] Result describe(const EvalOptions& options, const EvalResult& result, const std::string& suffix);
 
 /// Measures a float network. Needs libtorch: see learning.h.
-void evaluate_network(EvalOptions& options);
+[[nodiscard]] Result evaluate_network(EvalOptions& options);
 
 }  // namespace trimtab::cli

@@ -88,7 +88,7 @@ void add_training_options_of_fit(CLI::App& fit, FitCommand& command) {
 
 }  // namespace
 
-void add_fit(CLI::App& app) {
+void add_fit(CLI::App& app, const Surroundings& around) {
   auto command = std::make_shared<FitCommand>();
   CLI::App* fit = app.add_subcommand("fit", "turn a trained network into a verified program for a microcontroller");
   add_model(*fit, command->model, command->choice)->required();
@@ -108,7 +108,7 @@ void add_fit(CLI::App& app) {
   add_common_options(*fit, command->common,
                      "trimtab fit model.onnx --data cifar10:cifar-10-batches-bin --target stm32f412 --flash 128KB "
                      "--weight-bits 4 --epochs 10 -o out/");
-  fit->callback([command] { run_fit(*command); });
+  fit->callback([command, &around] { around.deliver(run_fit(*command, around), command->common.json); });
 }
 
 }  // namespace trimtab::cli

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cli/common.h"
+#include "cli/surroundings.h"
 #include "data/dataset.h"
 #include "fit/fit.h"
 
@@ -41,6 +42,6 @@ struct FitCommand {
 };
 
 /// Needs libtorch: see learning.h.
-void run_fit(FitCommand& command);
+[[nodiscard]] Result run_fit(FitCommand& command, const Surroundings& around);
 
 }  // namespace trimtab::cli

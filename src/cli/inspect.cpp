@@ -13,7 +13,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/model_data.h"
-#include "cli/output.h"
+#include "cli/surroundings.h"
 #include "emit/explain.h"
 #include "emit/firmware.h"
 #include "emit/recipe.h"
@@ -23,6 +23,7 @@
 #include "program/describe.h"
 #include "program/integers.h"
 #include "program/program_file.h"
+#include "report/model_explorer.h"
 #include "target/target.h"
 
 namespace trimtab::cli {
@@ -39,6 +40,7 @@ struct InspectOptions {
   bool draw_memory = false;
   bool explain = false;
   bool integers = false;
+  std::string model_explorer;
 };
 
 nlohmann::json to_json(const std::vector<JoinedPart>& parts) {
@@ -82,27 +84,29 @@ nlohmann::json to_json(const Graph& graph, const GraphSummary& summary) {
           {"version", TRIMTAB_VERSION}};
 }
 
-void print(const Graph& graph, const GraphSummary& summary) {
+std::string table(const Graph& graph, const GraphSummary& summary) {
   std::size_t name = 4;
   for (const NodeSummary& node : summary.nodes) name = std::max(name, node.name.size());
   name = std::min<std::size_t>(name, 40);
-  print_text("{}: {} -> {}\n\n", graph.name, describe(graph.input_shape(), graph.input_parts),
-             describe(graph.output_shape(), graph.output_parts));
+  std::string text = fmt::format("{}: {} -> {}\n\n", graph.name, describe(graph.input_shape(), graph.input_parts),
+                                 describe(graph.output_shape(), graph.output_parts));
   constexpr auto row = "{:<{}}  {:<18}  {:>13}  {:>11}  {:>14}  {:>11}  {:>11}\n";
-  print_text(row, "name", name, "operator", "output", "parameters", "MACs", "weights", "activations");
+  text += fmt::format(row, "name", name, "operator", "output", "parameters", "MACs", "weights", "activations");
   for (const NodeSummary& node : summary.nodes) {
-    print_text(row, node.name, name, node.type, to_string(node.output), format_count(node.parameters),
-               format_count(node.multiply_accumulates), format_count(node.weight_bytes),
-               format_count(node.activation_bytes));
+    text += fmt::format(row, node.name, name, node.type, to_string(node.output), format_count(node.parameters),
+                        format_count(node.multiply_accumulates), format_count(node.weight_bytes),
+                        format_count(node.activation_bytes));
   }
-  print_text(row, "total", name, "", "", format_count(summary.parameters), format_count(summary.multiply_accumulates),
-             format_count(summary.weight_bytes), format_count(summary.activation_bytes));
-  print_text("\nweights: bytes as float32; activations: bytes of the output at 8 bits\n");
-  print_text(
+  text += fmt::format(row, "total", name, "", "", format_count(summary.parameters),
+                      format_count(summary.multiply_accumulates), format_count(summary.weight_bytes),
+                      format_count(summary.activation_bytes));
+  text += "\nweights: bytes as float32; activations: bytes of the output at 8 bits\n";
+  text += fmt::format(
       "most activations alive at once at 8 bits: {} bytes ({}), at '{}'; a program may need less, where results are "
       "written over what has been read, or more for scratch memory (see inspect --draw-memory of a folder made by "
       "fit)\n",
       format_count(summary.peak_ram_bytes), format_bytes(summary.peak_ram_bytes), summary.peak_node);
+  return text;
 }
 
 /// The limit on the arena that the options name, else the arena that was measured for this target in the folder.
@@ -122,7 +126,7 @@ ScheduleLimits schedule_limits(const InspectOptions& options, const std::filesys
 }
 
 /// Describes the integer program of a finished folder, as it runs on a target at an operating point.
-void run_program(const InspectOptions& options, const std::filesystem::path& path) {
+Result inspect_program(const InspectOptions& options, const std::filesystem::path& path) {
   const Program program = load_program(path);
   const bool device = options.target != "host";
   const Target target = device ? load_target(options.target) : Target{};
@@ -135,49 +139,47 @@ void run_program(const InspectOptions& options, const std::filesystem::path& pat
   }
   const Program shown = program_at(program, options.point);
   if (options.integers) {
-    print_text("{}\n", json_text(integers_of(shown)));
-    return;
+    const nlohmann::ordered_json integers = integers_of(shown);
+    return {integers, json_text(integers) + "\n"};
   }
   const bool measured = options.explain && device;
   const std::vector<StepCost> costs =
       measured ? measure_steps(program, plan, with_memory_of_board(target), options.point) : std::vector<StepCost>();
-  if (options.common.json) {
-    nlohmann::ordered_json json = to_json(shown, plan);
-    if (measured) add_costs(json, shown, target, costs);
-    add_points(json, program, options.point);
-    print_json(json);
-    return;
-  }
-  print_text("{} on {}\n\n{}", program.name, options.target, describe_steps(shown, plan, options.explain && !measured));
-  if (measured) print_text("\n{}", describe_costs(shown, plan, target, costs));
-  if (options.draw_memory) print_text("\n{}", draw_arena(shown, plan));
-  if (program.points.size() > 1) print_text("\n{}", describe_points(program, options.point));
+  Result result;
+  result.json = to_json(shown, plan);
+  if (measured) add_costs(result.json, shown, target, costs);
+  add_points(result.json, program, options.point);
+  result.text = fmt::format("{} on {}\n\n{}", program.name, options.target,
+                            describe_steps(shown, plan, options.explain && !measured));
+  if (measured) result.text += "\n" + describe_costs(shown, plan, target, costs);
+  if (options.draw_memory) result.text += "\n" + draw_arena(shown, plan);
+  if (program.points.size() > 1) result.text += "\n" + describe_points(program, options.point);
+  return result;
 }
 
 /// All that keeps a network from being read.
-void print_obstacles(const std::filesystem::path& path, const std::vector<Obstacle>& obstacles, bool json) {
-  if (json) {
-    nlohmann::json list = nlohmann::json::array();
-    for (const Obstacle& obstacle : obstacles) {
-      list.push_back({{"node", obstacle.node}, {"operator", obstacle.operator_name}, {"reason", obstacle.reason}});
-    }
-    const nlohmann::json described = {
-        {"name", path.stem().string()}, {"obstacles", list}, {"version", TRIMTAB_VERSION}};
-    print_json(described);
-    return;
+Result describe_obstacles(const std::filesystem::path& path, const std::vector<Obstacle>& obstacles) {
+  nlohmann::json list = nlohmann::json::array();
+  std::string text = fmt::format("{} cannot be used; it has {} obstacle{}:\n", path.string(), obstacles.size(),
+                                 obstacles.size() == 1 ? "" : "s");
+  for (const Obstacle& obstacle : obstacles) {
+    list.push_back({{"node", obstacle.node}, {"operator", obstacle.operator_name}, {"reason", obstacle.reason}});
+    text += fmt::format("  {}\n", obstacle.reason);
   }
-  print_text("{} cannot be used; it has {} obstacle{}:\n", path.string(), obstacles.size(),
-             obstacles.size() == 1 ? "" : "s");
-  for (const Obstacle& obstacle : obstacles) print_text("  {}\n", obstacle.reason);
+  const nlohmann::json json = {{"name", path.stem().string()}, {"obstacles", list}, {"version", TRIMTAB_VERSION}};
+  return {json, text};
 }
 
-void run(const InspectOptions& options) {
+Result inspect(const InspectOptions& options) {
   const std::filesystem::path path = options.model;
   const bool folder = std::filesystem::is_directory(path);
-  if (folder || path.extension() == ".bin") {
-    run_program(options, folder ? path / "program.bin" : path);
-    return;
+  if (!options.model_explorer.empty()) {
+    if (!folder)
+      throw bad_input("--model-explorer needs a folder that fit or scale made, and {} is none", options.model);
+    write_model_explorer(path, options.model_explorer);
+    return {{{"written", options.model_explorer}}, fmt::format("written to {}\n", options.model_explorer)};
   }
+  if (folder || path.extension() == ".bin") return inspect_program(options, folder ? path / "program.bin" : path);
   const ImportOptions choice = import_options(options.choice);
   Graph graph;
   try {
@@ -185,27 +187,21 @@ void run(const InspectOptions& options) {
   } catch (const Error&) {
     const std::vector<Obstacle> obstacles = network_obstacles(path, choice);  // throws where the file is malformed
     if (obstacles.empty()) throw;
-    print_obstacles(path, obstacles, options.common.json);
-    return;
+    return describe_obstacles(path, obstacles);
   }
   const GraphSummary summary = summarize(graph);
   const std::vector<std::string> undeployable = layers_without(&FormTraits::runs, prepare_for_deployment(graph, {}));
-  if (options.common.json) {
-    nlohmann::json json = to_json(graph, summary);
-    json["obstacles"] = nlohmann::json::array();
-    json["not_deployable"] = undeployable;
-    print_json(json);
-    return;
-  }
-  print(graph, summary);
-  if (!undeployable.empty()) {
-    print_text("layers that no device runs yet: {}\n", fmt::join(undeployable, ", "));
-  }
+  nlohmann::json json = to_json(graph, summary);
+  json["obstacles"] = nlohmann::json::array();
+  json["not_deployable"] = undeployable;
+  std::string text = table(graph, summary);
+  if (!undeployable.empty()) text += fmt::format("layers that no device runs yet: {}\n", fmt::join(undeployable, ", "));
+  return {json, text};
 }
 
 }  // namespace
 
-void add_inspect(CLI::App& app) {
+void add_inspect(CLI::App& app, const Surroundings& around) {
   auto options = std::make_shared<InspectOptions>();
   CLI::App* command = app.add_subcommand("inspect", "describe a network, or a program that fit or scale made");
   add_model(*command, options->model, options->choice)->required();
@@ -221,11 +217,18 @@ void add_inspect(CLI::App& app) {
   command->add_flag("--memory", options->draw_memory)->group("");
   command->add_flag("--integers", options->integers,
                     "print all integers of a program as JSON, as docs/integers.md defines them");
+  command
+      ->add_option("--model-explorer", options->model_explorer,
+                   "write bits, instructions and SQNR of the layers of a finished folder to this folder, as node data "
+                   "for Google's Model Explorer beside quantized.onnx")
+      ->type_name("DIR");
   command->add_flag("--explain", options->explain,
                     "say for every layer of a program why its kernel was chosen, how many instructions it takes per "
                     "MAC in the emulator, and how many cycles the real core would need");
   add_common_options(*command, options->common, "trimtab inspect resnet8.onnx --json");
-  command->callback([options] { run(*options); });
+  command->callback([options, &around] {
+    around.deliver(inspect(*options), options->common.json && !options->integers);  // integers are JSON in any case
+  });
 }
 
 }  // namespace trimtab::cli

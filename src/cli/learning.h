@@ -8,7 +8,8 @@ namespace trimtab::cli {
 // learn/ they do the work. In light/ they replace the process by `trimtab-learn` with the same arguments, so that its
 // number, its terminal and its signals stay as they are.
 
-/// Replaces this process by `trimtab-learn`, which lies beside it. Throws Error (failure) where it is not there.
+/// Replaces this process by `trimtab-learn`, which lies in lib/trimtab of the installation, else beside this program.
+/// Throws Error (failure) where it is not there.
 [[noreturn]] void continue_in_learning_program();
 
 }  // namespace trimtab::cli

@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -8,6 +7,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/option_words.h"
 
 namespace trimtab::cli {
 namespace {
@@ -19,34 +19,6 @@ struct OptionUse {
 
 /// An option as one line of the table: its spelling and its meaning.
 using OptionMeaning = std::pair<std::string, std::string>;
-
-std::string default_of(const CLI::Option& option) {
-  if (option.get_required()) return "required";
-  std::string text = option.get_default_str();
-  const bool is_list = text.starts_with('[') && text.ends_with(']');
-  return is_list ? text.substr(1, text.size() - 2) : text;
-}
-
-std::string spelling(const CLI::Option& option) {
-  if (option.get_positional()) return option.get_name(true);
-  std::vector<std::string> names;
-  for (const std::string& name : option.get_snames()) names.push_back("-" + name);
-  for (const std::string& name : option.get_lnames()) names.push_back("--" + name);
-  return fmt::format("{}", fmt::join(names, ", "));
-}
-
-/// Collects the options of a command, or of its subcommands where it has any.
-void collect(const CLI::App& command, const std::string& name, std::map<OptionMeaning, std::vector<OptionUse>>& table) {
-  const auto is_visible = [](const CLI::App* subcommand) { return !subcommand->get_group().empty(); };
-  for (const CLI::App* subcommand : command.get_subcommands(is_visible)) {
-    collect(*subcommand, name.empty() ? subcommand->get_name() : name + " " + subcommand->get_name(), table);
-  }
-  for (const CLI::Option* option : command.get_options()) {
-    if (option == command.get_help_ptr() || option == command.get_version_ptr() || option->get_group().empty())
-      continue;
-    table[{spelling(*option), option->get_description()}].push_back({name, default_of(*option)});
-  }
-}
 
 std::string list(const std::vector<OptionUse>& uses) {
   std::string text;
@@ -79,7 +51,10 @@ void add_option_table(CLI::App& app) {
   command->group("");  // hidden
   command->callback([&app] {
     std::map<OptionMeaning, std::vector<OptionUse>> table;
-    collect(app, "", table);
+    for (const auto& [name, described] : visible_commands(app)) {
+      for (const CLI::Option* option : visible_options(*described))
+        table[{spelling(*option), option->get_description()}].push_back({name, default_of(*option)});
+    }
     fmt::print(
         "# All options\n\nEvery option has one spelling and one meaning over all commands.\n`trimtab option-table > "
         "docs/options.md` makes this page. A test compares the page with the commands.\n\n"

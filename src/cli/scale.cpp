@@ -101,7 +101,7 @@ void add_training_options_of_scale(CLI::App& scale, ScaleCommand& command) {
 
 }  // namespace
 
-void add_scale(CLI::App& app) {
+void add_scale(CLI::App& app, const Surroundings& around) {
   auto command = std::make_shared<ScaleCommand>();
   CLI::App* sub = app.add_subcommand(
       "scale", "find operating points of one weight set, by measure, level of abstraction and energy");
@@ -123,7 +123,7 @@ void add_scale(CLI::App& app) {
   add_common_options(*sub, command->common,
                      "trimtab scale squeezenet1.1.onnx --data images:imagenet --taxonomy synset_words.txt "
                      "--accelerator bitblade --preprocessing imagenet --resize 256 -o squeezenet-scale/");
-  sub->callback([command] { run_scale(*command); });
+  sub->callback([command, &around] { around.deliver(run_scale(*command, around), command->common.json); });
 }
 
 }  // namespace trimtab::cli

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/common.h"
+#include "cli/surroundings.h"
 #include "data/dataset.h"
 #include "scale/scale.h"
 
@@ -42,6 +43,6 @@ struct ScaleCommand {
 };
 
 /// Needs libtorch: see learning.h.
-void run_scale(ScaleCommand& command);
+[[nodiscard]] Result run_scale(ScaleCommand& command, const Surroundings& around);
 
 }  // namespace trimtab::cli

@@ -2,18 +2,21 @@
 
 #include "base/staging.h"
 #include "cli/commands.h"
+#include "report/report.h"
 
 namespace trimtab::cli {
 
-void publish(const Result& result, bool json, const std::string& out,
+void publish(const Surroundings& around, Result result, bool json, const std::string& out,
              const std::function<void(const std::filesystem::path& folder)>& write) {
+  result.json["command_line"] = command_line();
   if (!out.empty()) {
     const StagingFolder staging(out);
     if (write) write(staging.path());
     write_result(result, staging.path());
+    write_report(staging.path());
     staging.commit();
   }
-  print(result, json);
+  around.deliver(result, json);
 }
 
 CLI::Option* add_soc(CLI::App& command, std::string& soc) {
@@ -71,7 +74,7 @@ CLI::Option* add_plot_option(CLI::App& command, std::string& plot) {
   return command.add_option("--plot", plot, "SVG or PNG file for a plot of temperatures over time");
 }
 
-void add_sustain(CLI::App& app) {
+void add_sustain(CLI::App& app, const Surroundings& around) {
   CLI::App* sustain = app.add_subcommand(
       "sustain", "find and keep the speed that a Cortex-A board sustains below its temperature limit");
   sustain->require_subcommand(1);
@@ -82,9 +85,9 @@ void add_sustain(CLI::App& app) {
       "OUT/");
   add_sustain_doctor(*sustain);
   add_sustain_profile(*sustain);
-  add_sustain_identify(*sustain);
-  add_sustain_simulate(*sustain);
-  add_sustain_plan(*sustain);
+  add_sustain_identify(*sustain, around);
+  add_sustain_simulate(*sustain, around);
+  add_sustain_plan(*sustain, around);
   add_sustain_govern(*sustain);
   add_sustain_release(*sustain);
 }

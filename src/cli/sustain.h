@@ -6,15 +6,16 @@
 #include <string>
 
 #include "cli/common.h"
+#include "cli/surroundings.h"
 
 namespace trimtab::cli {
 
 // One function per subcommand of `trimtab sustain`, each in sustain_NAME.cpp.
 void add_sustain_doctor(CLI::App& sustain);
 void add_sustain_profile(CLI::App& sustain);
-void add_sustain_identify(CLI::App& sustain);
-void add_sustain_simulate(CLI::App& sustain);
-void add_sustain_plan(CLI::App& sustain);
+void add_sustain_identify(CLI::App& sustain, const Surroundings& around);
+void add_sustain_simulate(CLI::App& sustain, const Surroundings& around);
+void add_sustain_plan(CLI::App& sustain, const Surroundings& around);
 void add_sustain_govern(CLI::App& sustain);
 void add_sustain_release(CLI::App& sustain);
 
@@ -34,9 +35,9 @@ CLI::Option* add_state_folder_option(CLI::App& command, std::string& folder);
 CLI::Option* add_prefix_option(CLI::App& command, std::string& prefix);
 CLI::Option* add_plot_option(CLI::App& command, std::string& plot);
 
-/// Prints the result, and writes summary.txt and result.json to the folder `out` where that is not empty. `write` adds
-/// other files.
-void publish(const Result& result, bool json, const std::string& out,
+/// Delivers the result, and writes summary.txt, result.json and report.html to the folder `out` where that is not
+/// empty. `write` adds other files.
+void publish(const Surroundings& around, Result result, bool json, const std::string& out,
              const std::function<void(const std::filesystem::path& folder)>& write = {});
 
 }  // namespace trimtab::cli

@@ -16,7 +16,7 @@ struct SustainIdentifyOptions {
   std::string out;
 };
 
-void run(const SustainIdentifyOptions& options) {
+void run(const SustainIdentifyOptions& options, const Surroundings& around) {
   if (!options.out.empty() && options.request.base.empty())
     throw bad_input("-o needs --base, the file with the OPPs and trips to complete");
   thermal::Identification identified = identify(options.request);
@@ -24,12 +24,12 @@ void run(const SustainIdentifyOptions& options) {
     write_file(options.out, thermal::format_soc(identified.soc));
     identified.result.text += fmt::format("written to {}\n", options.out);
   }
-  print(identified.result, options.common.json);
+  around.deliver(identified.result, options.common.json);
 }
 
 }  // namespace
 
-void add_sustain_identify(CLI::App& sustain) {
+void add_sustain_identify(CLI::App& sustain, const Surroundings& around) {
   const auto options = std::make_shared<SustainIdentifyOptions>();
   CLI::App* command =
       sustain.add_subcommand("identify", "identify the latency, power and thermal model of a board from measurements");
@@ -65,11 +65,11 @@ void add_sustain_identify(CLI::App& sustain) {
   add_common_options(*command, options->common,
                      "trimtab sustain identify --thermal run1.csv run2.csv --test run3.csv --power power.csv --base "
                      "board.toml -o targets/socs/board.toml");
-  command->callback([options] {
+  command->callback([options, &around] {
     std::vector<std::string>& other = options->request.thermal_columns.other;
     if (other.size() == 1 && other[0] == "none") other.clear();
     options->request.seed = options->common.seed;
-    run(*options);
+    run(*options, around);
   });
 }
 

@@ -16,7 +16,7 @@ struct SustainPlanOptions {
   std::string out;
 };
 
-void run(SustainPlanOptions& options) {
+void run(SustainPlanOptions& options, const Surroundings& around) {
   const thermal::Soc soc = thermal::read_soc(options.soc);
   const thermal::Cluster& cluster = options.cluster.empty() ? soc.clusters.front() : find_cluster(soc, options.cluster);
   std::vector<thermal::ThermalPoint> points;
@@ -31,12 +31,12 @@ void run(SustainPlanOptions& options) {
     for (const thermal::Opp& opp : cluster.opps) points.push_back(idle_point(cluster, opp));
   }
   const thermal::SustainedPlan plan = make_plan(soc, cluster, points, request);
-  publish(describe(plan, soc, cluster, points, request), options.common.json, options.out);
+  publish(around, describe(plan, soc, cluster, points, request), options.common.json, options.out);
 }
 
 }  // namespace
 
-void add_sustain_plan(CLI::App& sustain) {
+void add_sustain_plan(CLI::App& sustain, const Surroundings& around) {
   const auto options = std::make_shared<SustainPlanOptions>();
   CLI::App* command = sustain.add_subcommand(
       "plan", "plan the time of each variant and OPP, for most inferences or least energy below the temperature limit");
@@ -56,7 +56,7 @@ void add_sustain_plan(CLI::App& sustain) {
       *command, options->common,
       "trimtab sustain plan targets/socs/exynos5422.toml --variants "
       "targets/socs/mobilenet_v1-exynos5422.csv --ambient 35 --temperature-limit 85 --min-accuracy 69.9");
-  command->callback([options] { run(*options); });
+  command->callback([options, &around] { run(*options, around); });
 }
 
 }  // namespace trimtab::cli

@@ -29,10 +29,10 @@ struct SustainSimulateOptions {
   std::string plot;
 };
 
-void run(const SustainSimulateOptions& options) {
+void run(const SustainSimulateOptions& options, const Surroundings& around) {
   if (!options.replay.empty()) {
     const thermal::Replay replay = thermal::replay_kernel_trace(options.replay, options.load_percent);
-    publish(describe(replay), options.common.json, options.out);
+    publish(around, describe(replay), options.common.json, options.out);
     return;
   }
   if (options.soc.empty() || options.variants.empty()) {
@@ -74,7 +74,7 @@ void run(const SustainSimulateOptions& options) {
     draw_policies(options.plot, results, options.compare.simulation);
     result.text += fmt::format("  plot in {}\n", options.plot);
   }
-  publish(result, options.common.json, options.out, [&](const std::filesystem::path& folder) {
+  publish(around, result, options.common.json, options.out, [&](const std::filesystem::path& folder) {
     write_file(folder / "trace.csv", trace_csv(results));
     draw_policies(folder / "policies.svg", results, options.compare.simulation);
   });
@@ -82,7 +82,7 @@ void run(const SustainSimulateOptions& options) {
 
 }  // namespace
 
-void add_sustain_simulate(CLI::App& sustain) {
+void add_sustain_simulate(CLI::App& sustain, const Surroundings& around) {
   const auto options = std::make_shared<SustainSimulateOptions>();
   CLI::App* command = sustain.add_subcommand(
       "simulate", "simulate governors on the model of a board, or compare one with a kernel's trace");
@@ -127,9 +127,9 @@ void add_sustain_simulate(CLI::App& sustain) {
       *command, options->common,
       "trimtab sustain simulate targets/socs/exynos5422.toml --variants "
       "targets/socs/mobilenet_v1-exynos5422.csv --ambient 25 --temperature-limit 85 --joint 0 1 2 -o OUT/");
-  command->callback([options] {
+  command->callback([options, &around] {
     options->compare.simulation.measure_from_s = options->compare.simulation.duration_s / 2;
-    run(*options);
+    run(*options, around);
   });
 }
 

@@ -40,7 +40,7 @@ LevelSummary summarize(const Level& level) {
   return {nth(level.classes, largest - sizes.begin()), *largest};
 }
 
-void print(const Taxonomy& taxonomy) {
+void print_levels(const Taxonomy& taxonomy) {
   print_text("{:<20} {:>8} {:>15}  {}\n", "level", "classes", "largest has", "(which is)");
   for (const Level& level : taxonomy.levels) {
     const LevelSummary summary = summarize(level);
@@ -74,7 +74,7 @@ void run_taxonomy(const TaxonomyOptions& options) {
     print_json(to_json(taxonomy));
     return;
   }
-  print(taxonomy);
+  print_levels(taxonomy);
   if (!options.out.empty()) print_text("written to {}\n", options.out);
 }
 

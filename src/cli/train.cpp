@@ -74,7 +74,7 @@ void add_optimizer_options(CLI::App& command, TrainCommand& options) {
 
 }  // namespace
 
-void add_train(CLI::App& app) {
+void add_train(CLI::App& app, const Surroundings& around) {
   auto options = std::make_shared<TrainCommand>();
   CLI::App* command = app.add_subcommand(
       "train", "train a network, from scratch or further; the same command continues a run that was interrupted");
@@ -84,7 +84,7 @@ void add_train(CLI::App& app) {
   add_out_option(*command, options->out)->required();
   add_common_options(*command, options->common,
                      "trimtab train --net resnet8 --data cifar10:cifar-10-batches-bin --epochs 30 -o out/resnet8");
-  command->callback([options] { run_train(*options); });
+  command->callback([options, &around] { around.deliver(run_train(*options, around), options->common.json); });
 }
 
 }  // namespace trimtab::cli

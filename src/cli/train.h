@@ -3,6 +3,7 @@
 #include <string>
 
 #include "cli/common.h"
+#include "cli/surroundings.h"
 #include "data/dataset.h"
 #include "learn/train.h"
 
@@ -29,6 +30,6 @@ struct TrainCommand {
 };
 
 /// Needs libtorch: see learning.h.
-void run_train(TrainCommand& command);
+[[nodiscard]] Result run_train(TrainCommand& command, const Surroundings& around);
 
 }  // namespace trimtab::cli

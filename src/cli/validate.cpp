@@ -120,7 +120,7 @@ void add_validate(CLI::App& app) {
   auto options = std::make_shared<ValidateOptions>();
   EvalOptions& eval = options->eval;
   CLI::App* command = app.add_subcommand("validate", "run samples on a real board, and compare every bit");
-  command->add_option("OUT", eval.model, "folder that fit or scale made for a microcontroller")->required();
+  add_finished_folder(*command, eval.model);
   command->add_option("--port", options->port, "serial port of the board")->type_name("DEVICE")->required();
   command->add_option("--baud", options->baud, "speed of the serial port")
       ->check(CLI::IsMember(SerialPort::speeds()))

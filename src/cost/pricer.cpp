@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "base/units.h"
 #include "emit/explain.h"
@@ -145,7 +146,7 @@ ScheduledDeployment Pricer::deploy_within(const Program& program, const Schedule
   const std::vector<std::int32_t> expected = host_outputs(program, inputs, samples.size());
   const auto deploy_with = [&](Schedule schedule) {
     Deployment deployment = deploy(program, schedule, target_, name_, inputs, expected, folder);
-    return ScheduledDeployment{std::move(schedule), std::move(deployment)};
+    return ScheduledDeployment{std::move(schedule), std::move(deployment), {}};
   };
   const auto first = [&] {
     try {
@@ -163,7 +164,9 @@ ScheduledDeployment Pricer::deploy_within(const Program& program, const Schedule
     throw failure("the emulated device and the host differ in {} numbers over {} samples", made.deployment.mismatches,
                   samples.size());
   }
-  made.deployment.cycles = estimate_cycles(program, made.schedule, made.deployment.dearest_point());
+  made.costs =
+      measure_steps(program, made.schedule, with_memory_of_board(target_), made.deployment.dearest_point());
+  made.deployment.cycles = sum_cycles(made.costs);
   return made;
 }
 

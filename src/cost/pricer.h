@@ -6,9 +6,11 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "data/dataset.h"
 #include "emit/deploy.h"
+#include "emit/explain.h"
 #include "graph/graph.h"
 #include "learn/quantize.h"
 #include "plan/plan.h"
@@ -53,10 +55,11 @@ struct ScheduledProgram {
   Schedule schedule;
 };
 
-/// A schedule, and what its image takes.
+/// A schedule, what its image takes, and what each step takes at the dearest operating point.
 struct ScheduledDeployment {
   Schedule schedule;
   Deployment deployment;
+  std::vector<StepCost> costs;
 };
 
 /// The costs of a network on a target: flash, RAM and instructions of the linked image of a plan, whatever the values

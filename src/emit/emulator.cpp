@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/installation.h"
 #include "base/process.h"
 
 namespace trimtab {
@@ -64,14 +65,7 @@ void write_inputs(const std::filesystem::path& directory, std::span<const std::u
   write_file(directory / "inputs.bin", file);
 }
 
-/// The plugin beside the installed command, else where it was built.
-std::filesystem::path profile_plugin() {
-  const std::filesystem::path built = TRIMTAB_PROFILE_PLUGIN;
-  std::error_code ignored;
-  const std::filesystem::path command = std::filesystem::read_symlink("/proc/self/exe", ignored);
-  const std::filesystem::path installed = command.parent_path().parent_path() / "lib" / "trimtab" / built.filename();
-  return std::filesystem::exists(installed, ignored) ? installed : built;
-}
+std::filesystem::path profile_plugin() { return installed_or_built(TRIMTAB_PROFILE_PLUGIN); }
 
 /// As plugin/execution_profile.cpp writes it; the first segment is what comes before the run.
 std::vector<std::vector<ExecutedBlock>> parse_profile(const std::string& text) {

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/units.h"
+#include "data/sample_picture.h"
 #include "emit/c_text.h"
 #include "emit/firmware.h"
 #include "emit/hand_over.h"
@@ -28,6 +29,10 @@ std::shared_ptr<const Graph> teacher_of(const FitOptions& options, const Graph& 
   return std::make_shared<const Graph>(options.teacher ? prepare_for_deployment(*options.teacher, preprocessing)
                                                        : prepared);
 }
+
+/// Of the worst answers, for the report.
+constexpr std::size_t shown_samples = 18;
+constexpr std::int64_t shown_pixels = 96;
 
 class Fitting {
  public:
@@ -82,8 +87,13 @@ class Fitting {
     dump_.add("quantized", result.network);
     result.program = lower_network(result.network);
     dump_.add("lowered", result.program);
-    if (options_.target.has_value()) verify(result);
+    if (options_.target.has_value()) {
+      verify(result);
+    } else {
+      result.schedule = schedule(result.program, Core::host);
+    }
     evaluate_all(result);
+    result.errors = find_errors(result);
     return result;
   }
 
@@ -283,6 +293,7 @@ class Fitting {
     FidelityMeter fidelity(task_);
     AnswerCount answers(task_);
     AnswerCount answers_float(task_);
+    AnswerReview review(task_, test_);
     ProgramEvaluateOptions options;
     options.threads = options_.threads;
     options.task = task_;
@@ -293,6 +304,7 @@ class Fitting {
       fidelity.add(outputs, reference);
       answers.add(outputs);
       answers_float.add(reference);
+      review.add(first, outputs, reference);
     };
     result.task = task_;
     result.score = evaluate_program(result.program, test_, options).score;
@@ -303,6 +315,28 @@ class Fitting {
     const bool only_integers = !answers_float.warning("", test_).has_value();
     const auto one = answers.warning("the integer network", test_);
     if (one && only_integers) result.warnings.push_back(*one);
+    result.confusion = review.confusion();
+    for (const WrongAnswer& wrong : review.worst(shown_samples)) result.worst.push_back({wrong, png_of(wrong.sample)});
+  }
+
+  /// The sample as a small PNG; empty where it is no picture.
+  [[nodiscard]] std::vector<std::uint8_t> png_of(std::int64_t sample) const {
+    if (!is_drawable(test_)) return {};
+    Picture picture = sample_picture(test_, sample);
+    const std::int64_t longer = std::max(picture.rows, picture.columns);
+    if (longer > shown_pixels) {
+      picture = picture_codec().resize(picture, std::max<std::int64_t>(1, picture.rows * shown_pixels / longer),
+                                       std::max<std::int64_t>(1, picture.columns * shown_pixels / longer), true);
+    }
+    return picture_codec().encode_png(picture);
+  }
+
+  [[nodiscard]] LayerErrors find_errors(const FitResult& result) const {
+    tell("comparing the integers with the float network, layer by layer");
+    LayerErrorOptions options;
+    options.trained = options_.train || options_.search.has_value();
+    options.threads = options_.threads;
+    return measure_layer_errors(result.pruned, result.network, preprocess_features(test_, preprocessing_), options);
   }
 
   /// A search that bounds weights and working memory together leaves the arena what the weights do not take.
@@ -322,6 +356,8 @@ class Fitting {
       auto made = own.deploy_within(result.program, limits_of(result.program), options_.bounds, samples, folder_);
       dump_.add("scheduled", result.program, made.schedule);
       result.deployment = std::move(made.deployment);
+      result.schedule = std::move(made.schedule);
+      result.costs = std::move(made.costs);
     } catch (const Error& least) {
       if (least.code() != ExitCode::bound_not_met) throw;
       throw bound_not_met("{}; {}", least.what(),

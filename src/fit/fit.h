@@ -12,10 +12,13 @@
 #include "cost/pricer.h"
 #include "data/dataset.h"
 #include "emit/deploy.h"
+#include "emit/explain.h"
 #include "fit/plan_search.h"
 #include "graph/graph.h"
+#include "learn/layer_errors.h"
 #include "learn/quantization_aware.h"
 #include "learn/quantize.h"
+#include "measure/answer_review.h"
 #include "measure/fidelity.h"
 #include "measure/score.h"
 #include "plan/plan.h"
@@ -55,9 +58,17 @@ struct FitOptions {
   std::function<void(const std::string&)> report;  ///< told what is being done, one line each; may be empty
 };
 
+/// A sample that the integers answer wrongly, with its picture as PNG where it is one.
+struct ReviewedSample {
+  WrongAnswer answer;
+  std::vector<std::uint8_t> png;
+};
+
 struct FitResult {
   QuantizedNetwork network;
   Program program;
+  Schedule schedule;                     ///< for the target's core, or for this machine's
+  std::vector<StepCost> costs;           ///< on the target, by step; empty where there is none
   std::optional<Deployment> deployment;  ///< where there is a target
   std::vector<FrontierPoint> frontier;   ///< where it was asked for
   std::string device_name;               ///< prefix of the device's C functions
@@ -70,6 +81,9 @@ struct FitResult {
   std::string clean_up;  ///< what was removed without loss before anything else (learn/clean_network.h); may be empty
   Graph pruned;          ///< the float network (takes raw samples) whose filters are those of the plan
   std::optional<PlanSearchResult> search;
+  LayerErrors errors;  ///< where the integers leave the float network, on some test samples
+  std::vector<std::vector<std::int64_t>> confusion;  ///< {label, answer} of the integers; empty without classes
+  std::vector<ReviewedSample> worst;                 ///< some of the worst answers
 };
 
 /// Turns a trained network into a program that runs on the target within the bounds: searches the plan where

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "cost/plan_layers.h"
 #include "learn/shrink.h"
 #include "plan/layers.h"
 #include "plan/prune.h"
@@ -165,8 +166,10 @@ class PlanSearch {
     tell(fmt::format("choosing bits with {:.0f} % of the weights", 100 * width.share));
     const std::vector<LayerSensitivity> by_kl = sensitivities(network, width, SensitivityMeasure::kl);
     const std::vector<LayerSensitivity> by_fisher = sensitivities(network, width, SensitivityMeasure::fisher);
-    for (ChosenBits& chosen : choose_bits(network, plan_for(network, 8, 8), by_kl, by_fisher, bounds_, options_.bits))
-      candidates_.push_back({std::move(chosen.plan), width.share, width.trial, 0, std::move(chosen.made_by)});
+    for (ChosenBits& chosen : choose_bits(network, plan_for(network, 8, 8), by_kl, by_fisher, bounds_, options_.bits)) {
+      const std::int64_t bytes = packed_bytes(weight_layers(network), chosen.plan);
+      candidates_.push_back({std::move(chosen.plan), width.share, width.trial, 0, std::move(chosen.made_by), bytes});
+    }
   }
 
   // Rounds
@@ -182,6 +185,8 @@ class PlanSearch {
       left.push_back(std::move(candidates_[i]));
       left.back().last = specs[i];
       left.back().score = trials[i].metrics.at(info_of(measure_).key);
+      result_.tried.push_back(
+          {stage, left.back().made_by, left.back().share, left.back().weights_bytes, effort.epochs, left.back().score});
       tell(fmt::format("{}: {} {} on the validation samples ({:.0f} % of the weights, {})", stage,
                        info_of(measure_).name, format_value(measure_, left.back().score), 100 * left.back().share,
                        left.back().made_by));

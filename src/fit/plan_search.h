@@ -35,10 +35,22 @@ struct FoundPlan {
   TrialSpec last;       ///< its last trial, see fit_trials.h for what it left
   double score = 0;     ///< the task's first measure, of the validation samples
   std::string made_by;  ///< see ChosenBits
+  std::int64_t weights_bytes = 0;
+};
+
+/// A plan as a round of the search left it.
+struct TriedPlan {
+  std::string stage;
+  std::string made_by;
+  double share = 1;
+  std::int64_t weights_bytes = 0;
+  std::int64_t epochs = 0;  ///< of this round
+  double score = 0;
 };
 
 struct PlanSearchResult {
   std::vector<FoundPlan> finalists;  ///< the best first
+  std::vector<TriedPlan> tried;      ///< in the order of the rounds
   double epochs = 0;                 ///< of training on `FitTrialData::train` that the search cost
   std::int64_t trials = 0;
 };

@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "emit/hand_over.h"
+#include "fit/details.h"
 #include "fit/quantized_onnx.h"
 #include "import/onnx.h"
 #include "measure/score_json.h"
 #include "program/program_file.h"
+#include "report/report.h"
 
 namespace trimtab {
 namespace {
@@ -64,7 +67,8 @@ void add_deployment(nlohmann::ordered_json& json, const FitOptions& options, con
 }
 
 nlohmann::ordered_json to_json(const FitRun& run, const FitOptions& options, const FitResult& result) {
-  nlohmann::ordered_json json = {{"model", run.model}, {"data", run.data}};
+  nlohmann::ordered_json json = {
+      {"command", "fit"}, {"command_line", run.command_line}, {"model", run.model}, {"data", run.data}};
   json["task"] = to_json(result.task);
   add_score(json, result.score);
   add_score(json, without_loss(result.score_float), "_float");
@@ -183,7 +187,9 @@ void write_result(const Result& described, const FitRun& run, const FitOptions& 
     write_hand_over({result.device_name, run.model, result.left_out, described.json}, result.program, *options.target,
                     options.optimize, folder / "device");
   }
+  write_file(folder / "details.json", json_text(details_json(options, result)) + "\n");
   write_result(described, folder);
+  write_report(folder);
 }
 
 }  // namespace trimtab

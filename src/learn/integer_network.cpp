@@ -176,7 +176,9 @@ void IntegerNetwork::build(const QuantizedNetwork& network) {
   };
   executor_->value_hook = [this](ValueId value, const torch::Tensor& tensor) {
     const auto& how = nth(requantizations_, value);
-    return how ? requantize(tensor, *how) : tensor;
+    torch::Tensor numbers = how ? requantize(tensor, *how) : tensor;
+    if (value_observer) value_observer(value, numbers);
+    return numbers;
   };
 }
 

@@ -30,6 +30,9 @@ class IntegerNetwork {
   /// bias, and the hook may change them. It also gets the index of the layer and the unit of each channel.
   std::function<void(std::size_t layer, torch::Tensor& accumulators, const std::vector<double>& unit)> accumulator_hook;
 
+  /// Shown every value of the quantized network's graph, in integers counted from the zero point of its grid.
+  std::function<void(ValueId value, const torch::Tensor& integers)> value_observer;
+
   [[nodiscard]] const std::vector<Layer>& layers() const { return layers_; }
 
  private:

@@ -27,6 +27,42 @@ char letter(std::size_t buffer) {
   return static_cast<char>(index < 26 ? 'A' + index : 'a' + index - 26);
 }
 
+/// Whether a buffer is another, or a part of it.
+bool is_within(const Program& program, BufferId part, BufferId whole) {
+  while (part != whole) {
+    const auto& parent = nth(program.buffers, part).parent;
+    if (!parent) return false;
+    part = *parent;
+  }
+  return true;
+}
+
+/// The steps before step `reader` that write what it reads, -1 for the program's input.
+std::vector<std::int64_t> producers(const Program& program, std::size_t reader) {
+  std::vector<std::int64_t> steps;
+  for (const BufferId input : program.steps[reader].inputs) {
+    bool made = false;
+    for (std::size_t s = 0; s < reader; ++s) {
+      const BufferId output = program.steps[s].output;
+      if (!is_within(program, output, input) && !is_within(program, input, output)) continue;
+      made = true;
+      if (std::ranges::find(steps, static_cast<std::int64_t>(s)) == steps.end())
+        steps.push_back(static_cast<std::int64_t>(s));
+    }
+    if (!made) steps.push_back(-1);
+  }
+  return steps;
+}
+
+/// The last step that writes to a buffer, -1 for the program's input.
+std::int64_t maker_of(const Program& program, BufferId buffer) {
+  std::int64_t maker = -1;
+  for (std::size_t s = 0; s < program.steps.size(); ++s) {
+    if (is_within(program, program.steps[s].output, buffer)) maker = static_cast<std::int64_t>(s);
+  }
+  return maker;
+}
+
 }  // namespace
 
 std::string describe_steps(const Program& program, const Schedule& schedule, bool explain) {
@@ -100,6 +136,9 @@ nlohmann::ordered_json to_json(const Program& program, const Schedule& schedule)
     const Buffer& output = output_of(program, step);
     const Kernel& kernel = schedule.kernels[s];
     steps.push_back({{"layer", step.name},
+                     {"kind", kind_of(step.operation)},
+                     {"inputs", producers(program, s)},
+                     {"output_name", output.name},
                      {"output_shape", {output.height, output.width, output.channels}},
                      {"weight_bits", weight_bits(step)},
                      {"activation_bits", output.grid.bits},
@@ -117,6 +156,28 @@ nlohmann::ordered_json to_json(const Program& program, const Schedule& schedule)
           {"arena_bytes", schedule.arena_bytes},
           {"arena_lower_bound_bytes", schedule.lower_bound_bytes},
           {"version", TRIMTAB_VERSION}};
+}
+
+nlohmann::ordered_json memory_json(const Program& program, const Schedule& schedule) {
+  std::vector<std::size_t> operations;
+  for (const ScheduledOperation& operation : schedule.operations) operations.push_back(operation.step);
+  auto values = nlohmann::ordered_json::array();
+  std::vector<std::vector<const ArenaUse*>> uses(program.buffers.size() + 1);  // the last: scratch memory
+  for (const ArenaUse& use : schedule.uses)
+    uses[use.buffer < 0 ? program.buffers.size() : static_cast<std::size_t>(use.buffer)].push_back(&use);
+  for (std::size_t id = 0; id < uses.size(); ++id) {
+    if (uses[id].empty()) continue;
+    const bool scratch = id == program.buffers.size();
+    nlohmann::ordered_json value = {{"name", scratch ? "scratch memory" : program.buffers[id].name},
+                                    {"layer", scratch ? -1 : maker_of(program, static_cast<BufferId>(id))},
+                                    {"scratch", scratch}};
+    for (const ArenaUse* use : uses[id]) value["uses"].push_back({use->offset, use->bytes, use->first, use->last});
+    values.push_back(value);
+  }
+  return {{"arena_bytes", schedule.arena_bytes},
+          {"arena_lower_bound_bytes", schedule.lower_bound_bytes},
+          {"operations", operations},
+          {"values", values}};
 }
 
 std::string describe_points(const Program& program, std::size_t shown) {

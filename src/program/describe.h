@@ -16,8 +16,13 @@ namespace trimtab {
 /// '*' where a result is written over an input, '.' free memory.
 [[nodiscard]] std::string draw_arena(const Program& program, const Schedule& schedule);
 
-/// The same facts for machines.
+/// The same facts for machines, and by layer the layers that it reads (-1: the input).
 [[nodiscard]] nlohmann::ordered_json to_json(const Program& program, const Schedule& schedule);
+
+/// The working memory over time: "arena_bytes", "arena_lower_bound_bytes", "operations" (by operation the index of its
+/// layer) and "values", each with "name", "layer" (index; -1: the input), "scratch" and "uses": [offset, bytes, first
+/// operation, last operation], both included.
+[[nodiscard]] nlohmann::ordered_json memory_json(const Program& program, const Schedule& schedule);
 
 /// A table of a program's operating points with what was measured of them; the one at `shown` is marked.
 [[nodiscard]] std::string describe_points(const Program& program, std::size_t shown);

@@ -8,6 +8,7 @@
 
 #include "base/index.h"
 #include "base/units.h"
+#include "emit/details.h"
 #include "measure/score_json.h"
 #include "report/plot.h"
 #include "scale/point_choice.h"
@@ -193,7 +194,9 @@ void add_deployment(nlohmann::ordered_json& json, const ScaleOptions& options, c
 }  // namespace
 
 nlohmann::ordered_json result_json(const ScaleRun& run, const ScaleResult& result, double seconds) {
-  nlohmann::ordered_json json = {{"model", run.model},
+  nlohmann::ordered_json json = {{"command", "scale"},
+                                 {"command_line", run.command_line},
+                                 {"model", run.model},
                                  {"data", run.data},
                                  {"task", to_json(result.task)},
                                  {"target", table_json(run.options.table)},
@@ -242,6 +245,12 @@ void draw_levels(const ScaleResult& result, const std::filesystem::path& path) {
     if (!curve.x.empty()) plot.curves.push_back(std::move(curve));
   }
   draw(path, {plot});
+}
+
+nlohmann::ordered_json details_json(const ScaleRun& run, const ScaleResult& result) {
+  if (!result.deployment.has_value()) return nullptr;
+  const Program dearest = program_at(result.program, result.deployment->dearest_point());
+  return program_details(dearest, result.schedule, run.options.target, result.costs);
 }
 
 std::string summary(const ScaleRun& run, const ScaleResult& result) {

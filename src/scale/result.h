@@ -16,10 +16,14 @@ struct ScaleRun {
   std::int64_t epochs = 0;
   ScaleOptions options;
   std::uint64_t seed = 1;
+  std::string command_line{};  ///< that made it, or empty
 };
 
 /// The content of result.json.
 [[nodiscard]] nlohmann::ordered_json result_json(const ScaleRun& run, const ScaleResult& result, double seconds);
+
+/// The content of details.json (docs/report.md); null where the program was not deployed.
+[[nodiscard]] nlohmann::ordered_json details_json(const ScaleRun& run, const ScaleResult& result);
 
 /// A table of the operating points, for people.
 [[nodiscard]] std::string summary(const ScaleRun& run, const ScaleResult& result);

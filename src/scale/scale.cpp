@@ -329,6 +329,8 @@ class Scaling {
     dump_.add("scheduled", result_.program, made.schedule);
     hold_to_bounds(made.deployment);
     result_.deployment = std::move(made.deployment);
+    result_.schedule = std::move(made.schedule);
+    result_.costs = std::move(made.costs);
     if (!options_.frontier) return;
     tell("measuring the program with less and with more RAM");
     result_.frontier = memory_frontier(price, result_.program);

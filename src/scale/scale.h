@@ -13,6 +13,7 @@
 #include "cost/pricer.h"
 #include "data/dataset.h"
 #include "data/taxonomy.h"
+#include "emit/explain.h"
 #include "graph/graph.h"
 #include "learn/nested_training.h"
 #include "measure/fidelity.h"
@@ -90,6 +91,8 @@ struct ScaleResult {
   std::vector<Layer> layers;
   std::vector<TruncationTable> truncation;  ///< one, or none
   std::optional<Deployment> deployment;     ///< where there is a target
+  Schedule schedule;                        ///< ... for its core
+  std::vector<StepCost> costs;              ///< ... by step, at the dearest point
   std::vector<FrontierPoint> frontier;      ///< where it was asked for; time at the dearest operating point
   std::vector<std::string> warnings;        ///< about data and answers
 };

@@ -28,7 +28,7 @@ constexpr int glance_ms = 10;
 
 class ProcessRunner::Implementation {
  public:
-  explicit Implementation(TrialWork work) : children_(work, 0) {
+  explicit Implementation(TrialWork work) : children_(work, 0), interrupted_(work.interrupted) {
     for (int rank = 1; rank < rank_count(); ++rank) send_to_rank(rank, {{"work", to_json(work)}});
     workers_.resize(static_cast<std::size_t>(rank_count()));
   }
@@ -46,7 +46,9 @@ class ProcessRunner::Implementation {
         children_.start(index, specs[index], folders[index]);
       }
       hand_out(queue, specs, folders, events);
-      for (const TrialChildren::Finished& finished : children_.wait(alone ? -1 : glance_ms)) {
+      if (interrupted_ != nullptr && *interrupted_) throw failure("interrupted; the same call continues");
+      for (const TrialChildren::Finished& finished :
+           children_.wait(alone && interrupted_ == nullptr ? -1 : glance_ms)) {
         --left;
         events.finished(finished.number, finished.outcome);
       }
@@ -88,6 +90,7 @@ class ProcessRunner::Implementation {
   }
 
   TrialChildren children_;
+  const std::atomic<bool>* interrupted_;
   std::vector<Worker> workers_;  ///< by rank; that of rank 0 is not used
 };
 

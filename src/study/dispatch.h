@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -31,6 +32,8 @@ struct TrialWork {
   int threads_per_trial = 1;   ///< results depend on it
   int threads = 0;             ///< of each rank, over all its children; 0: the machine's cores, shared by its ranks
   std::filesystem::path logs;  ///< folder for the standard error of the children
+  std::filesystem::path program = "/proc/self/exe";  ///< the children: this program, or trimtab-learn
+  const std::atomic<bool>* interrupted = nullptr;    ///< where it becomes true, the search ends with an Error
 };
 
 /// Runs trials in child processes of this rank and of all others.

@@ -107,8 +107,13 @@ json to_json(const TrialWork& work) {
 }
 
 TrialWork trial_work(const json& value) {
-  return {value.at("kind"), value.at("context"), value.at("threads_per_trial"), value.at("threads"),
-          value.at("logs").get<std::string>()};
+  TrialWork work;  // each rank starts its own program
+  work.kind = value.at("kind");
+  work.context = value.at("context");
+  work.threads_per_trial = value.at("threads_per_trial");
+  work.threads = value.at("threads");
+  work.logs = value.at("logs").get<std::string>();
+  return work;
 }
 
 json to_json(const TrialOutcome& outcome) {
@@ -132,6 +137,7 @@ TrialChild::TrialChild(const TrialWork& work, const fs::path& log) : log_(log) {
   const std::vector<char*> argument_pointers = pointers(arguments);
   const std::vector<char*> environment_pointers = pointers(environment);
   const std::string log_path = log.string();
+  const std::string program = work.program.string();
   const pid_t parent = ::getpid();
   process_ = ::fork();
   if (process_ == 0) {
@@ -143,7 +149,7 @@ TrialChild::TrialChild(const TrialWork& work, const fs::path& log) : log_(log) {
     ::dup2(words >= 0 ? words : null, STDOUT_FILENO);
     ::dup2(words >= 0 ? words : null, STDERR_FILENO);
     ::fcntl(ends[1], F_SETFD, 0);
-    ::execve("/proc/self/exe", argument_pointers.data(), environment_pointers.data());
+    ::execve(program.c_str(), argument_pointers.data(), environment_pointers.data());
     ::_exit(127);
   }
   ::close(ends[1]);

@@ -74,9 +74,16 @@ Result describe(const CharacterizeRun& run, const std::vector<Characterization>&
   result.text += run.operands + "\n";
   if (!run.skipped.empty())
     result.text += fmt::format("without {}: their inputs are not unsigned 8 bits\n", fmt::join(run.skipped, ", "));
-  result.json = {{"relative", true},     {"library", run.library},        {"operands", run.operands},
-                 {"layers", run.layers}, {"layers_skipped", run.skipped}, {"macs", list},
-                 {"seed", run.seed},     {"wall_s", run.wall_s},          {"version", TRIMTAB_VERSION}};
+  result.json = {{"command", "characterize"},
+                 {"relative", true},
+                 {"library", run.library},
+                 {"operands", run.operands},
+                 {"layers", run.layers},
+                 {"layers_skipped", run.skipped},
+                 {"macs", list},
+                 {"seed", run.seed},
+                 {"wall_s", run.wall_s},
+                 {"version", TRIMTAB_VERSION}};
   return result;
 }
 

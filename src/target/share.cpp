@@ -1,9 +1,11 @@
 #include "target/share.h"
 
 #include <cstdlib>
+#include <optional>
 #include <system_error>
 
 #include "base/error.h"
+#include "base/installation.h"
 
 namespace trimtab {
 namespace {
@@ -22,15 +24,11 @@ fs::path share_directory() {
     if (is_share(chosen)) return chosen;
     throw bad_input("TRIMTAB_SHARE names {}, which has no folders targets and runtime", chosen);
   }
-  std::error_code unreadable;
-  const fs::path command = fs::read_symlink("/proc/self/exe", unreadable);
-  if (!unreadable) {
-    const fs::path installed = command.parent_path().parent_path() / "share" / "trimtab";
-    if (is_share(installed)) return installed;
-  }
-  if (is_share(TRIMTAB_SHARE_DIR)) return TRIMTAB_SHARE_DIR;
+  const std::optional<fs::path> prefix = installation_prefix();
+  const fs::path share = prefix ? *prefix / "share" / "trimtab" : fs::path(TRIMTAB_SHARE_DIR);
+  if (is_share(share)) return share;
   throw bad_input("the folder {} is gone; set TRIMTAB_SHARE to the folder that holds targets and runtime",
-                  TRIMTAB_SHARE_DIR);
+                  share.string());
 }
 
 fs::path targets_directory() { return share_directory() / "targets"; }

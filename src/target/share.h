@@ -5,8 +5,8 @@
 namespace trimtab {
 
 /// The folder that holds what the command needs at run time: targets/, runtime/ (the headers emitted programs copy) and
-/// firmware/. In this order: the environment's TRIMTAB_SHARE, share/trimtab beside the installed command's bin/, the
-/// source tree it was built from. Throws Error (bad input) where none of them exists.
+/// firmware/. In this order: the environment's TRIMTAB_SHARE; share/trimtab of the installation; for a build tree, the
+/// source tree it was built from. Throws Error (bad input) where it does not exist.
 [[nodiscard]] std::filesystem::path share_directory();
 
 /// Descriptions of targets, one TOML file each.

@@ -76,7 +76,8 @@ double reference_rate(const std::vector<PolicyResult>& results) {
 Result describe(const std::vector<PolicyResult>& results, const Soc& soc, const Cluster& cluster,
                 const Variant& variant, const CompareOptions& options) {
   const double reference = reference_rate(results);
-  ordered_json json{{"simulated", true},
+  ordered_json json{{"command", "sustain simulate"},
+                    {"simulated", true},
                     {"soc", soc.name},
                     {"cluster", cluster.name},
                     {"variant", variant.name},
@@ -135,7 +136,8 @@ void add_reactive_grid(Result& result, const Soc& soc, const Cluster& cluster, c
 
 Result describe(const Replay& replay) {
   const double percent = 100.0 * static_cast<double>(replay.equal) / static_cast<double>(replay.decisions);
-  ordered_json json{{"governor", replay.governor},
+  ordered_json json{{"command", "sustain simulate"},
+                    {"governor", replay.governor},
                     {"decisions", replay.decisions},
                     {"equal", replay.equal},
                     {"equal_percent", percent},

@@ -10,7 +10,8 @@ using nlohmann::ordered_json;
 
 Result describe(const SustainedPlan& plan, const Soc& soc, const Cluster& cluster,
                 const std::vector<ThermalPoint>& points, const PlanRequest& request) {
-  ordered_json json{{"simulated", true},
+  ordered_json json{{"command", "sustain plan"},
+                    {"simulated", true},
                     {"soc", soc.name},
                     {"cluster", cluster.name},
                     {"ambient_c", request.ambient_c},

@@ -1,7 +1,6 @@
 #include "cli/assess.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <filesystem>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +19,6 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/staging.h"
-#include "base/text.h"
 #include "base/units.h"
 #include "cli/learn/interrupt.h"
 #include "cli/learn/trials.h"
@@ -144,12 +143,13 @@ nlohmann::json study_settings(const Inputs& inputs, const Graph& prepared, int t
 
 }  // namespace
 
-void run_assess(AssessCommand& command) {
+Result run_assess(AssessCommand& command, const Surroundings& around) {
   const auto start = std::chrono::steady_clock::now();
   parse_options(command);
   const StagingFolder staging(command.out);
   const Inputs inputs = load(command);
-  const ResumeNotice notice;
+  std::optional<ResumeNotice> notice;
+  if (around.interrupted == nullptr) notice.emplace();
   const CleanNetwork clean =
       clean_network(prepare_for_deployment(inputs.graph, inputs.preprocessing), inputs.train, command.common.threads);
   const Graph& prepared = clean.graph;
@@ -160,7 +160,9 @@ void run_assess(AssessCommand& command) {
                         .context = assess_context_of(command),
                         .threads_per_trial = command.threads_per_trial,
                         .threads = command.common.threads,
-                        .logs = fs::absolute(command.out) / "logs"});
+                        .logs = fs::absolute(command.out) / "logs",
+                        .program = around.trial_program,
+                        .interrupted = around.interrupted});
   const Task task = choose_task(task_choice(command.task), output_of(inputs.graph), inputs.test, inputs.preprocessing);
   if (!task.labelled) throw bad_input("an assessment needs labels, and {} has none here", name_of(task.kind));
   const Measure measure = measures_of(task)[0];
@@ -177,12 +179,9 @@ void run_assess(AssessCommand& command) {
     study.put_note(float_note, primary(task, evaluate(inputs.graph, inputs.test, inputs.preprocessing, evaluation)));
   }
   const std::vector<double> importance = study.note("importance");
-  std::function<void(const std::string&)> report;
-  if (::isatty(STDERR_FILENO) == 1)
-    report = [](const std::string& line) { fmt::print(stderr, "{}\n", printable(line)); };
-  if (report && !clean.report.empty()) report(clean.report);
+  if (around.report && !clean.report.empty()) around.report(clean.report);
   const AssessResult result =
-      assess(prepared, importance, task, study.note(float_note), command.options, study, runner, report);
+      assess(prepared, importance, task, study.note(float_note), command.options, study, runner, around.report);
 
   const Pricer pricer(load_target(command.target), Optimize::speed, inputs.train, inputs.test, {}, inputs.graph.name,
                       false);
@@ -191,13 +190,12 @@ void run_assess(AssessCommand& command) {
     plans.push_back(deployable_plan(prepared, importance, *budget.optimum, budget.budget_bytes, pricer));
 
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  AssessRun run{command.model, command.data, inputs.test.size(), seconds, {}};
+  AssessRun run{command.model, command.data, inputs.test.size(), seconds, {}, command_line()};
   if (const auto absent = absent_classes_warning(task, inputs.test, "test data")) run.warnings.push_back(*absent);
-  const Result described = describe(run, command.options, result, plans, study);
+  Result described = describe(run, command.options, result, plans, study);
   write_result(described, run, result, plans, prepared, importance, staging.path());
   staging.commit();
-  print_warnings(run.warnings);
-  print(described, command.common.json);
+  return described;
 }
 
 TrialFunction make_assess_trials(const nlohmann::json& context, int threads) {

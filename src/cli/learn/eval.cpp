@@ -9,7 +9,7 @@
 
 namespace trimtab::cli {
 
-void evaluate_network(EvalOptions& options) {
+Result evaluate_network(EvalOptions& options) {
   const Graph graph = read_model(options.model, options.choice);
   const Dataset data = load_eval_data(options, graph.input_shape(), graph.input_parts);
   const Preprocessing preprocessing =
@@ -29,7 +29,7 @@ void evaluate_network(EvalOptions& options) {
   result.json = {{"mean", preprocessing.mean}, {"deviation", preprocessing.deviation}};
   result.kind = fmt::format("float; preprocessing: {}", describe(preprocessing));
   result.warnings = network_warnings(graph, data, preprocessing, result.task, answers, options.common.threads);
-  print_eval(options, result, "_float");
+  return describe(options, result, "_float");
 }
 
 }  // namespace trimtab::cli

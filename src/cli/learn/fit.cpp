@@ -1,6 +1,3 @@
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -14,7 +11,6 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/staging.h"
-#include "base/text.h"
 #include "base/units.h"
 #include "cli/fit.h"
 #include "cli/learn/bfloat16.h"
@@ -187,36 +183,34 @@ FitCommand command_of(const nlohmann::json& context, int threads) {
 
 }  // namespace
 
-void run_fit(FitCommand& command) {
+Result run_fit(FitCommand& command, const Surroundings& around) {
   const auto start = std::chrono::steady_clock::now();
   warn_of_slow_bfloat16(command.options.training.training.bfloat16);
   configure(command);
   const StagingFolder staging(command.out, {"device"});
   FitOptions& options = command.options;
-  if (::isatty(STDERR_FILENO) == 1)
-    options.report = [](const std::string& line) { fmt::print(stderr, "{}\n", printable(line)); };
+  options.report = around.report;
   const auto [graph, preprocessing, train_data, test_data] = load(command);
   std::optional<ProcessRunner> runner;
   std::optional<InterruptGuard> interrupt;
   if (!options.search.has_value() && (options.train || options.recovery_epochs > 0)) {
-    options.training.training.interrupted = interrupt.emplace().flag();
+    options.training.training.interrupted = interrupt.emplace(around.interrupted).flag();
   }
   std::optional<ResumeNotice> notice;
   if (options.search.has_value()) {
-    notice.emplace();
+    if (around.interrupted == nullptr) notice.emplace();
     runner.emplace(TrialWork{"fit", fit_context_of(command), command.threads_per_trial, command.common.threads,
-                             fs::absolute(command.out) / "logs"});
+                             fs::absolute(command.out) / "logs", around.trial_program, around.interrupted});
     options.search->runner = &*runner;
   }
 
   const FitResult result = fit(graph, train_data, test_data, preprocessing, options, staging.path() / "device");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const FitRun run{command.model, command.data, seconds};
-  const Result described = describe(run, options, result);
+  const FitRun run{command.model, command.data, seconds, command_line()};
+  Result described = describe(run, options, result);
   write_result(described, run, options, result, staging.path());
   staging.commit();
-  print_warnings(result.warnings);
-  print(described, command.common.json);
+  return described;
 }
 
 TrialFunction make_fit_trials(const nlohmann::json& context, int threads) {

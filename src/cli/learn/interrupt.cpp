@@ -43,12 +43,16 @@ void reset_handlers(const std::array<void (*)(int), 3>& before) {
 
 }  // namespace
 
-InterruptGuard::InterruptGuard() { set_handlers(interrupt, before_); }
-InterruptGuard::~InterruptGuard() { reset_handlers(before_); }
+InterruptGuard::InterruptGuard(const std::atomic<bool>* of_caller) : of_caller_(of_caller) {
+  if (of_caller_ == nullptr) set_handlers(interrupt, before_);
+}
+InterruptGuard::~InterruptGuard() {
+  if (of_caller_ == nullptr) reset_handlers(before_);
+}
 
 ResumeNotice::ResumeNotice() { set_handlers(say_and_end, before_); }
 ResumeNotice::~ResumeNotice() { reset_handlers(before_); }
 
-const std::atomic<bool>* InterruptGuard::flag() const { return &interrupted; }
+const std::atomic<bool>* InterruptGuard::flag() const { return of_caller_ == nullptr ? &interrupted : of_caller_; }
 
 }  // namespace trimtab::cli

@@ -7,10 +7,10 @@ namespace trimtab::cli {
 
 /// While it lives, the first SIGINT (Ctrl-C), SIGTERM or SIGHUP sets a flag for TrainOptions::interrupted instead of
 /// ending the process: training saves and stops after its step. A second one ends the process at once. There is one
-/// guard at a time.
+/// guard at a time. Where a caller has a flag of its own, signals stay as they are.
 class InterruptGuard {
  public:
-  InterruptGuard();
+  explicit InterruptGuard(const std::atomic<bool>* of_caller = nullptr);
   ~InterruptGuard();
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;
@@ -20,6 +20,7 @@ class InterruptGuard {
   [[nodiscard]] const std::atomic<bool>* flag() const;
 
  private:
+  const std::atomic<bool>* of_caller_;
   std::array<void (*)(int), 3> before_{};
 };
 

@@ -1,5 +1,4 @@
 #include "cli/scale.h"
-#include "cli/output.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -30,6 +29,7 @@
 #include "emit/hand_over.h"
 #include "import/network_file.h"
 #include "program/program_file.h"
+#include "report/report.h"
 #include "scale/result.h"
 #include "scale/scale.h"
 
@@ -82,7 +82,7 @@ Precision parse_precision(const std::string& text) {
 
 }  // namespace
 
-void run_scale(ScaleCommand& command) {
+Result run_scale(ScaleCommand& command, const Surroundings& around) {
   const auto start = std::chrono::steady_clock::now();
   warn_of_slow_bfloat16(command.options.training.training.bfloat16);
   ScaleOptions& options = command.options;
@@ -135,13 +135,13 @@ void run_scale(ScaleCommand& command) {
     options.training.training.seed = command.common.seed;
     options.training.training.threads = options.training.calibration.threads = command.common.threads;
     options.training.directory = fs::path(command.out) / "training";
-    options.training.training.interrupted = interrupt.emplace().flag();
+    options.training.training.interrupted = interrupt.emplace(around.interrupted).flag();
     if (!command.teacher.empty()) options.teacher = std::make_shared<const Graph>(load_network(command.teacher));
   } else if (!command.teacher.empty()) {
     throw bad_input("--teacher is for training; give --epochs with it");
   }
+  options.report = around.report;
   if (isatty(STDERR_FILENO) != 0) {
-    options.report = [](const std::string& line) { fmt::print(stderr, "{}\n", printable(line)); };
     options.search.progress = [](std::int64_t done, const std::string& what) {
       fmt::print(stderr, "\r{} measurements, {}   ", done, printable(what));
     };
@@ -152,22 +152,19 @@ void run_scale(ScaleCommand& command) {
   if (!result.frontier.empty()) draw_frontier(*options.target, result.frontier, staging.path());
   draw_levels(result, staging.path() / "levels.svg");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const ScaleRun run{command.model, command.data, command.epochs, options, command.common.seed};
+  const ScaleRun run{command.model, command.data, command.epochs, options, command.common.seed, command_line()};
   const nlohmann::ordered_json described = result_json(run, result, seconds);
   if (result.deployment.has_value()) {
     const std::string name = options.device_name.empty() ? to_identifier(graph.name) : options.device_name;
     write_hand_over({name, command.model, left_out_layers(graph), described}, result.program, *options.target,
                     options.optimize, staging.path() / "device");
   }
+  const nlohmann::ordered_json details = details_json(run, result);
+  if (!details.is_null()) write_file(staging.path() / "details.json", json_text(details) + "\n");
   write_file(staging.path() / "result.json", json_text(described, 2));
+  write_report(staging.path());
   staging.commit();
-  print_warnings(result.warnings);
-  if (command.common.json) {
-    print_json(described);
-    return;
-  }
-  print_text("{}", summary(run, result));
-  print_text("written to {}\n", command.out);
+  return {described, summary(run, result) + fmt::format("written to {}\n", command.out)};
 }
 
 }  // namespace trimtab::cli

@@ -78,7 +78,7 @@ nlohmann::ordered_json finished_result(const fs::path& out, const nlohmann::json
 
 }  // namespace
 
-void run_train(TrainCommand& command) {
+Result run_train(TrainCommand& command, const Surroundings& around) {
   if (command.net.empty() == command.model.empty()) throw bad_input("give either --net or a MODEL");
   warn_of_slow_bfloat16(command.training.bfloat16);
   const fs::path out = command.out;
@@ -110,7 +110,7 @@ void run_train(TrainCommand& command) {
   if (result.is_null()) {
     command.training.checkpoint = out / "checkpoint.pt";
     command.training.log = out / "log.csv";
-    const InterruptGuard guard;
+    const InterruptGuard guard(around.interrupted);
     command.training.interrupted = guard.flag();
     const TrainResult trained = train(graph, train_data, test_data, preprocessing, command.training);
     try {
@@ -128,7 +128,7 @@ void run_train(TrainCommand& command) {
     staging.commit();
     fs::remove(command.training.checkpoint);
   }
-  print({result, summarize_training(result, (out / "model.onnx").string())}, command.common.json);
+  return {result, summarize_training(result, (out / "model.onnx").string())};
 }
 
 }  // namespace trimtab::cli

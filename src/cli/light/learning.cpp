@@ -5,12 +5,12 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "base/installation.h"
+#include "base/process.h"
 #include "cli/assess.h"
 #include "cli/eval.h"
 #include "cli/fit.h"
@@ -21,26 +21,23 @@
 namespace trimtab::cli {
 
 void continue_in_learning_program() {
-  std::ifstream file("/proc/self/cmdline", std::ios::binary);  // every argument ends with a zero byte
-  std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::vector<std::string> own = own_arguments();
   std::vector<char*> arguments;
-  for (std::size_t begin = 0; begin < text.size(); begin = text.find('\0', begin) + 1) {
-    arguments.push_back(text.data() + begin);
-  }
+  for (std::string& argument : own) arguments.push_back(argument.data());
   arguments.push_back(nullptr);
   std::error_code unreadable;
   const std::filesystem::path command = std::filesystem::read_symlink("/proc/self/exe", unreadable);
-  const std::filesystem::path program = command.parent_path() / "trimtab-learn";
+  const std::filesystem::path program = installed_or_built(command.parent_path() / "trimtab-learn");
   ::execv(program.c_str(), arguments.data());
   throw failure("this command needs the program {}, which cannot be started: {}", program.string(),
                 std::strerror(errno));
 }
 
-void run_train(TrainCommand& /*command*/) { continue_in_learning_program(); }
-void run_fit(FitCommand& /*command*/) { continue_in_learning_program(); }
-void run_scale(ScaleCommand& /*command*/) { continue_in_learning_program(); }
-void run_assess(AssessCommand& /*command*/) { continue_in_learning_program(); }
-void evaluate_network(EvalOptions& /*options*/) { continue_in_learning_program(); }
+Result run_train(TrainCommand& /*command*/, const Surroundings& /*around*/) { continue_in_learning_program(); }
+Result run_fit(FitCommand& /*command*/, const Surroundings& /*around*/) { continue_in_learning_program(); }
+Result run_scale(ScaleCommand& /*command*/, const Surroundings& /*around*/) { continue_in_learning_program(); }
+Result run_assess(AssessCommand& /*command*/, const Surroundings& /*around*/) { continue_in_learning_program(); }
+Result evaluate_network(EvalOptions& /*options*/) { continue_in_learning_program(); }
 void run_trials(int /*descriptor*/) { continue_in_learning_program(); }
 
 }  // namespace trimtab::cli

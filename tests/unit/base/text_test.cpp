@@ -2,6 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
+#include "base/base64.h"
+#include "base/process.h"
+
 namespace trimtab {
 namespace {
 
@@ -24,6 +30,24 @@ TEST(Printable, ShowsBytesThatAreNoUtf8) {
   EXPECT_EQ(printable("\xc0\xaf"), "\\xc0\\xaf");           // an overlong slash
   EXPECT_EQ(printable("\xed\xa0\x80"), "\\xed\\xa0\\x80");  // half of a surrogate pair
   EXPECT_EQ(printable("\xf4\x90\x80\x80x"), "\\xf4\\x90\\x80\\x80x");
+}
+
+TEST(ShellText, ComesBackFromAShell) {
+  const std::vector<std::string> words{"trimtab", "plain-1.5=x", "two words", "it's", "$HOME `id` \"x\"", "", "a\nb"};
+  const std::string script = "for word in " + shell_text(words) + "; do printf '%s|' \"$word\"; done";
+  EXPECT_EQ(run_process({"sh", "-c", script}, "").output, "trimtab|plain-1.5=x|two words|it's|$HOME `id` \"x\"||a\nb|");
+}
+
+TEST(Base64, EncodesTheVectorsOfRfc4648) {
+  const auto encoded = [](std::string_view text) {
+    return base64({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  };
+  EXPECT_EQ(encoded(""), "");
+  EXPECT_EQ(encoded("f"), "Zg==");
+  EXPECT_EQ(encoded("fo"), "Zm8=");
+  EXPECT_EQ(encoded("foo"), "Zm9v");
+  EXPECT_EQ(encoded("foobar"), "Zm9vYmFy");
+  EXPECT_EQ(encoded("\xfb\xff\xfe"), "+//+");
 }
 
 }  // namespace
