@@ -270,7 +270,8 @@ std::string core_check(const BuildRecipe& recipe) {
   const std::string condition = wrong_core_condition(recipe.core);
   if (condition.empty()) return {};
   return fmt::format(
-      "#if defined(__arm__) && ({})\n#error \"this file is for {}; compile the firmware with {}\"\n#endif\n\n",
+      "#if (defined(__arm__) || defined(__aarch64__)) && ({})\n#error \"this file is for {}; compile the firmware with "
+      "{}\"\n#endif\n\n",
       condition, recipe.target, fmt::join(recipe.core_flags, " "));
 }
 

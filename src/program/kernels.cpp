@@ -71,6 +71,9 @@ std::optional<Kernel> choose_core_kernel(const Step& step, Core core, Optimize o
       return choose_host_kernel(step, optimize);
     case Core::cortex_m0:
     case Core::cortex_m3:
+    case Core::cortex_a15:
+    case Core::cortex_a53:
+    case Core::cortex_a76:
       return choose_cortex_m3_kernel(step, optimize);
     case Core::cortex_m4:
       return choose_cortex_m4_kernel(step, optimize, scratch_limit, strip_rows);
