@@ -36,6 +36,7 @@ struct ProcessorTraits {
   const Toolchain* toolchain = nullptr;
   std::vector<std::string> flags;  ///< of the whole program, -mcpu among them
   std::string_view emulated_as{};  ///< what an emulator of processes calls it, or the nearest that it has
+  int issue_width = 1;             ///< instructions that it starts in a cycle at most
 };
 
 /// The row of a processor. A new core is a row here, its name in target.cpp and a file in targets/.

@@ -367,7 +367,7 @@ std::string source_text(const Program& program, const Schedule& schedule, const 
       TRIMTAB_VERSION, in_comment(program.name), core_check(recipe), register_options(recipe), name);
   for (const std::string& header : runtime_headers(program, schedule))
     text += fmt::format("#include \"trimtab/{}\"\n", header);
-  text += "\n" + placement(name);
+  text.append("\n").append(placement(name));
   for (std::size_t s = 0; s < program.steps.size(); ++s) text += constants(program.steps[s], schedule.kernels[s], s);
   const bool points = program.points.size() > 1;
   if (points) text += point_state(program);

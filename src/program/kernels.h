@@ -30,17 +30,20 @@ enum class Optimize { speed, size };
 /// How a convolution kernel wants its weights packed; see pack.h.
 struct WeightLayout {
   enum class Kind {
-    none,             ///< it has none
-    filters,          ///< weights.h, every filter from a byte on
-    dense_filters,    ///< weights.h, filters without gaps
-    columns,          ///< convolution_columns_dsp.h; parameter: filters that are decoded at a time
-    depthwise_fours,  ///< depthwise_1x4_dsp.h; parameter: output rows of a band
-    depthwise_words,  ///< depthwise_words_dsp.h
-    pairs,            ///< convolution_s32_4x2_m3.h; parameter: padded size of a filter
-    chunk_pairs,      ///< convolution_8_4x2_mve.h, read where they lie
-    lanes,            ///< convolution_8_4x2_mve.h, unpacked before use
-    host_blocks,      ///< convolution_s16_4x16_avx2.h
-    host_depthwise    ///< depthwise_s16_1x16_avx2.h
+    none,              ///< it has none
+    filters,           ///< weights.h, every filter from a byte on
+    dense_filters,     ///< weights.h, filters without gaps
+    columns,           ///< convolution_columns_dsp.h; parameter: filters that are decoded at a time
+    depthwise_fours,   ///< depthwise_1x4_dsp.h; parameter: output rows of a band
+    depthwise_words,   ///< depthwise_words_dsp.h
+    pairs,             ///< convolution_s32_4x2_m3.h; parameter: padded size of a filter
+    chunk_pairs,       ///< convolution_8_4x2_mve.h, read where they lie
+    lanes,             ///< convolution_8_4x2_mve.h, unpacked before use
+    panels,            ///< filter_panels.h; parameter: filters of a block
+    depthwise_blocks,  ///< depthwise_8_neon.h; parameter: channels of a block
+    depthwise_rows,    ///< depthwise_8_dot.h
+    host_blocks,       ///< convolution_s16_4x16_avx2.h
+    host_depthwise     ///< depthwise_s16_1x16_avx2.h
   };
   Kind kind = Kind::none;
   std::int32_t parameter = 0;
