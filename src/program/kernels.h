@@ -42,6 +42,7 @@ struct WeightLayout {
     panels,            ///< filter_panels.h; parameter: filters of a block
     depthwise_blocks,  ///< depthwise_8_neon.h; parameter: channels of a block
     depthwise_rows,    ///< depthwise_8_dot.h
+    winograd_panels,   ///< convolution_winograd_neon.h
     host_blocks,       ///< convolution_s16_4x16_avx2.h
     host_depthwise     ///< depthwise_s16_1x16_avx2.h
   };

@@ -1,11 +1,14 @@
 // Kernels of the Cortex-A cores in their 64-bit state. What they do not take runs with the portable kernels.
 
+#include <algorithm>
+#include <cstdlib>
 #include <string>
 
 #include "base/index.h"
 #include "program/kernel_choices.h"
 #include "trimtab/convolution_8_4x4_neon.h"
 #include "trimtab/convolution_8_8x8_dot.h"
+#include "trimtab/convolution_winograd_neon.h"
 #include "trimtab/depthwise_8_dot.h"
 #include "trimtab/depthwise_8_neon.h"
 #include "trimtab/depthwise_8_pairs_neon.h"
@@ -97,6 +100,35 @@ Kernel depthwise_kernel(const ConvolutionStep& step) {
   return kernel;
 }
 
+/// Whether F(4x4, 3x3) computes every sum right. Where it takes fewer instructions is measured: from 16 inputs on.
+bool fits_winograd(const ConvolutionStep& step) {
+  const Convolution& c = step.convolution;
+  if (!runtime::winograd_neon_takes(c) || step.weight_code != WeightCode::integer || !padding_is_bytes(step) ||
+      c.input.channels < 16 || c.output.height < 4 || c.output.width < 4) {
+    return false;
+  }
+  const std::int64_t size = std::ssize(step.weights) / c.output.channels;
+  const std::int64_t largest_input = c.input.format.is_signed ? 128 : 255;
+  for (std::int64_t filter = 0; filter < c.output.channels; ++filter) {
+    std::int64_t sum = std::abs(std::int64_t{nth(step.bias, filter)});
+    for (std::int64_t i = 0; i < size; ++i) {
+      const std::int64_t weight = nth(step.weights, filter * size + i);
+      if (weight < -127) return false;  // transformed weights must fit 16 bits
+      sum += std::abs(weight) * largest_input;
+    }
+    if (sum > runtime::winograd_neon_largest_sum) return false;
+  }
+  return true;
+}
+
+Kernel winograd_kernel(const Convolution& convolution) {
+  Kernel kernel =
+      make_kernel("convolution_winograd_neon", "convolution_winograd_neon", "F(4x4, 3x3): 36 products in place of 144");
+  kernel.layout.kind = WeightLayout::Kind::winograd_panels;
+  kernel.scratch_bytes = aligned(runtime::winograd_neon_scratch(convolution).end);
+  return kernel;
+}
+
 Kernel depthwise_dot_kernel(const Convolution& convolution) {
   Kernel kernel = make_kernel("depthwise_8_dot", "depthwise_8_dot", "8 channels and two rows together, by SDOT");
   kernel.layout.kind = WeightLayout::Kind::depthwise_rows;
@@ -110,6 +142,7 @@ std::optional<Kernel> choose_cortex_a53_kernel(const Step& step, Optimize /*opti
   const auto* const s = std::get_if<ConvolutionStep>(&step.operation);
   if (s == nullptr) return std::nullopt;
   if (fits_depthwise(*s)) return depthwise_kernel(*s);
+  if (step.points.empty() && fits_winograd(*s)) return winograd_kernel(s->convolution);
   if (!fits_panels(*s) || !pairs_fit(*s)) return std::nullopt;
   return panel_kernel(*s, "4x4_neon", 4, runtime::convolution_8_4x4_neon_scratch_bytes(s->convolution, decodes(*s)),
                       "4 windows x 4 filters by SMLAL and SADALP");

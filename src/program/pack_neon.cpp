@@ -5,6 +5,7 @@
 
 #include "base/index.h"
 #include "program/pack.h"
+#include "trimtab/convolution_winograd_neon.h"
 #include "trimtab/depthwise_8_dot.h"
 #include "trimtab/depthwise_8_neon.h"
 #include "trimtab/filter_panels.h"
@@ -122,6 +123,32 @@ std::vector<std::uint8_t> pack_depthwise_rows(const ConvolutionStep& step) {
   }
   std::vector<std::uint8_t> packed;
   append_vectors(packed, weights, stored_bits(step));
+  return packed;
+}
+
+std::vector<std::uint8_t> pack_winograd_panels(const ConvolutionStep& step) {
+  const std::int32_t inputs = step.convolution.input.channels;
+  const std::int32_t filters = step.convolution.output.channels;
+  std::vector<std::uint8_t> packed;
+  for (std::int32_t filter = 0; filter < filters; ++filter) {
+    std::int32_t sum = 0;
+    for (std::int32_t i = 0; i < 9 * inputs; ++i) sum += nth(step.weights, filter * 9 * inputs + i);
+    append_integer(packed, sum, 4);
+  }
+  for (std::int32_t block = 0; block < filters; block += 16) {
+    for (std::int32_t point = 0; point < 36; ++point) {
+      for (std::int32_t input = 0; input < inputs; ++input) {
+        for (std::int32_t filter = block; filter < block + 16; ++filter) {
+          std::int32_t weight = 0;
+          for (std::int32_t tap = 0; tap < 9; ++tap) {
+            weight += runtime::winograd_weight(point, tap / 3, tap % 3) *
+                      nth(step.weights, (filter * 9 + tap) * inputs + input);
+          }
+          append_integer(packed, weight, 2);
+        }
+      }
+    }
+  }
   return packed;
 }
 
