@@ -3,7 +3,7 @@
 include(CMakePackageConfigHelpers)
 
 install(TARGETS trimtab RUNTIME DESTINATION bin COMPONENT command)
-foreach(part trimtab-learn trimtab_pictures trimtab_profile)
+foreach(part trimtab-learn trimtab_pictures trimtab_execution_profile trimtab_instruction_count)
   if(TARGET ${part})
     install(TARGETS ${part} RUNTIME DESTINATION lib/trimtab COMPONENT command LIBRARY DESTINATION lib/trimtab COMPONENT command)
   endif()
@@ -54,7 +54,7 @@ set(CPACK_DEBIAN_COMMAND_PACKAGE_SHLIBDEPS ON)
 # what `fit` for a microcontroller links, and emulates, with
 set(CPACK_DEBIAN_COMMAND_PACKAGE_DEPENDS
     "gcc-arm-none-eabi, libnewlib-arm-none-eabi, libstdc++-arm-none-eabi-newlib, qemu-system-arm")
-set(CPACK_DEBIAN_COMMAND_PACKAGE_RECOMMENDS "gnuplot-nox, libopenblas0")
+set(CPACK_DEBIAN_COMMAND_PACKAGE_RECOMMENDS "gnuplot-nox, libopenblas0, g++-aarch64-linux-gnu, g++-arm-linux-gnueabihf, qemu-user")
 set(CPACK_DEBIAN_COMMAND_PACKAGE_SUGGESTS "yosys, verilator, wordnet-base, openmpi-bin")
 set(CPACK_COMPONENT_COMMAND_DESCRIPTION "fits trained ConvNets to edge devices
  Turns a network (ONNX or TensorFlow Lite) into a verified program for a

@@ -74,24 +74,30 @@ Program dscnn(const Bits& bits) {
   return finish(b, b.convolution(x, square(12, 1, 1, 1), {1, 16, true}, bits.weights));
 }
 
-Program vww(const Bits& bits) {
-  ProgramBuilder b(3);
+/// MobileNetV1 for square pixels, `divisor` times narrower than 1.0.
+Program mobilenet(int seed, int size, int classes, int divisor, const Bits& bits) {
+  ProgramBuilder b(static_cast<std::uint64_t>(seed));
   const ActivationGrid positive{1, bits.activations, false};
-  b.program.input = b.add_buffer(96, 96, 3, {1, 8, false});
-  BufferId x = b.convolution(b.program.input, square(8, 3, 2, 96), positive, bits.weights);
-  int size = 48;
-  int channels = 8;
-  const std::vector<std::pair<int, int>> blocks{{16, 1},  {32, 2},  {32, 1},  {64, 2},  {64, 1},  {128, 2}, {128, 1},
-                                                {128, 1}, {128, 1}, {128, 1}, {128, 1}, {256, 2}, {256, 1}};
-  for (const auto& [outputs, stride] : blocks) {
+  b.program.input = b.add_buffer(size, size, 3, {1, 8, false});
+  int channels = 32 / divisor;
+  BufferId x = b.convolution(b.program.input, square(channels, 3, 2, size), positive, bits.weights);
+  size /= 2;
+  const std::vector<std::pair<int, int>> blocks{{64, 1},  {128, 2}, {128, 1}, {256, 2}, {256, 1},  {512, 2}, {512, 1},
+                                                {512, 1}, {512, 1}, {512, 1}, {512, 1}, {1024, 2}, {1024, 1}};
+  for (const auto& [filters, stride] : blocks) {
+    const int outputs = filters / divisor;
     x = b.convolution(x, square(channels, 3, stride, size, channels), positive, bits.weights);
     size /= stride;
     x = b.convolution(x, square(outputs, 1, 1, size), positive, bits.weights);
     channels = outputs;
   }
   x = b.global_average_pool(x, positive);
-  return finish(b, b.convolution(x, square(2, 1, 1, 1), {1, 16, true}, bits.weights));
+  return finish(b, b.convolution(x, square(classes, 1, 1, 1), {1, 16, true}, bits.weights));
 }
+
+Program vww(const Bits& bits) { return mobilenet(3, 96, 2, 4, bits); }
+
+Program mobilenet_v1(const Bits& bits) { return mobilenet(6, 224, 1000, 1, bits); }
 
 Program cifar10_cnn(const Bits& bits) {
   ProgramBuilder b(4);
@@ -115,6 +121,11 @@ Program cifar10_cnn(const Bits& bits) {
 const std::vector<TableNetwork>& table_networks() {
   static const std::vector<TableNetwork> networks{
       {"resnet8", resnet8}, {"dscnn", dscnn}, {"vww", vww}, {"cifar10_cnn", cifar10_cnn}};
+  return networks;
+}
+
+const std::vector<TableNetwork>& application_networks() {
+  static const std::vector<TableNetwork> networks{{"resnet8", resnet8}, {"mobilenet_v1", mobilenet_v1}};
   return networks;
 }
 

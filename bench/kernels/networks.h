@@ -22,6 +22,8 @@ struct TableNetwork {
   Program (*make)(const Bits& bits);
 };
 [[nodiscard]] const std::vector<TableNetwork>& table_networks();
+/// Those of the table of application processors (results/cortex-a.md): ResNet-8, and MobileNetV1 1.0 at 224 x 224.
+[[nodiscard]] const std::vector<TableNetwork>& application_networks();
 
 /// Random bytes for so many samples of the program's input; always the same.
 [[nodiscard]] std::vector<std::uint8_t> random_samples(const Program& program, std::int64_t samples);

@@ -13,6 +13,7 @@
 #include "base/units.h"
 #include "emit/explain.h"
 #include "emit/firmware.h"
+#include "emit/machine.h"
 #include "emit/recipe.h"
 #include "learn/quantize.h"
 #include "program/evaluate.h"
@@ -51,7 +52,10 @@ std::set<std::string> names_of_kernels(const Schedule& schedule) {
 
 Latency latency_of(const Target& target, const Deployment& deployment) {
   const auto ms = [&](double cycles) { return cycles * 1e3 / static_cast<double>(target.clock_hz.value); };
-  if (!deployment.cycles.has_value()) return {ms(static_cast<double>(deployment.instructions())), {}, {}};
+  if (!deployment.cycles.has_value()) {
+    const int width = traits_of(target.processor).issue_width;
+    return {ms(static_cast<double>(deployment.instructions()) / width), {}, {}};
+  }
   return {ms(deployment.cycles->least), ms(deployment.cycles->expected), ms(deployment.cycles->most)};
 }
 
@@ -60,6 +64,11 @@ std::string describe_latency(const Target& target, const Deployment& deployment)
   if (latency.upper_ms.has_value())
     return fmt::format("an estimated {:.2f} ms ({:.2f} to {:.2f})", *latency.expected_ms, latency.lower_ms,
                        *latency.upper_ms);
+  const int width = traits_of(target.processor).issue_width;
+  if (width > 1) {
+    return fmt::format("at least {:.2f} ms ({} instructions a cycle, the most of a {}: only a board tells more)",
+                       latency.lower_ms, width, name_of(target.processor));
+  }
   return fmt::format("at least {:.2f} ms (a cycle per instruction: there are no timings of the {})", latency.lower_ms,
                      name_of(target.processor));
 }

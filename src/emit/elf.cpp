@@ -3,6 +3,7 @@
 #include <elf.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <string_view>
 
@@ -12,41 +13,81 @@
 namespace trimtab {
 namespace {
 
+/// The fields of both classes in the wider one.
+struct Section {
+  std::uint64_t name, type, flags, offset, bytes, link;
+};
+struct Symbol {
+  std::uint64_t name, bytes;
+  unsigned char info;
+};
+
 class ElfFile {
  public:
   explicit ElfFile(const std::filesystem::path& path) : path_(path.string()), bytes_(read_file(path)) {
-    header_ = at<Elf32_Ehdr>(0);
-    if (std::memcmp(header_.e_ident, ELFMAG, SELFMAG) != 0 || header_.e_ident[EI_CLASS] != ELFCLASS32 ||
-        header_.e_ident[EI_DATA] != ELFDATA2LSB) {
-      throw bad_input("{} is not a 32-bit little-endian ELF file", path_);
+    const auto identity = at<std::array<unsigned char, EI_NIDENT>>(0);
+    const bool known = std::memcmp(identity.data(), ELFMAG, SELFMAG) == 0 && identity[EI_DATA] == ELFDATA2LSB;
+    is_64_ = known && identity[EI_CLASS] == ELFCLASS64;
+    if (!is_64_ && !(known && identity[EI_CLASS] == ELFCLASS32)) {
+      throw bad_input("{} is not a little-endian ELF file", path_);
     }
-    for (std::uint64_t index = 0; index < header_.e_shnum; ++index) {
-      sections_.push_back(at<Elf32_Shdr>(header_.e_shoff + index * header_.e_shentsize));
+    if (is_64_) {
+      read_sections<Elf64_Ehdr, Elf64_Shdr>();
+    } else {
+      read_sections<Elf32_Ehdr, Elf32_Shdr>();
     }
   }
 
-  [[nodiscard]] const std::vector<Elf32_Shdr>& sections() const { return sections_; }
-  [[nodiscard]] std::string_view section_name(const Elf32_Shdr& section) const {
-    return text(sections_.at(header_.e_shstrndx), section.sh_name);
+  [[nodiscard]] const std::vector<Section>& sections() const { return sections_; }
+  [[nodiscard]] std::string_view section_name(const Section& section) const {
+    return text(sections_.at(names_), section.name);
   }
-  [[nodiscard]] std::string_view text(const Elf32_Shdr& strings, std::uint64_t offset) const {
-    if (offset >= strings.sh_size || std::uint64_t{strings.sh_offset} + strings.sh_size > bytes_.size()) return {};
-    const char* begin = reinterpret_cast<const char*>(bytes_.data()) + strings.sh_offset + offset;
-    return {begin, ::strnlen(begin, strings.sh_size - offset)};
+  [[nodiscard]] std::string_view text(const Section& strings, std::uint64_t offset) const {
+    if (offset >= strings.bytes || strings.bytes > bytes_.size() || strings.offset > bytes_.size() - strings.bytes) {
+      return {};
+    }
+    const char* begin = reinterpret_cast<const char*>(bytes_.data()) + strings.offset + offset;
+    return {begin, ::strnlen(begin, strings.bytes - offset)};
   }
-  template <typename T>
-  [[nodiscard]] T at(std::uint64_t offset) const {
-    T value{};
-    if (offset + sizeof(T) > bytes_.size()) throw bad_input("{} ends too early for an ELF file", path_);
-    std::memcpy(&value, bytes_.data() + offset, sizeof(T));
-    return value;
+  /// The symbols of a section of them.
+  [[nodiscard]] std::vector<Symbol> symbols(const Section& section) const {
+    return is_64_ ? read_symbols<Elf64_Sym>(section) : read_symbols<Elf32_Sym>(section);
   }
 
  private:
+  template <typename T>
+  [[nodiscard]] T at(std::uint64_t offset) const {
+    T value{};
+    if (bytes_.size() < sizeof(T) || offset > bytes_.size() - sizeof(T))
+      throw bad_input("{} ends too early for an ELF file", path_);
+    std::memcpy(&value, bytes_.data() + offset, sizeof(T));
+    return value;
+  }
+  template <typename Header, typename SectionHeader>
+  void read_sections() {
+    const auto header = at<Header>(0);
+    names_ = header.e_shstrndx;
+    for (std::uint64_t index = 0; index < header.e_shnum; ++index) {
+      const auto section = at<SectionHeader>(header.e_shoff + index * header.e_shentsize);
+      sections_.push_back(
+          {section.sh_name, section.sh_type, section.sh_flags, section.sh_offset, section.sh_size, section.sh_link});
+    }
+  }
+  template <typename T>
+  [[nodiscard]] std::vector<Symbol> read_symbols(const Section& section) const {
+    std::vector<Symbol> symbols;
+    for (std::uint64_t offset = 0; offset + sizeof(T) <= section.bytes; offset += sizeof(T)) {
+      const auto symbol = at<T>(section.offset + offset);
+      symbols.push_back({symbol.st_name, symbol.st_size, symbol.st_info});
+    }
+    return symbols;
+  }
+
   std::string path_;
   std::vector<std::uint8_t> bytes_;
-  Elf32_Ehdr header_{};
-  std::vector<Elf32_Shdr> sections_;
+  bool is_64_ = false;
+  std::uint64_t names_ = 0;  ///< the section that has the sections' names
+  std::vector<Section> sections_;
 };
 
 }  // namespace
@@ -54,16 +95,17 @@ class ElfFile {
 ImageSize read_image_size(const std::filesystem::path& elf) {
   const ElfFile file(elf);
   ImageSize size;
-  for (const Elf32_Shdr& section : file.sections()) {
-    if ((section.sh_flags & SHF_ALLOC) == 0 || file.section_name(section) == ".stack") continue;
-    if ((section.sh_flags & SHF_EXECINSTR) != 0) {
-      size.text += section.sh_size;
-    } else if (section.sh_type == SHT_NOBITS) {
-      size.bss += section.sh_size;
-    } else if ((section.sh_flags & SHF_WRITE) != 0) {
-      size.data += section.sh_size;
+  for (const Section& section : file.sections()) {
+    if ((section.flags & SHF_ALLOC) == 0 || file.section_name(section) == ".stack") continue;
+    const auto bytes = static_cast<std::int64_t>(section.bytes);
+    if ((section.flags & SHF_EXECINSTR) != 0) {
+      size.text += bytes;
+    } else if (section.type == SHT_NOBITS) {
+      size.bss += bytes;
+    } else if ((section.flags & SHF_WRITE) != 0) {
+      size.data += bytes;
     } else {
-      size.rodata += section.sh_size;
+      size.rodata += bytes;
     }
   }
   return size;
@@ -72,14 +114,13 @@ ImageSize read_image_size(const std::filesystem::path& elf) {
 std::vector<ImageSymbol> read_image_symbols(const std::filesystem::path& elf) {
   const ElfFile file(elf);
   std::vector<ImageSymbol> symbols;
-  for (const Elf32_Shdr& section : file.sections()) {
-    if (section.sh_type != SHT_SYMTAB || section.sh_link >= file.sections().size()) continue;
-    for (std::uint64_t offset = 0; offset + sizeof(Elf32_Sym) <= section.sh_size; offset += sizeof(Elf32_Sym)) {
-      const auto symbol = file.at<Elf32_Sym>(section.sh_offset + offset);
-      const auto type = ELF32_ST_TYPE(symbol.st_info);
-      if (symbol.st_size == 0 || (type != STT_FUNC && type != STT_OBJECT)) continue;
-      symbols.push_back(
-          {std::string(file.text(file.sections()[section.sh_link], symbol.st_name)), symbol.st_size, type == STT_FUNC});
+  for (const Section& section : file.sections()) {
+    if (section.type != SHT_SYMTAB || section.link >= file.sections().size()) continue;
+    for (const Symbol& symbol : file.symbols(section)) {
+      const auto type = ELF64_ST_TYPE(symbol.info);  // the same in both classes
+      if (symbol.bytes == 0 || (type != STT_FUNC && type != STT_OBJECT)) continue;
+      symbols.push_back({std::string(file.text(file.sections()[section.link], symbol.name)),
+                         static_cast<std::int64_t>(symbol.bytes), type == STT_FUNC});
     }
   }
   std::stable_sort(symbols.begin(), symbols.end(),

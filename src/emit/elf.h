@@ -25,7 +25,7 @@ struct ImageSymbol {
   bool is_code = false;
 };
 
-/// Reads the section headers of a 32-bit little-endian ELF file. A section named .stack is not counted.
+/// Reads the section headers of a little-endian ELF file. A section named .stack is not counted.
 /// Throws Error (bad input) where the file is none.
 [[nodiscard]] ImageSize read_image_size(const std::filesystem::path& elf);
 

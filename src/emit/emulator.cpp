@@ -1,6 +1,6 @@
 #include "emit/emulator.h"
 
-#include <array>
+#include <algorithm>
 #include <cstring>
 #include <sstream>
 #include <system_error>
@@ -9,27 +9,12 @@
 #include "base/file.h"
 #include "base/installation.h"
 #include "base/process.h"
+#include "emit/machine.h"
 
 namespace trimtab {
 namespace {
 
-constexpr const char* emulator = "qemu-system-arm";
 constexpr std::int64_t nanoseconds_per_instruction = 64;  // 2^6: -icount shift=6
-
-struct Board {
-  std::string_view name;
-  std::int64_t counter_hz;  // clock of the counter (firmware/board.h)
-};
-constexpr std::array boards{Board{"microbit", 16'000'000},   Board{"mps2-an385", 25'000'000},
-                            Board{"mps2-an386", 25'000'000}, Board{"mps2-an500", 25'000'000},
-                            Board{"mps2-an505", 20'000'000}, Board{"mps3-an547", 20'000'000}};
-
-std::int64_t counter_hz(const Target& target) {
-  for (const Board& board : boards) {
-    if (board.name == target.emulated_board) return board.counter_hz;
-  }
-  throw bad_input("the emulated board \"{}\" of target {} is not supported", target.emulated_board, target.name);
-}
 
 /// First words of inputs.bin (firmware/harness.cpp).
 struct Header {
@@ -65,8 +50,6 @@ void write_inputs(const std::filesystem::path& directory, std::span<const std::u
   write_file(directory / "inputs.bin", file);
 }
 
-std::filesystem::path profile_plugin() { return installed_or_built(TRIMTAB_PROFILE_PLUGIN); }
-
 /// As plugin/execution_profile.cpp writes it; the first segment is what comes before the run.
 std::vector<std::vector<ExecutedBlock>> parse_profile(const std::string& text) {
   std::vector<std::vector<ExecutedBlock>> segments;
@@ -90,33 +73,75 @@ std::vector<std::vector<ExecutedBlock>> parse_profile(const std::string& text) {
   return segments;
 }
 
+/// Runs the image with a plugin that writes `file`.
+ImageRun run_with_plugin(const std::filesystem::path& elf, const Target& target, const std::filesystem::path& directory,
+                         std::chrono::milliseconds limit, const std::filesystem::path& built,
+                         const std::filesystem::path& file, const std::string& arguments = {}) {
+  const std::filesystem::path plugin = installed_or_built(built);
+  // an emulator of processes reads symbols only where it writes a log
+  const bool is_linux = traits_of(target.processor).toolchain->is_linux;
+  std::vector<std::string> options;
+  if (is_linux) options = {"-d", "plugin", "-D", "/dev/null"};
+  options.insert(options.end(), {"-plugin", plugin.string() + ",out=" + file.string() + arguments});
+  ImageRun run = run_image(elf, target, directory, limit, options);
+  if (!std::filesystem::exists(file)) {
+    throw failure("{} does not load the plugin {}: {}", machine_of(target).emulator, plugin.string(),
+                  run.output.substr(0, 300));
+  }
+  return run;
+}
+
+/// Instructions of every run of the harness, of which the plugin wrote the counts before and after. Two marks with
+/// nothing between them come first.
+std::vector<std::int64_t> parse_counts(const std::string& text) {
+  std::vector<std::int64_t> runs;
+  std::istringstream numbers(text);
+  for (std::int64_t begin = 0, end = 0; numbers >> begin >> end;) runs.push_back(end - begin);
+  if (runs.empty()) throw failure("the emulator counted no instructions");
+  const std::int64_t nothing = runs.front();
+  runs.erase(runs.begin());
+  for (std::int64_t& run : runs) run -= nothing;
+  return runs;
+}
+
+/// Of all samples at all points, in the order in which the harness runs them.
+void add_counts(EmulatorRun& run, const std::vector<std::int64_t>& counts, std::int64_t points) {
+  run.greatest_instructions.assign(static_cast<std::size_t>(points), 0);
+  run.least_instructions = *std::ranges::min_element(counts);
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    std::int64_t& most = run.greatest_instructions[i % static_cast<std::size_t>(points)];
+    most = std::max(most, counts[i]);
+  }
+}
+
 }  // namespace
 
 std::int64_t instructions_of_ticks(const Target& target, std::int64_t ticks) {
-  const std::int64_t ticks_in_ten_seconds = counter_hz(target) * 10;
+  const std::int64_t ticks_in_ten_seconds = machine_of(target).counter_hz * 10;
   const std::int64_t instructions_in_ten_seconds = 10'000'000'000 / nanoseconds_per_instruction;
   return (ticks * instructions_in_ten_seconds + ticks_in_ten_seconds / 2) / ticks_in_ten_seconds;
 }
 
 ImageRun run_image(const std::filesystem::path& elf, const Target& target, const std::filesystem::path& directory,
                    std::chrono::milliseconds limit, const std::vector<std::string>& arguments) {
-  std::vector<std::string> command{emulator,
-                                   "-M",
-                                   target.emulated_board,
-                                   "-icount",
-                                   "shift=6",
-                                   "-semihosting-config",
-                                   "enable=on,target=native",
-                                   "-display",
-                                   "none",
-                                   "-monitor",
-                                   "none",
-                                   "-serial",
-                                   "none",
-                                   "-kernel"};
-  command.push_back(std::filesystem::absolute(elf).string());
-  command.insert(command.end(), arguments.begin(), arguments.end());
-  const ProcessResult result = run_process(command, "install the package qemu-system-arm", limit, directory);
+  const Machine& machine = machine_of(target);
+  const ProcessorTraits& traits = traits_of(target.processor);
+  const std::string image = std::filesystem::absolute(elf).string();
+  std::vector<std::string> command{std::string(machine.emulator)};
+  const auto add = [&](const std::vector<std::string>& more) {
+    command.insert(command.end(), more.begin(), more.end());
+  };
+  if (traits.toolchain->is_linux) {
+    add({"-cpu", std::string(traits.emulated_as)});
+    add(arguments);
+    add({image});
+  } else {
+    add({"-M", std::string(machine.name), "-icount", "shift=6", "-semihosting-config", "enable=on,target=native",
+         "-display", "none", "-monitor", "none", "-serial", "none", "-kernel", image});
+    add(arguments);
+  }
+  const ProcessResult result =
+      run_process(command, fmt::format("install the package {}", machine.package), limit, directory);
   if (result.timed_out) {
     throw failure("the program did not end within {} s on the emulated {}",
                   std::chrono::duration_cast<std::chrono::seconds>(limit).count(), target.emulated_board);
@@ -129,18 +154,13 @@ std::vector<std::vector<ExecutedBlock>> profile_firmware(const std::filesystem::
                                                          std::int64_t point, std::chrono::milliseconds limit) {
   const TemporaryDirectory directory;
   write_inputs(directory.path(), input, 1, 1, output_bytes, point);
-  const std::filesystem::path plugin = profile_plugin();
   const std::filesystem::path file = directory.path() / "profile.txt";
-  std::string arguments = plugin.string() + ",out=" + file.string();
+  std::string arguments;
   if (const std::optional<FlashCache>& cache = target.flash_cache; cache.has_value()) {
-    arguments +=
-        fmt::format(",instruction_lines={},data_lines={},line_bytes={},read_bytes={}", cache->instruction_lines,
-                    cache->data_lines, cache->line_bytes, target.flash_read_bytes.value);
+    arguments = fmt::format(",instruction_lines={},data_lines={},line_bytes={},read_bytes={}", cache->instruction_lines,
+                            cache->data_lines, cache->line_bytes, target.flash_read_bytes.value);
   }
-  const ImageRun run = run_image(elf, target, directory.path(), limit, {"-plugin", arguments});
-  if (!std::filesystem::exists(file)) {
-    throw failure("{} does not load the plugin {}: {}", emulator, plugin.string(), run.output.substr(0, 300));
-  }
+  const ImageRun run = run_with_plugin(elf, target, directory.path(), limit, TRIMTAB_PROFILE_PLUGIN, file, arguments);
   check_exit(run, target);
   return parse_profile(read_text(file, std::int64_t{1} << 30));
 }
@@ -151,7 +171,11 @@ EmulatorRun run_firmware(const std::filesystem::path& elf, const Target& target,
   const auto samples = static_cast<std::int64_t>(inputs.size()) / input_bytes;
   const TemporaryDirectory directory;
   write_inputs(directory.path(), inputs, samples, points, output_bytes, 0);
-  check_exit(run_image(elf, target, directory.path(), limit), target);
+  const bool by_plugin = machine_of(target).counter_hz == 0;
+  const std::filesystem::path counts = directory.path() / "counts.txt";
+  check_exit(by_plugin ? run_with_plugin(elf, target, directory.path(), limit, TRIMTAB_COUNT_PLUGIN, counts)
+                       : run_image(elf, target, directory.path(), limit),
+             target);
 
   EmulatorRun run;
   run.outputs = read_file(directory.path() / "outputs.bin");
@@ -163,11 +187,15 @@ EmulatorRun run_firmware(const std::filesystem::path& elf, const Target& target,
     throw failure("the emulated {} wrote too few results", target.emulated_board);
   }
   std::memcpy(&report, report_bytes.data(), sizeof report);
+  run.stack_bytes = report.stack_bytes;
+  if (by_plugin) {
+    add_counts(run, parse_counts(read_text(counts, std::int64_t{1} << 30)), points);
+    return run;
+  }
   std::memcpy(ticks.data(), report_bytes.data() + sizeof report, ticks.size() * sizeof(std::uint32_t));
   if (points == 1) ticks.push_back(report.most_ticks);
   for (const std::uint32_t most : ticks) run.greatest_instructions.push_back(instructions_of_ticks(target, most));
   run.least_instructions = instructions_of_ticks(target, report.least_ticks);
-  run.stack_bytes = report.stack_bytes;
   return run;
 }
 

@@ -6,8 +6,10 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/process.h"
 #include "base/units.h"
+#include "emit/machine.h"
 #include "emit/recipe.h"
 #include "target/share.h"
 
@@ -16,11 +18,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* compiler = "arm-none-eabi-g++";
-constexpr const char* compiler_hint = "install the packages gcc-arm-none-eabi and libnewlib-arm-none-eabi";
-
 /// "mps2-an386" as MPS2_AN386.
-std::string macro_of(std::string board) {
+std::string macro_of(std::string_view name) {
+  std::string board(name);
   std::transform(board.begin(), board.end(), board.begin(), [](unsigned char character) {
     return character == '-' ? '_' : static_cast<char>(std::toupper(character));
   });
@@ -36,7 +36,7 @@ std::string first_complaint(const std::string& errors) {
 }
 
 /// Throws the linker's complaint about a region that is too small as an Error, or else the linker's own words.
-[[noreturn]] void explain(const std::string& errors, const Target& target) {
+[[noreturn]] void explain(const std::string& errors, const Target& target, std::string_view compiler) {
   static const std::regex overflow(R"(region [`'](FLASH|RAM)' overflowed by ([0-9]+) bytes)");
   std::string missing;
   for (std::sregex_iterator match(errors.begin(), errors.end(), overflow), end; match != end; ++match) {
@@ -49,12 +49,87 @@ std::string first_complaint(const std::string& errors) {
   throw failure("{} cannot build the image for {}: {}", compiler, target.name, first_complaint(errors));
 }
 
+using Command = std::vector<std::string>;
+
+void append(Command& command, const Command& more) { command.insert(command.end(), more.begin(), more.end()); }
+
+/// The compiler with the recipe's options, and all that the sources want to be compiled with.
+Command compilation(const FirmwareSources& sources, const Target& target, Optimize optimize) {
+  Command command{std::string(traits_of(target.processor).toolchain->compiler)};
+  const BuildRecipe recipe = recipe_of(target, optimize);
+  append(command, recipe.core_flags);
+  append(command, recipe.flags);
+  // first the sources' own copies of the runtime's headers: #pragma once does not see that they are the same
+  for (const fs::path& directory : sources.include_directories) command.push_back("-I" + directory.string());
+  append(command, {"-I" + runtime_directory().string(), "-I" + firmware_directory().string()});
+  for (const std::string& definition : sources.definitions) command.push_back("-D" + definition);
+  return command;
+}
+
+/// The harness and the program that it runs, if there is one.
+Command harness(const FirmwareSources& sources) {
+  if (sources.program_name.empty()) return {};
+  return {"-DTRIMTAB_NAME=" + sources.program_name, fmt::format("-DTRIMTAB_POINTS={}", sources.points),
+          (firmware_directory() / "harness.cpp").string()};
+}
+
+void run(const Command& command, const Target& target, const fs::path& output) {
+  const Toolchain& toolchain = *traits_of(target.processor).toolchain;
+  const ProcessResult result = run_process(command, std::string(toolchain.hint));
+  if (result.timed_out) throw failure("{} did not end within ten minutes", toolchain.compiler);
+  if (result.exit_code == 0) return;
+  std::error_code ignored;
+  fs::remove(output, ignored);
+  explain(result.errors, target, toolchain.compiler);
+}
+
+/// An image for a bare core, with the memory of the target at the addresses of its machine.
+BuildResult build_image(const FirmwareSources& sources, const Target& target, Optimize optimize, const fs::path& elf) {
+  const std::string_view machine = machine_of(target).name;
+  const fs::path firmware = firmware_directory();
+  Command command = compilation(sources, target, optimize);
+  append(command, {"-DTRIMTAB_BOARD_" + macro_of(machine), (firmware / "startup.cpp").string()});
+  append(command, harness(sources));
+  for (const fs::path& source : sources.sources) command.push_back(source.string());
+  append(command, {"-nostartfiles", "-Wl,--gc-sections", "-L" + firmware.string(),
+                   fmt::format("-T{}/{}.ld", firmware.string(), machine),
+                   fmt::format("-Wl,--defsym=trimtab_flash_bytes={}", target.flash_bytes.value),
+                   fmt::format("-Wl,--defsym=trimtab_ram_bytes={}", target.ram_bytes.value),
+                   "-Wl,--defsym=trimtab_stack_reserve=512", "-o", elf.string()});
+  run(command, target, elf);
+  return {elf, read_image_size(elf)};
+}
+
+/// A process that runs the program from the objects that also make its shared object. Only this one is a product: its
+/// size counts. The process is static, so that an emulator of processes needs no libraries of the other system.
+BuildResult build_process(const FirmwareSources& sources, const Target& target, Optimize optimize,
+                          const fs::path& elf) {
+  const TemporaryDirectory directory;
+  Command objects;
+  for (const fs::path& source : sources.sources) {
+    objects.push_back((directory.path() / fmt::format("{}.o", objects.size())).string());
+    Command command = compilation(sources, target, optimize);
+    append(command, {"-c", source.string(), "-o", objects.back()});
+    run(command, target, objects.back());
+  }
+  Command process = compilation(sources, target, optimize);
+  append(process, harness(sources));
+  append(process, objects);
+  append(process, {"-static", "-Wl,--gc-sections", "-o", elf.string()});
+  run(process, target, elf);
+  if (sources.program_name.empty()) return {elf, read_image_size(elf)};
+  const fs::path library = shared_object_of(elf, sources.program_name);
+  Command link = compilation(sources, target, optimize);
+  append(link, objects);
+  append(link, {"-shared", "-nodefaultlibs", "-lc", "-lgcc", "-Wl,--gc-sections", "-o", library.string()});
+  run(link, target, library);
+  return {elf, read_image_size(library)};
+}
+
 }  // namespace
 
 Target with_memory_of_board(Target target) {
-  // The MPS2 boards have 4 MB of code memory and 4 MB of SRAM; AN547 has tightly coupled memories of 512 KB (see the
-  // .ld files).
-  const std::int64_t bytes = target.emulated_board == "mps3-an547" ? std::int64_t{512} << 10 : std::int64_t{4} << 20;
+  const std::int64_t bytes = machine_of(target).memory_bytes;
   target.flash_bytes.value = std::max(target.flash_bytes.value, bytes);
   target.ram_bytes.value = std::max(target.ram_bytes.value, bytes);
   return target;
@@ -69,44 +144,14 @@ std::optional<Target> small_board(const Target& target) {
   return board;
 }
 
+fs::path shared_object_of(const fs::path& elf, const std::string& program_name) {
+  return elf.parent_path() / fmt::format("lib{}.so", program_name);
+}
+
 BuildResult build_firmware(const FirmwareSources& sources, const Target& target, Optimize optimize,
                            const fs::path& elf) {
-  const fs::path firmware = firmware_directory();
-  const fs::path script = firmware / (target.emulated_board + ".ld");
-  if (!fs::exists(script)) {
-    throw bad_input("the emulated board \"{}\" of target {} is not supported; see {}", target.emulated_board,
-                    target.name, firmware.string());
-  }
-  std::vector<std::string> command{compiler};
-  const auto add = [&](const std::vector<std::string>& more) {
-    command.insert(command.end(), more.begin(), more.end());
-  };
-  const BuildRecipe recipe = recipe_of(target, optimize);
-  add(recipe.core_flags);
-  add(recipe.flags);
-  // first the sources' own copies of the runtime's headers: #pragma once does not see that they are the same
-  for (const fs::path& directory : sources.include_directories) command.push_back("-I" + directory.string());
-  add({"-I" + runtime_directory().string(), "-I" + firmware.string(),
-       "-DTRIMTAB_BOARD_" + macro_of(target.emulated_board)});
-  for (const std::string& definition : sources.definitions) command.push_back("-D" + definition);
-  command.push_back((firmware / "startup.cpp").string());
-  if (!sources.program_name.empty()) {
-    add({"-DTRIMTAB_NAME=" + sources.program_name, fmt::format("-DTRIMTAB_POINTS={}", sources.points),
-         (firmware / "harness.cpp").string()});
-  }
-  for (const fs::path& source : sources.sources) command.push_back(source.string());
-  add({"-nostartfiles", "-Wl,--gc-sections", "-L" + firmware.string(), "-T" + script.string(),
-       fmt::format("-Wl,--defsym=trimtab_flash_bytes={}", target.flash_bytes.value),
-       fmt::format("-Wl,--defsym=trimtab_ram_bytes={}", target.ram_bytes.value),
-       "-Wl,--defsym=trimtab_stack_reserve=512", "-o", elf.string()});
-  const ProcessResult result = run_process(command, compiler_hint);
-  if (result.timed_out) throw failure("{} did not end within ten minutes", compiler);
-  if (result.exit_code != 0) {
-    std::error_code ignored;
-    fs::remove(elf, ignored);
-    explain(result.errors, target);
-  }
-  return {elf, read_image_size(elf)};
+  return traits_of(target.processor).toolchain->is_linux ? build_process(sources, target, optimize, elf)
+                                                         : build_image(sources, target, optimize, elf);
 }
 
 }  // namespace trimtab

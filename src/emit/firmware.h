@@ -35,10 +35,14 @@ struct BuildResult {
   ImageSize size;  ///< read_image_symbols(elf) tells more
 };
 
+/// The shared object of a program for Linux, which build_firmware() makes beside the process that runs it.
+[[nodiscard]] std::filesystem::path shared_object_of(const std::filesystem::path& elf, const std::string& program_name);
+
 /// Compiles and links an image for the target's emulated board, with exactly the target's flash and RAM (at the
-/// addresses the board has them), start-up code and at least 512 bytes left for the stack. Throws Error: (bad input)
-/// naming the package where the compiler is not installed; (bound not met) with the missing bytes where the image does
-/// not fit; (failure) with the compiler's first complaint where it does not compile.
+/// addresses the board has them), start-up code and at least 512 bytes left for the stack; or, for a processor under
+/// Linux, a process, and of a program its shared object, whose size is the result's. Throws Error: (bad input) naming
+/// the package where the compiler is not installed; (bound not met) with the missing bytes where the image does not
+/// fit; (failure) with the compiler's first complaint where it does not compile.
 [[nodiscard]] BuildResult build_firmware(const FirmwareSources& sources, const Target& target, Optimize optimize,
                                          const std::filesystem::path& elf);
 

@@ -13,6 +13,8 @@
 #include "base/units.h"
 #include "emit/board_source.h"
 #include "emit/c_text.h"
+#include "emit/linux_source.h"
+#include "emit/machine.h"
 #include "emit/recipe.h"
 #include "emit/value_functions.h"
 #include "program/program_file.h"
@@ -114,6 +116,62 @@ Define `{NAME}_PROFILE` for them and for `{name}.cpp` to count the cycles of eve
       fmt::arg("flags", fmt::join(recipe.flags, " ")), fmt::arg("board", target.emulated_board));
 }
 
+/// What a folder for Linux tells of itself.
+std::string linux_readme(const HandOver& hand_over, const Program& program, const Target& target,
+                         const BuildRecipe& recipe) {
+  const nlohmann::ordered_json& result = hand_over.result;
+  const std::string left_out = describe_left_out(hand_over.left_out);
+  return fmt::format(
+      R"(# {name}: the network {network} for {target}
+
+Trimtab {version} made this folder for {target} ({description}). Its interface is C; `{name}.h` documents all of it.
+{left_out}
+| | measured |
+|---|---|
+| shared object `lib{name}.so` | {flash} |
+| RAM beside it | {ram} |
+| of it the arena | {arena} |
+| of it the stack of a run | {stack} |
+| instructions of a run, one thread | {instructions} |
+
+The instructions were counted in {board}. They do not tell the time on a core; run `classify --loop` there.
+
+## Run
+
+`./classify FILE...` runs the network on binary PGM or PPM pictures of its size, or on raw inputs. It prints a line for every inference: file, input, answer,
+its name, operating point and milliseconds, tabs between them. `--loop` begins again behind the last input. `--point-file FILE` reads the operating point from
+a file before every inference; the signal SIGUSR1 chooses the next one. `--help` tells the rest. The program is static: copy it to the board.
+
+## Link
+
+- the shared object: `-l{name}`, which needs only the C library
+- the sources, as C++17 with `{core} {flags}`: `include {name}.mk` (make), or `add_subdirectory()` on this folder (CMake)
+
+`{name}_selftest()` of `{name}_selftest.cpp` runs real samples. It returns the number of output bytes that differ from those measured: 0.
+
+## Files
+
+| file | |
+|---|---|
+| `{name}.h`, `{name}.cpp` | the network |
+| `lib{name}.so` | the same, built |
+| `trimtab/` | the kernels that it uses |
+| `classify`, `classify.cpp`, `classify.h` | the program around it, built and as sources |
+| `{name}_selftest.cpp`, `main.c` | samples with the right answers, and an example |
+| `{name}.mk`, `CMakeLists.txt` | the build |
+| `firmware.elf` | the process that was measured in the emulator |
+| `manifest.json`, `LICENSE` | all figures and hashes; the licence of the code |
+)",
+      fmt::arg("name", hand_over.name), fmt::arg("network", program.name), fmt::arg("target", target.name),
+      fmt::arg("description", target.description), fmt::arg("version", TRIMTAB_VERSION),
+      fmt::arg("left_out", left_out.empty() ? "" : "Left out is " + left_out + ".\n"),
+      fmt::arg("flash", bytes_of(result, "flash_bytes")), fmt::arg("ram", bytes_of(result, "ram_bytes")),
+      fmt::arg("arena", bytes_of(result, "arena_bytes")), fmt::arg("stack", bytes_of(result, "stack_bytes")),
+      fmt::arg("instructions", format_count(result.at("instructions").get<std::int64_t>())),
+      fmt::arg("core", fmt::join(recipe.core_flags, " ")), fmt::arg("flags", fmt::join(recipe.flags, " ")),
+      fmt::arg("board", target.emulated_board));
+}
+
 /// Hashes of all files below the folder, by path, sorted.
 nlohmann::ordered_json hashes(const fs::path& folder) {
   std::vector<std::string> names;
@@ -153,16 +211,23 @@ std::string describe_left_out(const std::vector<std::string>& layers) {
 void write_hand_over(const HandOver& hand_over, const Program& program, const Target& target, Optimize optimize,
                      const fs::path& folder) {
   const BuildRecipe recipe = recipe_of(target, optimize);
-  write_file(folder / "README.md", readme(hand_over, program, target, recipe));
+  const bool is_linux = traits_of(target.processor).toolchain->is_linux;
+  write_file(folder / "README.md",
+             is_linux ? linux_readme(hand_over, program, target, recipe) : readme(hand_over, program, target, recipe));
   write_file(folder / "LICENSE", read_text(license_file()));
   write_file(folder / "main.c", example(program, hand_over.name));
-  write_board_sources(program, hand_over.name, folder);
+  if (is_linux) {
+    write_linux_program(program, target, optimize, hand_over.name, folder);
+  } else {
+    write_board_sources(program, hand_over.name, folder);
+  }
   const nlohmann::ordered_json manifest = {{"format", 1},
                                            {"name", hand_over.name},
                                            {"network", program.name},
                                            {"trimtab", TRIMTAB_VERSION},
                                            {"target", target.name},
                                            {"target_description", target.description},
+                                           {"system", is_linux ? "linux" : "bare"},
                                            {"optimize", optimize == Optimize::speed ? "speed" : "size"},
                                            {"core_flags", recipe.core_flags},
                                            {"flags", recipe.flags},

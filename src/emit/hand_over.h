@@ -27,8 +27,9 @@ void check_left_out(const Graph& graph, const Task& task);
 /// Their names and why they can be missing, or nothing.
 [[nodiscard]] std::string describe_left_out(const std::vector<std::string>& layers);
 
-/// Writes README.md, LICENSE, main.c and, last, manifest.json into the folder that deploy() filled. The manifest holds
-/// hashes of all other files; `trimtab package` reads it.
+/// Writes README.md, LICENSE, main.c and, last, manifest.json into the folder that deploy() filled, and for a
+/// microcontroller the firmware of `trimtab validate`, for Linux the program classify (linux_source.h). The manifest
+/// holds hashes of all other files; `trimtab package` reads it.
 void write_hand_over(const HandOver& hand_over, const Program& program, const Target& target, Optimize optimize,
                      const std::filesystem::path& folder);
 

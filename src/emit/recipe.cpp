@@ -1,28 +1,14 @@
 #include "emit/recipe.h"
 
+#include "emit/machine.h"
+
 namespace trimtab {
 
-Core core_of(const Target& target) {
-  switch (target.processor) {
-    case Processor::cortex_m0plus:
-      return Core::cortex_m0;
-    case Processor::cortex_m3:
-      return Core::cortex_m3;
-    case Processor::cortex_m4:
-    case Processor::cortex_m7:
-    case Processor::cortex_m33:
-      return Core::cortex_m4;
-    case Processor::cortex_m55:
-      return Core::cortex_m55;
-  }
-  return Core::generic;
-}
+Core core_of(const Target& target) { return traits_of(target.processor).core; }
 
 BuildRecipe recipe_of(const Target& target, Optimize optimize) {
-  BuildRecipe recipe{target.name, core_of(target), {"-mcpu=" + std::string(name_of(target.processor)), "-mthumb"}, {}};
-  if (!target.fpu.empty()) recipe.core_flags.push_back("-mfpu=" + target.fpu);
-  const bool hard = !target.fpu.empty() || target.processor == Processor::cortex_m55;
-  recipe.core_flags.emplace_back(hard ? "-mfloat-abi=hard" : "-mfloat-abi=soft");
+  const ProcessorTraits& traits = traits_of(target.processor);
+  BuildRecipe recipe{target.name, traits.core, traits.flags, {}};
   recipe.flags = {"-std=c++17",
                   optimize == Optimize::speed ? "-O2" : "-Os",
                   "-fno-exceptions",
@@ -30,14 +16,20 @@ BuildRecipe recipe_of(const Target& target, Optimize optimize) {
                   "-fno-threadsafe-statics",
                   "-fno-unwind-tables",
                   "-fno-asynchronous-unwind-tables",
-                  "-fomit-frame-pointer",  // assembly needs r7
-                  "-fno-schedule-insns",   // GCC 12 spills accumulators where it schedules before register allocation
-                  "-fbuiltin",             // memcpy becomes loads where a firmware is -ffreestanding, too
-                  "-fstrict-aliasing",
-                  "-fno-lto",  // which would compile it again, with the firmware's options
-                  "-w",        // warnings of generated code are no business of a firmware with -Werror
-                  "-ffunction-sections",
-                  "-fdata-sections"};
+                  "-fomit-frame-pointer"};  // assembly needs r7
+  for (const std::string_view flag : traits.toolchain->flags) {
+    if (!flag.empty()) recipe.flags.emplace_back(flag);
+  }
+  recipe.flags.insert(recipe.flags.end(),
+                      {"-fbuiltin",  // memcpy becomes loads where a firmware is -ffreestanding, too
+                       "-fstrict-aliasing",
+                       "-fno-lto",  // which would compile it again, with the firmware's options
+                       "-w",        // warnings of generated code are no business of a firmware with -Werror
+                       "-ffunction-sections", "-fdata-sections"});
+  if (traits.toolchain->is_linux) return recipe;
+  if (!target.fpu.empty()) recipe.core_flags.push_back("-mfpu=" + target.fpu);
+  const bool hard = !target.fpu.empty() || traits.core == Core::cortex_m55;
+  recipe.core_flags.emplace_back(hard ? "-mfloat-abi=hard" : "-mfloat-abi=soft");
   return recipe;
 }
 
@@ -51,6 +43,12 @@ std::string wrong_core_condition(Core core) {
       return "!defined(__ARM_FEATURE_DSP) || defined(__ARM_FEATURE_MVE)";
     case Core::cortex_m55:
       return "!defined(__ARM_FEATURE_MVE)";
+    case Core::cortex_a15:
+      return "!defined(__ARM_NEON)";
+    case Core::cortex_a53:
+      return "!defined(__aarch64__)";
+    case Core::cortex_a76:
+      return "!defined(__aarch64__) || !defined(__ARM_FEATURE_DOTPROD)";
     case Core::host:
     case Core::generic:
       return "";

@@ -23,7 +23,8 @@ struct BuildRecipe {
 [[nodiscard]] Core core_of(const Target& target);
 
 /// A condition of the preprocessor that holds where an Arm compiler is set to another core than the recipe's; empty
-/// where the kernels suit every core. Other machines run the portable definitions of the same kernels.
+/// where the kernels suit every core. It may be joined to another by "&&" in parentheses. Other machines run the
+/// portable definitions of the same kernels.
 [[nodiscard]] std::string wrong_core_condition(Core core);
 
 }  // namespace trimtab

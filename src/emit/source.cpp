@@ -309,7 +309,8 @@ std::string core_check(const BuildRecipe& recipe) {
   const std::string condition = wrong_core_condition(recipe.core);
   if (condition.empty()) return {};
   return fmt::format(
-      "#if defined(__arm__) && ({})\n#error \"this file is for {}; compile the firmware with {}\"\n#endif\n\n",
+      "#if (defined(__arm__) || defined(__aarch64__)) && ({})\n#error \"this file is for {}; compile the firmware with "
+      "{}\"\n#endif\n\n",
       condition, recipe.target, fmt::join(recipe.core_flags, " "));
 }
 
@@ -405,7 +406,7 @@ std::string source_text(const Program& program, const Schedule& schedule, const 
       TRIMTAB_VERSION, in_comment(program.name), core_check(recipe), register_options(recipe), name);
   for (const std::string& header : runtime_headers(program, schedule))
     text += fmt::format("#include \"trimtab/{}\"\n", header);
-  text += "\n" + placement(name);
+  text.append("\n").append(placement(name));
   for (std::size_t s = 0; s < program.steps.size(); ++s) text += constants(program.steps[s], schedule.kernels[s], s);
   const bool points = program.points.size() > 1;
   if (points) text += point_state(program);

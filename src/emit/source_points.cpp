@@ -33,9 +33,9 @@ class QualityText {
     return (is_measure(Measure::top1) ? "accuracy" : std::string(info_.key)) + "_" + limit();
   }
   /// The declaration of the parameter.
-  [[nodiscard]] std::string declared() const { return (is_error() ? "float " : "int ") + parameter(); }
+  [[nodiscard]] std::string declared() const { return fmt::format("{} {}", is_error() ? "float" : "int", parameter()); }
   /// The parameter in the unit of the tables.
-  [[nodiscard]] std::string floor() const { return (is_error() ? "-" : "") + parameter(); }
+  [[nodiscard]] std::string floor() const { return is_error() ? fmt::format("-{}", parameter()) : parameter(); }
   /// The unit of the parameter, for people.
   [[nodiscard]] std::string unit() const {
     if (is_error()) return "as measured";

@@ -14,12 +14,15 @@ namespace trimtab {
 
 /// Instruction sets that have kernels of their own.
 enum class Core {
-  host,       ///< the machine this runs on
-  generic,    ///< any core with a C++ compiler
-  cortex_m0,  ///< Armv6-M: M0, M0+
-  cortex_m3,  ///< Armv7-M without DSP
-  cortex_m4,  ///< Armv7E-M and Armv8-M with DSP extension: M4, M7, M33
-  cortex_m55  ///< Armv8.1-M with MVE (Helium)
+  host,        ///< the machine this runs on
+  generic,     ///< any core with a C++ compiler
+  cortex_m0,   ///< Armv6-M: M0, M0+
+  cortex_m3,   ///< Armv7-M without DSP
+  cortex_m4,   ///< Armv7E-M and Armv8-M with DSP extension: M4, M7, M33
+  cortex_m55,  ///< Armv8.1-M with MVE (Helium)
+  cortex_a15,  ///< Armv7-A with NEON
+  cortex_a53,  ///< Armv8-A in its 64-bit state, with NEON: A53, A72
+  cortex_a76   ///< Armv8.2-A in its 64-bit state, with the dot product: A55, A76
 };
 
 enum class Optimize { speed, size };
@@ -27,17 +30,21 @@ enum class Optimize { speed, size };
 /// How a convolution kernel wants its weights packed; see pack.h.
 struct WeightLayout {
   enum class Kind {
-    none,             ///< it has none
-    filters,          ///< weights.h, every filter from a byte on
-    dense_filters,    ///< weights.h, filters without gaps
-    columns,          ///< convolution_columns_dsp.h; parameter: filters that are decoded at a time
-    depthwise_fours,  ///< depthwise_1x4_dsp.h; parameter: output rows of a band
-    depthwise_words,  ///< depthwise_words_dsp.h
-    pairs,            ///< convolution_s32_4x2_m3.h; parameter: padded size of a filter
-    chunk_pairs,      ///< convolution_8_4x2_mve.h, read where they lie
-    lanes,            ///< convolution_8_4x2_mve.h, unpacked before use
-    host_blocks,      ///< convolution_s16_4x16_avx2.h
-    host_depthwise    ///< depthwise_s16_1x16_avx2.h
+    none,              ///< it has none
+    filters,           ///< weights.h, every filter from a byte on
+    dense_filters,     ///< weights.h, filters without gaps
+    columns,           ///< convolution_columns_dsp.h; parameter: filters that are decoded at a time
+    depthwise_fours,   ///< depthwise_1x4_dsp.h; parameter: output rows of a band
+    depthwise_words,   ///< depthwise_words_dsp.h
+    pairs,             ///< convolution_s32_4x2_m3.h; parameter: padded size of a filter
+    chunk_pairs,       ///< convolution_8_4x2_mve.h, read where they lie
+    lanes,             ///< convolution_8_4x2_mve.h, unpacked before use
+    panels,            ///< filter_panels.h; parameter: filters of a block
+    depthwise_blocks,  ///< depthwise_8_neon.h; parameter: channels of a block
+    depthwise_rows,    ///< depthwise_8_dot.h
+    winograd_panels,   ///< convolution_winograd_neon.h
+    host_blocks,       ///< convolution_s16_4x16_avx2.h
+    host_depthwise     ///< depthwise_s16_1x16_avx2.h
   };
   Kind kind = Kind::none;
   std::int32_t parameter = 0;

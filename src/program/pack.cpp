@@ -177,6 +177,14 @@ std::vector<std::uint8_t> pack_weights(const ConvolutionStep& step, const Weight
       return pack_chunk_pairs(step);
     case WeightLayout::Kind::lanes:
       return pack_lanes(step);
+    case WeightLayout::Kind::panels:
+      return pack_panels(step, layout.parameter);
+    case WeightLayout::Kind::depthwise_blocks:
+      return pack_depthwise_blocks(step, layout.parameter);
+    case WeightLayout::Kind::depthwise_rows:
+      return pack_depthwise_rows(step);
+    case WeightLayout::Kind::winograd_panels:
+      return pack_winograd_panels(step);
     case WeightLayout::Kind::host_blocks:
       return pack_host_blocks(step);
     case WeightLayout::Kind::host_depthwise:

@@ -20,6 +20,10 @@ namespace trimtab {
 // Layouts in files of their own.
 [[nodiscard]] std::vector<std::uint8_t> pack_chunk_pairs(const ConvolutionStep& step);
 [[nodiscard]] std::vector<std::uint8_t> pack_lanes(const ConvolutionStep& step);
+[[nodiscard]] std::vector<std::uint8_t> pack_panels(const ConvolutionStep& step, std::int32_t block);
+[[nodiscard]] std::vector<std::uint8_t> pack_depthwise_blocks(const ConvolutionStep& step, std::int32_t channels);
+[[nodiscard]] std::vector<std::uint8_t> pack_depthwise_rows(const ConvolutionStep& step);
+[[nodiscard]] std::vector<std::uint8_t> pack_winograd_panels(const ConvolutionStep& step);
 [[nodiscard]] std::vector<std::uint8_t> pack_host_blocks(const ConvolutionStep& step);
 [[nodiscard]] std::vector<std::uint8_t> pack_host_depthwise(const ConvolutionStep& step);
 

@@ -16,6 +16,23 @@ void Schedule::add_whole(const Program& program, Kernel kernel, std::int64_t scr
   kernels.push_back(std::move(kernel));
 }
 
+bool makes_strips(Core core) {
+  switch (core) {
+    case Core::cortex_m0:
+    case Core::cortex_m3:
+    case Core::cortex_m4:
+    case Core::cortex_m55:
+      return true;
+    case Core::host:
+    case Core::generic:
+    case Core::cortex_a15:
+    case Core::cortex_a53:
+    case Core::cortex_a76:
+      return false;
+  }
+  return false;
+}
+
 bool has_whole_maps(const Schedule& schedule, const Program& program) {
   return schedule.operations.size() == program.steps.size();
 }
@@ -30,7 +47,7 @@ std::vector<std::int32_t> strip_rows(const Schedule& schedule) {
 
 Schedule schedule(const Program& program, Core core, Optimize optimize, const ScheduleLimits& limits) {
   Schedule whole = schedule_whole_maps(program, core, optimize);
-  if (core == Core::host || core == Core::generic) return whole;
+  if (!makes_strips(core)) return whole;
   const std::int64_t limit = std::min(limits.arena_bytes.value_or(whole.arena_bytes), limits.room_bytes);
   std::optional<StripSchedule> strips = schedule_strips(program, core, optimize, limit, limits.one_kernel_each);
   if (!strips.has_value()) return whole;

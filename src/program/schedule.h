@@ -52,6 +52,9 @@ struct Schedule {
   void add_whole(const Program& program, Kernel kernel, std::int64_t scratch);
 };
 
+/// Whether programs for the core make some values strip by strip; others make whole maps only.
+[[nodiscard]] bool makes_strips(Core core);
+
 /// Whether each step is one operation, in the order of the program.
 [[nodiscard]] bool has_whole_maps(const Schedule& schedule, const Program& program);
 /// By step, the most rows that are made at a time.

@@ -25,7 +25,14 @@ struct NamedProcessor {
 constexpr std::array processors{
     NamedProcessor{Processor::cortex_m0plus, "cortex-m0plus"}, NamedProcessor{Processor::cortex_m3, "cortex-m3"},
     NamedProcessor{Processor::cortex_m4, "cortex-m4"},         NamedProcessor{Processor::cortex_m7, "cortex-m7"},
-    NamedProcessor{Processor::cortex_m33, "cortex-m33"},       NamedProcessor{Processor::cortex_m55, "cortex-m55"}};
+    NamedProcessor{Processor::cortex_m33, "cortex-m33"},       NamedProcessor{Processor::cortex_m55, "cortex-m55"},
+    NamedProcessor{Processor::cortex_a15, "cortex-a15"},       NamedProcessor{Processor::cortex_a53, "cortex-a53"},
+    NamedProcessor{Processor::cortex_a55, "cortex-a55"},       NamedProcessor{Processor::cortex_a72, "cortex-a72"},
+    NamedProcessor{Processor::cortex_a76, "cortex-a76"}};
+
+constexpr std::int64_t most_hz = 10'000'000'000;
+constexpr std::string_view microcontroller = "microcontroller";
+constexpr std::string_view application_processor = "application processor";
 
 /// Reads keys of one file and says what is wrong with them.
 class TargetReader {
@@ -41,10 +48,11 @@ class TargetReader {
     return table_.at_path(key).value_or(std::string{});
   }
   /// section.key with section.source (or section.key_source) beside it.
-  [[nodiscard]] Sourced number(const std::string& section, const std::string& key, std::int64_t minimum) const {
+  [[nodiscard]] Sourced number(const std::string& section, const std::string& key, std::int64_t minimum,
+                               std::int64_t maximum = INT32_MAX) const {
     const auto value = table_.at_path(section + "." + key).value<std::int64_t>();
-    if (!value.has_value() || *value < minimum || *value > INT32_MAX) {
-      throw bad_input("{}: {}.{} must be a whole number from {} to {}", path_, section, key, minimum, INT32_MAX);
+    if (!value.has_value() || *value < minimum || *value > maximum) {
+      throw bad_input("{}: {}.{} must be a whole number from {} to {}", path_, section, key, minimum, maximum);
     }
     const auto own = table_.at_path(section + "." + key + "_source").value<std::string>();
     return {*value, own.has_value() ? *own : text(section + ".source")};
@@ -78,7 +86,9 @@ class TargetReader {
     for (const NamedProcessor& known : processors) {
       if (known.name == name) return known.processor;
     }
-    throw bad_input("{}: core \"{}\" is unknown; cortex-m0plus, -m3, -m4, -m7, -m33 and -m55 are known", path_, name);
+    std::vector<std::string_view> names;
+    for (const NamedProcessor& known : processors) names.push_back(known.name);
+    throw bad_input("{}: core \"{}\" is unknown; known are {}", path_, name, fmt::join(names, ", "));
   }
 
  private:
@@ -99,8 +109,8 @@ std::vector<std::string> target_names() {
   std::error_code unreadable;
   for (const auto& entry : fs::directory_iterator(targets_directory(), unreadable)) {
     if (entry.path().extension() != ".toml") continue;
-    if (read_toml(entry.path())["kind"].value_or(std::string{}) == "microcontroller")
-      names.push_back(entry.path().stem());
+    const auto kind = read_toml(entry.path())["kind"].value_or(std::string{});
+    if (kind == microcontroller || kind == application_processor) names.push_back(entry.path().stem());
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -118,18 +128,26 @@ Target load_target(const std::string& name) {
   }
   const toml::table table = read_toml(path);
   const TargetReader reader(table, path.string());
-  if (reader.text("kind") != "microcontroller") throw bad_input("{} describes no microcontroller", path.string());
+  const std::string kind = reader.text("kind");
+  if (kind != microcontroller && kind != application_processor) {
+    throw bad_input("{} describes no microcontroller and no application processor", path.string());
+  }
   Target target;
   target.name = path.stem();
   target.description = reader.text("description");
   target.processor = reader.processor();
   target.fpu = reader.text_or_empty("fpu");
   target.emulated_board = reader.text("emulated_board");
-  target.clock_hz = reader.number("clock", "hz", 1);
+  target.clock_hz = reader.number("clock", "hz", 1, most_hz);
+  target.ram_bytes = reader.number("ram", "bytes", 1024);
+  if (kind == application_processor) {
+    target.flash_bytes = target.ram_bytes;
+    target.flash_wait_states.source = target.flash_read_bytes.source = "a program lies in RAM";
+    return target;
+  }
   target.flash_bytes = reader.number("flash", "bytes", 1024);
   target.flash_wait_states = reader.number("flash", "wait_states", 0);
   target.flash_read_bytes = reader.number_or_word("flash", "read_bytes");
-  target.ram_bytes = reader.number("ram", "bytes", 1024);
   target.flash_cache = reader.flash_cache(target.flash_read_bytes.value);
   return target;
 }

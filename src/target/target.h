@@ -9,7 +9,19 @@
 namespace trimtab {
 
 /// Processors that programs are emitted for.
-enum class Processor { cortex_m0plus, cortex_m3, cortex_m4, cortex_m7, cortex_m33, cortex_m55 };
+enum class Processor {
+  cortex_m0plus,
+  cortex_m3,
+  cortex_m4,
+  cortex_m7,
+  cortex_m33,
+  cortex_m55,
+  cortex_a15,
+  cortex_a53,
+  cortex_a55,
+  cortex_a72,
+  cortex_a76
+};
 
 /// "cortex-m4" and so on, as the compiler's -mcpu names it.
 [[nodiscard]] std::string_view name_of(Processor processor);
@@ -29,7 +41,8 @@ struct FlashCache {
   std::string source;
 };
 
-/// A microcontroller, read from targets/NAME.toml.
+/// A microcontroller or an application processor, read from targets/NAME.toml. Programs of the latter lie in RAM, which
+/// is its flash as well.
 struct Target {
   std::string name;
   std::string description;
@@ -41,14 +54,14 @@ struct Target {
   Sourced flash_wait_states;  ///< of a flash access at that clock, caches and prefetchers aside
   Sourced flash_read_bytes;   ///< that such an access brings at once; 4 where the description does not say
   std::optional<FlashCache> flash_cache;
-  std::string emulated_board;  ///< QEMU machine that stands in for it, for instance mps2-an386
+  std::string emulated_board;  ///< what stands in for it: a machine of QEMU such as mps2-an386, or qemu-aarch64
 };
 
 /// Reads the target of that name, or the file where `name` is a path that ends in .toml. Throws Error (bad input),
 /// naming the known targets where there is none of that name, and the key where a file lacks one or holds nonsense.
 [[nodiscard]] Target load_target(const std::string& name);
 
-/// Names of the microcontrollers in targets/, sorted.
+/// Names of the descriptions in targets/, sorted.
 [[nodiscard]] std::vector<std::string> target_names();
 
 }  // namespace trimtab

@@ -187,9 +187,7 @@ CasesResult run_cases(const Program& cases, const Target& target, Optimize optim
   sources.sources = {directory.path() / "cases.cpp"};
   sources.include_directories = {directory.path()};
   sources.program_name = "cases";
-  Target board = target;
-  board.ram_bytes.value = target.emulated_board == "mps3-an547" ? 512 << 10 : 4 << 20;
-  board.flash_bytes.value = board.ram_bytes.value;
+  const Target board = with_memory_of_board(target);
   const BuildResult build = build_firmware(sources, board, optimize, directory.path() / "cases.elf");
   const EmulatorRun run = run_firmware(build.elf, board, memory, end, end);
 

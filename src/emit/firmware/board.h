@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+extern "C" uint32_t trimtab_bss_end[];
+
 namespace trimtab::firmware {
 
 #if defined(TRIMTAB_BOARD_MPS2_AN385) || defined(TRIMTAB_BOARD_MPS2_AN386) || defined(TRIMTAB_BOARD_MPS2_AN500)
@@ -35,5 +37,8 @@ inline uint32_t ticks() {
 #else
 inline uint32_t ticks() { return *reinterpret_cast<const volatile uint32_t*>(fpga_io + 0x18); }
 #endif
+
+/// The lowest word that the stack may grow to: the end of the static data.
+inline uint32_t* stack_limit(uint32_t* /*end*/) { return trimtab_bss_end; }
 
 }  // namespace trimtab::firmware

@@ -6,8 +6,12 @@
 
 #include <stdint.h>
 
+#if defined(__linux__)
+#include "process.h"
+#else
 #include "board.h"
 #include "semihosting.h"
+#endif
 
 #define TRIMTAB_JOIN_(name, part) name##part
 #define TRIMTAB_JOIN(name, part) TRIMTAB_JOIN_(name, part)
@@ -18,7 +22,6 @@ void* TRIMTAB_FUNCTION(_input)(void);
 void TRIMTAB_FUNCTION(_run)(void);
 const void* TRIMTAB_FUNCTION(_output)(void);
 void TRIMTAB_FUNCTION(_after_layer)(int);
-extern uint32_t trimtab_bss_end[];
 int main();
 #if TRIMTAB_POINTS > 1
 int TRIMTAB_FUNCTION(_set_operating_point)(int);
@@ -32,13 +35,13 @@ using namespace trimtab::firmware;
 constexpr uint32_t paint = 0x7ac3e15b;
 
 /// Fills what lies between the static data and the stack.
-__attribute__((noinline)) void paint_stack(const uint32_t* end) {
-  for (volatile uint32_t* word = trimtab_bss_end; word != end; ++word) *word = paint;
+__attribute__((noinline)) void paint_stack(uint32_t* limit, const uint32_t* end) {
+  for (volatile uint32_t* word = limit; word != end; ++word) *word = paint;
 }
 
 /// Bytes below `end` that are no longer as they were painted.
-__attribute__((noinline)) uint32_t stack_used(const uint32_t* end) {
-  const volatile uint32_t* word = trimtab_bss_end;
+__attribute__((noinline)) uint32_t stack_used(const uint32_t* limit, const uint32_t* end) {
+  const volatile uint32_t* word = limit;
   while (word != end && *word == paint) ++word;
   return static_cast<uint32_t>(end - word) * 4;
 }
@@ -79,11 +82,13 @@ int main() {
   if (outputs < 0) return 2;
   // what lies below main's own frame belongs to the program; paint_stack itself needs none of it
   uint32_t* const end = stack_pointer() - 8;
-  paint_stack(end);
+  uint32_t* const limit = stack_limit(end);
+  paint_stack(limit, end);
 #if TRIMTAB_POINTS > 1
   point = header.first_point;
   if (TRIMTAB_FUNCTION(_set_operating_point)(TRIMTAB_POINTS) != -1) return 4;
 #endif
+  (void)(ticks() - ticks());  // two marks with nothing between them, for machines that count between marks
   for (; report.samples < header.samples; ++report.samples) {
     if (!read_bytes(inputs, TRIMTAB_FUNCTION(_input)(), header.input_bytes)) return 2;
 #if TRIMTAB_POINTS > 1
@@ -101,8 +106,8 @@ int main() {
 #endif
     if (!write_bytes(outputs, TRIMTAB_FUNCTION(_output)(), header.output_bytes)) return 2;
   }
-  if (*trimtab_bss_end != paint) return 3;  // the stack has run into the data
-  report.stack_bytes = stack_used(end) + 32;
+  if (*limit != paint) return 3;  // the stack has run into the data
+  report.stack_bytes = stack_used(limit, end) + 32;
   close_file(outputs);
   const int32_t file = open_file("report.bin", FileMode::write);
   if (file < 0 || !write_bytes(file, &report, sizeof report)) return 2;

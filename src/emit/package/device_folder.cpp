@@ -67,6 +67,10 @@ DeviceFolder read_device_folder(const fs::path& out) {
   try {
     const nlohmann::json manifest = nlohmann::json::parse(read_text(file));
     device.name = manifest.at("name").get<std::string>();
+    if (manifest.value("system", "bare") == "linux") {
+      throw bad_input("{} holds a program for Linux, and packages are for microcontrollers; copy its device/ to the board",
+                      out.string());
+    }
     device.network = manifest.at("network").get<std::string>();
     device.target = manifest.at("target").get<std::string>();
     device.description = manifest.at("target_description").get<std::string>();

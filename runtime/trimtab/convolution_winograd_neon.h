@@ -1,0 +1,270 @@
+#pragma once
+
+// 3x3 convolutions of bytes with stride 1 by exact integer F(4x4, 3x3) for AArch64 (S. Winograd, "Arithmetic Complexity
+// of Computations", 1980; A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2016): 36 products
+// per input channel take the place of 144. Every point has integer weights of its own instead of a common fraction, so
+// that nothing is rounded. Along an axis, of inputs d, weights g and products m:
+//     inputs   4 d0 - 5 d2 + d4, d4 + d3 - 4 (d2 + d1), d4 - d3 - 4 (d2 - d1), d4 - d2 + 2 (d3 - d1),
+//              d4 - d2 - 2 (d3 - d1), 4 d1 - 5 d3 + d5
+//     weights  6 g0, -4 (g0 + g1 + g2), -4 (g0 - g1 + g2), g0 + 2 g1 + 4 g2, g0 - 2 g1 + 4 g2, 12 g2
+//     outputs  24 y0 = m0 + a + b, 24 y1 = c + 2 d, 24 y2 = a + 4 b, 24 y3 = c + 8 d + 2 m5
+//              with a, c = m1 +- m2 and b, d = m3 +- m4
+// Down the columns the second and third inputs and weights have the other sign, which saves an instruction. All
+// transformed numbers fit 16 bits: 100 * 128 and 144 * 127. Sums may wrap around modulo 2^32: of 576 times the sum the
+// 9 goes by its inverse there and the 64 by a shift, so the result is right where the sum stays below 2^25. The bias
+// takes part once, at point (1, 1), which every output has once.
+//
+// `step.weights`: the sum of every filter as 32 bits, then for every 16 filters and point the transformed weights
+// {input channel, filter} of 16 bits. They are the same size whatever the bits of the weights.
+
+#include <string.h>
+
+#include "trimtab/products_4x16_neon.h"
+#include "trimtab/signed_rows_neon.h"
+#if defined(__aarch64__)
+#include "trimtab/requantize_neon.h"
+#endif
+
+namespace trimtab::TRIMTAB_RUNTIME {
+
+constexpr int32_t winograd_tiles_together = 16;
+
+/// Whether the kernel takes a convolution of that shape.
+constexpr bool winograd_neon_takes(const Convolution& step) {
+  const Window& window = step.window;
+  return window.kernel_height == 3 && window.kernel_width == 3 && window.stride_rows == 1 &&
+         window.stride_columns == 1 && window.dilation_rows == 1 && window.dilation_columns == 1 && step.groups == 1 &&
+         step.input.format.bits == 8 && step.output.format.bits == 8 && step.input.channels % 8 == 0 &&
+         step.output.channels % 16 == 0;
+}
+/// Sums with their bias must stay below this.
+constexpr int64_t winograd_neon_largest_sum = (int64_t{1} << 25) - 1;
+
+/// The factor of weight (row, column) of a filter at point 0 .. 35.
+constexpr int32_t winograd_weight(int32_t point, int32_t row, int32_t column) {
+  constexpr int32_t factors[6][3] = {{6, 0, 0}, {4, 4, 4}, {4, -4, 4}, {1, 2, 4}, {1, -2, 4}, {0, 0, 12}};
+  const bool negative = point % 6 == 1 || point % 6 == 2;
+  return factors[point / 6][row] * factors[point % 6][column] * (negative ? -1 : 1);
+}
+
+/// Output rows of a band, a multiple of 4: as many as keep the copy of their input within 64 KB, at least 4.
+constexpr int32_t winograd_band_rows(const Convolution& step) {
+  int32_t rows = 4;
+  while (rows < step.output.height && signed_rows_bytes(step, rows + 4) <= 64 * 1024) rows += 4;
+  return rows;
+}
+
+struct WinogradScratch {
+  int32_t copy, inputs, sums, bias, spare, end;
+};
+constexpr WinogradScratch winograd_neon_scratch(const Convolution& step) {
+  constexpr int32_t tiles = winograd_tiles_together;
+  WinogradScratch at{};
+  at.inputs = at.copy + signed_rows_bytes(step, winograd_band_rows(step)) + 3 * step.input.channels + 16;
+  at.inputs = (at.inputs + 15) / 16 * 16;
+  at.sums = at.inputs + 36 * tiles * step.input.channels * 2;
+  at.bias = at.sums + 36 * tiles * 16 * 4;
+  at.spare = at.bias + 4 * step.output.channels;
+  at.end = at.spare + step.output.channels;
+  return at;
+}
+
+#if defined(__aarch64__)
+
+namespace neon {
+
+/// The six points of a column, of bytes; the second and third with the other sign.
+inline __attribute__((always_inline)) void transform_bytes(const int8x8_t (&d)[6], int16x8_t (&points)[6]) {
+  const int16x8_t p = vsubw_s8(vshll_n_s8(d[2], 2), d[4]);
+  const int16x8_t q = vsubw_s8(vshll_n_s8(d[1], 2), d[3]);
+  const int16x8_t r = vsubl_s8(d[4], d[2]);
+  const int16x8_t t = vsubl_s8(d[3], d[1]);
+  const int16x8_t twice = vaddq_s16(t, t);
+  points[0] = vmlaq_n_s16(r, vsubl_s8(d[0], d[2]), 4);
+  points[1] = vaddq_s16(p, q);
+  points[2] = vsubq_s16(p, q);
+  points[3] = vaddq_s16(r, twice);
+  points[4] = vsubq_s16(r, twice);
+  points[5] = vmlsq_n_s16(vsubl_s8(d[5], d[3]), t, 4);
+}
+
+/// The six points of a row, of points of columns.
+inline __attribute__((always_inline)) void transform_again(const int16x8_t (&d)[6], int16x8_t (&points)[6]) {
+  const int16x8_t r = vsubq_s16(d[4], d[2]);
+  const int16x8_t t = vsubq_s16(d[3], d[1]);
+  const int16x8_t p = vmlsq_n_s16(d[4], d[2], 4);
+  const int16x8_t q = vmlsq_n_s16(d[3], d[1], 4);
+  const int16x8_t twice = vaddq_s16(t, t);
+  points[0] = vmlaq_n_s16(r, vsubq_s16(d[0], d[2]), 4);
+  points[1] = vaddq_s16(p, q);
+  points[2] = vsubq_s16(p, q);
+  points[3] = vaddq_s16(r, twice);
+  points[4] = vsubq_s16(r, twice);
+  points[5] = vmlsq_n_s16(vsubq_s16(d[5], d[3]), t, 4);
+}
+
+/// 24 times four outputs of an axis, of six products.
+inline __attribute__((always_inline)) void transform_back(const int32x4_t (&m)[6], int32x4_t (&y)[4]) {
+  const int32x4_t a = vaddq_s32(m[1], m[2]);
+  const int32x4_t c = vsubq_s32(m[1], m[2]);
+  const int32x4_t b = vaddq_s32(m[3], m[4]);
+  const int32x4_t d = vsubq_s32(m[3], m[4]);
+  y[0] = vaddq_s32(vaddq_s32(m[0], a), b);
+  y[1] = vaddq_s32(c, vaddq_s32(d, d));
+  y[2] = vmlaq_n_s32(a, b, 4);
+  y[3] = vmlaq_n_s32(c, vaddq_s32(vshlq_n_s32(d, 2), m[5]), 2);
+}
+
+/// A convolution by tiles of 4 x 4 outputs.
+template <bool shifts>
+class WinogradConvolution {
+ public:
+  WinogradConvolution(const Convolution& step, uint8_t* scratch)
+      : step_(step),
+        at_(winograd_neon_scratch(step)),
+        scratch_(scratch),
+        weights_(reinterpret_cast<const int16_t*>(step.weights + 4 * step.output.channels)),
+        pitch_(signed_columns(step) * step.input.channels),
+        to_(requantization(step)) {
+    const int32_t missing = step.input.format.is_signed ? 0 : 128;
+    for (int32_t n = 0; n < step.output.channels; ++n) {
+      int32_t sum;
+      memcpy(&sum, step.weights + 4 * n, sizeof sum);
+      bias()[n] = static_cast<int32_t>(
+          576 * (static_cast<uint32_t>(step.bias[n]) + static_cast<uint32_t>(missing) * static_cast<uint32_t>(sum)));
+    }
+  }
+
+  void run(Strip strip, InputRows input, OutputRows output) {
+    const int32_t most = winograd_band_rows(step_);
+    for (int32_t done = 0; done < strip.count; done += most) {
+      const Strip band{strip.first + done, strip.count - done < most ? strip.count - done : most};
+      copy_signed_rows(step_, band, input, scratch_ + at_.copy);
+      const int32_t across = (step_.output.width + 3) / 4;
+      const int32_t tiles = (band.count + 3) / 4 * across;
+      for (int32_t first = 0; first < tiles; first += together) {
+        const int32_t count = tiles - first < together ? tiles - first : together;
+        for (int32_t t = 0; t < count; ++t) transform_inputs((first + t) / across, (first + t) % across, t);
+        for (int32_t n = 0; n < step_.output.channels; n += 16) {
+          multiply(n, count);
+          for (int32_t t = 0; t < count; ++t) {
+            make_outputs(band, output, (first + t) / across * 4, (first + t) % across * 4, t, n);
+          }
+        }
+      }
+    }
+  }
+
+ private:
+  static constexpr int32_t together = winograd_tiles_together;
+
+  int32_t* bias() const { return reinterpret_cast<int32_t*>(scratch_ + at_.bias); }
+  int32_t* sums() const { return reinterpret_cast<int32_t*>(scratch_ + at_.sums); }
+  int16_t* inputs() const { return reinterpret_cast<int16_t*>(scratch_ + at_.inputs); }
+
+  /// {point, four tiles, eight channels, tile, channel}
+  __attribute__((noinline)) void transform_inputs(int32_t tile_row, int32_t tile_column, int32_t tile) const {
+    const int32_t channels = step_.input.channels;
+    const uint8_t* from = scratch_ + at_.copy + tile_row * 4 * pitch_ + tile_column * 4 * channels;
+    int16_t* to = inputs() + tile / 4 * 4 * channels + tile % 4 * 8;
+    for (int32_t c = 0; c < channels; c += 8, from += 8, to += 32) {
+      int16x8_t columns[6][6];  // by row of points, by column of inputs
+#pragma GCC unroll 6
+      for (int32_t j = 0; j < 6; ++j) {
+        int8x8_t d[6];
+#pragma GCC unroll 6
+        for (int32_t i = 0; i < 6; ++i) d[i] = vreinterpret_s8_u8(vld1_u8(from + i * pitch_ + j * channels));
+        int16x8_t points[6];
+        transform_bytes(d, points);
+#pragma GCC unroll 6
+        for (int32_t i = 0; i < 6; ++i) columns[i][j] = points[i];
+      }
+#pragma GCC unroll 6
+      for (int32_t i = 0; i < 6; ++i) {
+        int16x8_t points[6];
+        transform_again(columns[i], points);
+#pragma GCC unroll 6
+        for (int32_t j = 0; j < 6; ++j) vst1q_s16(to + (i * 6 + j) * together * channels, points[j]);
+      }
+    }
+  }
+
+  /// {point, tile, filter} of 16 filters.
+  void multiply(int32_t first_filter, int32_t tiles) const {
+    const int32_t channels = step_.input.channels;
+    const int16_t* weights = weights_ + 36 * channels * first_filter;
+    for (int32_t point = 0; point < 36; ++point, weights += 16 * channels) {
+      multiply_4x16(inputs() + point * together * channels, weights, channels, (tiles + 3) / 4,
+                    sums() + point * together * 16);
+    }
+  }
+
+  /// 16 filters of a tile at output row `y` of the band and column `x`.
+  __attribute__((noinline)) void make_outputs(Strip band, OutputRows output, int32_t y, int32_t x, int32_t tile,
+                                              int32_t first_filter) const {
+    const int32_t stride = step_.output.pixel_stride;
+    uint8_t* places[16];
+    for (int32_t i = 0; i < 4; ++i) {
+      uint8_t* const row = y + i < band.count ? output[band.first + y + i] + x * stride : nullptr;
+      for (int32_t j = 0; j < 4; ++j) {
+        uint8_t* const inside = row != nullptr && x + j < step_.output.width ? row + j * stride : scratch_ + at_.spare;
+        places[4 * i + j] = inside + first_filter;
+      }
+    }
+    const int32_t* m = sums() + tile * 16;
+    for (int32_t n = 0; n < 16; n += 4) {
+      const int32x4_t multiplier = vld1q_s32(step_.multiplier + first_filter + n);
+      int32x4_t rows[4][6];  // by row of outputs, by column of points
+#pragma GCC unroll 6
+      for (int32_t j = 0; j < 6; ++j) {
+        int32x4_t column[6];
+#pragma GCC unroll 6
+        for (int32_t i = 0; i < 6; ++i) column[i] = vld1q_s32(m + (i * 6 + j) * together * 16 + n);
+        if (j == 1) column[1] = vaddq_s32(column[1], vld1q_s32(bias() + first_filter + n));
+        int32x4_t outputs[4];
+        transform_back(column, outputs);
+#pragma GCC unroll 4
+        for (int32_t i = 0; i < 4; ++i) rows[i][j] = outputs[i];
+      }
+#pragma GCC unroll 4
+      for (int32_t i = 0; i < 4; ++i) {
+        int32x4_t outputs[4];
+        transform_back(rows[i], outputs);
+#pragma GCC unroll 4
+        for (int32_t j = 0; j < 4; ++j) {
+          const int32x4_t sum = vshrq_n_s32(vmulq_n_s32(outputs[j], inverse_of_9), 6);
+          outputs[j] = scale<shifts>(sum, multiplier, to_);
+        }
+        const int8x16_t bytes = narrow(outputs[0], outputs[1], outputs[2], outputs[3], to_);
+        store_word<0>(places[4 * i] + n, bytes);
+        store_word<1>(places[4 * i + 1] + n, bytes);
+        store_word<2>(places[4 * i + 2] + n, bytes);
+        store_word<3>(places[4 * i + 3] + n, bytes);
+      }
+    }
+  }
+
+  static constexpr int32_t inverse_of_9 = 0x38e38e39;  // modulo 2^32
+
+  const Convolution& step_;
+  WinogradScratch at_;
+  uint8_t* scratch_;
+  const int16_t* weights_;
+  int32_t pitch_;  // bytes of a row of the copy
+  Requantization to_;
+};
+
+}  // namespace neon
+
+inline void convolution_winograd_neon(const Convolution& step, Strip strip, InputRows input, OutputRows output,
+                                      uint8_t* scratch) {
+  if (step.shift != 0) {
+    neon::WinogradConvolution<true>(step, scratch).run(strip, input, output);
+  } else {
+    neon::WinogradConvolution<false>(step, scratch).run(strip, input, output);
+  }
+}
+
+#endif
+
+}  // namespace trimtab::TRIMTAB_RUNTIME

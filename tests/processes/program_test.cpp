@@ -1,0 +1,83 @@
+// Whole programs on emulated application processors against the host, at all operating points: every number of every
+// output, and the counts of instructions.
+
+#include <gtest/gtest.h>
+
+#include "base/file.h"
+#include "base/random.h"
+#include "emit/deploy.h"
+#include "emit/emulator.h"
+#include "emit/firmware.h"
+#include "emit/recipe.h"
+#include "program/execute.h"
+#include "support/random_program.h"
+#include "target/target.h"
+
+namespace trimtab {
+namespace {
+
+std::vector<std::uint8_t> random_inputs(const Program& program, std::int64_t samples) {
+  Random random(5);
+  const std::int64_t bytes = program.buffers[static_cast<std::size_t>(program.input)].bytes();
+  std::vector<std::uint8_t> inputs(static_cast<std::size_t>(samples * bytes));
+  for (std::uint8_t& byte : inputs) byte = static_cast<std::uint8_t>(random.bits());
+  return inputs;
+}
+
+class Processes : public testing::TestWithParam<const char*> {};
+
+TEST_P(Processes, GiveTheNumbersOfTheHostAtEveryPoint) {
+  const Target target = load_target(GetParam());
+  constexpr std::int64_t samples = 2;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    SCOPED_TRACE(seed);
+    const Program program = RandomProgram::make(seed, seed % 2 == 0 ? 3 : 1);
+    const std::vector<std::uint8_t> inputs = random_inputs(program, samples);
+    const TemporaryDirectory folder;
+    const Deployment deployment = deploy(program, schedule(program, core_of(target)), target, "net", inputs,
+                                         host_outputs(program, inputs, samples), folder.path());
+    EXPECT_EQ(deployment.mismatches, 0);
+    EXPECT_EQ(deployment.samples, samples);
+    EXPECT_GT(deployment.instructions(), 0);
+    EXPECT_GT(deployment.flash_bytes(), 0);
+    EXPECT_GE(deployment.image.bss, deployment.arena_bytes);
+  }
+}
+
+/// A loop of a known number of instructions, as the program that the harness runs.
+EmulatorRun run_loop(const Target& target, int turns) {
+  const TemporaryDirectory directory;
+  write_file(directory.path() / "small.cpp",
+             "#include <stdint.h>\nstatic uint8_t byte;\nextern \"C\" void* small_input(void) { return &byte; }\n"
+             "extern \"C\" const void* small_output(void) { return &byte; }\nextern \"C\" void small_run(void) {\n"
+             "  uint32_t count = TURNS;\n#if defined(__aarch64__)\n"
+             "  asm volatile(\"1: subs %w0, %w0, #1\\n b.ne 1b\" : \"+r\"(count) : : \"cc\");\n#else\n"
+             "  asm volatile(\"1: subs %0, %0, #1\\n bne 1b\" : \"+r\"(count) : : \"cc\");\n#endif\n  ++byte;\n}\n");
+  FirmwareSources sources;
+  sources.sources = {directory.path() / "small.cpp"};
+  sources.definitions = {"TURNS=" + std::to_string(turns)};
+  sources.program_name = "small";
+  const BuildResult build = build_firmware(sources, target, Optimize::speed, directory.path() / "small.elf");
+  return run_firmware(build.elf, target, std::vector<std::uint8_t>{1, 5, 9}, 1, 1);
+}
+
+TEST_P(Processes, CountInstructions) {
+  const Target target = load_target(GetParam());
+  const EmulatorRun less = run_loop(target, 1'000'000);
+  const EmulatorRun more = run_loop(target, 2'000'000);
+  EXPECT_EQ(less.outputs, (std::vector<std::uint8_t>{2, 6, 10}));
+  EXPECT_EQ(more.least_instructions - less.least_instructions, 2'000'000);
+  EXPECT_EQ(less.greatest_instructions.front(), less.least_instructions);
+  EXPECT_LT(less.least_instructions - 2'000'000, 20);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cores, Processes,
+                         testing::Values("cortex-a15", "cortex-a53", "cortex-a55", "cortex-a72", "cortex-a76"),
+                         [](const auto& instance) {
+                           std::string name = instance.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace trimtab
