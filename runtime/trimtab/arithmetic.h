@@ -11,6 +11,11 @@
 
 namespace trimtab::TRIMTAB_RUNTIME {
 
+/// `Count` numbers, where Count is an int that depends on a template's arguments (as a bound by itself, it would be a
+/// conversion to unsigned that -Wsign-conversion reports).
+template <class T, int Count>
+using Array = T[static_cast<size_t>(Count)];
+
 /// High word of a 64-bit product, rounded to nearest with halves upward: the Cortex-M4's SMMULR (Armv7-M ARM,
 /// A7.7.150).
 inline int32_t multiply_high_rounded(int32_t a, int32_t b) {

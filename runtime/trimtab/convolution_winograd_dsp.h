@@ -89,7 +89,7 @@ namespace detail {
 
 /// The points of two inputs in `Rows` + 2 rows.
 template <int Rows>
-inline void transform_inputs(const uint32_t (&d)[Rows + 2], uint32_t* to) {
+inline void transform_inputs(const Array<uint32_t, Rows + 2>& d, uint32_t* to) {
   if constexpr (Rows == 2) {
     to[0] = dsp::ssub16(d[0], d[2]);
     to[4] = dsp::sadd16(d[1], d[2]);
@@ -183,13 +183,13 @@ __attribute__((noinline)) void transform_filters(WeightBytes<Nested> weights, co
 template <class A, int Rows>
 inline void transform_column(const uint8_t* const* pixels, int32_t channels, uint32_t* to) {
   constexpr int points = Rows + 2;
-  const uint8_t* from[points];
+  Array<const uint8_t*, points> from;
 #pragma GCC unroll 6
   for (int i = 0; i < points; ++i) from[i] = pixels[i];
   const uint8_t* const end = from[0] + channels;
   while (from[0] != end) {
-    uint32_t words[points];
-    uint32_t halves[points];
+    Array<uint32_t, points> words;
+    Array<uint32_t, points> halves;
 #pragma GCC unroll 6
     for (int i = 0; i < points; ++i) {
       words[i] = load_word(from[i]);
@@ -210,8 +210,8 @@ template <class A, int Rows>
 __attribute__((noinline)) void transform_tile(const Convolution& step, const WinogradLayout& layout, InputRows input,
                                               int32_t top, int32_t end, const uint8_t* padding, uint32_t* to) {
   constexpr int points = Rows + 2;
-  const uint8_t* rows[points];
-  const uint8_t* pixels[points];
+  Array<const uint8_t*, points> rows;
+  Array<const uint8_t*, points> pixels;
   for (int32_t i = 0; i < points; ++i) {
     const int32_t row = top - step.window.pad_top + i;
     const bool inside = row >= 0 && row < step.input.height && row < end - step.window.pad_top + 2;
@@ -245,7 +245,7 @@ __attribute__((noinline)) void transform_tile(const Convolution& step, const Win
 
 /// The outputs of one pixel in all rows of a tile, from the points' sums.
 template <int Rows>
-inline void outputs_of_sums(const int32_t* sums, int32_t (&outputs)[Rows]) {
+inline void outputs_of_sums(const int32_t* sums, Array<int32_t, Rows>& outputs) {
   const auto point = [&](int32_t i) { return static_cast<uint32_t>(sums[8 * i]); };
   const auto halved = [](uint32_t sum, int times) { return static_cast<int32_t>(sum) >> times; };
   const uint32_t sum = point(1) + point(2);
@@ -293,10 +293,10 @@ struct TileStoring {
 /// lie on the first, leave nothing.
 template <int Rows, TileStore Kind>
 inline void store_tile(const Convolution& step, const TileStoring& storing, const int32_t* sums, int32_t channel,
-                       uint8_t* pixel, int32_t count, int32_t apart, const int32_t (&below)[Rows]) {
+                       uint8_t* pixel, int32_t count, int32_t apart, const Array<int32_t, Rows>& below) {
   const int32_t multiplier = step.multiplier[channel];
   const int32_t* const end = sums + count;
-  int32_t outputs[Rows];
+  Array<int32_t, Rows> outputs;
   if constexpr (Kind == TileStore::any || Kind == TileStore::nested_any) {
     for (; sums != end; ++sums, pixel += apart) {
       outputs_of_sums<Rows>(sums, outputs);
@@ -333,7 +333,7 @@ inline void store_tile(const Convolution& step, const TileStoring& storing, cons
 template <int Rows, TileStore Kind>
 __attribute__((noinline)) void multiply_tile(const Convolution& step, const TileStoring& storing,
                                              const WinogradLayout& layout, const uint32_t* inputs, int32_t channel,
-                                             int32_t filters, uint8_t* output, const int32_t (&below)[Rows],
+                                             int32_t filters, uint8_t* output, const Array<int32_t, Rows>& below,
                                              PointProducts<Rows + 2>* products) {
   const int32_t apart = layout.segment * step.output.pixel_stride;
   products->inputs = inputs;
@@ -412,7 +412,7 @@ __attribute__((noinline)) void convolution_winograd(const Convolution& step, Str
     tile = inputs;
     const int32_t filters = step.output.channels - channel < 2 ? 1 : 2;
     for (int32_t top = strip.first; top < end; top += Rows, tile += layout.tile_words) {
-      int32_t below[Rows];
+      Array<int32_t, Rows> below;
       for (int32_t i = 0; i < Rows; ++i) {
         below[i] = top + i < end ? static_cast<int32_t>(output[top + i] - output[top]) : 0;
       }

@@ -102,10 +102,13 @@ template <int Bits>
 inline int32_t usat(int32_t value) {
   return static_cast<int32_t>(__usat(value, Bits));
 }
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"  // inside GCC's own macro
 template <int Bits>
 inline int32_t ssat(int32_t value) {
   return __ssat(value, Bits);
 }
+#pragma GCC diagnostic pop
 
 #else
 

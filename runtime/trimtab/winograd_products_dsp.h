@@ -33,11 +33,11 @@ constexpr int32_t point_pair_bytes = TRIMTAB_CHAINED_LOADS ? 56 : 44;
 /// What multiply_points() works on. The assembly knows the order of the members.
 template <int Points>
 struct PointProducts {
-  const uint32_t* inputs;    // 0: of the first pixels' first point
-  const uint32_t* weights;   // 4
-  int32_t weight_bytes;      // 8: of all points
-  int32_t skip;              // 12: bytes of the unrolled loop to be skipped on entry, so that no pair is left over
-  int32_t sums[8 * Points];  // 16: by point: filter 0, pixels 0 to 3, filter 1
+  const uint32_t* inputs;   // 0: of the first pixels' first point
+  const uint32_t* weights;  // 4
+  int32_t weight_bytes;     // 8: of all points
+  int32_t skip;             // 12: bytes of the unrolled loop to be skipped on entry, so that no pair is left over
+  Array<int32_t, 8 * Points> sums;  // 16: by point: filter 0, pixels 0 to 3, filter 1
 
   /// For filters of `pairs` pairs, two at least.
   void set_pairs(int32_t pairs) {

@@ -346,7 +346,7 @@ inline void after_layer([[maybe_unused]] int layer) {{
 }}
 
 #ifndef {1}_CALLER_ARENA
-TRIMTAB_ARENA alignas({1}_ARENA_ALIGNMENT) uint8_t arena[{1}_ARENA_BYTES];
+TRIMTAB_ARENA alignas({1}_ARENA_ALIGNMENT) uint8_t static_arena[{1}_ARENA_BYTES];
 #endif
 )",
                             name, prefix);
@@ -368,11 +368,12 @@ const {output} *{name}_output_in(const void *memory) {{
 void {name}_run_in(void *memory) {{
   uint8_t *const arena = static_cast<uint8_t *>(memory);
 #else
-{input} *{name}_input(void) {{ return reinterpret_cast<{input} *>(arena + {from}); }}
+{input} *{name}_input(void) {{ return reinterpret_cast<{input} *>(static_arena + {from}); }}
 
-const {output} *{name}_output(void) {{ return reinterpret_cast<const {output} *>(arena + {to}); }}
+const {output} *{name}_output(void) {{ return reinterpret_cast<const {output} *>(static_arena + {to}); }}
 
 void {name}_run(void) {{
+  uint8_t *const arena = static_arena;
 #endif
 {calls}}}
 

@@ -6,8 +6,10 @@
 #include <span>
 
 #include "base/file.h"
+#include "base/process.h"
 #include "emit/emulator.h"
 #include "emit/firmware.h"
+#include "emit/machine.h"
 #include "emit/recipe.h"
 #include "emit/source.h"
 #include "program/pack.h"
@@ -138,6 +140,22 @@ void clear_unused_bits(std::vector<std::uint8_t>& image, const Buffer& buffer) {
   }
 }
 
+/// The first lines of a compiler that takes every warning for an error, without and with optimization: a firmware may
+/// compile the sources with its own flags. Empty where it finds nothing.
+std::string complaint_about(const std::filesystem::path& source, const Target& target, Optimize optimize) {
+  std::vector<std::string> command{std::string(traits_of(target.processor).toolchain->compiler)};
+  const BuildRecipe recipe = recipe_of(target, optimize);
+  for (const auto* flags : {&recipe.core_flags, &recipe.flags})
+    command.insert(command.end(), flags->begin(), flags->end());
+  command.erase(std::find(command.begin(), command.end(), "-w"));
+  for (const char* flag :
+       {"-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wsign-conversion"})
+    command.emplace_back(flag);
+  command.push_back(source.string());
+  const ProcessResult result = run_process(command, "install the compiler");
+  return result.errors.substr(0, 2000);
+}
+
 }  // namespace
 
 CasesResult run_cases(const Program& cases, const Target& target, Optimize optimize, bool overlap,
@@ -192,6 +210,8 @@ CasesResult run_cases(const Program& cases, const Target& target, Optimize optim
   const EmulatorRun run = run_firmware(build.elf, board, memory, end, end);
 
   CasesResult result;
+  const std::string complaint = complaint_about(directory.path() / "cases.cpp", target, optimize);
+  if (!complaint.empty()) result.wrong.push_back(complaint);
   result.instructions = run.greatest_instructions.front();
   result.text_bytes = build.size.text;
   for (std::size_t index = 0; index < program.steps.size(); ++index) {

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::int64_t features = 6;
 constexpr std::int64_t hidden = 5;
-constexpr std::int64_t outputs = 4;
+constexpr std::int64_t output_channels = 4;
 constexpr std::int64_t samples = 24;
 
 /// Two layers, the first with a ReLU, on vectors.
@@ -25,7 +25,9 @@ Graph two_layers() {
   Linear first{test::random_tensor({hidden, features}, random), test::random_tensor({hidden}, random)};
   const ValueId sum = maker.add(first, {0});
   const ValueId positive = maker.add(Relu{}, {sum});
-  maker.add(Linear{test::random_tensor({outputs, hidden}, random), test::random_tensor({outputs}, random)}, {positive});
+  maker.add(
+      Linear{test::random_tensor({output_channels, hidden}, random), test::random_tensor({output_channels}, random)},
+      {positive});
   return maker.graph();
 }
 
