@@ -54,14 +54,14 @@ class Gather {
     }
   }
 
-  void operator()(const uint8_t* const (&pixels)[Products::windows], uint8x16_t flip, int8_t* panel) const {
+  void operator()(const Array<const uint8_t*, Products::windows>& pixels, uint8x16_t flip, int8_t* panel) const {
     if (runs_.joined()) return join(pixels, panel);
     const int32_t size = runs_.size();
     int32_t k = 0;
     for (int32_t run = 0; run < runs_.count; ++run) {
       const int32_t offset = run_offset(step_, run);
       for (int32_t i = 0; i < runs_.pitch(); i += 16, k += 16) {
-        int8x16_t bytes[Products::windows];
+        Array<int8x16_t, Products::windows> bytes;
 #pragma GCC unroll 8
         for (int32_t p = 0; p < Products::windows; ++p) {
           bytes[p] = vreinterpretq_s8_u8(veorq_u8(vld1q_u8(pixels[p] + offset + i), flip));
@@ -73,7 +73,7 @@ class Gather {
 
  private:
   /// Short runs, one behind the other. They are never read in place, so nothing is left to flip.
-  void join(const uint8_t* const (&pixels)[Products::windows], int8_t* panel) const {
+  void join(const Array<const uint8_t*, Products::windows>& pixels, int8_t* panel) const {
     const int32_t size = runs_.size();
     int8x16_t bytes[4][Products::windows];
 #pragma GCC unroll 8
@@ -100,13 +100,15 @@ template <int32_t windows, int32_t filters, bool shifts>
 class Outputs {
  public:
   static constexpr int32_t vectors = filters / 4;
+  using Sums = Array<int32x4_t, windows * vectors>;
+  using Places = Array<uint8_t* const, windows>;
 
   Outputs(const Convolution& step, const int32_t* multiplier)
       : step_(step), multiplier_(multiplier), to_(requantization(step)) {}
 
   /// Of all filters of a block, as bytes, to places[i] + channel.
-  void store(int32_t channel, const int32x4_t (&sums)[windows * vectors], uint8_t* const (&places)[windows]) const {
-    int32x4_t scaled[(windows * vectors + 3) / 4 * 4];
+  void store(int32_t channel, const Sums& sums, const Places& places) const {
+    Scaled scaled;
     scale_all(channel, sums, scaled);
 #pragma GCC unroll 4
     for (int32_t i = 0; i < windows * vectors; i += 4) {
@@ -126,13 +128,12 @@ class Outputs {
   }
 
   /// The same of the first `count` filters of a block and `used` windows, in any format.
-  void store_some(int32_t channel, int32_t count, int32_t used, const int32x4_t (&sums)[windows * vectors],
-                  uint8_t* const (&places)[windows]) const {
-    int32x4_t scaled[(windows * vectors + 3) / 4 * 4];
+  void store_some(int32_t channel, int32_t count, int32_t used, const Sums& sums, const Places& places) const {
+    Scaled scaled;
     scale_all(channel, sums, scaled);
     const int32_t less = step_.output.format.is_signed ? 0 : 128;
     for (int32_t i = 0; i < used; ++i) {
-      int32_t numbers[filters];
+      Array<int32_t, filters> numbers;
       for (int32_t v = 0; v < vectors; ++v) vst1q_s32(numbers + 4 * v, scaled[i * vectors + v]);
       for (int32_t f = 0; f < count; ++f) {
         store_activation(places[i], channel + f,
@@ -142,9 +143,10 @@ class Outputs {
   }
 
  private:
-  void scale_all(int32_t channel, const int32x4_t (&sums)[windows * vectors],
-                 int32x4_t (&scaled)[(windows * vectors + 3) / 4 * 4]) const {
-    int32x4_t multiplier[vectors];
+  using Scaled = Array<int32x4_t, (windows * vectors + 3) / 4 * 4>;
+
+  void scale_all(int32_t channel, const Sums& sums, Scaled& scaled) const {
+    Array<int32x4_t, vectors> multiplier;
 #pragma GCC unroll 2
     for (int32_t v = 0; v < vectors; ++v) multiplier[v] = vld1q_s32(multiplier_ + channel + 4 * v);
 #pragma GCC unroll 16
@@ -170,13 +172,13 @@ class PanelConvolution {
         scratch_(scratch) {
     const int32_t padded = panel_filters(step, Products::filters);
     weights_ = reinterpret_cast<const int8_t*>(step.weights) + (nested ? 0 : 4 * padded);
-    const int32_t vectors = panel_vectors(step, Products::filters);
+    const int32_t weight_vectors = panel_vectors(step, Products::filters);
     auto* const decoded = reinterpret_cast<int8_t*>(scratch + at_.decoded);
     if (nested) {
-      decode_nested(step.weights, vectors, step.weight_bits, decoded);
+      decode_nested(step.weights, weight_vectors, step.weight_bits, decoded);
       weights_ = decoded;
     } else if (step.weight_bits < 8) {
-      decode_planes(step.weights + 4 * padded, vectors, step.weight_bits, decoded);
+      decode_planes(step.weights + 4 * padded, weight_vectors, step.weight_bits, decoded);
       weights_ = decoded;
     }
     prepare_constants(padded);
@@ -203,7 +205,7 @@ class PanelConvolution {
     const int32_t missing = step_.input.format.is_signed ? 0 : 128;
     const int32_t real = window_runs(step_).count * window_runs(step_).length;
     for (int32_t n = 0; n < padded; n += filters) {
-      int32_t sums[filters];
+      Array<int32_t, filters> sums;
       if (nested) {
         Products::sum_filters(weights_ + n * size_, size_, sums);
       } else {
@@ -229,8 +231,8 @@ class PanelConvolution {
     int32_t x = 0;
     for (int32_t first = 0; first < pixels; first += windows) {
       const int32_t used = pixels - first < windows ? pixels - first : windows;
-      const uint8_t* from[windows];
-      uint8_t* to[windows];
+      Array<const uint8_t*, windows> from;
+      Array<uint8_t*, windows> to;
       for (int32_t i = 0; i < windows; ++i) {
         if (i >= used) {  // made again, for nobody
           from[i] = from[0];
@@ -256,14 +258,14 @@ class PanelConvolution {
 
   /// The windows of a panel with all filters.
   template <int32_t count>
-  void multiply_filters(const int8_t* panel, int32_t used, uint8_t* const (&places)[count]) const {
+  void multiply_filters(const int8_t* panel, int32_t used, const Array<uint8_t* const, count>& places) const {
     const Outputs<count, filters, shifts> outputs(step_, multiplier());
-    int32_t window_sums[windows] = {};
+    Array<int32_t, windows> window_sums = {};
     if (doubles()) Products::sum_windows(panel, size_, window_sums);
     const int8_t* weights = weights_;
     const int32_t channels = step_.output.channels;
     const int32_t whole = step_.output.format.bits == 8 ? channels / filters * filters : 0;
-    int32x4_t sums[count * vectors];
+    Array<int32x4_t, count * vectors> sums;
     int32_t n = 0;
     for (; n < whole; n += filters) {
       multiply_block<count>(panel, n, weights, window_sums, sums);
@@ -276,8 +278,8 @@ class PanelConvolution {
   }
 
   template <int32_t count>
-  void multiply_block(const int8_t* panel, int32_t n, const int8_t*& weights, const int32_t (&window_sums)[windows],
-                      int32x4_t (&sums)[count * vectors]) const {
+  void multiply_block(const int8_t* panel, int32_t n, const int8_t*& weights,
+                      const Array<int32_t, windows>& window_sums, Array<int32x4_t, count * vectors>& sums) const {
     if constexpr (count == 1) {
       Products::multiply_one(panel, size_, weights, sums);
     } else {

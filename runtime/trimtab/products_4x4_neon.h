@@ -17,19 +17,19 @@ struct Products4x4 {
   static constexpr int32_t filters = 4;
 
   /// Writes 16 bytes of each window from byte `k` on into a panel of windows of `size` bytes.
-  static void store(int8_t* panel, int32_t /*size*/, int32_t k, const int8x16_t (&bytes)[windows]) {
+  static void store(int8_t* panel, int32_t /*size*/, int32_t k, const Array<int8x16_t, windows>& bytes) {
 #pragma GCC unroll 4
     for (int32_t i = 0; i < windows; ++i) vst1q_s8(panel + 4 * k + 16 * i, bytes[i]);
   }
 
   /// The sums of the products of `size` bytes (a multiple of 16): sums[i] those of window i with all filters. `weights`
   /// goes on to the next block.
-  static void multiply(const int8_t* panel, int32_t size, const int8_t*& weights, int32x4_t (&sums)[windows]);
+  static void multiply(const int8_t* panel, int32_t size, const int8_t*& weights, Array<int32x4_t, windows>& sums);
   /// The same for the first window alone.
   static void multiply_one(const int8_t* panel, int32_t size, const int8_t*& weights, int32x4_t (&sums)[1]);
 
   /// The sum of the bytes of each window.
-  static void sum_windows(const int8_t* panel, int32_t size, int32_t (&sums)[windows]) { sum(panel, size, sums); }
+  static void sum_windows(const int8_t* panel, int32_t size, Array<int32_t, windows>& sums) { sum(panel, size, sums); }
   /// The sum of each filter of a block.
   static void sum_filters(const int8_t* block, int32_t size, int32_t* sums) { sum(block, size, sums); }
 
@@ -58,10 +58,11 @@ struct Products4x4 {
 #define TRIMTAB_SUM_B(operation, a, b, c, d)                                                                          \
   operation " v" #a ".4s, v8.8h\n\t" operation " v" #b ".4s, v9.8h\n\t" operation " v" #c ".4s, v14.8h\n\t" operation \
             " v" #d ".4s, v15.8h\n\t"
-#define TRIMTAB_TWO_FILTERS(operation, first, second, a, b, c, d, e, f, g, h)                           \
-  TRIMTAB_A("smull", first, "8b")                                                                       \
-  TRIMTAB_B("smull", second, "8b") TRIMTAB_A("smlal2", first, "16b") TRIMTAB_B("smlal2", second, "16b") \
-      TRIMTAB_SUM_A(operation, a, b, c, d) TRIMTAB_SUM_B(operation, e, f, g, h)
+#define TRIMTAB_TWO_FILTERS(operation, first, second, a, b, c, d, e, f, g, h)                               \
+  TRIMTAB_A("smull", first, "8b")                                                                           \
+  TRIMTAB_B("smull", second, "8b")                                                                          \
+  TRIMTAB_A("smlal2", first, "16b") TRIMTAB_B("smlal2", second, "16b") TRIMTAB_SUM_A(operation, a, b, c, d) \
+      TRIMTAB_SUM_B(operation, e, f, g, h)
 // 16 bytes of four windows with four filters.
 #define TRIMTAB_CHUNK(operation)                                                                                    \
   "ld1 {v0.16b-v3.16b}, [%[panel]], #64\n\t"                                                                        \
@@ -75,7 +76,7 @@ struct Products4x4 {
   "addp v" #a ".4s, v" #a ".4s, v" #c ".4s\n\t"
 
 inline void Products4x4::multiply(const int8_t* panel, int32_t size, const int8_t*& weights,
-                                  int32x4_t (&sums)[windows]) {
+                                  Array<int32x4_t, windows>& sums) {
   register int32x4_t first asm("v16");
   register int32x4_t second asm("v20");
   register int32x4_t third asm("v24");
@@ -118,7 +119,7 @@ inline void Products4x4::multiply(const int8_t* panel, int32_t size, const int8_
 #undef TRIMTAB_A
 
 inline void Products4x4::multiply_one(const int8_t* panel, int32_t size, const int8_t*& weights, int32x4_t (&sums)[1]) {
-  int32x4_t sum[filters] = {};
+  Array<int32x4_t, filters> sum = {};
   for (; size > 0; size -= 16, panel += 64) {
     const int8x16_t window = vld1q_s8(panel);
 #pragma GCC unroll 4

@@ -20,7 +20,7 @@ struct ProductsDot {
   static constexpr int32_t panel_windows = 8;  // that a panel has room for
   static constexpr int32_t filters = 8;
 
-  static void store(int8_t* panel, int32_t size, int32_t k, const int8x16_t (&bytes)[windows]) {
+  static void store(int8_t* panel, int32_t size, int32_t k, const Array<int8x16_t, windows>& bytes) {
 #pragma GCC unroll 2
     for (int32_t half = 0; half < 2; ++half) {
       int32x4x4_t words;
@@ -33,10 +33,10 @@ struct ProductsDot {
     }
   }
 
-  static void multiply(const int8_t* panel, int32_t size, const int8_t*& weights, int32x4_t (&sums)[2 * windows]);
+  static void multiply(const int8_t* panel, int32_t size, const int8_t*& weights, Array<int32x4_t, 2 * windows>& sums);
   static void multiply_one(const int8_t* panel, int32_t size, const int8_t*& weights, int32x4_t (&sums)[2]);
 
-  static void sum_windows(const int8_t* panel, int32_t size, int32_t (&sums)[windows]) {
+  static void sum_windows(const int8_t* panel, int32_t size, Array<int32_t, windows>& sums) {
     int32_t all[8];
     for (int32_t half = 0; half < 2; ++half) vst1q_s32(all + 4 * half, sum(panel + half * 4 * size, size, 16));
     memcpy(sums, all, sizeof sums);
@@ -59,11 +59,12 @@ struct ProductsDot {
   "sdot v" #sum ".4s, v" #filters ".16b, v" #words ".4b[" #lane   \
   "]\n\t"                                                         \
   "sdot v" #sum2 ".4s, v" #filters2 ".16b, v" #words ".4b[" #lane "]\n\t"
-#define TRIMTAB_SEVEN(filters, filters2, words, words2)                                                        \
-  TRIMTAB_WINDOW(16, 17, filters, filters2, words, 0)                                                          \
-  TRIMTAB_WINDOW(18, 19, filters, filters2, words, 1) TRIMTAB_WINDOW(20, 21, filters, filters2, words, 2)      \
-      TRIMTAB_WINDOW(22, 23, filters, filters2, words, 3) TRIMTAB_WINDOW(24, 25, filters, filters2, words2, 0) \
-          TRIMTAB_WINDOW(26, 27, filters, filters2, words2, 1) TRIMTAB_WINDOW(28, 29, filters, filters2, words2, 2)
+#define TRIMTAB_SEVEN(filters, filters2, words, words2)                                                         \
+  TRIMTAB_WINDOW(16, 17, filters, filters2, words, 0)                                                           \
+  TRIMTAB_WINDOW(18, 19, filters, filters2, words, 1)                                                           \
+  TRIMTAB_WINDOW(20, 21, filters, filters2, words, 2) TRIMTAB_WINDOW(22, 23, filters, filters2, words, 3)       \
+      TRIMTAB_WINDOW(24, 25, filters, filters2, words2, 0) TRIMTAB_WINDOW(26, 27, filters, filters2, words2, 1) \
+          TRIMTAB_WINDOW(28, 29, filters, filters2, words2, 2)
 #define TRIMTAB_EIGHT(filters, filters2, words, words2) \
   TRIMTAB_SEVEN(filters, filters2, words, words2) TRIMTAB_WINDOW(30, 31, filters, filters2, words2, 3)
 // 16 bytes of all windows.
@@ -89,7 +90,7 @@ struct ProductsDot {
 
 template <int32_t count>
 inline void ProductsDot<count>::multiply(const int8_t* panel, int32_t size, const int8_t*& weights,
-                                         int32x4_t (&sums)[2 * windows]) {
+                                         Array<int32x4_t, 2 * windows>& sums) {
   register int32x4_t s0 asm("v16");
   register int32x4_t s1 asm("v17");
   register int32x4_t s2 asm("v18");

@@ -10,7 +10,7 @@ namespace {
 void add_sample_options(CLI::App& scale, ScaleCommand& command) {
   add_data_option(scale, command.data)->required();
   scale.add_option("--tune-data", command.tune_data, "samples to calibrate and to search with")
-      ->default_str("every other sample of --data");
+      ->default_str("every other sample of each class of --data");
   scale.add_option("--tune-limit", command.tune_limit, "use at most this many samples of --tune-data; 0 uses --limit")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();

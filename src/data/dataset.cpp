@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <string_view>
 
@@ -21,6 +22,17 @@ namespace {
 Shape without_ones(Shape shape) {
   std::erase(shape, 1);
   return shape;
+}
+
+/// Indices of all samples, class by class. Where samples are taken from it at regular steps, every class gives its
+/// part, in whatever order the source has them.
+std::vector<std::int64_t> by_class(const Dataset& data) {
+  std::vector<std::int64_t> order(static_cast<std::size_t>(data.size()));
+  std::iota(order.begin(), order.end(), std::int64_t{0});
+  if (data.labels.empty()) return order;
+  const auto label = [&](std::int64_t sample) { return nth(data.labels, sample); };
+  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return label(a) < label(b); });
+  return order;
 }
 
 std::int64_t parse_count(std::string_view text, const std::string& description) {
@@ -163,6 +175,22 @@ Dataset Dataset::sample(std::int64_t count, std::uint64_t seed) const {
   return pick(chosen);
 }
 
+std::pair<Dataset, Dataset> Dataset::halves() const {
+  std::vector<std::int64_t> first;
+  std::vector<std::int64_t> second;
+  std::map<std::int64_t, bool> is_first;  // by recording
+  bool next_is_first = true;
+  for (const std::int64_t sample : by_class(*this)) {
+    const std::int64_t recording = groups.empty() ? sample : nth(groups, sample);
+    const auto [known, is_new] = is_first.emplace(recording, next_is_first);
+    if (is_new) next_is_first = !next_is_first;
+    (known->second ? first : second).push_back(sample);
+  }
+  std::sort(first.begin(), first.end());
+  std::sort(second.begin(), second.end());
+  return {pick(first), pick(second)};
+}
+
 void check_fits(const Dataset& data, const Shape& input) {
   if (data.size() == 0) throw bad_input("the data set has no samples");
   if (data.shape != input) {
@@ -196,7 +224,11 @@ Dataset load_dataset(const std::string& description, Split split, const DataOpti
   if (options.limit < 0) throw bad_input("the limit of {} samples is negative", options.limit);
   Dataset data = load(description, split, options);
   if (options.limit > 0 && options.limit < data.size()) {
-    data = data.pick(spread(data.size(), options.limit));
+    std::vector<std::int64_t> chosen;
+    const std::vector<std::int64_t> order = by_class(data);
+    for (const std::int64_t i : spread(data.size(), options.limit)) chosen.push_back(nth(order, i));
+    std::sort(chosen.begin(), chosen.end());
+    data = data.pick(chosen);
     data.pixels = data.pixels.separate();
     data.features = data.features.separate();
     data.targets = data.targets.separate();

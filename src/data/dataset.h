@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/index.h"
@@ -52,6 +53,8 @@ struct Dataset {
   [[nodiscard]] Dataset slice(std::int64_t first, std::int64_t count) const;
   /// `count` samples, chosen evenly over the classes (or at random, where there are none) with this seed.
   [[nodiscard]] Dataset sample(std::int64_t count, std::uint64_t seed) const;
+  /// Every other sample of each class, and the rest. Samples of one recording stay together.
+  [[nodiscard]] std::pair<Dataset, Dataset> halves() const;
 };
 
 /// The part of a data set. Sources that have both parts (cifar10, images, synthetic) give the requested one.
@@ -64,7 +67,7 @@ struct DataOptions {
   /// Where the network has several inputs: which. Each is an array of its own; a sample is one behind the other.
   std::vector<JoinedPart> parts{};
   std::int64_t resize = 0;  ///< images: shorter side before the crop; 0: the crop's own size
-  std::int64_t limit = 0;   ///< at most so many samples, spread evenly over the source; 0: all
+  std::int64_t limit = 0;   ///< at most so many samples, spread evenly over classes and source; 0: all
   std::uint64_t seed = 1;
   std::int64_t label_offset = 0;  ///< added to every label: 1 for networks whose output 0 is a "background" class
 };

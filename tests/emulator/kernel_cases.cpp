@@ -151,7 +151,7 @@ std::string complaint_about(const std::filesystem::path& source, const Target& t
   for (const char* flag :
        {"-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wsign-conversion"})
     command.emplace_back(flag);
-  command.push_back(source.string());
+  command.insert(command.end(), {"-I", source.parent_path().string(), source.string()});
   const ProcessResult result = run_process(command, "install the compiler");
   return result.errors.substr(0, 2000);
 }

@@ -57,7 +57,7 @@ Taxonomy read_levels(const ScaleCommand& command, const Task& task, const std::v
   return named ? arrange(taxonomy, classes) : taxonomy;
 }
 
-/// Without data of their own to tune with, every other sample is held back.
+/// Without data of their own to tune with, one half of the samples tunes and the other judges.
 std::pair<Dataset, Dataset> tune_and_test(const ScaleCommand& command) {
   Dataset test = load_dataset(command.data, Split::test, command.source);
   if (!command.tune_data.empty()) {
@@ -65,10 +65,7 @@ std::pair<Dataset, Dataset> tune_and_test(const ScaleCommand& command) {
     if (command.tune_limit > 0) source.limit = command.tune_limit;
     return {load_dataset(command.tune_data, Split::train, source), test};
   }
-  std::vector<std::int64_t> even;
-  std::vector<std::int64_t> odd;
-  for (std::int64_t i = 0; i < test.size(); ++i) (i % 2 == 0 ? even : odd).push_back(i);
-  return {test.pick(even), test.pick(odd)};
+  return test.halves();
 }
 
 /// "6x4": 6 bits of weights, 4 of activations.

@@ -1,14 +1,17 @@
 #include "data/dataset.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <string>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "data/npy.h"
 
 namespace trimtab {
 namespace {
@@ -112,6 +115,62 @@ TEST(Dataset, PicksAnswersWithTheirSamples) {
   const Dataset none = without_answers(data);
   EXPECT_FALSE(none.has_answers());
   EXPECT_EQ(none.size(), 3);
+}
+
+/// Samples without values that matter, of these classes.
+Dataset labelled(std::vector<std::int64_t> labels) {
+  Dataset data;
+  data.shape = {1};
+  std::vector<float> values(labels.size());
+  std::iota(values.begin(), values.end(), 0.0F);
+  data.features = Samples<float>(std::move(values), 1);
+  data.classes = {"a", "b", "c"};
+  data.labels = std::move(labels);
+  return data;
+}
+
+TEST(Dataset, HalvesHaveAllClassesInWhateverOrderTheyCome) {
+  for (const auto& labels : {std::vector<std::int64_t>{0, 1, 0, 1, 0, 1, 0, 1}, {0, 0, 0, 0, 1, 1, 1, 1}}) {
+    const auto [first, second] = labelled(labels).halves();
+    for (const Dataset& half : {first, second}) {
+      ASSERT_EQ(half.size(), 4);
+      EXPECT_EQ(std::count(half.labels.begin(), half.labels.end(), 0), 2);
+    }
+    std::vector<float> all;
+    for (const Dataset& half : {first, second}) {
+      for (std::int64_t i = 0; i < half.size(); ++i) all.push_back(half.features[i][0]);
+    }
+    EXPECT_THAT(all, testing::UnorderedElementsAre(0, 1, 2, 3, 4, 5, 6, 7));
+  }
+}
+
+TEST(Dataset, HalvesLeaveRecordingsWhole) {
+  Dataset data = labelled({0, 0, 0, 1, 1, 1, 0, 1});
+  data.groups = {5, 5, 5, 3, 3, 3, 7, 8};
+  const auto [first, second] = data.halves();
+  EXPECT_EQ(first.size() + second.size(), 8);
+  for (const std::int64_t recording : first.groups)
+    EXPECT_THAT(second.groups, testing::Not(testing::Contains(recording)));
+  EXPECT_GT(second.size(), 0);
+}
+
+TEST(Dataset, HalvesOfSamplesWithoutClassesAlternate) {
+  Dataset data = labelled({});
+  data.features = Samples<float>({0, 1, 2, 3, 4}, 1);
+  const auto [first, second] = data.halves();
+  EXPECT_EQ(first.size(), 3);
+  EXPECT_EQ(second.features[1][0], 3);
+}
+
+TEST(Dataset, LimitsKeepAllClassesOfARegularOrder) {
+  const TemporaryDirectory folder;
+  std::vector<std::int64_t> labels;
+  for (int i = 0; i < 40; ++i) labels.push_back(i % 4);
+  write_npy(folder.path() / "x.npy", {40, 1}, std::vector<float>(40));
+  write_npy(folder.path() / "y.npy", {40}, labels);
+  const std::string files = "npy:" + (folder.path() / "x.npy").string() + "," + (folder.path() / "y.npy").string();
+  std::vector<std::int64_t> picked = load_dataset(files, Split::test, {.limit = 10}).labels;
+  for (int label = 0; label < 4; ++label) EXPECT_GE(std::count(picked.begin(), picked.end(), label), 2) << label;
 }
 
 TEST(Dataset, NamesTheKindsOfSources) {
