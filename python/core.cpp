@@ -93,6 +93,7 @@ std::string run(const std::vector<std::string>& arguments, const py::object& pro
   cli::Surroundings around;
   around.deliver = [&](const Result& delivered, bool /*json*/) { result = json_text(delivered.json); };
   around.interrupted = &interrupted;
+  around.command_line = cli::command_line(arguments);
   around.trial_program = installed_or_built(TRIMTAB_LEARNING_PROGRAM);
   around.report = [&](const std::string& line) {
     if (interrupted) throw failure("interrupted; the same call continues");

@@ -13,6 +13,7 @@
 #include "base/staging.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/surroundings.h"
 #include "data/dataset.h"
 #include "program/operand_trace.h"
 #include "program/program_file.h"
@@ -84,7 +85,7 @@ std::string describe_operands(const CharacterizeCommand& command, const OperandT
                      command.data.substr(0, command.data.find(':')));
 }
 
-void run_characterize(CharacterizeCommand& command) {
+void run_characterize(CharacterizeCommand& command, const Surroundings& around) {
   const auto start = std::chrono::steady_clock::now();
   const StagingFolder staging(command.out);
   const fs::path liberty = command.liberty.empty() ? hardware_directory() / "cells.lib" : fs::path(command.liberty);
@@ -112,17 +113,17 @@ void run_characterize(CharacterizeCommand& command) {
   }
   run.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   Result described = describe(run, macs);
-  described.json["command_line"] = command_line();
+  described.json["command_line"] = around.command_line;
   write_energy_tables(run, macs, staging.path());
   write_result(described, staging.path());
   write_report(staging.path());
   staging.commit();
-  print(described, command.common.json);
+  around.deliver(described, command.common.json);
 }
 
 }  // namespace
 
-void add_characterize(CLI::App& app) {
+void add_characterize(CLI::App& app, const Surroundings& around) {
   auto command = std::make_shared<CharacterizeCommand>();
   command->source.limit = 16;
   CLI::App* sub = app.add_subcommand(
@@ -151,7 +152,7 @@ void add_characterize(CLI::App& app) {
       ->capture_default_str();
   add_out_option(*sub, command->out)->required();
   add_common_options(*sub, command->common, "trimtab characterize fitted/ --data cifar10:cifar-10-batches-bin -o mac/");
-  sub->callback([command] { run_characterize(*command); });
+  sub->callback([command, &around] { run_characterize(*command, around); });
 }
 
 }  // namespace trimtab::cli

@@ -55,7 +55,7 @@ void add_commands(CLI::App& app, const Surroundings& around) {
   add_data(app);
   add_taxonomy(app);
   add_scale(app, around);
-  add_characterize(app);
+  add_characterize(app, around);
   add_sustain(app, around);
   add_assess(app, around);
   add_study(app);

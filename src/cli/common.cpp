@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "base/json_text.h"
-#include "base/process.h"
 #include "base/text.h"
 
 namespace trimtab::cli {
@@ -21,12 +20,6 @@ void add_common_options(CLI::App& command, CommonOptions& options, const std::st
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   command.footer("Example:\n  " + example);
-}
-
-std::string command_line() {
-  std::vector<std::string> arguments = own_arguments();
-  if (!arguments.empty()) arguments.front() = "trimtab";
-  return shell_text(arguments);
 }
 
 void print(const Result& result, bool json) { json ? print_json(result.json) : print_text("{}", result.text); }

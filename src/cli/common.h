@@ -22,9 +22,6 @@ struct CommonOptions {
 /// Adds --json, --seed and --threads, and `example` (a whole command line) to the command's --help.
 void add_common_options(CLI::App& command, CommonOptions& options, const std::string& example);
 
-/// The command line of this process, to run it again: the command by its plain name, the rest as it was given.
-[[nodiscard]] std::string command_line();
-
 /// Prints the result as JSON or as text for people.
 void print(const Result& result, bool json);
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 
@@ -17,7 +18,11 @@ struct Surroundings {
   /// Training and searches save and end with an Error where it becomes true; null: signals of the process end them.
   const std::atomic<bool>* interrupted = nullptr;
   std::filesystem::path trial_program = "/proc/self/exe";  ///< runs the trials of a search, as `trimtab trial`
+  std::string command_line;                                ///< that runs the command again
 };
+
+/// The command line of these arguments, as a shell takes it.
+[[nodiscard]] std::string command_line(const std::vector<std::string>& arguments);
 
 /// Results on standard output, their warnings before them on standard error, and reports there where it is a terminal.
 [[nodiscard]] Surroundings terminal();

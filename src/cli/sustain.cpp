@@ -8,7 +8,7 @@ namespace trimtab::cli {
 
 void publish(const Surroundings& around, Result result, bool json, const std::string& out,
              const std::function<void(const std::filesystem::path& folder)>& write) {
-  result.json["command_line"] = command_line();
+  result.json["command_line"] = around.command_line;
   if (!out.empty()) {
     const StagingFolder staging(out);
     if (write) write(staging.path());

@@ -190,7 +190,7 @@ Result run_assess(AssessCommand& command, const Surroundings& around) {
     plans.push_back(deployable_plan(prepared, importance, *budget.optimum, budget.budget_bytes, pricer));
 
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  AssessRun run{command.model, command.data, inputs.test.size(), seconds, {}, command_line()};
+  AssessRun run{command.model, command.data, inputs.test.size(), seconds, {}, around.command_line};
   if (const auto absent = absent_classes_warning(task, inputs.test, "test data")) run.warnings.push_back(*absent);
   Result described = describe(run, command.options, result, plans, study);
   write_result(described, run, result, plans, prepared, importance, staging.path());

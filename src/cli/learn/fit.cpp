@@ -206,7 +206,7 @@ Result run_fit(FitCommand& command, const Surroundings& around) {
 
   const FitResult result = fit(graph, train_data, test_data, preprocessing, options, staging.path() / "device");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const FitRun run{command.model, command.data, seconds, command_line()};
+  const FitRun run{command.model, command.data, seconds, around.command_line};
   Result described = describe(run, options, result);
   write_result(described, run, options, result, staging.path());
   staging.commit();

@@ -149,7 +149,7 @@ Result run_scale(ScaleCommand& command, const Surroundings& around) {
   if (!result.frontier.empty()) draw_frontier(*options.target, result.frontier, staging.path());
   draw_levels(result, staging.path() / "levels.svg");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const ScaleRun run{command.model, command.data, command.epochs, options, command.common.seed, command_line()};
+  const ScaleRun run{command.model, command.data, command.epochs, options, command.common.seed, around.command_line};
   const nlohmann::ordered_json described = result_json(run, result, seconds);
   if (result.deployment.has_value()) {
     const std::string name = options.device_name.empty() ? to_identifier(graph.name) : options.device_name;
