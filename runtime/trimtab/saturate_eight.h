@@ -9,23 +9,28 @@ namespace trimtab::TRIMTAB_RUNTIME::detail {
 
 #if defined(__arm__) && __ARM_ARCH >= 7
 
-/// Saturates r4 to r11; changes nothing else. Every instruction takes four bytes.
+/// Saturates r4 to r11; changes nothing else. Every instruction takes four bytes. Two classes, since clang takes
+/// nothing but assembly in a naked function.
 template <bool Signed, int Bits>
-__attribute__((naked, noinline)) inline void saturate_eight() {
-  if constexpr (Signed) {
+struct SaturateEight {
+  __attribute__((naked, noinline)) static void run() {
     asm volatile(
         "ssat r4, %[bits], r4\n ssat r5, %[bits], r5\n ssat r6, %[bits], r6\n ssat r7, %[bits], r7\n"
         "ssat r8, %[bits], r8\n ssat r9, %[bits], r9\n ssat r10, %[bits], r10\n ssat r11, %[bits], r11\n bx lr\n"
         :
         : [bits] "i"(Bits));
-  } else {
+  }
+};
+template <int Bits>
+struct SaturateEight<false, Bits> {
+  __attribute__((naked, noinline)) static void run() {
     asm volatile(
         "usat r4, %[bits], r4\n usat r5, %[bits], r5\n usat r6, %[bits], r6\n usat r7, %[bits], r7\n"
         "usat r8, %[bits], r8\n usat r9, %[bits], r9\n usat r10, %[bits], r10\n usat r11, %[bits], r11\n bx lr\n"
         :
         : [bits] "i"(Bits));
   }
-}
+};
 
 /// The address of the function for a range; 0 where the range is another.
 template <int Bits = 2>
@@ -33,9 +38,10 @@ inline uintptr_t saturation_of(int32_t minimum, int32_t maximum) {
   if constexpr (Bits > 8) {
     return 0;
   } else {
-    if (minimum == 0 && maximum == (1 << Bits) - 1) return reinterpret_cast<uintptr_t>(&saturate_eight<false, Bits>);
+    if (minimum == 0 && maximum == (1 << Bits) - 1)
+      return reinterpret_cast<uintptr_t>(&SaturateEight<false, Bits>::run);
     if (minimum == -(1 << (Bits - 1)) && maximum == (1 << (Bits - 1)) - 1)
-      return reinterpret_cast<uintptr_t>(&saturate_eight<true, Bits>);
+      return reinterpret_cast<uintptr_t>(&SaturateEight<true, Bits>::run);
     return saturation_of<Bits + 1>(minimum, maximum);
   }
 }

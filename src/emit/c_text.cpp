@@ -14,11 +14,22 @@ namespace {
 
 constexpr std::size_t longest_name = 40;
 
-/// Targets that CMake makes itself: a library of that name is an error.
+/// Targets that CMake makes itself: a library of that name is an error. And headers of the C library: NAME.h would take
+/// their place, since its folder is searched first.
 constexpr std::array<std::string_view, 10> reserved = {"all",     "clean",          "edit_cache",    "help", "install",
                                                        "package", "package_source", "rebuild_cache", "test", "trimtab"};
+constexpr std::array<std::string_view, 29> headers = {
+    "assert", "complex",     "ctype",  "errno",    "fenv",    "float",     "inttypes", "iso646", "limits", "locale",
+    "math",   "setjmp",      "signal", "stdalign", "stdarg",  "stdatomic", "stdbool",  "stddef", "stdint", "stdio",
+    "stdlib", "stdnoreturn", "string", "tgmath",   "threads", "time",      "uchar",    "wchar",  "wctype"};
 
 bool is_reserved(const std::string& name) { return std::ranges::find(reserved, name) != reserved.end(); }
+/// Whatever the case: some file systems do not tell letters apart.
+bool is_header(std::string name) {
+  std::ranges::transform(name, name.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
+  return std::ranges::find(headers, name) != headers.end();
+}
 
 // Of ASCII, whatever the locale.
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -39,7 +50,7 @@ std::string to_identifier(const std::string& text) {
   name.resize(std::min(name.size(), longest_name));
   while (!name.empty() && name.back() == '_') name.pop_back();
   if (name.empty()) return "net";
-  return is_reserved(name) ? "net_" + name : name;
+  return is_reserved(name) || is_header(name) ? "net_" + name : name;
 }
 
 void check_identifier(const std::string& name, const std::string& option) {
@@ -52,6 +63,7 @@ void check_identifier(const std::string& name, const std::string& option) {
         option, name, longest_name);
   }
   if (is_reserved(name)) throw bad_input("{} is '{}', which CMake keeps for itself; give another name", option, name);
+  if (is_header(name)) throw bad_input("{0} is '{1}', and {1}.h is a header of C; give another name", option, name);
 }
 
 std::string upper(std::string text) {

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/index.h"
 #include "base/json_text.h"
+#include "base/process.h"
 #include "base/sha256.h"
 #include "base/units.h"
 #include "emit/board_source.h"
@@ -55,6 +56,14 @@ std::string latency_of(const nlohmann::ordered_json& result) {
                      result.at("latency_upper_ms").get<double>());
 }
 
+/// The first line that the target's compiler says of its version: other versions make other images.
+std::string compiler_of(const Target& target) {
+  const Toolchain& toolchain = *traits_of(target.processor).toolchain;
+  const std::string text =
+      run_process({std::string(toolchain.compiler), "--version"}, std::string(toolchain.hint)).output;
+  return text.substr(0, text.find('\n'));
+}
+
 std::string readme(const HandOver& hand_over, const Program& program, const Target& target, const BuildRecipe& recipe) {
   const nlohmann::ordered_json& result = hand_over.result;
   const std::string left_out = describe_left_out(hand_over.left_out);
@@ -76,7 +85,8 @@ Flash and RAM include the start-up code and the harness of the measurement. `man
 
 ## Build
 
-Compile the whole firmware with `{core}`. Compile `{name}.cpp` as C++17 with `{flags}`: other options give other sizes and times. Two files do so:
+Compile the whole firmware with `{core}`. Compile `{name}.cpp` as C++17 with `{flags}`: other options give other sizes and times,
+and so do other compilers than the measured one, {compiler}. Two files do so:
 
 - make: `include {name}.mk`, link `$({NAME}_OBJECT)`, and add `-I$({NAME}_FOLDER)` where `{name}.h` is included.
 - CMake: `add_subdirectory()` on this folder, and `target_link_libraries(firmware PRIVATE {name})`.
@@ -113,7 +123,8 @@ Define `{NAME}_PROFILE` for them and for `{name}.cpp` to count the cycles of eve
       fmt::arg("instructions", format_count(result.at("instructions").get<std::int64_t>())),
       fmt::arg("clock", format_frequency(static_cast<double>(target.clock_hz.value))),
       fmt::arg("latency", latency_of(result)), fmt::arg("core", fmt::join(recipe.core_flags, " ")),
-      fmt::arg("flags", fmt::join(recipe.flags, " ")), fmt::arg("board", target.emulated_board));
+      fmt::arg("flags", fmt::join(recipe.flags, " ")), fmt::arg("compiler", compiler_of(target)),
+      fmt::arg("board", target.emulated_board));
 }
 
 /// What a folder for Linux tells of itself.
@@ -231,6 +242,7 @@ void write_hand_over(const HandOver& hand_over, const Program& program, const Ta
                                            {"optimize", optimize == Optimize::speed ? "speed" : "size"},
                                            {"core_flags", recipe.core_flags},
                                            {"flags", recipe.flags},
+                                           {"compiler", compiler_of(target)},
                                            {"model_sha256", sha256(read_file(hand_over.model))},
                                            {"program_sha256", sha256(encode_program(program))},
                                            {"left_out", hand_over.left_out},

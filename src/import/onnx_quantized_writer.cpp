@@ -189,24 +189,26 @@ class Quantizing {
   }
 
   /// Channels whose scale is negative get the opposite integers: ONNX's scales are positive. Where -2^(bits-1) has no
-  /// opposite, all move by one, and so does zero.
+  /// opposite, all move by one, and so does zero. Weights of 8 bits are unsigned: onnxruntime sums products of unsigned
+  /// activations and signed weights in 16 bits that saturate, on x86 processors without VNNI.
   std::string integer_weight(const std::string& name, const QuantizedWeight& weight) {
     const std::vector<float> real = floats_of(initializers_.at(name));
     const std::size_t size = real.size() / weight.scales.size();
     std::vector<std::int32_t> integers;
     std::vector<float> scales;
     std::vector<std::int32_t> zero_points;
+    const std::int32_t middle = weight.bits == 8 ? 128 : 0;
     for (std::size_t c = 0; c < weight.scales.size(); ++c) {
       const float scale = std::abs(weight.scales[c]);
       const auto filter = std::span(real).subspan(c * size, size);
       const auto integer = [&](float x) { return static_cast<std::int32_t>(std::lround(x / scale)); };
       const bool moves = std::ranges::any_of(filter, [&](float x) { return integer(x) == 1 << (weight.bits - 1); });
-      zero_points.push_back(moves ? -1 : 0);
+      zero_points.push_back(middle - (moves ? 1 : 0));
       for (const float x : filter) integers.push_back(integer(x) + zero_points.back());
       scales.push_back(scale);
     }
     if (std::ranges::count(zero_points, 0) == std::ssize(zero_points)) zero_points.clear();
-    return dequantized(name, integers, scales, zero_points, type_for(weight.bits, true));
+    return dequantized(name, integers, scales, zero_points, type_for(weight.bits, middle == 0));
   }
 
   /// In units of the accumulators, halves as the device rounds them: upward in its own units, whose sign is the

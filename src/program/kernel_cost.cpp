@@ -171,21 +171,23 @@ StripCost depthwise_words_cost(const runtime::Convolution& c, std::int32_t first
   return sum.cost();
 }
 
-/// Planes of four channels, by bands.
-StripCost depthwise_planes_cost(const runtime::Convolution& c, std::int32_t band, std::int32_t first,
-                                std::int32_t rows) {
+/// Planes of four channels, by bands. Where rows follow each other, one call makes all of a channel's in a band.
+StripCost depthwise_planes_cost(const runtime::Convolution& c, std::int32_t band, std::int32_t first, std::int32_t rows,
+                                bool is_dense) {
   const double fours = parts(c.output.channels, 4);
   const double inputs = input_rows(c, first, rows);
   Sum sum;
   sum.add(1, {6, 246});
   sum.add(depthwise_words_of(c, rows), {7.5, 11.3});
-  sum.add(fours * parts(rows, std::max(band, 1)), {400, 600});
+  const double bands = parts(rows, std::max(band, 1));
+  sum.add(fours * bands, {400, 600});
   sum.add(fours, {624, 983});
   if (c.weight_bits < 8) sum.add(fours, {567, 702});
   sum.add(fours * inputs, {101, 165});
   sum.add(fours * inputs * c.input.width, {12.1, 13.4});
   const double lines = 4 * fours * rows;
-  sum.add(lines, {102.5, 159});
+  sum.add(lines, {44.5, 69});
+  sum.add(is_dense ? 4 * fours * bands : lines, {58, 90});  // calls
   sum.add(lines * (c.output.width / 4), {71.1, 98.9});
   sum.add(lines * (c.output.width % 4 > 0 ? 1 : 0), {47, 64});
   return sum.cost();
@@ -193,7 +195,8 @@ StripCost depthwise_planes_cost(const runtime::Convolution& c, std::int32_t band
 
 }  // namespace
 
-std::optional<StripCost> cost_of_strip(const Step& step, const Kernel& kernel, std::int32_t first, std::int32_t rows) {
+std::optional<StripCost> cost_of_strip(const Step& step, const Kernel& kernel, std::int32_t first, std::int32_t rows,
+                                       bool is_dense) {
   const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
   if (convolution == nullptr || convolution->convolution.input.format.bits != 8) return std::nullopt;
   const runtime::Convolution& c = convolution->convolution;
@@ -206,7 +209,7 @@ std::optional<StripCost> cost_of_strip(const Step& step, const Kernel& kernel, s
   }
   if (kernel.header == "depthwise_words_dsp.h") return depthwise_words_cost(c, first, rows);
   if (kernel.header == "depthwise_1x4_dsp.h" && kernel.name.find("3x3") != std::string::npos) {
-    return depthwise_planes_cost(c, kernel.layout.parameter, first, rows);
+    return depthwise_planes_cost(c, kernel.layout.parameter, first, rows, is_dense);
   }
   return std::nullopt;
 }

@@ -19,8 +19,8 @@ struct StripCost {
 /// F(2,3) and F(4,3), both with integers and with nested weights, depthwise planes and words of integers. On random
 /// layers the mean errors were 0.2 % (Winograd), 1.3 % (columns and words) and 2 % (planes), and the largest 0.4 %, 2.3
 /// % (7 % where channels are no multiple of four), 3.3 % and 5 %. Nothing for other kernels. O(width of the output +
-/// rows).
+/// rows). `is_dense`: the rows follow each other, which planes make use of; blocks of pixels still end with a row.
 [[nodiscard]] std::optional<StripCost> cost_of_strip(const Step& step, const Kernel& kernel, std::int32_t first,
-                                                     std::int32_t rows);
+                                                     std::int32_t rows, bool is_dense = false);
 
 }  // namespace trimtab

@@ -60,8 +60,10 @@ double whole_map_cost(const Step& step, const Kernel& kernel) {
   const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
   const std::int32_t height =
       std::visit([](const auto& s) { return std::int32_t{descriptor_of(s).output.height}; }, step.operation);
-  if (convolution == nullptr || !cost_of_strip(step, kernel, 0, height).has_value())
-    return rough_cost(step, kernel, height, false);
+  if (convolution == nullptr) return rough_cost(step, kernel, height, false);
+  const std::optional<StripCost> as_rows = cost_of_strip(step, kernel, 0, height, true);
+  if (!as_rows.has_value()) return rough_cost(step, kernel, height, false);
+  if (kernel.header.starts_with("depthwise")) return as_rows->instructions;  // blocks end with a row here, too
   // as if rows were made of whole blocks
   Step even = step;
   runtime::Convolution& c = std::get<ConvolutionStep>(even.operation).convolution;

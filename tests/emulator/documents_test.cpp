@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 /// The first block of that language behind `heading` of a page.
 std::string snippet(const std::string& page, const std::string& heading, const std::string& language) {
-  const std::string text = read_text(std::string(TRIMTAB_SOURCE_DIR) + "/docs/" + page);
+  const std::string text = read_text(std::string(TRIMTAB_SOURCE_DIR) + "/" + page);
   const std::string opening = "```" + language + "\n";
   const std::size_t section = text.find(heading);
   if (section == std::string::npos) return {};
@@ -44,15 +44,20 @@ TEST(Documents, TheFirmwareOfFitBuilds) {
   write_sources(program, schedule(program, core_of(target)), recipe, "resnet8_cifar10", runtime_directory(),
                 folder.path() / "out" / "device");
   write_file(folder.path() / "main.c",
-             snippet("fit.md", heading, "c") +
+             snippet("docs/fit.md", heading, "c") +
                  "int main(void) {\n  static uint8_t pixels[RESNET8_CIFAR10_INPUT_BYTES];\n  return "
                  "classify(pixels);\n}\n");
   write_file(
       folder.path() / "Makefile",
       "CC := arm-none-eabi-gcc\nCXX := arm-none-eabi-g++\nLDFLAGS := --specs=nosys.specs\nCFLAGS = $(CXXFLAGS)\n" +
-          snippet("fit.md", heading, "make"));
+          snippet("docs/fit.md", heading, "make"));
   execute({"make", "-s", "-C", folder.path().string()});
   EXPECT_TRUE(fs::exists(folder.path() / "firmware.elf"));
+
+  write_file(folder.path() / "readme.c", snippet("README.md", "`out/device/` then holds", "c"));
+  execute({"arm-none-eabi-gcc", "-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror",
+           "-I" + (folder.path() / "out" / "device").string(), "-c", (folder.path() / "readme.c").string(), "-o",
+           (folder.path() / "readme.o").string()});
 
   write_file(folder.path() / "CMakeLists.txt",
              fmt::format("cmake_minimum_required(VERSION 3.20)\nset(CMAKE_SYSTEM_NAME Generic)\n"
@@ -60,7 +65,7 @@ TEST(Documents, TheFirmwareOfFitBuilds) {
                          "set(CMAKE_CXX_COMPILER arm-none-eabi-g++)\nproject(firmware C CXX)\n"
                          "add_compile_options({0})\nadd_link_options({0} --specs=nosys.specs)\n"
                          "add_executable(firmware main.c)\n{1}",
-                         fmt::join(recipe.core_flags, " "), snippet("fit.md", heading, "cmake")));
+                         fmt::join(recipe.core_flags, " "), snippet("docs/fit.md", heading, "cmake")));
   execute({"cmake", "-S", folder.path().string(), "-B", (folder.path() / "build").string()});
   execute({"cmake", "--build", (folder.path() / "build").string()});
   EXPECT_TRUE(fs::exists(folder.path() / "build" / "firmware"));
@@ -71,7 +76,7 @@ TEST(Documents, WhatIsHandedOverIsUsedAsThePagesSay) {
   const fs::path folder = handed.out().parent_path();
   const std::string flags = fmt::format("{}", fmt::join(handed.core_flags(), " "));
 
-  write_file(folder / "classify.c", snippet("handover.md", "## The interface", "c") +
+  write_file(folder / "classify.c", snippet("docs/handover.md", "## The interface", "c") +
                                         "int main(void) {\n  static const uint8_t pixels[NET_INPUT_BYTES];\n  return "
                                         "classify(pixels);\n}\n");
   execute_in(folder,
@@ -79,18 +84,18 @@ TEST(Documents, WhatIsHandedOverIsUsedAsThePagesSay) {
 
   // code in a section of its own
   write_file(folder / "Makefile", fmt::format("CXX := arm-none-eabi-g++\nCXXFLAGS := {}\n{}all: $(NET_OBJECT)\n", flags,
-                                              snippet("handover.md", "## The interface", "make")));
+                                              snippet("docs/handover.md", "## The interface", "make")));
   execute_in(folder, "make -s all\narm-none-eabi-objdump -h -w out/device/net.o | grep -q ' .itcm.text._ZN7trimtab'");
 
   // the firmware for `trimtab validate`; its first line goes to out/device, as make does
-  execute_in(folder, "rm out/device/net.o\n" + snippet("validate.md", "## The firmware", "sh"));
+  execute_in(folder, "rm out/device/net.o\n" + snippet("docs/validate.md", "## The firmware", "sh"));
   for (const std::string object : {"net.o", "net_board.o", "stm32f4_usart.o"})
     EXPECT_TRUE(fs::exists(handed.out() / "device" / object)) << object;
-  write_file(folder / "port.c", snippet("validate.md", "## The firmware", "c"));
+  write_file(folder / "port.c", snippet("docs/validate.md", "## The firmware", "c"));
   execute_in(folder, "gcc -std=c99 -Wall -Wextra -Werror -Iout/device -c port.c");
 
 #ifdef TRIMTAB_COMMAND
-  execute_in(folder, snippet("handover.md", "## Packages", ""));
+  execute_in(folder, snippet("docs/handover.md", "## Packages", ""));
   EXPECT_TRUE(fs::exists(folder / "resnet8" / "library.json"));
 #endif
 }

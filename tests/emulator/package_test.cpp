@@ -367,6 +367,9 @@ TEST(HandedOverFolder, SaysWhatItIs) {
   const std::string readme = read_text(device / "README.md");
   EXPECT_NE(readme.find(fmt::format("({} bytes)", handed.measured.flash_bytes())), std::string::npos);
   EXPECT_NE(readme.find("-Os"), std::string::npos);
+  const auto compiler = manifest.at("compiler").get<std::string>();
+  EXPECT_TRUE(compiler.starts_with("arm-none-eabi-g++ (")) << compiler;
+  EXPECT_NE(readme.find(compiler), std::string::npos);
   EXPECT_NE(read_text(device / "net.h").find(fmt::format("#define NET_STACK_BYTES {}\n", handed.measured.stack_bytes)),
             std::string::npos);
 }

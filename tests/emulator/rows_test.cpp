@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include "emit/explain.h"
 #include "program/kernel_cost.h"
 #include "program/row_kernels.h"
+#include "program/strip_cost.h"
+#include "program/whole_maps.h"
 #include "support/naive_interpreter.h"
 #include "support/rows_firmware.h"
 
@@ -94,6 +97,40 @@ TEST(Rows, CostWhatIsEstimated) {
     EXPECT_NEAR(estimated.instructions / instructions, 1, 0.045) << i << " " << one.kernel.name;
     EXPECT_NEAR(estimated.cycles / cycles, 1, 0.045) << i << " " << one.kernel.name;
   }
+}
+
+/// Depthwise layers as whole maps: what strips are held against. Widths that are no multiple of four among them.
+TEST(WholeMaps, CostWhatIsEstimated) {
+  ProgramBuilder b(1);
+  b.program.input = b.add_buffer(48, 48, 8, {1, 8, false});
+  BufferId value = b.program.input;
+  for (const auto& [channels, stride] : {std::pair{8, 1}, {16, 2}, {32, 1}, {32, 2}, {64, 1}, {60, 2}, {107, 1}}) {
+    const int size = b.buffer(value).height;
+    if (b.buffer(value).channels != channels)
+      value = b.convolution(value, square(channels, 1, 1, size), {1, 8, false}, 8);
+    value = b.convolution(value, square(channels, 3, stride, size, channels), {1, 8, false}, 8);
+  }
+  Program program = b.finish(value);
+  for (Step& step : program.steps) {
+    runtime::Convolution& convolution = std::get<ConvolutionStep>(step.operation).convolution;
+    convolution.shift = 0;
+    convolution.output_minimum = 0;
+    convolution.output_maximum = 255;
+  }
+  const Schedule plan = schedule_whole_maps(program, Core::cortex_m4, Optimize::speed);
+  const std::vector<StepCost> costs = measure_steps(program, plan, load_target("stm32f412"));
+  double estimated = 0;
+  double measured = 0;
+  for (std::size_t s = 0; s < program.steps.size(); ++s) {
+    if (plan.kernels[s].header != "depthwise_1x4_dsp.h") continue;
+    const double estimate = whole_map_cost(program.steps[s], plan.kernels[s]);
+    const auto instructions = static_cast<double>(costs[s].instructions);
+    EXPECT_NEAR(estimate / instructions, 1, 0.1) << s << " " << plan.kernels[s].name;
+    estimated += estimate;
+    measured += instructions;
+  }
+  EXPECT_GT(measured, 1e6);
+  EXPECT_NEAR(estimated / measured, 1, 0.05);
 }
 
 }  // namespace

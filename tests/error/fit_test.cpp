@@ -159,6 +159,7 @@ TEST_F(FitErrors, NamesThatAreNoPrefix) {
   expect_fit_refused({"--name", std::string(41, 'n')}, words);
   expect_fit_refused({"--name", "test"}, "--name is 'test', which CMake keeps for itself");
   expect_fit_refused({"--name", "net", "--target", "host"}, "with --target host there is none");
+  expect_fit_refused({"--name", "stdint"}, "--name is 'stdint', and stdint.h is a header of C; give another name");
 }
 
 TEST_F(FitErrors, OutputThatCannotBeWritten) {

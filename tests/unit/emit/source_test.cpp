@@ -151,6 +151,8 @@ TEST(Source, IdentifiersAreValid) {
   EXPECT_EQ(to_identifier("模型 v2"), "v2");
   EXPECT_EQ(to_identifier("a__b--"), "a_b");
   EXPECT_EQ(to_identifier("test"), "net_test");
+  EXPECT_EQ(to_identifier("string.onnx"), "string_onnx");
+  EXPECT_EQ(to_identifier("String"), "net_string");
   EXPECT_EQ(to_identifier(std::string(50, 'x')), std::string(40, 'x'));
 }
 
