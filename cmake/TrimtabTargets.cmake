@@ -71,9 +71,10 @@ function(trimtab_compile_quickly target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
 endfunction()
 
-# trimtab_test(NAME DEPENDS ...) makes the GoogleTest program NAME from every .cpp of the calling folder and registers its tests.
+# trimtab_test(NAME [WHOLE] DEPENDS ...) makes the GoogleTest program NAME from every .cpp of the calling folder and registers its tests.
+# The tests of a WHOLE program run in one process, since they share work of many seconds.
 function(trimtab_test name)
-  cmake_parse_arguments(arg "" "" "DEPENDS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(arg "WHOLE" "" "DEPENDS;LIBRARIES" ${ARGN})
   foreach(part ${arg_DEPENDS})
     if(NOT TARGET trimtab_${part})  # not among TRIMTAB_PARTS
       return()
@@ -88,6 +89,11 @@ function(trimtab_test name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)  # support/: builders, references and fakes that several share
   if(name MATCHES "^unit_")
     add_dependencies(unit_tests ${name})
+  endif()
+  if(arg_WHOLE)
+    add_test(NAME ${name}.whole COMMAND ${name})
+    set_tests_properties(${name}.whole PROPERTIES TIMEOUT 600)
+    return()
   endif()
   gtest_discover_tests(${name} TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120 PROPERTIES TIMEOUT 600)
 endfunction()

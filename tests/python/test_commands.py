@@ -31,7 +31,7 @@ def test_fit_of_arrays_is_the_fit_of_the_command(fitted, trained, files, folder,
     assert without(fitted.to_dict(), "wall_s", "data", "command_line") == without(theirs, "wall_s", "data", "command_line")
     assert fitted.device["mismatches"] == 0
     assert fitted.flash_bytes == theirs["flash_bytes"]
-    assert fitted.command_line.startswith("trimtab fit ") and "--target stm32f412" in fitted.command_line
+    assert fitted.command_line.startswith("trimtab fit ") and "--target=stm32f412" in fitted.command_line
     program = Path("device") / "firmware.elf"
     assert (folder / "fitted" / "program.bin").read_bytes() == (folder / "theirs" / "program.bin").read_bytes()
     assert (folder / "fitted" / program).is_file()

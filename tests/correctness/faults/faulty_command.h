@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -21,11 +22,21 @@ namespace trimtab {
 /// What the files of a folder hold, by name.
 using Contents = std::map<std::string, std::string>;
 
+/// A result tells the command line that made it, with its folder, and its report tells how long that took. Two runs of
+/// a command differ in these.
+inline std::string without_run(const std::filesystem::path& file, const std::string& text) {
+  if (file.extension() != ".json" && file.extension() != ".html") return text;
+  static const std::regex folder(" -o [^ \"<]+");
+  static const std::regex took("<dt>took</dt><dd>[^<]*</dd>");
+  return std::regex_replace(std::regex_replace(text, folder, ""), took, "");
+}
+
 inline Contents contents_of(const std::filesystem::path& folder) {
   Contents files;
   if (!std::filesystem::exists(folder)) return files;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file()) files[std::filesystem::relative(entry.path(), folder)] = read_text(entry.path());
+    if (!entry.is_regular_file()) continue;
+    files[std::filesystem::relative(entry.path(), folder)] = without_run(entry.path(), read_text(entry.path()));
   }
   return files;
 }
