@@ -88,7 +88,7 @@ Markup accuracy_section(const Facts& details) {
                      "logarithmic counts; lines mark the grid, or its ends; tinted: beyond it", false});
   Table table(columns, "losses");
   for (const Facts& layer : layers) {
-    const auto weight_bits = static_cast<int>(number_or(layer, "weight_bits", 0));
+    const int weight_bits = bit_width(layer, "weight_bits");
     std::vector<Cell> cells{{element("span", {{"class", "name"}}, words(layer, "layer"))},
                             decibels(layer, "alone_sqnr_db")};
     if (weights) cells.push_back(decibels(layer, "weights_alone_sqnr_db"));
@@ -100,8 +100,8 @@ Markup accuracy_section(const Facts& details) {
     cells.push_back({error ? fmt::format("{:.3g}", *error) : "", error});
     const double saturated = number_or(layer, "saturated_percent", 0);
     cells.push_back({saturated > 0 ? fmt::format("{:.2g} %", saturated) : "none", saturated});
-    cells.push_back({(weight_bits > 0 ? bits(weight_bits) + " " : Markup()) +
-                     bits(static_cast<int>(number_or(layer, "activation_bits", 8)))});
+    cells.push_back(
+        {(weight_bits > 0 ? bits(weight_bits) + " " : Markup()) + bits(bit_width(layer, "activation_bits"))});
     cells.push_back({histogram_picture(histogram_of(layer), 210, 40)});
     table.add(cells, words(layer, "layer"));
   }

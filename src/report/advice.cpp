@@ -41,8 +41,8 @@ std::vector<Advice> advise(const Facts& layer) {
   const std::string name = words(layer, "layer");
   const double weights = number_or(layer, "weights_alone_sqnr_db", std::numeric_limits<double>::infinity());
   const double activations = number_or(layer, "activations_alone_sqnr_db", std::numeric_limits<double>::infinity());
-  const auto weight_bits = static_cast<int>(number_or(layer, "weight_bits", 0));
-  const auto activation_bits = static_cast<int>(number_or(layer, "activation_bits", 0));
+  const int weight_bits = bit_width(layer, "weight_bits");
+  const int activation_bits = bit_width(layer, "activation_bits");
   // a bit more is a quarter of the error's power: 6 dB
   if (weights <= activations) {
     if (weight_bits > 0 && weight_bits < 8) {

@@ -77,8 +77,7 @@ Markup plans_table(const std::vector<FinishedFolder>& folders) {
       Markup content;
       for (const Facts& layer : list(folder.result, "plan")) {
         if (words(layer, "layer") != name) continue;
-        content = bits(static_cast<int>(number_or(layer, "weight_bits", 0))) + " " +
-                  bits(static_cast<int>(number_or(layer, "activation_bits", 0)));
+        content = bits(bit_width(layer, "weight_bits")) + " " + bits(bit_width(layer, "activation_bits"));
         if (const double filters = number_or(layer, "filters", 0); filters > 0)
           content += soft(fmt::format(" {:.0f} filters", filters));
       }

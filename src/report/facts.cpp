@@ -33,6 +33,11 @@ std::optional<std::int64_t> whole(const Facts& facts, const std::string& key) {
   return static_cast<std::int64_t>(std::llround(*value));
 }
 
+int bit_width(const Facts& facts, const std::string& key) {
+  const std::int64_t bits = whole(facts, key).value_or(0);
+  return bits >= 1 && bits <= 64 ? static_cast<int>(bits) : 0;
+}
+
 std::string words(const Facts& facts, const std::string& key) {
   const Facts& value = fact(facts, key);
   return value.is_string() ? value.get<std::string>() : std::string();

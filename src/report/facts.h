@@ -21,6 +21,8 @@ using Facts = nlohmann::ordered_json;
 [[nodiscard]] double number_or(const Facts& facts, const std::string& key, double otherwise);
 /// A whole number within what 64 bits hold.
 [[nodiscard]] std::optional<std::int64_t> whole(const Facts& facts, const std::string& key);
+/// A number of bits, 1 to 64; 0 where there is none.
+[[nodiscard]] int bit_width(const Facts& facts, const std::string& key);
 /// The text of that name, or an empty one.
 [[nodiscard]] std::string words(const Facts& facts, const std::string& key);
 /// The elements of the list of that name; none where it is no list.

@@ -156,20 +156,19 @@ Markup network_section(const Facts& details) {
   const std::vector<Markup> lanes = network_lanes(connections(layers));
   Table table(columns, "layers");
   const Facts& input = fact(details, "input");
-  std::vector<Cell> first{
-      {lanes[0], std::nullopt, "lanes"},
-      {"0"},
-      {element("span", {{"class", "name"}}, "input")},
-      {shape_of(input)},
-      {Markup()},
-      {number(input, "activation_bits") ? bits(static_cast<int>(number_or(input, "activation_bits", 8))) : Markup()}};
+  std::vector<Cell> first{{lanes[0], std::nullopt, "lanes"},
+                          {"0"},
+                          {element("span", {{"class", "name"}}, "input")},
+                          {shape_of(input)},
+                          {Markup()},
+                          {bits(bit_width(input, "activation_bits"))}};
   first.resize(columns.size());
   table.add(first, "", "layer");
   std::size_t row = 0;
   for (const Facts& layer : layers) {
     ++row;
     const std::string name = words(layer, "layer");
-    const auto weight_bits = static_cast<int>(number_or(layer, "weight_bits", 0));
+    const int weight_bits = bit_width(layer, "weight_bits");
     const double macs = number_or(layer, "macs", 0);
     Markup kernel =
         element("code", {}, words(layer, "kernel")) + element("div", {{"class", "why"}}, words(layer, "reason"));
@@ -178,8 +177,8 @@ Markup network_section(const Facts& details) {
         {fmt::format("{}", row)},
         {element("span", {{"class", "name"}}, name) + element("div", {{"class", "kind"}}, words(layer, "kind"))},
         {shape_of(layer)},
-        {weight_bits > 0 ? bits(weight_bits) : Markup(), static_cast<double>(weight_bits)},
-        {bits(static_cast<int>(number_or(layer, "activation_bits", 8))), number_or(layer, "activation_bits", 8)},
+        {bits(weight_bits), static_cast<double>(weight_bits)},
+        {bits(bit_width(layer, "activation_bits")), number_or(layer, "activation_bits", 8)},
         {macs > 0 ? number_text(macs) : "", macs},
         {kernel}};
     const double own = number_or(layer, "instructions", 0);

@@ -172,9 +172,9 @@ Markup bits_by_layer(const Facts& result) {
       const Facts& plan = list(point, "plan");
       const Facts& layer = l < plan.size() ? plan[l] : Facts();
       Markup tiles;
-      if (const auto weights = number(layer, "weight_bits")) tiles += bits(static_cast<int>(*weights));
-      if (const auto activations = number(layer, "activation_bits"))
-        tiles += element("span", {{"class", "half"}}, bits(static_cast<int>(*activations)));
+      tiles += bits(bit_width(layer, "weight_bits"));
+      if (const int activations = bit_width(layer, "activation_bits"); activations > 0)
+        tiles += element("span", {{"class", "half"}}, bits(activations));
       cells.push_back({tiles, std::nullopt, "pair"});
     }
     table.add(cells, name);

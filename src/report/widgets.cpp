@@ -69,6 +69,7 @@ Markup bar(double share, const std::string& text, const std::string& remark) {
 }
 
 Markup bits(int number) {
+  if (number <= 0) return {};
   // few bits are warm, many are cool
   const char* kind = number <= 2 ? "bits f1" : number <= 4 ? "bits f4" : number <= 7 ? "bits f2" : "bits f0";
   return element("span", {{"class", number >= 16 ? "bits" : kind}}, fmt::format("{}", number));

@@ -53,7 +53,7 @@ class Table {
 
 /// A number, a remark beside it, and a bar of its share of the largest.
 [[nodiscard]] Markup bar(double share, const std::string& text, const std::string& remark = "");
-/// Bits on a tile.
+/// Bits on a tile; nothing where there are none.
 [[nodiscard]] Markup bits(int number);
 [[nodiscard]] Markup paragraph(const Markup& text);
 [[nodiscard]] Markup soft(const Markup& text);
