@@ -17,6 +17,7 @@
 #include "emit/firmware.h"
 #include "emit/recipe.h"
 #include "program/program_file.h"
+#include "report/report.h"
 
 namespace trimtab::cli {
 namespace {
@@ -80,6 +81,16 @@ void add_estimates(ValidationRun& run, const Program& program, const DeviceNotes
   }
 }
 
+/// The folder's report shows the validation from now on. A folder without a result has no report.
+void renew_report(const fs::path& out) {
+  if (!fs::exists(out / "result.json")) return;
+  try {
+    write_report(out);
+  } catch (const Error& error) {
+    print_warnings({fmt::format("the report was not made again: {}", error.what())});
+  }
+}
+
 void run_validate(ValidateOptions& options) {
   const fs::path out = options.eval.model;
   const fs::path file = out / "program.bin";
@@ -106,6 +117,7 @@ void run_validate(ValidateOptions& options) {
   if (options.estimate) add_estimates(run, program, notes);
   const Result result = describe(validation, run, program);
   write_file(out / "validation.json", json_text(result.json, 2) + "\n");
+  renew_report(out);
   print_warnings(run.warnings);
   print(result, options.eval.common.json);
   if (validation.differing_samples > 0) {

@@ -19,8 +19,12 @@ FinishedFolder read_finished(const std::filesystem::path& folder) {
   if (!std::filesystem::exists(folder / "result.json", error)) {
     throw bad_input("{} holds no result.json; give a folder that a command of trimtab finished", folder.string());
   }
-  FinishedFolder finished{folder, read_facts(folder / "result.json"), {}};
+  FinishedFolder finished{folder, read_facts(folder / "result.json"), {}, {}};
   if (std::filesystem::exists(folder / "details.json", error)) finished.details = read_facts(folder / "details.json");
+  if (std::filesystem::exists(folder / "validation.json", error)) {
+    Facts validation = Facts::parse(read_text(folder / "validation.json"), nullptr, false);
+    if (validation.is_object()) finished.validation = std::move(validation);
+  }
   return finished;
 }
 

@@ -27,8 +27,10 @@ std::string text_if_there(const fs::path& path) {
 /// By the name of the command that made the result.
 const std::map<std::string, std::function<Page(const FinishedFolder&)>>& makers() {
   static const std::map<std::string, std::function<Page(const FinishedFolder&)>> all{
-      {"fit", [](const FinishedFolder& folder) { return fit_report(folder.result, folder.details); }},
-      {"scale", [](const FinishedFolder& folder) { return scale_report(folder.result, folder.details); }},
+      {"fit",
+       [](const FinishedFolder& folder) { return fit_report(folder.result, folder.details, folder.validation); }},
+      {"scale",
+       [](const FinishedFolder& folder) { return scale_report(folder.result, folder.details, folder.validation); }},
       {"assess",
        [](const FinishedFolder& folder) {
          return assess_report(folder.result, Facts::parse(text_if_there(folder.path / "map.json"), nullptr, false));

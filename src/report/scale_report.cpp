@@ -9,6 +9,7 @@
 #include "report/chart.h"
 #include "report/program_sections.h"
 #include "report/run_sections.h"
+#include "report/validation_section.h"
 #include "report/widgets.h"
 
 namespace trimtab {
@@ -207,7 +208,7 @@ Markup truncation_section(const Facts& result) {
 
 }  // namespace
 
-Page scale_report(const Facts& result, const Facts& details) {
+Page scale_report(const Facts& result, const Facts& details, const Facts& validation) {
   Page page;
   const Facts& table = fact(result, "target");
   const std::size_t points = list(result, "points").size();
@@ -218,9 +219,14 @@ Page scale_report(const Facts& result, const Facts& details) {
                                      format_bytes(whole(result, "weights_bytes").value_or(0)));
   if (fact(table, "relative") == Facts(true)) sentence += " Energies are relative: only their ratios mean something.";
   for (const Card& card : cost_cards(result)) cards.push_back(card);
+  if (const auto board = board_card(validation)) cards.push_back(*board);
   const bool fits = is_within_bounds(result);
-  page.answer = verdict(fits, fits ? fmt::format("✓ {} points", points) : "✗ does not fit", sentence) +
-                card_row(cards) + warnings_of(result);
+  const bool differs = board_differs(validation);
+  if (differs) sentence += " The board computes other numbers than the host.";
+  const std::string sign = !fits     ? "✗ does not fit"
+                           : differs ? "✗ the board differs"
+                                     : fmt::format("✓ {} points", points);
+  page.answer = verdict(fits && !differs, sign, sentence) + card_row(cards) + warnings_of(result);
   page.add("energy", "Quality over energy", energy_section(result));
   page.add("points", "The points", points_section(result));
   page.add("bits", "Bits by layer and point", bits_by_layer(result));
@@ -228,6 +234,7 @@ Page scale_report(const Facts& result, const Facts& details) {
   page.add("network", "The network on its device", network_section(details));
   page.add("memory", "Memory over time", memory_section(details));
   page.add("flash", "Flash and time", flash_section(result, details));
+  page.add("board", "On the board", validation_section(result, validation));
   page.add("repeat", "Run it again", repeat_section(result, details));
   page.foot = foot_of(result);
   return page;

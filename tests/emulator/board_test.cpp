@@ -198,6 +198,7 @@ TEST_P(Boards, AnswerOverALineThatLosesBytes) {
   const EmulatedBoard board(GetParam().machine, elf, GetParam().serial_ports_before, to_board_.path());
   const Relay relay(to_command_.end(), to_board_.end(), 2503, 3301);
   const std::string out = handed_.out().string();
+  write_file(handed_.out() / "result.json", R"({"command": "fit", "target": "stm32f412"})");
   const ProcessResult run = command({"validate", out, "--port", to_command_.path()});
   ASSERT_EQ(run.exit_code, 0) << run.errors;
   EXPECT_GT(relay.faults(), 10);
@@ -207,6 +208,8 @@ TEST_P(Boards, AnswerOverALineThatLosesBytes) {
   EXPECT_EQ(json.at("differing_samples"), 0);
   EXPECT_EQ(json.at("differing_numbers"), 0);
   EXPECT_GT(json.at("repeated_requests"), 0);
+  EXPECT_THAT(read_text(handed_.out() / "report.html"),
+              testing::HasSubstr("ran on the board at " + to_command_.path()));
   const ProcessResult eval = command({"eval", out});
   ASSERT_EQ(eval.exit_code, 0) << eval.errors;
   EXPECT_EQ(json.at("top1"), nlohmann::json::parse(eval.output).at("top1"));

@@ -5,6 +5,10 @@
 #include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <span>
+
 #include "emit/source.h"
 #include "handed_over.h"
 #include "target/share.h"
@@ -98,6 +102,81 @@ TEST(Documents, WhatIsHandedOverIsUsedAsThePagesSay) {
   execute_in(folder, snippet("docs/handover.md", "## Packages", ""));
   EXPECT_TRUE(fs::exists(folder / "resnet8" / "library.json"));
 #endif
+}
+
+/// A classifier with three operating points, of ten classes and of two kinds. The cheaper a point, the worse it is.
+Program scaled_classifier() {
+  ProgramBuilder builder(7, 3);
+  builder.program.name = "resnet8_cifar10";
+  builder.program.input = builder.add_buffer(8, 8, 3, {1, 8, false});
+  const BufferId features = builder.convolution(builder.program.input, square(8, 3, 2, 8), {1, 8, false}, 8);
+  ConvolutionShape linear;
+  linear.kernel_height = linear.kernel_width = builder.buffer(features).height;
+  linear.outputs = 10;
+  Program program = builder.finish(builder.convolution(features, linear, {1e-4F, 16, true}, 8));
+  Level leaves{"class", {}, {}};
+  Level kinds{"kind", {"even", "odd"}, {}};
+  for (std::int64_t i = 0; i < linear.outputs; ++i) {
+    program.classes.push_back(fmt::format("class {}", i));
+    leaves.class_of.push_back(i);
+    kinds.class_of.push_back(i % 2);
+  }
+  leaves.classes = program.classes;
+  program.levels = {leaves, kinds};
+  program.measure = Measure::top1;
+  program.points[0].energy_nj = 300;
+  program.points[0].quality = {90, 95};
+  program.points[1].energy_nj = 200;
+  program.points[1].quality = {86, 93};
+  program.points[2].energy_nj = 100;
+  program.points[2].quality = {70, 88};
+  return program;
+}
+
+/// The class of a level with the largest sum of probabilities.
+std::string best_class(const Level& level, std::span<const std::int32_t> logits, double scale) {
+  std::vector<double> sums(level.classes.size());
+  for (std::size_t i = 0; i < logits.size(); ++i)
+    sums[static_cast<std::size_t>(level.class_of[i])] += std::exp(scale * logits[i]);
+  return level.classes[static_cast<std::size_t>(std::ranges::max_element(sums) - sums.begin())];
+}
+
+TEST(Documents, ScaleAnswersAtALevelAsThePageSays) {
+  const Program program = scaled_classifier();
+  const TemporaryDirectory folder;
+  write_sources(program, schedule(program, Core::generic), {"this machine", Core::generic, {}, {}}, "resnet8_cifar10",
+                runtime_directory(), folder.path());
+  constexpr int samples = 3;
+  Random random(5);
+  std::vector<std::uint8_t> pictures;
+  for (int i = 0; i < samples; ++i) {
+    const RandomSample sample(program, random);
+    pictures.insert(pictures.end(), sample.bytes.begin(), sample.bytes.end());
+  }
+  write_file(
+      folder.path() / "main.c",
+      fmt::format("#include <stdio.h>\n{}\nstatic const uint8_t pictures[{}][RESNET8_CIFAR10_INPUT_BYTES] = "
+                  "{{{}}};\nstatic void say(int sample, int level, int energy_nj) {{\n"
+                  "  const char *name = answer(pictures[sample], level, energy_nj);\n"
+                  "  puts(name == NULL ? \"none\" : name);\n}}\n"
+                  "int main(void) {{\n  for (int i = 0; i < {}; ++i) {{\n    say(i, 0, 1000);\n"
+                  "    say(i, 1, 1000);\n    say(i, 0, 150);\n    say(i, 0, 50);\n  }}\n  return 0;\n}}\n",
+                  snippet("docs/scale.md", "## On the device", "c"), samples, fmt::join(pictures, ", "), samples));
+  const std::string strict = "-std=c99 -Wall -Wextra -Wpedantic -Wconversion -Werror -Wno-missing-braces";
+  execute_in(folder.path(), fmt::format("arm-none-eabi-gcc {0} -c main.c -o device.o\ngcc {0} -c main.c -o main.o\n"
+                                        "g++ -std=c++17 -O1 -I. resnet8_cifar10.cpp main.o -lm -o scaled\n",
+                                        strict));
+  // the cheapest point that is good enough: 1 for the classes, 2 for the kinds; the best that is paid for: 2; none
+  const std::vector<std::int32_t> outputs = host_outputs(program, pictures, samples);
+  const Buffer& output = program.buffers[static_cast<std::size_t>(program.output)];
+  const auto expected = [&](std::size_t point, std::size_t sample, std::size_t level) {
+    const std::span logits = std::span(outputs).subspan((point * samples + sample) * 10, 10);
+    return best_class(program.levels[level], logits, output.grid.scale);
+  };
+  std::string text;
+  for (std::size_t i = 0; i < samples; ++i)
+    text += fmt::format("{}\n{}\n{}\nnone\n", expected(1, i, 0), expected(2, i, 1), expected(2, i, 0));
+  EXPECT_EQ(run_process({(folder.path() / "scaled").string()}, "").output, text);
 }
 
 }  // namespace

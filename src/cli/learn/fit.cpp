@@ -187,7 +187,7 @@ Result run_fit(FitCommand& command, const Surroundings& around) {
   const auto start = std::chrono::steady_clock::now();
   warn_of_slow_bfloat16(command.options.training.training.bfloat16);
   configure(command);
-  const StagingFolder staging(command.out, {"device"});
+  const StagingFolder staging(command.out, {"device", "validation.json"});
   FitOptions& options = command.options;
   options.report = around.report;
   const auto [graph, preprocessing, train_data, test_data] = load(command);

@@ -100,7 +100,7 @@ Result run_scale(ScaleCommand& command, const Surroundings& around) {
   }
   for (const std::string& text : command.uniform) options.uniform.push_back(parse_precision(text));
   if (!command.train_precision.empty()) options.training.only = parse_precision(command.train_precision);
-  const StagingFolder staging(command.out, {"device", "levels.svg", "program.bin"});
+  const StagingFolder staging(command.out, {"device", "levels.svg", "program.bin", "validation.json"});
   const Graph graph = read_model(command.model, command.choice);
   command.source.shape = graph.input_shape();
   command.source.seed = command.common.seed;

@@ -67,6 +67,26 @@ inline nlohmann::ordered_json fit_details() {
       "front_weights_bytes": [2048, 4096], "front_top1": [60.5, 70.5]}})");
 }
 
+/// What `trimtab validate` found on a board that computes the host's numbers and counts cycles.
+inline nlohmann::ordered_json validation() {
+  return nlohmann::ordered_json::parse(R"({
+    "out": "out", "port": "/dev/ttyACM7", "baud": 115200, "data": "cifar10:test", "point": 0,
+    "task": {"name": "classification", "reason": "a class per sample", "measure": "top1", "unit": "%",
+             "larger_is_better": true},
+    "samples": 321, "top1": 69.47, "differing_samples": 0, "differing_numbers": 0,
+    "cycles": 1540123, "cycles_least": 1539001, "cycles_most": 1541999,
+    "estimated_cycles": 1510456, "estimated_cycles_least": 1400007, "estimated_cycles_most": 1600008,
+    "estimated_cycles_without_waits": 1300009,
+    "layers": [
+      {"layer": "first", "cycles": 41234, "estimated_cycles": 40000, "estimated_cycles_least": 39000,
+       "estimated_cycles_most": 43000, "estimated_cycles_without_waits": 38000},
+      {"layer": "second", "cycles": 99000, "estimated_cycles": 110000, "estimated_cycles_least": 100000,
+       "estimated_cycles_most": 120000, "estimated_cycles_without_waits": 90000},
+      {"layer": "sum", "cycles": 1001}],
+    "target": "stm32f412", "repeated_requests": 3, "model_hash": "0123", "warnings": ["the board is warm"],
+    "version": "0.0"})");
+}
+
 inline void write_finished(const std::filesystem::path& folder, const nlohmann::ordered_json& result,
                            const nlohmann::ordered_json& details) {
   write_file(folder / "result.json", result.dump());

@@ -77,6 +77,42 @@ TEST_F(FitReport, NamesTheSpoiltLayerFirst) {
   EXPECT_THAT(worst.text, HasSubstr("rank          1 of 3"));
 }
 
+TEST_F(FitReport, ShowsTheBoardBesideTheEstimate) {
+  write_file(folder_.path() / "validation.json", test::validation().dump());
+  const test::HtmlPage page = test::HtmlReader(html(test::fit_result(), test::fit_details())).read();
+  EXPECT_EQ(page.fault, "");
+  EXPECT_TRUE(page.ids.contains("board"));
+  EXPECT_THAT(page.text, HasSubstr("✓ fits"));
+  for (const char* shown :
+       {"321 samples", "/dev/ttyACM7", "Every number is this machine's", "a top-1 of 69.47 %", "1,540,123",
+        "1,539,001 to 1,541,999", "1,510,456", "1,400,007 to 1,600,008", "1.02", "41,234", "40,000", "1.03", "99,000",
+        "110,000", "0.9", "1,001", "the board is warm", "3 requests were sent again"})
+    EXPECT_THAT(page.text, HasSubstr(shown));
+}
+
+TEST_F(FitReport, BoardThatDiffersIsNoFit) {
+  ordered_json validation = test::validation();
+  validation["differing_samples"] = 12;
+  validation["differing_numbers"] = 345;
+  validation["first_differing_sample"] = 67;
+  write_file(folder_.path() / "validation.json", validation.dump());
+  const std::string text = test::HtmlReader(html(test::fit_result(), test::fit_details())).read().text;
+  EXPECT_THAT(text, HasSubstr("✗ the board differs"));
+  EXPECT_THAT(text, Not(HasSubstr("computes the host's numbers")));
+  EXPECT_THAT(text, HasSubstr("12 samples differ from this machine's in 345 numbers; sample 67 is the first."));
+}
+
+TEST_F(FitReport, BoardWithoutCounterHasItsAnswers) {
+  ordered_json validation = test::validation();
+  for (const char* key : {"cycles", "cycles_least", "cycles_most"}) validation.erase(key);
+  for (ordered_json& layer : validation["layers"]) layer.erase("cycles");
+  write_file(folder_.path() / "validation.json", validation.dump());
+  const std::string text = test::HtmlReader(html(test::fit_result(), test::fit_details())).read().text;
+  EXPECT_THAT(text, HasSubstr("The board has no counter of cycles."));
+  EXPECT_THAT(text, HasSubstr("a top-1 of 69.47 %"));
+  EXPECT_THAT(text, HasSubstr("1,510,456"));
+}
+
 TEST_F(FitReport, MissedBoundIsNoFit) {
   ordered_json result = test::fit_result();
   result["bounds"]["latency_ms"] = 14.0;  // held against the upper end, 14.5
@@ -100,9 +136,13 @@ TEST_F(FitReport, TextFromOutsideIsNeverMarkup) {
   };
   ordered_json result = test::fit_result();
   ordered_json details = test::fit_details();
+  ordered_json validation = test::validation();
+  write_file(folder_.path() / "validation.json", validation.dump());
   const test::HtmlPage honest = test::HtmlReader(html(result, details)).read();
   spoil(spoil, result);
   spoil(spoil, details);
+  spoil(spoil, validation);
+  write_file(folder_.path() / "validation.json", validation.dump());
   result["task"]["measure"] = "top1";
   const test::HtmlPage page = test::HtmlReader(html(result, details)).read();
   EXPECT_EQ(page.fault, "");
@@ -130,6 +170,22 @@ TEST_F(FitReport, AnyJsonMakesAPage) {
       }
     }
   }
+}
+
+TEST_F(FitReport, AnyValidationMakesAPage) {
+  const ordered_json wrong[] = {nullptr, -1e300, ordered_json::array({nullptr, "x", {{"a", 1}}})};
+  const auto expect_page = [&](const std::string& text, const std::string& what) {
+    write_file(folder_.path() / "validation.json", text);
+    EXPECT_EQ(test::HtmlReader(html(test::fit_result(), test::fit_details())).read().fault, "") << what;
+  };
+  for (const std::string& place : places_of(test::validation())) {
+    for (const ordered_json& instead : wrong) {
+      ordered_json changed = test::validation();
+      changed[ordered_json::json_pointer(place)] = instead;
+      expect_page(changed.dump(), place);
+    }
+  }
+  for (const std::string text : {"", "[1]", "{\"samples\": "}) expect_page(text, text);
 }
 
 TEST_F(FitReport, RefusesWhatIsNoResult) {
