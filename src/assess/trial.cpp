@@ -22,11 +22,11 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 Plan same_bits(const Graph& prepared, int bits) {
-  Plan plan = uniform_plan(prepared, 8, 4);
-  // the network's output keeps the 8 or 16 bits that uniform_plan gives it: it is no part of the counted numbers
+  Plan plan = uniform_plan(prepared, 8, 8);
+  // the network's output keeps the 16 bits that uniform_plan gives it: it is no part of the counted numbers
   for (LayerPlan& layer : plan.layers) {
     layer.weight_bits = bits;
-    if (layer.activation_bits == 4) layer.activation_bits = bits;
+    if (layer.activation_bits == 8) layer.activation_bits = bits;
   }
   return plan;
 }

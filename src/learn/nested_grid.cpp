@@ -164,11 +164,7 @@ NestedNetwork make_nested(const Graph& prepared, const Dataset& calibration, con
   CalibrationOptions grids_only = options;
   grids_only.zero_points = false;  // grids with fewer bits have the same zero
   grids_only.bias_correction = false;
-  Plan plan = uniform_plan(prepared, stored_weight_bits, stored_activation_bits);
-  for (const Layer& layer : fuse_layers(prepared)) {
-    // 16 bits without a zero point, also where the network came with logits of 8
-    if (layer.output == prepared.output) find_layer(plan, layer.name)->activation_bits = 16;
-  }
+  const Plan plan = uniform_plan(prepared, stored_weight_bits, stored_activation_bits);
   const QuantizedNetwork quantized = quantize_post_training(prepared, plan, calibration, grids_only);
 
   NestedNetwork network;

@@ -8,7 +8,6 @@
 #include <sstream>
 
 #include "base/error.h"
-#include "base/index.h"
 #include "base/toml_file.h"
 #include "plan/layers.h"
 
@@ -64,12 +63,6 @@ void read_layer(const toml::table& table, Plan& plan, std::set<std::string>& see
   check_bits(entry->weight_bits, entry->activation_bits, where);
 }
 
-/// Those of the file whose grid the output has, so that it ties the classes that the file ties.
-int output_bits(const Graph& graph) {
-  const std::optional<SourceGrid>& source = nth(graph.values, graph.output).grid;
-  return source && source->bits == 8 ? 8 : 16;
-}
-
 }  // namespace
 
 const LayerPlan* find_layer(const Plan& plan, std::string_view layer) { return find_in(plan.layers, layer); }
@@ -80,7 +73,7 @@ Plan uniform_plan(const Graph& graph, int weight_bits, int activation_bits) {
   Plan plan;
   for (const Layer& layer : fuse_layers(graph)) {
     const bool last = layer.output == graph.output;
-    plan.layers.push_back({layer.name, 0, weight_bits, last ? output_bits(graph) : activation_bits});
+    plan.layers.push_back({layer.name, 0, weight_bits, last ? 16 : activation_bits});
   }
   return plan;
 }

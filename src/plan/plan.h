@@ -35,8 +35,8 @@ struct Plan {
 [[nodiscard]] const LayerPlan* find_layer(const Plan& plan, std::string_view layer);
 [[nodiscard]] LayerPlan* find_layer(Plan& plan, std::string_view layer);
 
-/// The same bits everywhere. The output (logits) gets 16 bits: classes that 8 bits would tie stay apart, at no cost in
-/// weights. It has 8 where it came with a grid of 8. Throws Error (bad input) where bits are out of range.
+/// The same bits everywhere. The network's output (logits) gets 16 bits: classes that 8 bits would tie stay apart, at
+/// no cost in weights. Throws Error (bad input) where bits are out of range.
 [[nodiscard]] Plan uniform_plan(const Graph& graph, int weight_bits, int activation_bits);
 
 /// The plan's text form, TOML:

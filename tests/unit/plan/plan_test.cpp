@@ -32,15 +32,6 @@ TEST(Plan, UniformGivesTheLogitsSixteenBits) {
   EXPECT_EQ(plan.layers.back().weight_bits, 4);
 }
 
-TEST(Plan, LogitsKeepTheEightBitsOfTheirFile) {
-  Graph graph = resnet();
-  const auto logits = static_cast<std::size_t>(graph.output);
-  graph.values[logits].grid = SourceGrid{0.3F, 20, 8, true};
-  EXPECT_EQ(uniform_plan(graph, 8, 8).layers.back().activation_bits, 8);
-  graph.values[logits].grid = SourceGrid{0.001F, 0, 16, true};
-  EXPECT_EQ(uniform_plan(graph, 8, 8).layers.back().activation_bits, 16);
-}
-
 TEST(Plan, TextFormRoundTrips) {
   const Graph graph = resnet();
   Plan plan = uniform_plan(graph, 4, 8);
