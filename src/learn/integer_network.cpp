@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/index.h"
 #include "learn/weight_grid.h"
+#include "plan/adopted_grid.h"
 
 namespace trimtab {
 
@@ -102,6 +103,12 @@ void IntegerNetwork::build(const QuantizedNetwork& network) {
         }
         break;
       case DeviceForm::average_pool:
+        if (const auto center = stored_zero(graph, layer.output, output); center && input == output) {
+          // counted from the stored 0 and a little farther from it, so that halves go away from it
+          how.zero_point = output.zero_point - *center;
+          how.zero_in_bias = {static_cast<double>(how.zero_point)};
+          how.unit = {in * (1 + std::ldexp(1.0, -32))};
+        }
         break;
       case DeviceForm::max_pool:
       case DeviceForm::view:

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "plan/adopted_grid.h"
 #include "program/lowering.h"
 #include "program/overflow.h"
 
@@ -21,6 +22,16 @@ double apply(const Operator& op, double x) {
                  [&](const ScalarFunction& f) { return evaluate(f, x); },
                  [&](const auto&) -> double { throw failure("{} is no function of one number", operator_name(op)); }},
       op);
+}
+
+/// Multipliers just above 2^(32 - shift) / divisor, for divisors from the first on: a sum of exactly so many halves
+/// goes away from 0 by them, though the kernel rounds halves upward.
+void round_halves_away(std::vector<std::int32_t>& multipliers, std::int64_t first_divisor, int shift) {
+  std::int64_t divisor = first_divisor;
+  for (std::int32_t& multiplier : multipliers) {
+    if (multiplier * divisor <= std::int64_t{1} << (32 - shift)) ++multiplier;
+    ++divisor;
+  }
 }
 
 }  // namespace
@@ -81,9 +92,13 @@ void Lowering::lower_average(const Layer& layer, const runtime::Window& window, 
   set_shifts(numbers, requantization);
   // A mean keeps its zero point, where the grid stays the same and no padding counts.
   const bool keeps_zero = !padding_counts && format_of(layer.inputs[0]) == format_of(layer.output);
+  step.multiplier = requantization.multiplier;
   if (!keeps_zero) {
     step.pool.input_zero = narrow_zero_of(layer.inputs[0]);
     step.pool.output_zero = narrow_zero_of(layer.output);
+  } else if (const auto center = stored_zero(graph_, layer.output, format_of(layer.output)); center && points() == 1) {
+    step.pool.input_zero = step.pool.output_zero = static_cast<std::int16_t>(*center);
+    round_halves_away(step.multiplier, fixed_divisor ? count : 1, numbers[0].shift);
   }
   for (std::size_t k = 0; k < points(); ++k) {
     const ActivationGrid& input = grid_of(layer.inputs[0], k);
@@ -91,7 +106,6 @@ void Lowering::lower_average(const Layer& layer, const runtime::Window& window, 
     if (fits_after_shift(largest * count, numbers[k].shift)) continue;
     throw bad_input("layer '{}' could overflow its 32-bit sum; give its input fewer bits", layer.name);
   }
-  step.multiplier = requantization.multiplier;
   add_step(layer, std::move(step), {buffer_of(layer.inputs[0])}, std::move(numbers));
 }
 

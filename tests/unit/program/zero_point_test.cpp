@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/random.h"
@@ -141,6 +142,44 @@ TEST_P(ZeroPoints, SumsProductsAndMeans) {
       }
     }
     expect_reals(run(integers, core), means, own, rounding);
+  }
+}
+
+/// The mean of a value that came with its grid, as TensorFlow Lite defines it: of the integers that the file stores,
+/// halves away from 0. Every sum of the window occurs, so that there are halves of both signs.
+TEST_P(ZeroPoints, MeansRoundAsTheFileDefinesThem) {
+  for (const bool stored_signed : {true, false}) {
+    for (const bool held_signed : {true, false}) {
+      const std::int32_t shift =
+          (held_signed ? 0 : 128) - (stored_signed ? 0 : 128);  // from the file's integers to ours
+      const std::int32_t zero = static_cast<std::int32_t>(random.integer(-128, 127)) + (stored_signed ? 0 : 128);
+      ActivationGrid own{0.05F, 8, held_signed};
+      own.zero_point = zero + shift;
+      network = {};
+      Pool pool;
+      pool.kind = PoolKind::average;
+      pool.kernel = {2, 2};
+      pool.stride = {2, 2};
+      const ValueId mean = add("mean", pool, {start({4, 16, 32}, own)}, own);
+      network.graph.values.at(static_cast<std::size_t>(mean)).grid = SourceGrid{0.05F, zero, 8, stored_signed};
+      std::vector<std::int32_t> integers(16 * 32 * 4);
+      std::vector<std::int32_t> expected;
+      for (int window = 0; window < 8 * 16 * 4; ++window) {
+        const int y = window / 64 * 2;
+        const int x = window / 4 % 16 * 2;
+        const int channel = window % 4;
+        double sum = 0;
+        for (int i = 0; i < 4; ++i) {  // sums from 4 * least on, two apart
+          const std::int32_t stored = std::min((2 * window + i) / 4, 255) + (stored_signed ? -128 : 0);
+          sum += stored;
+          integers.at(static_cast<std::size_t>(((y + i / 2) * 32 + x + i % 2) * 4 + channel)) = stored + shift;
+        }
+        expected.push_back(static_cast<std::int32_t>(std::round(sum / 4)) + shift);
+      }
+      for (const Core core : {Core::generic, Core::host, Core::cortex_m3, Core::cortex_m4}) {
+        EXPECT_EQ(run(integers, core), expected) << stored_signed << held_signed;
+      }
+    }
   }
 }
 
