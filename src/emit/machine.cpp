@@ -31,6 +31,7 @@ constexpr std::array machines{Machine{"microbit", "qemu-system-arm", "qemu-syste
                               Machine{"mps2-an500", "qemu-system-arm", "qemu-system-arm", 25'000'000, mps2_bytes},
                               Machine{"mps2-an505", "qemu-system-arm", "qemu-system-arm", 20'000'000, mps2_bytes},
                               Machine{"mps3-an547", "qemu-system-arm", "qemu-system-arm", 20'000'000, mps3_bytes},
+                              Machine{"netduinoplus2", "qemu-system-arm", "qemu-system-arm"},  // an STM32F405
                               Machine{"qemu-arm", "qemu-arm", "qemu-user"},
                               Machine{"qemu-aarch64", "qemu-aarch64", "qemu-user"}};
 

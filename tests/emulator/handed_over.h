@@ -13,6 +13,7 @@
 #include "emit/emulator.h"
 #include "emit/firmware.h"
 #include "emit/hand_over.h"
+#include "emit/machine.h"
 #include "emit/package/package.h"
 #include "emit/recipe.h"
 #include "program/program_file.h"
@@ -24,6 +25,14 @@ inline void execute(const std::vector<std::string>& command) {
   const ProcessResult result = run_process(command, "install the packages cmake and gcc-arm-none-eabi");
   ASSERT_EQ(result.exit_code, 0) << command.front() << ": " << result.output.substr(0, 2000)
                                  << result.errors.substr(0, 3000);
+}
+
+/// Names of the targets that run images without an operating system.
+inline std::vector<std::string> microcontrollers() {
+  std::vector<std::string> names = target_names();
+  std::erase_if(names,
+                [](const std::string& name) { return traits_of(load_target(name).processor).toolchain->is_linux; });
+  return names;
 }
 
 /// A folder as fit leaves it.

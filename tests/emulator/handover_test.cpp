@@ -17,6 +17,7 @@
 #include "emit/firmware.h"
 #include "emit/recipe.h"
 #include "emit/source.h"
+#include "emulator/handed_over.h"
 #include "support/random_program.h"
 #include "target/share.h"
 #include "target/target.h"
@@ -313,7 +314,7 @@ TEST(WrongCore, IsAnErrorOfTheCompiler) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, ShippedForms,
-                         testing::Combine(testing::ValuesIn(target_names()),
+                         testing::Combine(testing::ValuesIn(microcontrollers()),
                                           testing::Values(Optimize::speed, Optimize::size)),
                          [](const auto& test) {
                            std::string name = std::get<0>(test.param);

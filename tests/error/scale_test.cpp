@@ -111,7 +111,7 @@ TEST_F(ScaleRefuses, LevelsOfOtherTasks) {
 }
 
 TEST_F(ScaleRefuses, TasksThatDoNotFit) {
-  refused({"--task", "binary"}, "sample 1 has the label 3; binary needs 0 and 1", "one.onnx");
+  refused({"--task", "binary"}, "sample 2 has the label 2; binary needs 0 and 1", "one.onnx");
   refused({"--task", "segmentation"}, "segmentation needs an image as output; the network makes 10 from 3x32x32");
   refused({"--threshold", "high"}, "--threshold has 'high' where a number is needed");
 }
