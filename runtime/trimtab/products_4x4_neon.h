@@ -58,11 +58,11 @@ struct Products4x4 {
 #define TRIMTAB_SUM_B(operation, a, b, c, d)                                                                          \
   operation " v" #a ".4s, v8.8h\n\t" operation " v" #b ".4s, v9.8h\n\t" operation " v" #c ".4s, v14.8h\n\t" operation \
             " v" #d ".4s, v15.8h\n\t"
-#define TRIMTAB_TWO_FILTERS(operation, first, second, a, b, c, d, e, f, g, h)                               \
-  TRIMTAB_A("smull", first, "8b")                                                                           \
-  TRIMTAB_B("smull", second, "8b")                                                                          \
-  TRIMTAB_A("smlal2", first, "16b") TRIMTAB_B("smlal2", second, "16b") TRIMTAB_SUM_A(operation, a, b, c, d) \
-      TRIMTAB_SUM_B(operation, e, f, g, h)
+#define TRIMTAB_TWO_FILTERS(operation, first, second, a, b, c, d, e, f, g, h) \
+  TRIMTAB_A("smull", first, "8b")                                             \
+  TRIMTAB_B("smull", second, "8b")                                            \
+  TRIMTAB_A("smlal2", first, "16b")                                           \
+  TRIMTAB_B("smlal2", second, "16b") TRIMTAB_SUM_A(operation, a, b, c, d) TRIMTAB_SUM_B(operation, e, f, g, h)
 // 16 bytes of four windows with four filters.
 #define TRIMTAB_CHUNK(operation)                                                                                    \
   "ld1 {v0.16b-v3.16b}, [%[panel]], #64\n\t"                                                                        \

@@ -173,8 +173,7 @@ ScheduledDeployment Pricer::deploy_within(const Program& program, const Schedule
     throw failure("the emulated device and the host differ in {} numbers over {} samples", made.deployment.mismatches,
                   samples.size());
   }
-  made.costs =
-      measure_steps(program, made.schedule, with_memory_of_board(target_), made.deployment.dearest_point());
+  made.costs = measure_steps(program, made.schedule, with_memory_of_board(target_), made.deployment.dearest_point());
   made.deployment.cycles = sum_cycles(made.costs);
   return made;
 }

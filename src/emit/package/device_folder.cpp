@@ -68,8 +68,9 @@ DeviceFolder read_device_folder(const fs::path& out) {
     const nlohmann::json manifest = nlohmann::json::parse(read_text(file));
     device.name = manifest.at("name").get<std::string>();
     if (manifest.value("system", "bare") == "linux") {
-      throw bad_input("{} holds a program for Linux, and packages are for microcontrollers; copy its device/ to the board",
-                      out.string());
+      throw bad_input(
+          "{} holds a program for Linux, and packages are for microcontrollers; copy its device/ to the board",
+          out.string());
     }
     device.network = manifest.at("network").get<std::string>();
     device.target = manifest.at("target").get<std::string>();
