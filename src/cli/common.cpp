@@ -218,7 +218,7 @@ CLI::Option* add_bfloat16_flag(CLI::App& command, bool& bfloat16) {
 CLI::Option* add_target_option(CLI::App& command, std::string& target) {
   return command
       .add_option("--target", target,
-                  "microcontroller: a name of targets/ or a TOML file; fit and inspect also take host, this machine")
+                  "device: a name of targets/ or a TOML file; fit and inspect also take host, this machine")
       ->capture_default_str();
 }
 

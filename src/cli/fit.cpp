@@ -90,7 +90,8 @@ void add_training_options_of_fit(CLI::App& fit, FitCommand& command) {
 
 void add_fit(CLI::App& app, const Surroundings& around) {
   auto command = std::make_shared<FitCommand>();
-  CLI::App* fit = app.add_subcommand("fit", "turn a trained network into a verified program for a microcontroller");
+  CLI::App* fit =
+      app.add_subcommand("fit", "turn a trained network into a verified program for a microcontroller or a Cortex-A");
   add_model(*fit, command->model, command->choice)->required();
   add_data_option(*fit, command->data)->required();
   add_train_data_option(*fit, command->train_data)->default_str("the training part of --data");

@@ -26,7 +26,7 @@ Shape without_ones(Shape shape) {
 
 /// Indices of all samples, class by class. Where samples are taken from it at regular steps, every class gives its
 /// part, in whatever order the source has them.
-std::vector<std::int64_t> by_class(const Dataset& data) {
+std::vector<std::int64_t> in_class_order(const Dataset& data) {
   std::vector<std::int64_t> order(static_cast<std::size_t>(data.size()));
   std::iota(order.begin(), order.end(), std::int64_t{0});
   if (data.labels.empty()) return order;
@@ -180,7 +180,7 @@ std::pair<Dataset, Dataset> Dataset::halves() const {
   std::vector<std::int64_t> second;
   std::map<std::int64_t, bool> is_first;  // by recording
   bool next_is_first = true;
-  for (const std::int64_t sample : by_class(*this)) {
+  for (const std::int64_t sample : in_class_order(*this)) {
     const std::int64_t recording = groups.empty() ? sample : nth(groups, sample);
     const auto [known, is_new] = is_first.emplace(recording, next_is_first);
     if (is_new) next_is_first = !next_is_first;
@@ -225,7 +225,7 @@ Dataset load_dataset(const std::string& description, Split split, const DataOpti
   Dataset data = load(description, split, options);
   if (options.limit > 0 && options.limit < data.size()) {
     std::vector<std::int64_t> chosen;
-    const std::vector<std::int64_t> order = by_class(data);
+    const std::vector<std::int64_t> order = in_class_order(data);
     for (const std::int64_t i : spread(data.size(), options.limit)) chosen.push_back(nth(order, i));
     std::sort(chosen.begin(), chosen.end());
     data = data.pick(chosen);

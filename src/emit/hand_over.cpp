@@ -1,5 +1,6 @@
 #include "emit/hand_over.h"
 
+#include <fmt/args.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -64,18 +65,16 @@ std::string compiler_of(const Target& target) {
   return text.substr(0, text.find('\n'));
 }
 
-std::string readme(const HandOver& hand_over, const Program& program, const Target& target, const BuildRecipe& recipe) {
-  const nlohmann::ordered_json& result = hand_over.result;
-  const std::string left_out = describe_left_out(hand_over.left_out);
-  return fmt::format(
-      R"(# {name}: the network {network} for {target}
+constexpr std::string_view readme_head = R"(# {name}: the network {network} for {target}
 
 Trimtab {version} made this folder for {target} ({description}). Its interface is C; `{name}.h` documents all of it.
 {left_out}
-| | measured on the image `firmware.elf` |
+)";
+
+constexpr std::string_view image_readme = R"(| | measured on the image `firmware.elf` |
 |---|---|
 | flash | {flash} |
-| RAM | {ram} |
+| RAM | {RAM} |
 | of it the arena | {arena} |
 | of it the stack of a run | {stack} |
 | instructions of a run | {instructions} |
@@ -113,34 +112,12 @@ Define `{NAME}_PROFILE` for them and for `{name}.cpp` to count the cycles of eve
 | `{name}.mk`, `CMakeLists.txt` | the build |
 | `firmware.elf` | the image that was measured in the emulator ({board}) |
 | `manifest.json`, `LICENSE` | all figures and hashes; the licence of the code |
-)",
-      fmt::arg("name", hand_over.name), fmt::arg("NAME", upper(hand_over.name)), fmt::arg("network", program.name),
-      fmt::arg("target", target.name), fmt::arg("description", target.description),
-      fmt::arg("version", TRIMTAB_VERSION),
-      fmt::arg("left_out", left_out.empty() ? "" : "Left out is " + left_out + ".\n"),
-      fmt::arg("flash", bytes_of(result, "flash_bytes")), fmt::arg("ram", bytes_of(result, "ram_bytes")),
-      fmt::arg("arena", bytes_of(result, "arena_bytes")), fmt::arg("stack", bytes_of(result, "stack_bytes")),
-      fmt::arg("instructions", format_count(result.at("instructions").get<std::int64_t>())),
-      fmt::arg("clock", format_frequency(static_cast<double>(target.clock_hz.value))),
-      fmt::arg("latency", latency_of(result)), fmt::arg("core", fmt::join(recipe.core_flags, " ")),
-      fmt::arg("flags", fmt::join(recipe.flags, " ")), fmt::arg("compiler", compiler_of(target)),
-      fmt::arg("board", target.emulated_board));
-}
+)";
 
-/// What a folder for Linux tells of itself.
-std::string linux_readme(const HandOver& hand_over, const Program& program, const Target& target,
-                         const BuildRecipe& recipe) {
-  const nlohmann::ordered_json& result = hand_over.result;
-  const std::string left_out = describe_left_out(hand_over.left_out);
-  return fmt::format(
-      R"(# {name}: the network {network} for {target}
-
-Trimtab {version} made this folder for {target} ({description}). Its interface is C; `{name}.h` documents all of it.
-{left_out}
-| | measured |
+constexpr std::string_view linux_readme = R"(| | measured |
 |---|---|
 | shared object `lib{name}.so` | {flash} |
-| RAM beside it | {ram} |
+| RAM beside it | {RAM} |
 | of it the arena | {arena} |
 | of it the stack of a run | {stack} |
 | instructions of a run, one thread | {instructions} |
@@ -172,15 +149,35 @@ a file before every inference; the signal SIGUSR1 chooses the next one. `--help`
 | `{name}.mk`, `CMakeLists.txt` | the build |
 | `firmware.elf` | the process that was measured in the emulator |
 | `manifest.json`, `LICENSE` | all figures and hashes; the licence of the code |
-)",
-      fmt::arg("name", hand_over.name), fmt::arg("network", program.name), fmt::arg("target", target.name),
-      fmt::arg("description", target.description), fmt::arg("version", TRIMTAB_VERSION),
-      fmt::arg("left_out", left_out.empty() ? "" : "Left out is " + left_out + ".\n"),
-      fmt::arg("flash", bytes_of(result, "flash_bytes")), fmt::arg("ram", bytes_of(result, "ram_bytes")),
-      fmt::arg("arena", bytes_of(result, "arena_bytes")), fmt::arg("stack", bytes_of(result, "stack_bytes")),
-      fmt::arg("instructions", format_count(result.at("instructions").get<std::int64_t>())),
-      fmt::arg("core", fmt::join(recipe.core_flags, " ")), fmt::arg("flags", fmt::join(recipe.flags, " ")),
-      fmt::arg("board", target.emulated_board));
+)";
+
+std::string readme(const HandOver& hand_over, const Program& program, const Target& target, const BuildRecipe& recipe) {
+  const nlohmann::ordered_json& result = hand_over.result;
+  const std::string left_out = describe_left_out(hand_over.left_out);
+  const bool is_linux = traits_of(target.processor).toolchain->is_linux;
+  fmt::dynamic_format_arg_store<fmt::format_context> facts;
+  const auto add = [&](const char* name, const std::string& text) { facts.push_back(fmt::arg(name, text)); };
+  add("name", hand_over.name);
+  add("NAME", upper(hand_over.name));
+  add("network", program.name);
+  add("target", target.name);
+  add("description", target.description);
+  add("version", TRIMTAB_VERSION);
+  add("left_out", left_out.empty() ? "" : "Left out is " + left_out + ".\n");
+  add("flash", bytes_of(result, "flash_bytes"));
+  add("RAM", bytes_of(result, "ram_bytes"));
+  add("arena", bytes_of(result, "arena_bytes"));
+  add("stack", bytes_of(result, "stack_bytes"));
+  add("instructions", format_count(result.at("instructions").get<std::int64_t>()));
+  add("core", fmt::format("{}", fmt::join(recipe.core_flags, " ")));
+  add("flags", fmt::format("{}", fmt::join(recipe.flags, " ")));
+  add("board", target.emulated_board);
+  if (!is_linux) {
+    add("clock", format_frequency(static_cast<double>(target.clock_hz.value)));
+    add("latency", latency_of(result));
+    add("compiler", compiler_of(target));
+  }
+  return fmt::vformat(fmt::format("{}{}", readme_head, is_linux ? linux_readme : image_readme), facts);
 }
 
 /// Hashes of all files below the folder, by path, sorted.
@@ -223,8 +220,7 @@ void write_hand_over(const HandOver& hand_over, const Program& program, const Ta
                      const fs::path& folder) {
   const BuildRecipe recipe = recipe_of(target, optimize);
   const bool is_linux = traits_of(target.processor).toolchain->is_linux;
-  write_file(folder / "README.md",
-             is_linux ? linux_readme(hand_over, program, target, recipe) : readme(hand_over, program, target, recipe));
+  write_file(folder / "README.md", readme(hand_over, program, target, recipe));
   write_file(folder / "LICENSE", read_text(license_file()));
   write_file(folder / "main.c", example(program, hand_over.name));
   if (is_linux) {

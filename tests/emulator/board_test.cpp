@@ -17,6 +17,7 @@
 #include "data/npy.h"
 #include "handed_over.h"
 #include "support/pseudo_terminal.h"
+#include "support/strict_warnings.h"
 #include "target/share.h"
 
 namespace trimtab {
@@ -158,17 +159,8 @@ class Boards : public testing::TestWithParam<BoardCase> {
     FirmwareSources firmware;
     firmware.sources = {device / "net.o"};
     for (const fs::path& source : {device / "net_board.c", device / "boards" / GetParam().source}) {
-      std::vector<std::string> command{"arm-none-eabi-gcc",
-                                       "-std=c99",
-                                       "-Os",
-                                       "-Wall",
-                                       "-Wextra",
-                                       "-Wpedantic",
-                                       "-Wconversion",
-                                       "-Wsign-conversion",
-                                       "-Werror",
-                                       "-I" + device.string()};
-      for (const auto& flags : {handed_.core_flags(), definitions})
+      std::vector<std::string> command{"arm-none-eabi-gcc", "-std=c99", "-Os", "-I" + device.string()};
+      for (const auto& flags : {test::strict_warnings, handed_.core_flags(), definitions})
         command.insert(command.end(), flags.begin(), flags.end());
       firmware.sources.push_back(source.string() + ".o");
       command.insert(command.end(), {"-c", source.string(), "-o", firmware.sources.back().string()});

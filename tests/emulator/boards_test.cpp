@@ -13,6 +13,7 @@
 #include "emit/emulator.h"
 #include "emit/firmware.h"
 #include "emulator/handed_over.h"
+#include "support/test_name.h"
 #include "target/target.h"
 
 namespace trimtab {
@@ -137,11 +138,7 @@ TEST(SmallBoard, CountsAsTheLargeOne) {
               static_cast<double>(second.greatest_instructions.front()), 20);  // starting the timer is in between
 }
 
-INSTANTIATE_TEST_SUITE_P(Boards, EveryTarget, testing::ValuesIn(microcontrollers()), [](const auto& instance) {
-  std::string name = instance.param;
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Boards, EveryTarget, testing::ValuesIn(microcontrollers()), test::by_name);
 
 ExitCode code_of(const std::function<void()>& action, std::string& text) {
   try {

@@ -19,6 +19,7 @@
 #include "emit/source.h"
 #include "emulator/handed_over.h"
 #include "support/random_program.h"
+#include "support/strict_warnings.h"
 #include "target/share.h"
 #include "target/target.h"
 
@@ -247,18 +248,13 @@ TEST_P(OwnBuilds, AreRightWithoutOptimization) {
                                      "-fno-omit-frame-pointer",
                                      "-fno-exceptions",
                                      "-fno-rtti",
-                                     "-Wall",
-                                     "-Wextra",
-                                     "-Wpedantic",
-                                     "-Wconversion",
-                                     "-Wsign-conversion",
-                                     "-Werror",
                                      "-I" + folder.path().string(),
                                      "-c",
                                      (folder.path() / "net.cpp").string(),
                                      "-o",
                                      object.string()};
-    command.insert(command.end(), recipe.core_flags.begin(), recipe.core_flags.end());
+    for (const auto* flags : {&test::strict_warnings, &recipe.core_flags})
+      command.insert(command.end(), flags->begin(), flags->end());
     run(command);
     FirmwareSources sources;
     sources.sources = {object};

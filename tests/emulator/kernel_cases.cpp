@@ -13,6 +13,7 @@
 #include "emit/recipe.h"
 #include "emit/source.h"
 #include "program/pack.h"
+#include "support/strict_warnings.h"
 #include "target/share.h"
 #include "trimtab/convolution_generic.h"
 #include "trimtab/elementwise_generic.h"
@@ -140,19 +141,17 @@ void clear_unused_bits(std::vector<std::uint8_t>& image, const Buffer& buffer) {
   }
 }
 
-/// The first lines of a compiler that takes every warning for an error, without and with optimization: a firmware may
-/// compile the sources with its own flags. Empty where it finds nothing.
+/// The complaints of the target's compiler about the source under strict warnings: a firmware may compile it with its
+/// own flags. Empty where it finds nothing.
 std::string complaint_about(const std::filesystem::path& source, const Target& target, Optimize optimize) {
-  std::vector<std::string> command{std::string(traits_of(target.processor).toolchain->compiler)};
+  const Toolchain& toolchain = *traits_of(target.processor).toolchain;
+  std::vector<std::string> command{std::string(toolchain.compiler)};
   const BuildRecipe recipe = recipe_of(target, optimize);
-  for (const auto* flags : {&recipe.core_flags, &recipe.flags})
+  for (const auto* flags : {&recipe.core_flags, &recipe.flags, &test::strict_warnings})
     command.insert(command.end(), flags->begin(), flags->end());
   command.erase(std::find(command.begin(), command.end(), "-w"));
-  for (const char* flag :
-       {"-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wsign-conversion"})
-    command.emplace_back(flag);
-  command.insert(command.end(), {"-I", source.parent_path().string(), source.string()});
-  const ProcessResult result = run_process(command, "install the compiler");
+  command.insert(command.end(), {"-fsyntax-only", "-Wshadow", "-I", source.parent_path().string(), source.string()});
+  const ProcessResult result = run_process(command, std::string(toolchain.hint));
   return result.errors.substr(0, 2000);
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
 // The tests of the kernels of a core, against the generic ones on random shapes, in the emulator. A test program names
-// the targets: INSTANTIATE_TEST_SUITE_P(Cores, Kernels, testing::Values(...), name_of_target).
+// the targets: INSTANTIATE_TEST_SUITE_P(Cores, Kernels, testing::Values(...), test::by_name).
 
 #include <fmt/ranges.h>
 #include <gtest/gtest.h>
@@ -94,13 +94,6 @@ TEST_P(Kernels, Movements) {
   }
   expect_right(builder, GetParam(), Optimize::speed, true);
   expect_right(builder, GetParam(), Optimize::size, false);
-}
-
-/// "cortex-m3" as a test's name.
-inline std::string name_of_target(const testing::TestParamInfo<const char*>& instance) {
-  std::string name = instance.param;
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
 }
 
 }  // namespace trimtab

@@ -16,6 +16,7 @@
 #include "program/evaluate.h"
 #include "program/lower.h"
 #include "support/noise.h"
+#include "support/test_name.h"
 #include "target/target.h"
 
 namespace trimtab {
@@ -66,9 +67,7 @@ INSTANTIATE_TEST_SUITE_P(
                     NestedCase{"squeezenet", {3, 32, 32}, "stm32f412"}, NestedCase{"dscnn", {1, 49, 10}, "stm32f412"},
                     NestedCase{"dscnn", {1, 49, 10}, "cortex-m3"}, NestedCase{"dscnn", {1, 49, 10}, "cortex-m55"}),
     [](const auto& instance) {
-      std::string name = std::string(instance.param.network) + "_" + instance.param.target;
-      std::replace(name.begin(), name.end(), '-', '_');
-      return name;
+      return test::test_name(std::string(instance.param.network) + "_" + instance.param.target);
     });
 
 }  // namespace

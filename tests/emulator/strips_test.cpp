@@ -12,6 +12,7 @@
 #include "support/naive_interpreter.h"
 #include "support/pooled_program.h"
 #include "support/random_program.h"
+#include "support/test_name.h"
 
 namespace trimtab {
 namespace {
@@ -82,11 +83,7 @@ TEST_P(EmulatedStrips, ChainsOfRandomShapes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cores, EmulatedStrips, testing::Values("rp2040", "cortex-m3", "stm32f412", "cortex-m55"),
-                         [](const auto& instance) {
-                           std::string name = instance.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                         test::by_name);
 
 }  // namespace
 }  // namespace trimtab

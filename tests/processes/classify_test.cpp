@@ -11,6 +11,7 @@
 #include "emit/package/package.h"
 #include "emulator/handed_over.h"
 #include "program/execute.h"
+#include "support/test_name.h"
 
 namespace trimtab {
 namespace {
@@ -128,12 +129,7 @@ TEST(LinuxFolder, IsNoPackageForMicrocontrollers) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Cores, Classify, testing::Values("cortex-a15", "cortex-a53", "cortex-a76"),
-                         [](const auto& instance) {
-                           std::string name = instance.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Cores, Classify, testing::Values("cortex-a15", "cortex-a53", "cortex-a76"), test::by_name);
 
 }  // namespace
 }  // namespace trimtab

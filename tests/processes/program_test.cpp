@@ -11,6 +11,7 @@
 #include "emit/recipe.h"
 #include "program/execute.h"
 #include "support/random_program.h"
+#include "support/test_name.h"
 #include "target/target.h"
 
 namespace trimtab {
@@ -73,11 +74,7 @@ TEST_P(Processes, CountInstructions) {
 
 INSTANTIATE_TEST_SUITE_P(Cores, Processes,
                          testing::Values("cortex-a15", "cortex-a53", "cortex-a55", "cortex-a72", "cortex-a76"),
-                         [](const auto& instance) {
-                           std::string name = instance.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                         test::by_name);
 
 }  // namespace
 }  // namespace trimtab

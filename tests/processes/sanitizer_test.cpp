@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "emulator/handed_over.h"
+#include "support/test_name.h"
 
 namespace trimtab {
 namespace {
@@ -44,11 +45,7 @@ TEST_P(Sanitized, SelfTestRunsWithoutComplaint) {
   EXPECT_EQ(result.exit_code, 0) << result.output << result.errors.substr(0, 3000);
 }
 
-INSTANTIATE_TEST_SUITE_P(Cores, Sanitized, testing::Values("cortex-a53", "cortex-a76"), [](const auto& instance) {
-  std::string name = instance.param;
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Cores, Sanitized, testing::Values("cortex-a53", "cortex-a76"), test::by_name);
 
 }  // namespace
 }  // namespace trimtab

@@ -11,6 +11,7 @@
 #include "emit/source.h"
 #include "program/execute.h"
 #include "support/random_program.h"
+#include "support/strict_warnings.h"
 #include "target/share.h"
 
 // NAME.h as a firmware includes it: its functions of values against the host's own and against double precision, and
@@ -22,8 +23,6 @@ void run(const std::vector<std::string>& command) {
   const ProcessResult result = run_process(command, "install the packages gcc and clang");
   ASSERT_EQ(result.exit_code, 0) << command.front() << ": " << result.errors.substr(0, 3000);
 }
-
-const std::vector<std::string> strict{"-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Werror"};
 
 /// Reads one sample of floats and one output, and writes the input and what the functions make of the output.
 constexpr std::string_view caller = R"(#include <stdio.h>
@@ -103,7 +102,7 @@ void expect_host_values(const ActivationGrid& input_grid, const ActivationGrid& 
                                                                                 : "uint8_t";
   std::vector<std::string> command{
       "gcc", "-std=c99", "-O2", path("main.c"), "-o", path("main"), "-DELEMENT=" + element, "-DINPUT=" + input_type};
-  command.insert(command.end(), strict.begin(), strict.end());
+  command.insert(command.end(), test::strict_warnings.begin(), test::strict_warnings.end());
   run(command);
 
   Random random(seed);
@@ -196,7 +195,7 @@ TEST(ValueFunctions, OfSeveralInputsAndOutputs) {
   write_file(path("net.h"), interface_header(program, {}, {}, "net", 100));
   write_file(path("main.c"), joined_caller);
   std::vector<std::string> command{"gcc", "-std=c99", "-O2", path("main.c"), "-o", path("main")};
-  command.insert(command.end(), strict.begin(), strict.end());
+  command.insert(command.end(), test::strict_warnings.begin(), test::strict_warnings.end());
   run(command);
   EXPECT_EQ(run_process({path("main")}, "").output, "50 -25 127 10 127 -100 1 1 1.000 -28.000 0\n");
 }
@@ -231,7 +230,7 @@ TEST(Interface, CompilesWithoutWarnings) {
           {"clang++", "-std=c++20", path("user.cpp")},
           {"arm-none-eabi-gcc", "-std=c99", "-mcpu=cortex-m4", "-mthumb", path("user.c")}}) {
       std::vector<std::string> command = compiler;
-      command.insert(command.end(), strict.begin(), strict.end());
+      command.insert(command.end(), test::strict_warnings.begin(), test::strict_warnings.end());
       command.insert(command.end(), {optimization, "-c", "-o", path("user.o")});
       SCOPED_TRACE(compiler.front() + " " + optimization);
       run(command);
