@@ -59,12 +59,13 @@ struct ProductsDot {
   "sdot v" #sum ".4s, v" #filters ".16b, v" #words ".4b[" #lane   \
   "]\n\t"                                                         \
   "sdot v" #sum2 ".4s, v" #filters2 ".16b, v" #words ".4b[" #lane "]\n\t"
-#define TRIMTAB_SEVEN(filters, filters2, words, words2)                                                    \
-  TRIMTAB_WINDOW(16, 17, filters, filters2, words, 0)                                                      \
-  TRIMTAB_WINDOW(18, 19, filters, filters2, words, 1)                                                      \
-  TRIMTAB_WINDOW(20, 21, filters, filters2, words, 2)                                                      \
-  TRIMTAB_WINDOW(22, 23, filters, filters2, words, 3) TRIMTAB_WINDOW(24, 25, filters, filters2, words2, 0) \
-      TRIMTAB_WINDOW(26, 27, filters, filters2, words2, 1) TRIMTAB_WINDOW(28, 29, filters, filters2, words2, 2)
+#define TRIMTAB_SEVEN(filters, filters2, words, words2) \
+  TRIMTAB_WINDOW(16, 17, filters, filters2, words, 0)   \
+  TRIMTAB_WINDOW(18, 19, filters, filters2, words, 1)   \
+  TRIMTAB_WINDOW(20, 21, filters, filters2, words, 2)   \
+  TRIMTAB_WINDOW(22, 23, filters, filters2, words, 3)   \
+  TRIMTAB_WINDOW(24, 25, filters, filters2, words2, 0)  \
+  TRIMTAB_WINDOW(26, 27, filters, filters2, words2, 1) TRIMTAB_WINDOW(28, 29, filters, filters2, words2, 2)
 #define TRIMTAB_EIGHT(filters, filters2, words, words2) \
   TRIMTAB_SEVEN(filters, filters2, words, words2) TRIMTAB_WINDOW(30, 31, filters, filters2, words2, 3)
 // 16 bytes of all windows.
