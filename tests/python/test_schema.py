@@ -1,11 +1,14 @@
-"""The schema of results, docs/result.schema.json, against the result of every command."""
+"""The schema of results, docs/result.schema.json, against the results of the commands."""
 
 import json
 import os
 import re
+import subprocess
+import time
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 
 import trimtab
@@ -46,6 +49,61 @@ def test_results_of_the_roads(trained, samples, folder):
     variants = socs / "mobilenet_v1-exynos5422.csv"
     check("plan", trimtab.sustain.plan(socs / "exynos5422.toml", variants=variants).to_dict())
     check("simulate", trimtab.sustain.simulate(socs / "exynos5422.toml", variants=variants, duration=20, governors=["fixed"]).to_dict())
+
+
+def test_results_of_other_tasks(trained, samples, folder):
+    targets = np.eye(4, dtype=np.float32)[samples[1]] * 2 - 0.5
+    check("fit", trimtab.fit(trained.model_file, data=(samples[0], targets), task="regression", target="host").to_dict())
+    check("eval", trimtab.evaluate(trained.model_file, data=(samples[0], targets), task="regression").to_dict())
+
+
+def test_results_of_commands_without_a_function(trained, fitted, samples, command, folder):
+    for name, array in zip(("x", "y"), samples, strict=True):
+        np.save(folder / f"{name}.npy", array)
+    data = f"npy:{folder}/x.npy,{folder}/y.npy"
+    check("data", command("data", data))
+    check("taxonomy", command("taxonomy", SOURCE / "tutorial" / "shapes-taxonomy.toml"))
+    check("characterize", command("characterize", fitted.out, "--data", data, "--macs", 64, "-o", folder / "energy"))
+    out = folder / "searched"
+    command("fit", trained.model_file, "--data", data, "--search", "--flash", "64KB", "--epochs", 1, "--trial-epochs", 0, "--widths", 1,
+            "--train-data", data, "-o", out)
+    check("study", command("study", out))
+    check("study", command("study", out, "--trials"))
+    check("explain", command("explain", out))
+    check("explain", command("explain", out, "--layer", "conv1"))
+
+
+def test_results_of_a_thermal_plan(command, folder):
+    exynos = SOURCE / "targets/socs/exynos5422.toml"
+    check("identify", command("sustain", "identify", "--base", exynos, "--fixed-points", 25, "--variants",
+                              SOURCE / "targets/socs/mobilenet_v1-exynos5422.csv"))
+    board = folder / "board"
+    board.mkdir()
+    check("doctor", command("sustain", "doctor", "--sysfs-root", board))
+
+
+def test_result_of_a_board(trained, samples, command, folder):
+    """The board of lesson 4: the recipe is the lesson's own."""
+    lesson = (SOURCE / "tutorial" / "04-real-board.md").read_text()
+    place = folder / "board-of-the-lesson"
+    trimtab.fit(trained.model_file, data=samples, target="stm32f412", name="net", out=place / "out")
+    (place / "Makefile").write_text(re.search(r"^```make Makefile\n(.*?)^```", lesson, re.M | re.S)[1])
+    subprocess.run(["make", "-s", "all"], cwd=place, check=True, env={**os.environ, "TRIMTAB": str(SOURCE)})
+    with (place / "log").open("w") as log:
+        board = subprocess.Popen(
+            ["qemu-system-arm", "-M", "mps2-an386", "-icount", "shift=6", "-display", "none", "-monitor", "none", "-serial", "pty",
+             "-kernel", "board.elf"], cwd=place, stdout=log, stderr=log)
+    try:
+        while not (port := re.search(r"/dev/pts/\d+", (place / "log").read_text())):
+            assert board.poll() is None, (place / "log").read_text()
+            time.sleep(0.05)
+        result = command("validate", place / "out", "--port", port[0], "--data", f"npy:{folder}/x.npy,{folder}/y.npy", "--limit", 4)
+    finally:
+        board.kill()
+        board.wait()
+    check("validate", result)
+    assert result["differing_numbers"] == 0
+    assert result == json.loads((place / "out" / "validation.json").read_text())
 
 
 @pytest.mark.parametrize("kind", ["train", "fit", "scale", "assess", "eval", "inspect"])
