@@ -4,6 +4,7 @@
 
 #include "base/units.h"
 #include "report/accuracy_section.h"
+#include "report/frontier_section.h"
 #include "report/program_sections.h"
 #include "report/run_sections.h"
 #include "report/search_section.h"
@@ -65,6 +66,7 @@ Page fit_report(const Facts& result, const Facts& details, const Facts& validati
   page.add("accuracy", "Where accuracy is lost", accuracy_section(details));
   page.add("memory", "Memory over time", memory_section(details));
   page.add("flash", "Flash and time", flash_section(result, details));
+  page.add("frontier", "Time over RAM", frontier_section(result));
   page.add("board", "On the board", validation_section(result, validation));
   page.add("answers", "The answers", answers_section(details));
   page.add("search", "The search", search_section(result, details));

@@ -7,6 +7,7 @@
 
 #include "base/units.h"
 #include "report/chart.h"
+#include "report/frontier_section.h"
 #include "report/program_sections.h"
 #include "report/run_sections.h"
 #include "report/validation_section.h"
@@ -234,6 +235,7 @@ Page scale_report(const Facts& result, const Facts& details, const Facts& valida
   page.add("network", "The network on its device", network_section(details));
   page.add("memory", "Memory over time", memory_section(details));
   page.add("flash", "Flash and time", flash_section(result, details));
+  page.add("frontier", "Time over RAM", frontier_section(result));
   page.add("board", "On the board", validation_section(result, validation));
   page.add("repeat", "Run it again", repeat_section(result, details));
   page.foot = foot_of(result);

@@ -20,6 +20,11 @@ inline nlohmann::ordered_json fit_result() {
     "latency_upper_ms": 14.5, "device": {"machine": "mps2-an386", "samples": 32, "mismatches": 0},
     "bounds": {"flash_bytes": 65536, "ram_bytes": 16384, "latency_ms": 20},
     "search": {"trials": 5, "epochs": 7, "finalists": [{"validation_top1": 70.5, "weights_kept": 0.5, "made_by": "kl"}]},
+    "frontier": [
+      {"ram_bytes": 8704, "arena_bytes": 7680, "flash_bytes": 29696, "instructions": 1654321, "strip_rows": 2,
+       "latency_expected_ms": 17.25},
+      {"ram_bytes": 10240, "arena_bytes": 9216, "flash_bytes": 30720, "instructions": 1234567, "strip_rows": 0,
+       "latency_expected_ms": 13.5}],
     "warnings": ["one class is absent"], "seed": 1, "wall_s": 12, "version": "0.0"})");
 }
 

@@ -42,12 +42,29 @@ std::set<std::string> places_of(const ordered_json& whole) {
 TEST_F(FitReport, ShowsTheNumbersOfTheResult) {
   const test::HtmlPage page = test::HtmlReader(html(test::fit_result(), test::fit_details())).read();
   EXPECT_EQ(page.fault, "");
-  for (const char* shown : {"71.25", "72.50 %", "4,321 samples", "30.0 KB", "of 64.0 KB", "10.0 KB", "13.5",
-                            "1,234,567", "net on stm32f412", "one class is absent", "trimtab fit net.onnx -o out",
-                            "convolution_u8", "it is fast", "147,456", "cat", "5 trials"}) {
+  for (const char* shown : {"71.25",
+                            "72.50 %",
+                            "4,321 samples",
+                            "30.0 KB",
+                            "of 64.0 KB",
+                            "10.0 KB",
+                            "13.5",
+                            "1,234,567",
+                            "net on stm32f412",
+                            "one class is absent",
+                            "trimtab fit net.onnx -o out",
+                            "convolution_u8",
+                            "it is fast",
+                            "147,456",
+                            "cat",
+                            "5 trials",
+                            "1,654,321",
+                            "17.25",
+                            "strips of at most 2 rows",
+                            "whole maps"}) {
     EXPECT_THAT(page.text, HasSubstr(shown));
   }
-  for (const char* section : {"network", "accuracy", "memory", "flash", "answers", "search", "repeat"})
+  for (const char* section : {"network", "accuracy", "memory", "flash", "frontier", "answers", "search", "repeat"})
     EXPECT_TRUE(page.ids.contains(section)) << section;
 }
 
