@@ -27,8 +27,17 @@ CLI::Option* add_cluster_option(CLI::App& command, std::string& cluster) {
   return command.add_option("--cluster", cluster, "cluster of the SoC that runs the network")->default_str("the first");
 }
 
+namespace {
+constexpr const char* variants_help =
+    "CSV file with the network's variants; 'plan' takes several, of one cluster or more";
+}
+
 CLI::Option* add_variants_option(CLI::App& command, std::string& variants) {
-  return command.add_option("--variants", variants, "CSV file with the network's variants");
+  return command.add_option("--variants", variants, variants_help);
+}
+
+CLI::Option* add_variants_option(CLI::App& command, std::vector<std::string>& variants) {
+  return command.add_option("--variants", variants, variants_help);
 }
 
 CLI::Option* add_ambient_option(CLI::App& command, double& ambient_c) {
@@ -46,7 +55,10 @@ CLI::Option* add_min_accuracy_option(CLI::App& command, double& percent) {
 }
 
 CLI::Option* add_duration_option(CLI::App& command, double& seconds) {
-  return command.add_option("--duration", seconds, "seconds to simulate or to govern; govern never ends at 0")
+  return command
+      .add_option(
+          "--duration", seconds,
+          "seconds to simulate or to govern (0: govern never ends), or of a plan for limited time (0: for ever)")
       ->capture_default_str();
 }
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "cli/common.h"
 #include "cli/surroundings.h"
@@ -24,6 +25,7 @@ void add_sustain_release(CLI::App& sustain);
 CLI::Option* add_soc(CLI::App& command, std::string& soc);  ///< positional
 CLI::Option* add_cluster_option(CLI::App& command, std::string& cluster);
 CLI::Option* add_variants_option(CLI::App& command, std::string& variants);
+CLI::Option* add_variants_option(CLI::App& command, std::vector<std::string>& variants);
 CLI::Option* add_ambient_option(CLI::App& command, double& ambient_c);
 CLI::Option* add_temperature_limit_option(CLI::App& command, double& limit_c);
 CLI::Option* add_min_accuracy_option(CLI::App& command, double& percent);

@@ -109,7 +109,7 @@ struct SustainGovernOptions {
 std::vector<thermal::ThermalPoint> points_of(const SustainGovernOptions& options, const thermal::Cluster& cluster) {
   std::vector<thermal::ThermalPoint> points;
   double best = 0;
-  for (const thermal::Variant& variant : thermal::read_variants(options.variants)) {
+  for (const thermal::Variant& variant : variants_of(thermal::read_variants(options.variants), cluster)) {
     // Without a way to tell the application which variant to run there is only the first.
     if (options.files.operating_point.empty() && !points.empty()) break;
     best = std::max(best, variant.accuracy);

@@ -40,7 +40,7 @@ void run(const SustainSimulateOptions& options, const Surroundings& around) {
   }
   const thermal::Soc soc = thermal::read_soc(options.soc);
   const thermal::Cluster& cluster = options.cluster.empty() ? soc.clusters.front() : find_cluster(soc, options.cluster);
-  const std::vector<thermal::Variant> variants = thermal::read_variants(options.variants);
+  const std::vector<thermal::Variant> variants = variants_of(thermal::read_variants(options.variants), cluster);
   const thermal::Variant& variant =
       options.variant.empty() ? variants.front() : find_variant(variants, options.variant);
   const std::vector<thermal::ThermalPoint> points = thermal_points(cluster, variant);

@@ -175,6 +175,50 @@ Markup grid_section(const Facts& result) {
   return table.empty() ? Markup() : table.html();
 }
 
+/// What a cool board does within a limited time: rate and temperature, and the points of every part.
+Markup burst_section(const Facts& result) {
+  const Facts& burst = fact(result, "burst");
+  const Facts& slots = list(burst, "slots");
+  if (slots.empty()) return {};
+  Series rate{"inferences per second", {}, {}, SeriesForm::steps, {}, {}, {}};
+  Series celsius{"hottest node", {}, {}, SeriesForm::line, {}, {}, {}};
+  Table table({{"from, s", true}, {"to, s", true}, {"inferences/s", true}, {"°C at its end", true}, {"points"}});
+  for (const Facts& slot : slots) {
+    const double from = number_or(slot, "from_s", 0);
+    const double to = number_or(slot, "to_s", 0);
+    rate.x.push_back(from);
+    rate.y.push_back(number_or(slot, "rate_per_s", std::nan("")));
+    celsius.x.push_back(to);
+    celsius.y.push_back(number_or(slot, "celsius", std::nan("")));
+    std::string points;
+    for (const Facts& share : list(slot, "shares")) {
+      points += fmt::format("{}{} {} {} at {:.0f} MHz", points.empty() ? "" : ", ",
+                            percent_text(number_or(share, "time_fraction", 0)), words(share, "cluster"),
+                            words(share, "variant"), number_or(share, "mhz", 0));
+    }
+    table.add({{fmt::format("{:.1f}", from), from},
+               {fmt::format("{:.1f}", to), to},
+               {fmt::format("{:.2f}", rate.y.back()), number(slot, "rate_per_s")},
+               {fmt::format("{:.1f}", celsius.y.back()), number(slot, "celsius")},
+               {soft(points)}});
+  }
+  if (!rate.x.empty()) {  // the last part has an end, too
+    rate.x.push_back(celsius.x.back());
+    rate.y.push_back(rate.y.back());
+  }
+  Chart rates{"time, s", "inferences per second", {rate}};
+  Chart temperatures{"time, s", "temperature of the hottest node, °C", {celsius}};
+  if (const auto limit = number(result, "limit_c")) temperatures.limits.emplace_back(*limit, "limit");
+  const double sustained = number_or(burst, "sustained_inferences", 0);
+  const double inferences = number_or(burst, "inferences", 0);
+  return paragraph(fmt::format(
+             "Within {:g} s the board does {} inferences, {:+.1f} % over the plan for ever, since it begins cool. The "
+             "mean accuracy is {:.2f} %. Simulated.",
+             number_or(burst, "duration_s", 0), number_text(std::round(inferences)),
+             sustained > 0 ? 100 * (inferences / sustained - 1) : 0, number_or(burst, "accuracy", 0))) +
+         figure(chart_picture(rates)) + figure(chart_picture(temperatures)) + table.html();
+}
+
 }  // namespace
 
 Page simulate_report(const Facts& result, std::string_view trace) {
@@ -230,22 +274,29 @@ Page plan_report(const Facts& result) {
                  "/s",
                  {},
                  "the price of the floor"}});
-  std::vector<SharePart> parts;
-  Table shares({{"variant"}, {"cores", true}, {"MHz", true}, {"share of the time", true}, {"latency, ms", true}});
-  std::vector<std::string> names;
+  std::map<std::string, std::vector<SharePart>> parts;  // by cluster
+  Table shares(
+      {{"cluster"}, {"variant"}, {"cores", true}, {"MHz", true}, {"share of the time", true}, {"latency, ms", true}});
   for (const Facts& share : list(result, "shares")) {
     const double fraction = number_or(share, "time_fraction", 0);
+    const std::string cluster = words(share, "cluster");
     const std::string name = fmt::format("{} at {:.0f} MHz", words(share, "variant"), number_or(share, "mhz", 0));
-    names.push_back(name);
-    parts.push_back({name, fraction, percent_text(fraction)});
-    shares.add({{element("span", {{"class", "name"}}, words(share, "variant"))},
+    parts[cluster].push_back({name, fraction, percent_text(fraction)});
+    shares.add({{cluster},
+                {element("span", {{"class", "name"}}, words(share, "variant"))},
                 {number_text(number_or(share, "cores", 0))},
                 {fmt::format("{:.0f}", number_or(share, "mhz", 0)), number(share, "mhz")},
                 {bar(fraction, fmt::format("{:.2f} %", 100 * fraction)), fraction},
                 {fmt::format("{:.1f}", number_or(share, "latency_ms", 0)), number(share, "latency_ms")}});
   }
-  page.add("shares", "How the time is shared",
-           parts.empty() ? Markup() : legend(names) + figure(share_strip(parts, "shares of the time")) + shares.html());
+  Markup strips;
+  for (const auto& [cluster, own] : parts) {
+    std::vector<std::string> names;
+    for (const SharePart& part : own) names.push_back(part.name);
+    strips += legend(names) + figure(share_strip(own, fmt::format("shares of the time of {}", cluster)),
+                                     parts.size() > 1 ? "the cluster " + cluster : "");
+  }
+  page.add("shares", "How the time is shared", strips.empty() ? Markup() : strips + shares.html());
   Table sprints({{"variant"}, {"MHz", true}, {"seconds", true}, {"inferences", true}});
   double longest = 0;
   for (const Facts& sprint : list(result, "sprints")) longest = std::max(longest, number_or(sprint, "seconds", 0));
@@ -256,6 +307,7 @@ Page plan_report(const Facts& result) {
                  {bar(longest > 0 ? seconds / longest : 0, fmt::format("{:.1f}", seconds)), seconds},
                  {number_text(std::round(number_or(sprint, "inferences", 0)))}});
   }
+  page.add("burst", "Limited time on a cool board", burst_section(result));
   page.add("sprints", "Sprints of a cool, idle board", sprints.empty() ? Markup() : sprints.html());
   page.add("repeat", "Run it again", repeat_section(result, {}));
   page.foot = foot_of(result);

@@ -17,10 +17,6 @@ std::uint64_t mix(std::uint64_t hash, double value) {
   return hash * 0xbf58476d1ce4e5b9U;
 }
 
-double last_resistance(const Network& network, bool fan) {
-  return fan && network.fan_resistance > 0 ? network.fan_resistance : network.resistance.back();
-}
-
 }  // namespace
 
 Eigen::MatrixXd state_matrix(const Network& network, bool fan) {
@@ -36,7 +32,7 @@ Eigen::MatrixXd state_matrix(const Network& network, bool fan) {
       a(i + 1, i + 1) -= g / next;
       a(i + 1, i) += g / next;
     } else {
-      a(i, i) -= 1 / (last_resistance(network, fan) * c);
+      a(i, i) -= 1 / (resistance_behind(network, network.resistance.size() - 1, fan) * c);
     }
   }
   return a;
@@ -45,14 +41,17 @@ Eigen::MatrixXd state_matrix(const Network& network, bool fan) {
 Plant::Plant(const Network& network, const PowerModel& power, double other_w, double ambient_c, double start_c)
     : network_(network),
       power_(power),
-      other_w_(other_w),
+      heat_(network.capacity.size(), 0.0),
       ambient_(ambient_c),
       state_(Eigen::VectorXd::Constant(static_cast<Eigen::Index>(network.capacity.size()), start_c)),
-      peak_(start_c) {}
+      peak_(start_c) {
+  heat_.back() = other_w;
+}
 
 const Plant::Step& Plant::step(double seconds, const Load& load, int degree) {
   std::uint64_t key = mix(mix(mix(mix(mix(1, seconds), load.fixed_w), load.volts), degree), ambient_);
   key = mix(key, fan_ ? 1 : 0);
+  for (const double watts : heat_) key = mix(key, watts);
   const auto found = steps_.find(key);
   if (found != steps_.end()) return found->second;
   if (steps_.size() > 20000) steps_.clear();
@@ -66,7 +65,7 @@ const Plant::Step& Plant::step(double seconds, const Load& load, int degree) {
   system.topLeftCorner(count, count) = state_matrix(network_, fan_);
   system(0, 0) += step.slope / network_.capacity[0];
   system(0, count + 1) += (load.fixed_w + step.leakage + step.slope * ambient_) / network_.capacity[0];
-  system(count - 1, count + 1) += other_w_ / network_.capacity.back();
+  for (Eigen::Index i = 0; i < count; ++i) system(i, count + 1) += nth(heat_, i) / nth(network_.capacity, i);
   system(count, 0) = 1;
   const Eigen::MatrixXd whole = (system * seconds).exp();
   step.transition.resize(count, count + 1);
@@ -107,7 +106,8 @@ double Plant::advance(double seconds, const Load& load) {
 Equilibrium equilibrium(const Network& network, const PowerModel& power, double other_w, double ambient_c,
                         const Load& load, bool fan) {
   const double r = total_resistance(network, fan);
-  const double base = ambient_c + r * load.fixed_w + last_resistance(network, fan) * other_w;
+  const double base =
+      ambient_c + r * load.fixed_w + resistance_behind(network, network.resistance.size() - 1, fan) * other_w;
   const auto excess = [&](double t) { return base + r * leakage_w(power, load.volts, t) - t; };
   Equilibrium point;
   constexpr double infinity = std::numeric_limits<double>::infinity();

@@ -42,6 +42,8 @@ class Plant {
     steps_.clear();
   }
   void set_fan(bool on) { fan_ = on; }
+  /// Watts into a node from elsewhere than the cluster, from now on. The last node begins with the rest of the board.
+  void set_heat(std::size_t node, double watts) { heat_.at(node) = watts; }
 
  private:
   struct Step {
@@ -54,7 +56,7 @@ class Plant {
 
   Network network_;
   PowerModel power_;
-  double other_w_;
+  std::vector<double> heat_;  ///< by node, W, beside the cluster's
   double ambient_;
   bool fan_ = false;
   Eigen::VectorXd state_;

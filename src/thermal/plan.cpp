@@ -1,158 +1,263 @@
 #include "thermal/plan.h"
 
-#include <glpk.h>
-
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <memory>
 #include <optional>
 
 #include "base/error.h"
 #include "base/index.h"
+#include "thermal/linear_program.h"
 
 namespace trimtab::thermal {
 namespace {
 
-struct Row {
-  std::vector<double> coefficients;
-  int kind = GLP_UP;  ///< GLP_UP: at most, GLP_LO: at least, GLP_FX: equal
-  double bound = 0;
+/// A variable of the linear program: a share of one cluster's time.
+struct Column {
+  std::size_t cluster = 0;
+  std::size_t point = 0;
 };
 
-struct Solution {
-  std::vector<double> x;
-  std::vector<double> duals;
-  double value = 0;
-};
-
-/// Maximises c x over x >= 0 under rows; nothing where they contradict each other.
-std::optional<Solution> maximise(const std::vector<double>& c, const std::vector<Row>& rows) {
-  const std::unique_ptr<glp_prob, decltype(&glp_delete_prob)> problem(glp_create_prob(), &glp_delete_prob);
-  glp_prob* lp = problem.get();
-  glp_set_obj_dir(lp, GLP_MAX);
-  const int columns = static_cast<int>(c.size());
-  glp_add_cols(lp, columns);
-  for (int j = 1; j <= columns; ++j) {
-    glp_set_col_bnds(lp, j, GLP_LO, 0, 0);
-    glp_set_obj_coef(lp, j, nth(c, j - 1));
-  }
-  glp_add_rows(lp, static_cast<int>(rows.size()));
-  std::vector<int> indices(c.size() + 1);
-  std::vector<double> values(c.size() + 1);
-  for (int i = 1; i <= static_cast<int>(rows.size()); ++i) {
-    const Row& row = nth(rows, i - 1);
-    glp_set_row_bnds(lp, i, row.kind, row.bound, row.bound);
-    for (int j = 1; j <= columns; ++j) {
-      nth(indices, j) = j;
-      nth(values, j) = nth(row.coefficients, j - 1);
+/// The linear program of a request over the points of all clusters.
+class Planner {
+ public:
+  Planner(const Soc& soc, const std::vector<ClusterPoints>& clusters, const PlanRequest& request)
+      : soc_(soc), clusters_(clusters), request_(request) {
+    for (std::size_t c = 0; c < clusters.size(); ++c) {
+      for (std::size_t p = 0; p < clusters[c].points.size(); ++p) columns_.push_back({c, p});
     }
-    glp_set_mat_row(lp, i, columns, indices.data(), values.data());
   }
-  glp_smcp parameters;
-  glp_init_smcp(&parameters);
-  parameters.msg_lev = GLP_MSG_OFF;
-  if (glp_simplex(lp, &parameters) != 0 || glp_get_status(lp) != GLP_OPT) return std::nullopt;
-  Solution solution;
-  solution.value = glp_get_obj_val(lp);
-  for (int j = 1; j <= columns; ++j) solution.x.push_back(std::max(0.0, glp_get_col_prim(lp, j)));
-  for (int i = 1; i <= static_cast<int>(rows.size()); ++i) solution.duals.push_back(glp_get_row_dual(lp, i));
-  return solution;
-}
 
-/// Steady temperature of mean shares: the fixed point of the mixed leakage, by iteration from the limit downwards (the
-/// map rises, so that the iteration falls monotonically onto the stable fixed point).
-double steady_celsius(const Soc& soc, const Cluster& cluster, const std::vector<ThermalPoint>& points,
-                      const std::vector<PlanShare>& shares, const PlanRequest& request) {
-  const double r = total_resistance(soc.network, request.fan);
-  const double last =
-      request.fan && soc.network.fan_resistance > 0 ? soc.network.fan_resistance : soc.network.resistance.back();
-  double celsius = request.limit_c;
-  for (int i = 0; i < 200; ++i) {
-    double power = 0;
-    for (const PlanShare& share : shares) power += share.fraction * point_power(cluster, points[share.point], celsius);
-    celsius = request.ambient_c + r * power + last * soc.other_w;
+  [[nodiscard]] SustainedPlan plan() const {
+    check();
+    std::optional<SustainedPlan> plan = plan_with_leakage_at(request_.limit_c);
+    const bool power_counts = request_.objective == Objective::energy || std::isfinite(request_.mean_w);
+    if (power_counts) {
+      // The leakage is that of the lowest temperature that the plan for it does not pass.
+      double low = request_.ambient_c;
+      double high = request_.limit_c;
+      while (high - low > 0.01) {
+        const double middle = 0.5 * (low + high);
+        std::optional<SustainedPlan> cooler = plan_with_leakage_at(middle);
+        if (cooler && cooler->steady_c > middle) {
+          low = middle;
+        } else {
+          high = middle;
+          if (cooler) plan = std::move(cooler);
+        }
+      }
+    }
+    if (!plan) refuse();
+    return *plan;
   }
-  return celsius;
-}
+
+ private:
+  /// The constraints but the rate's; the heat of node 0 is the first, and the accuracy the second where there is a
+  /// floor.
+  [[nodiscard]] std::vector<LinearRow> rows(double leakage_c, double mean_w) const {
+    LinearRow heat{{}, RowKind::at_most, headroom_k()};
+    LinearRow power{{}, RowKind::at_most, mean_w};
+    LinearRow accuracy{{}, RowKind::at_least, 0};
+    LinearRow late{{}, RowKind::at_most, 0};
+    for (const Column& column : columns_) {
+      const ThermalPoint& point = at(column);
+      heat.coefficients.push_back(resistance(column.cluster) * watts(column, request_.limit_c));
+      power.coefficients.push_back(watts(column, leakage_c));
+      accuracy.coefficients.push_back(point.rate * (point.accuracy - request_.accuracy_floor));
+      late.coefficients.push_back(point.rate * ((is_late(point) ? 1 : 0) - request_.miss_share));
+    }
+    std::vector<LinearRow> rows{heat};
+    if (request_.accuracy_floor > 0) rows.push_back(accuracy);
+    for (std::size_t c = 0; c < clusters_.size(); ++c) rows.push_back(all_of_the_time(c));
+    if (std::isfinite(mean_w)) rows.push_back(power);
+    if (std::isfinite(request_.deadline_s)) rows.push_back(late);
+    return rows;
+  }
+
+  [[nodiscard]] std::vector<double> rates() const {
+    std::vector<double> rates;
+    for (const Column& column : columns_) rates.push_back(at(column).rate);
+    return rates;
+  }
+
+  [[nodiscard]] std::optional<SustainedPlan> plan_with_leakage_at(double celsius) const {
+    std::vector<LinearRow> rows = this->rows(celsius, request_.mean_w);
+    std::vector<double> objective = rates();
+    if (request_.objective == Objective::energy) {
+      rows.push_back({objective, RowKind::at_least, request_.rate});
+      for (std::size_t i = 0; i < objective.size(); ++i) objective[i] = -watts(columns_[i], celsius);
+    }
+    const std::optional<LinearSolution> solution = maximise(objective, rows);
+    if (!solution) return std::nullopt;
+    SustainedPlan plan = plan_of(*solution);
+    if (request_.objective == Objective::throughput) {
+      plan.rate_per_kelvin = solution->duals[0];
+      if (request_.accuracy_floor > 0) plan.rate_per_point = -solution->duals[1] * plan.rate;
+    }
+    return plan;
+  }
+
+  [[nodiscard]] const ThermalPoint& at(const Column& column) const {
+    return clusters_[column.cluster].points[column.point];
+  }
+  [[nodiscard]] bool is_late(const ThermalPoint& point) const { return point.latency_s > request_.deadline_s; }
+  [[nodiscard]] double resistance(std::size_t cluster) const {
+    return total_resistance(soc_.network, request_.fan, clusters_[cluster].cluster.node);
+  }
+  [[nodiscard]] double watts(const Column& column, double celsius) const {
+    return point_power(clusters_[column.cluster].cluster, at(column), celsius);
+  }
+  /// What the rest of the board adds to the temperature of every node.
+  [[nodiscard]] double board_k() const {
+    return resistance_behind(soc_.network, soc_.network.resistance.size() - 1, request_.fan) * soc_.other_w;
+  }
+  [[nodiscard]] double headroom_k() const { return request_.limit_c - request_.ambient_c - board_k(); }
+
+  [[nodiscard]] LinearRow all_of_the_time(std::size_t cluster) const {
+    LinearRow row{{}, RowKind::equal, 1};
+    for (const Column& column : columns_) row.coefficients.push_back(column.cluster == cluster ? 1 : 0);
+    return row;
+  }
+
+  void check() const {
+    if (clusters_.empty() ||
+        std::ranges::any_of(clusters_, [](const ClusterPoints& cluster) { return cluster.points.empty(); })) {
+      throw bad_input("there is no thermal point to plan with");
+    }
+    if (!(request_.limit_c > request_.ambient_c)) {
+      throw bad_input(
+          "the limit of {} degrees is not above the ambient of {}; no computer can be cooler than its ambient",
+          request_.limit_c, request_.ambient_c);
+    }
+    double best = 0;
+    for (const Column& column : columns_) best = std::max(best, at(column).accuracy);
+    if (best < request_.accuracy_floor) {
+      throw bound_not_met("no variant reaches a mean accuracy of {} %; the best has {} %", request_.accuracy_floor,
+                          best);
+    }
+    double fastest_s = std::numeric_limits<double>::infinity();
+    for (const Column& column : columns_) {
+      if (at(column).rate > 0) fastest_s = std::min(fastest_s, at(column).latency_s);
+    }
+    if (fastest_s > request_.deadline_s && request_.miss_share < 1) {
+      throw bound_not_met("no variant answers within {:g} ms at any OPP; the fastest takes {:.4g} ms",
+                          request_.deadline_s * 1e3, fastest_s * 1e3);
+    }
+  }
+
+  /// Least of all points, summed over the clusters.
+  [[nodiscard]] double least(auto&& of_column) const {
+    double sum = 0;
+    for (std::size_t c = 0; c < clusters_.size(); ++c) {
+      double value = std::numeric_limits<double>::infinity();
+      for (const Column& column : columns_) {
+        if (column.cluster == c) value = std::min(value, of_column(column));
+      }
+      sum += value;
+    }
+    return sum;
+  }
+
+  /// Throws the reason why the linear program has no solution, with the nearest that can be met.
+  [[noreturn]] void refuse() const {
+    const double coolest_k =
+        least([&](const Column& column) { return resistance(column.cluster) * watts(column, request_.limit_c); });
+    if (coolest_k > headroom_k()) {
+      throw bound_not_met(
+          "even the point of least power keeps {} above the limit of {} degrees at an ambient of {}; the lowest limit "
+          "that can be met is {:.1f}",
+          soc_.name, request_.limit_c, request_.ambient_c, request_.ambient_c + board_k() + coolest_k);
+    }
+    const std::vector<LinearRow> rows = this->rows(request_.ambient_c, request_.mean_w);
+    const std::optional<LinearSolution> fastest = maximise(rates(), rows);
+    if (!fastest) {
+      throw bound_not_met("a mean power of {} W cannot be kept; the clusters take at least {:.3f} W", request_.mean_w,
+                          least([&](const Column& column) { return watts(column, request_.ambient_c); }));
+    }
+    throw bound_not_met("{} inferences per second cannot be kept within the bounds; the most is {:.2f}", request_.rate,
+                        fastest->value);
+  }
+
+  [[nodiscard]] SustainedPlan plan_of(const LinearSolution& solution) const {
+    SustainedPlan plan;
+    double correct = 0;
+    double late = 0;
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      if (solution.x[i] < 1e-9) continue;
+      const ThermalPoint& point = at(columns_[i]);
+      const double rate = solution.x[i] * point.rate;
+      plan.shares.push_back({columns_[i].point, solution.x[i], columns_[i].cluster});
+      plan.rate += rate;
+      correct += rate * point.accuracy;
+      if (is_late(point)) late += rate;
+    }
+    std::ranges::stable_sort(plan.shares, [&](const PlanShare& a, const PlanShare& b) {
+      if (a.cluster != b.cluster) return a.cluster < b.cluster;
+      return watts({a.cluster, a.point}, request_.limit_c) < watts({b.cluster, b.point}, request_.limit_c);
+    });
+    plan.accuracy = plan.rate > 0 ? correct / plan.rate : 0;
+    plan.late_share = plan.rate > 0 ? late / plan.rate : 0;
+    settle(plan);
+    return plan;
+  }
+
+  /// Steady temperature and power of mean shares: the fixed point of the mixed leakage, by iteration from the limit
+  /// downwards (the map rises, so that the iteration falls monotonically onto the stable fixed point).
+  void settle(SustainedPlan& plan) const {
+    const std::size_t nodes = soc_.network.resistance.size();
+    std::vector<double> celsius(nodes, request_.limit_c);
+    for (int i = 0; i < 200; ++i) {
+      std::vector<double> heat(nodes, 0.0);
+      heat.back() += soc_.other_w;
+      plan.power_w = 0;
+      for (const PlanShare& share : plan.shares) {
+        const Cluster& cluster = clusters_[share.cluster].cluster;
+        const double watts =
+            share.fraction * point_power(cluster, at({share.cluster, share.point}), celsius[cluster.node]);
+        heat[cluster.node] += watts;
+        plan.power_w += watts;
+      }
+      // The heat of a node and of all before it flows through the resistance behind it.
+      double flow = 0;
+      std::vector<double> rise(nodes);
+      for (std::size_t n = 0; n < nodes; ++n) {
+        flow += heat[n];
+        rise[n] = flow * resistance_behind(soc_.network, n, request_.fan);
+      }
+      double above = request_.ambient_c;
+      for (std::size_t n = nodes; n-- > 0;) celsius[n] = above += rise[n];
+    }
+    plan.steady_c = celsius.front();
+  }
+
+  const Soc& soc_;
+  const std::vector<ClusterPoints>& clusters_;
+  const PlanRequest& request_;
+  std::vector<Column> columns_;
+};
 
 }  // namespace
 
+SustainedPlan make_plan(const Soc& soc, const std::vector<ClusterPoints>& clusters, const PlanRequest& request) {
+  return Planner(soc, clusters, request).plan();
+}
+
 SustainedPlan make_plan(const Soc& soc, const Cluster& cluster, const std::vector<ThermalPoint>& points,
                         const PlanRequest& request) {
-  if (points.empty()) throw bad_input("there is no thermal point to plan with");
-  if (!(request.limit_c > request.ambient_c)) {
-    throw bad_input(
-        "the limit of {} degrees is not above the ambient of {}; no computer can be cooler than its ambient",
-        request.limit_c, request.ambient_c);
-  }
-  const double r = total_resistance(soc.network, request.fan);
-  const double last =
-      request.fan && soc.network.fan_resistance > 0 ? soc.network.fan_resistance : soc.network.resistance.back();
-  const double budget = (request.limit_c - request.ambient_c - last * soc.other_w) / r;
+  return make_plan(soc, {{cluster, points}}, request);
+}
 
-  std::vector<double> rates;
-  Row power{{}, GLP_UP, budget};
-  Row accuracy{{}, GLP_LO, 0};
-  Row time{{}, GLP_FX, 1};
-  Row required{{}, GLP_LO, request.rate};
-  for (const ThermalPoint& point : points) {
-    rates.push_back(point.rate);
-    power.coefficients.push_back(point_power(cluster, point, request.limit_c));
-    accuracy.coefficients.push_back(point.rate * (point.accuracy - request.accuracy_floor));
-    time.coefficients.push_back(1);
-    required.coefficients.push_back(point.rate);
-  }
-  std::vector<Row> rows{power, time};
-  const bool floor = request.accuracy_floor > 0;
-  if (floor) rows.push_back(accuracy);
-  std::vector<double> objective = rates;
-  if (request.objective == Objective::energy) {
-    rows.push_back(required);
-    for (std::size_t i = 0; i < objective.size(); ++i) objective[i] = -power.coefficients[i];
-  }
-  const std::optional<Solution> solution = maximise(objective, rows);
-  if (!solution) {
-    const double coolest = *std::min_element(power.coefficients.begin(), power.coefficients.end());
-    if (coolest > budget) {
-      throw bound_not_met(
-          "even the point of least power keeps {} above the limit of {} degrees at an ambient of {}; the lowest limit "
-          "that "
-          "can be met is {:.1f}",
-          soc.name, request.limit_c, request.ambient_c, request.ambient_c + last * soc.other_w + r * coolest);
+double switching_loss(const std::vector<ClusterPoints>& clusters, const SustainedPlan& plan, double step_s) {
+  double largest = 0;
+  for (std::size_t c = 0; c < clusters.size(); ++c) {
+    double longest = 0;
+    for (const PlanShare& share : plan.shares) {
+      if (share.cluster == c) longest = std::max(longest, share.fraction);
     }
-    double best = 0;
-    for (const ThermalPoint& point : points) best = std::max(best, point.accuracy);
-    if (floor && best < request.accuracy_floor) {
-      throw bound_not_met("no variant reaches a mean accuracy of {} %; the best has {} %", request.accuracy_floor,
-                          best);
-    }
-    const std::optional<Solution> fastest = maximise(rates, {rows.begin(), rows.begin() + (floor ? 3 : 2)});
-    throw bound_not_met(
-        "{} inferences per second cannot be kept below {} degrees at an ambient of {}; the most is {:.2f}",
-        request.rate, request.limit_c, request.ambient_c, fastest ? fastest->value : 0.0);
+    // Every step away from the longest share costs a change there and one back.
+    const double changes_per_step = std::min(1.0, 2 * (1 - longest));
+    largest = std::max(largest, changes_per_step * clusters[c].cluster.transition_s / step_s);
   }
-  SustainedPlan plan;
-  double correct = 0;
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    if (solution->x[i] < 1e-9) continue;
-    plan.shares.push_back({i, solution->x[i]});
-    plan.rate += solution->x[i] * points[i].rate;
-    correct += solution->x[i] * points[i].rate * points[i].accuracy;
-  }
-  std::sort(plan.shares.begin(), plan.shares.end(), [&](const PlanShare& a, const PlanShare& b) {
-    return power.coefficients[a.point] < power.coefficients[b.point];
-  });
-  plan.accuracy = plan.rate > 0 ? correct / plan.rate : 0;
-  plan.steady_c = steady_celsius(soc, cluster, points, plan.shares, request);
-  for (const PlanShare& share : plan.shares) {
-    plan.power_w += share.fraction * point_power(cluster, points[share.point], plan.steady_c);
-  }
-  if (request.objective == Objective::throughput) {
-    plan.rate_per_kelvin = solution->duals[0] / r;
-    if (floor) plan.rate_per_point = -solution->duals[2] * plan.rate;
-  }
-  return plan;
+  return largest;
 }
 
 std::vector<Sprint> sprint_times(const Soc& soc, const Cluster& cluster, const std::vector<ThermalPoint>& points,

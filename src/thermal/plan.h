@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <vector>
 
 #include "thermal/workload.h"
@@ -18,19 +19,31 @@ struct PlanRequest {
   double accuracy_floor = 0;  ///< percent, mean over inferences
   double rate = 0;            ///< inferences per second, for Objective::energy
   bool fan = false;
+  double deadline_s = std::numeric_limits<double>::infinity();  ///< of an inference
+  double miss_share = 0;  ///< share of the inferences that may take longer than the deadline
+  double mean_w = std::numeric_limits<double>::infinity();  ///< bound on the mean power of all clusters
+};
+
+/// A cluster and the points that it can be at. The clusters of a plan compute at the same time, each its own
+/// inferences; one that need not work has idle points, too.
+struct ClusterPoints {
+  Cluster cluster;
+  std::vector<ThermalPoint> points;
 };
 
 struct PlanShare {
   std::size_t point = 0;
-  double fraction = 0;  ///< of time
+  double fraction = 0;      ///< of time
+  std::size_t cluster = 0;  ///< index of the ClusterPoints
 };
 
 struct SustainedPlan {
-  std::vector<PlanShare> shares;  ///< rising power; at most as many as there are constraints
-  double rate = 0;                ///< inferences per second
-  double power_w = 0;             ///< of the cluster at the steady temperature
+  std::vector<PlanShare> shares;  ///< by cluster, rising power; those of a cluster add up to 1
+  double rate = 0;                ///< inferences per second, of all clusters
+  double power_w = 0;             ///< of the clusters at the steady temperature
   double accuracy = 0;            ///< mean over inferences
-  double steady_c = 0;            ///< simulated
+  double steady_c = 0;            ///< of node 0; simulated
+  double late_share = 0;          ///< of the inferences: those that take longer than the deadline
   double rate_per_kelvin = 0;     ///< inferences/s gained per kelvin of headroom (dual of the temperature's constraint)
   double rate_per_point = 0;      ///< inferences/s gained per point of accuracy given up (dual of the floor)
 };
@@ -38,10 +51,20 @@ struct SustainedPlan {
 /// Chooses shares of time by a linear program (GLPK's simplex). Switching is fast against the thermal time constants,
 /// so that the mean power counts. The leakage is taken at the limit. The map from temperature to temperature rises, so
 /// that its fixed point is below the limit exactly if its value at the limit is. The constraint is thus exact where it
-/// binds and safe where it does not. Throws Error (bad input) for a limit at or below the ambient. Throws Error (bound
-/// not met), naming the nearest that can be met, where no share satisfies limit, accuracy floor and rate.
+/// binds and safe where it does not. It is safe, too, for a cluster that heats another node: that node is never hotter
+/// than node 0. Where power counts (Objective::energy, mean_w), its leakage is that of the plan's own steady
+/// temperature, within 0.01 K. Throws Error (bad input) for a limit at or below the ambient. Throws Error (bound not
+/// met), naming the nearest that can be met, where no share satisfies limit, accuracy floor, deadline, power and rate.
+[[nodiscard]] SustainedPlan make_plan(const Soc& soc, const std::vector<ClusterPoints>& clusters,
+                                      const PlanRequest& request);
+/// Of one cluster.
 [[nodiscard]] SustainedPlan make_plan(const Soc& soc, const Cluster& cluster, const std::vector<ThermalPoint>& points,
                                       const PlanRequest& request);
+
+/// The most time, as a share, in which nothing is computed since a cluster changes its frequency, where shares are
+/// spread over steps of `step_s` seconds.
+[[nodiscard]] double switching_loss(const std::vector<ClusterPoints>& clusters, const SustainedPlan& plan,
+                                    double step_s);
 
 struct Sprint {
   std::size_t point = 0;

@@ -1,11 +1,12 @@
 #include "thermal/soc.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #define TOML_EXCEPTIONS 1
 
+#include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "base/error.h"
 #include "base/toml_file.h"
@@ -108,9 +109,14 @@ double leakage_slope(const PowerModel& model, double volts, double celsius) {
   return model.leakage_per_kelvin * leakage_w(model, volts, celsius);
 }
 
-double total_resistance(const Network& network, bool fan) {
-  double sum = std::accumulate(network.resistance.begin(), network.resistance.end(), 0.0);
-  if (fan && network.fan_resistance > 0) sum += network.fan_resistance - network.resistance.back();
+double resistance_behind(const Network& network, std::size_t index, bool fan) {
+  const bool fanned = fan && network.fan_resistance > 0 && index + 1 == network.resistance.size();
+  return fanned ? network.fan_resistance : network.resistance.at(index);
+}
+
+double total_resistance(const Network& network, bool fan, std::size_t node) {
+  double sum = 0;
+  for (std::size_t i = node; i < network.resistance.size(); ++i) sum += resistance_behind(network, i, fan);
   return sum;
 }
 
@@ -153,6 +159,15 @@ Soc read_soc(const std::filesystem::path& path) {
     for (const toml::node& node : *nodes) soc.network.nodes.push_back(node.value_or(std::string("node")));
   }
   soc.network.nodes.resize(soc.network.capacity.size(), "node");
+  for (std::size_t i = 0; i < soc.clusters.size(); ++i) {
+    const std::string heats = (*(*clusters)[i].as_table())["heats"].value_or(soc.network.nodes.front());
+    const auto found = std::ranges::find(soc.network.nodes, heats);
+    if (found == soc.network.nodes.end()) {
+      throw bad_input("{} in the cluster '{}' heats '{}'; the nodes are {}", where, soc.clusters[i].name, heats,
+                      fmt::join(soc.network.nodes, ", "));
+    }
+    soc.clusters[i].node = static_cast<std::size_t>(found - soc.network.nodes.begin());
+  }
   if (const toml::array* trips = file["trip"].as_array()) {
     for (const toml::node& node : *trips) {
       if (!node.is_table()) continue;
@@ -183,6 +198,7 @@ std::string format_soc(const Soc& soc) {
     }
     out += fmt::format("\n[[cluster]]\nname = {}\ncores = {}\ntransition_us = {:g}\nopps_mhz = [{}]\n",
                        quoted(cluster.name), cluster.cores, cluster.transition_s * 1e6, join(mhz));
+    if (cluster.node > 0) out += fmt::format("heats = {}\n", quoted(soc.network.nodes.at(cluster.node)));
     if (!volts.empty() && volts[0] > 0) out += fmt::format("opps_v = [{}]\n", join(volts));
     const PowerModel& p = cluster.power;
     out += fmt::format(

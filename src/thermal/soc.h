@@ -38,10 +38,12 @@ struct Cluster {
   std::vector<Opp> opps;  ///< frequencies rising
   PowerModel power;
   double transition_s = 0;  ///< time in which nothing is computed at every change of frequency
+  std::size_t node = 0;     ///< of the network that it heats
 };
 
-/// A chain of 1 to 3 nodes. The cluster heats node 0, and the sensor reads node 0. resistance[i] joins node i to node
-/// i+1, and the last node to the ambient. The rest of the board heats the last node.
+/// A chain of 1 to 3 nodes. The sensor reads node 0. A cluster heats node 0, or the one that its `heats` names, such as
+/// the die beside another cluster's hot spot. resistance[i] joins node i to node i+1, and the last node to the ambient.
+/// The rest of the board heats the last node.
 struct Network {
   std::vector<std::string> nodes;
   std::vector<double> capacity;    ///< J/K
@@ -49,8 +51,10 @@ struct Network {
   double fan_resistance = 0;       ///< K/W from the last node to the ambient while a fan runs; 0: no fan
 };
 
-/// Steady rise of node 0 per watt of the cluster, K/W.
-[[nodiscard]] double total_resistance(const Network& network, bool fan = false);
+/// K/W from node `index` to the next node, or from the last node to the ambient.
+[[nodiscard]] double resistance_behind(const Network& network, std::size_t index, bool fan = false);
+/// Steady rise of node 0 per watt into a node, K/W.
+[[nodiscard]] double total_resistance(const Network& network, bool fan = false, std::size_t node = 0);
 
 struct Trip {
   double celsius = 0;

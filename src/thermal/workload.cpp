@@ -1,5 +1,8 @@
 #include "thermal/workload.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/error.h"
 #include "thermal/table.h"
 
@@ -62,6 +65,8 @@ std::vector<Variant> read_variants(const std::filesystem::path& path) {
   const std::vector<double> fixed_ms = table.numbers("fixed_ms");
   const std::vector<double> mj = table.numbers("mj_per_v2");
   const std::vector<double> accuracy = table.numbers("accuracy");
+  const std::vector<std::string> clusters =
+      table.has("cluster") ? table.text("cluster") : std::vector<std::string>(names.size());
   std::vector<Variant> variants;
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (!(cores[i] >= 1 && cores[i] <= 64) || !(gcycles[i] > 0 && gcycles[i] < 1e4) ||
@@ -73,9 +78,18 @@ std::vector<Variant> read_variants(const std::filesystem::path& path) {
           path.string(), names[i], i + 1);
     }
     variants.push_back(
-        {names[i], static_cast<int>(cores[i]), gcycles[i], fixed_ms[i] * 1e-3, mj[i] * 1e-3, accuracy[i]});
+        {names[i], static_cast<int>(cores[i]), gcycles[i], fixed_ms[i] * 1e-3, mj[i] * 1e-3, accuracy[i], clusters[i]});
   }
   return variants;
+}
+
+std::vector<Variant> variants_of(const std::vector<Variant>& variants, const Cluster& cluster) {
+  std::vector<Variant> own;
+  std::ranges::copy_if(variants, std::back_inserter(own), [&](const Variant& variant) {
+    return variant.cluster.empty() || variant.cluster == cluster.name;
+  });
+  if (own.empty()) throw bad_input("no variant runs on the cluster '{}'", cluster.name);
+  return own;
 }
 
 const Variant& find_variant(const std::vector<Variant>& variants, const std::string& name, int cores) {

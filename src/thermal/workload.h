@@ -19,6 +19,7 @@ struct Variant {
   double fixed_s = 0;       ///< s
   double joule_per_v2 = 0;  ///< J/V^2
   double accuracy = 0;      ///< top-1, percent
+  std::string cluster{};    ///< that it was made for; empty: any
 };
 
 /// A variant at one OPP. Policies choose from thermal points.
@@ -44,8 +45,11 @@ struct ThermalPoint {
 /// W at this die temperature.
 [[nodiscard]] double point_power(const Cluster& cluster, const ThermalPoint& point, double celsius);
 
-/// CSV with the columns variant,cores,gcycles,fixed_ms,mj_per_v2,accuracy.
+/// CSV with the columns variant,cores,gcycles,fixed_ms,mj_per_v2,accuracy, and cluster, which may be left out.
 [[nodiscard]] std::vector<Variant> read_variants(const std::filesystem::path& path);
+
+/// The variants that run on the cluster. Throws Error (bad input) where there is none.
+[[nodiscard]] std::vector<Variant> variants_of(const std::vector<Variant>& variants, const Cluster& cluster);
 
 /// Throws Error (bad input) where there is none of this name and number of cores (cores 0: the most).
 [[nodiscard]] const Variant& find_variant(const std::vector<Variant>& variants, const std::string& name, int cores = 0);

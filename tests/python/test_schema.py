@@ -48,6 +48,7 @@ def test_results_of_the_roads(trained, samples, folder):
     socs = SOURCE / "targets/socs"
     variants = socs / "mobilenet_v1-exynos5422.csv"
     check("plan", trimtab.sustain.plan(socs / "exynos5422.toml", variants=variants).to_dict())
+    check("plan", trimtab.sustain.plan(socs / "exynos5422.toml", variants=variants, deadline=80, late=5, duration=30).to_dict())
     check("simulate", trimtab.sustain.simulate(socs / "exynos5422.toml", variants=variants, duration=20, governors=["fixed"]).to_dict())
 
 

@@ -176,6 +176,19 @@ TEST_F(Command, PlanSharesTheTime) {
   EXPECT_LE(result["steady_c"], 85.01);
   expect_refused({"plan", soc, "--variants", net, "--rate", "1000"}, "the most is", 3);
   expect_refused({"plan", soc, "--variants", net, "--min-accuracy", "99"}, "the best has 70.9", 3);
+  expect_refused({"plan", soc, "--variants", net, "--deadline", "20"}, "the fastest takes 45.15 ms", 3);
+  expect_refused({"plan", soc, "--variants", net, "--max-power", "0.001"}, "take at least", 3);
+  expect_refused({"plan", soc, "--variants", net, "--rate", "5", "--duration", "9"}, "--rate does not go with it");
+  expect_refused({"plan", soc, "--variants", net, "--deadline", "-1"}, "--deadline");
+  expect_refused({"plan", soc, "--variants", net, "--cluster", "m4"}, "has no cluster 'm4'");
+}
+
+TEST_F(Command, PlanOfLimitedTime) {
+  const json result = json_of({"plan", soc, "--variants", net, "--ambient", "35", "--duration", "20"});
+  const json& burst = result["burst"];
+  EXPECT_GT(burst["inferences"], burst["sustained_inferences"]);
+  EXPECT_LE(burst["peak_c"], 85.01);
+  EXPECT_EQ(burst["slots"].back()["to_s"], 20);
 }
 
 TEST_F(Command, GovernRestores) {
