@@ -38,8 +38,9 @@ constexpr NeonScratch neon_scratch(const Convolution& step, int32_t windows, int
 
 namespace neon {
 
-/// Fetches windows, in 16 bytes of each of some pixels at a time.
-template <typename Products>
+/// Fetches windows, in 16 bytes of each of some pixels at a time. What fills up a run becomes zeros where `fills_zeros`:
+/// nested weights have ones there.
+template <typename Products, bool fills_zeros>
 class Gather {
  public:
   explicit Gather(const Convolution& step) : runs_(window_runs(step)), step_(step) {
@@ -52,6 +53,9 @@ class Gather {
       places_[i] = vld1q_u8(places + 16 * i);
       offsets_[i] = run_offset(step, i);
     }
+    alignas(16) uint8_t last[16];
+    for (int32_t k = 0; k < 16; ++k) last[k] = runs_.pitch() - 16 + k < runs_.length ? 255 : 0;
+    last_ = vld1q_u8(last);
   }
 
   void operator()(const Array<const uint8_t*, Products::windows>& pixels, uint8x16_t flip, int8_t* panel) const {
@@ -64,7 +68,9 @@ class Gather {
         Array<int8x16_t, Products::windows> bytes;
 #pragma GCC unroll 8
         for (int32_t p = 0; p < Products::windows; ++p) {
-          bytes[p] = vreinterpretq_s8_u8(veorq_u8(vld1q_u8(pixels[p] + offset + i), flip));
+          uint8x16_t sixteen = veorq_u8(vld1q_u8(pixels[p] + offset + i), flip);
+          if (fills_zeros && i + 16 == runs_.pitch()) sixteen = vandq_u8(sixteen, last_);
+          bytes[p] = vreinterpretq_s8_u8(sixteen);
         }
         Products::store(panel, size, k, bytes);
       }
@@ -93,6 +99,7 @@ class Gather {
   const Convolution& step_;
   uint8x16_t places_[4];  // of joined runs
   int32_t offsets_[4];    // the same
+  uint8x16_t last_;       // those of the last 16 bytes of a run that belong to it
 };
 
 /// Requantizes the sums of some windows with a block of filters and stores the outputs.
@@ -294,7 +301,7 @@ class PanelConvolution {
 
   const Convolution& step_;
   int32_t size_;
-  Gather<Products> gather_;
+  Gather<Products, nested> gather_;
   NeonScratch at_;
   uint8_t* scratch_;
   const int8_t* weights_;

@@ -18,12 +18,9 @@ namespace {
 
 using runtime::Convolution;
 
-/// Whether panels hold what the convolution reads. Zeros that fill up nested weights become ones: they must meet zeros.
+/// Whether panels hold what the convolution reads.
 bool fits_panels(const ConvolutionStep& step) {
-  const Convolution& c = step.convolution;
-  if (c.groups != 1 || !is_byte(c.input) || !padding_is_bytes(step)) return false;
-  const runtime::WindowRuns runs = runtime::window_runs(c);
-  return step.weight_code != WeightCode::nested || runs.joined() || runs.length % 16 == 0;
+  return step.convolution.groups == 1 && is_byte(step.convolution.input) && padding_is_bytes(step);
 }
 
 /// Whether a filter has -128 at both numbers that `partner` makes a pair, whose products together may not fit 16 bits.
