@@ -427,18 +427,24 @@ std::string source_text(const Program& program, const Schedule& schedule, const 
          "}  // extern \"C\"\n";
 }
 
-/// Copies a runtime header and, first, what it includes from the runtime.
+/// Copies a runtime header and, first, what it includes from the runtime. The copies include each other without a
+/// folder, so that they find their neighbours first: the include paths of a firmware may also hold the kernels of
+/// another network, made by another version.
 void copy_header(const std::string& header, const fs::path& share, const fs::path& folder,
                  std::set<std::string>& copied) {
   if (!copied.insert(header).second) return;
-  const std::string text = read_text(share / "trimtab" / header);
-  std::istringstream lines(text);
+  std::istringstream lines(read_text(share / "trimtab" / header));
   const std::string opening = "#include \"trimtab/";
+  std::string text = "// SPDX-License-Identifier: Apache-2.0\n";
   for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with(opening))
-      copy_header(line.substr(opening.size(), line.find('"', opening.size()) - opening.size()), share, folder, copied);
+    if (line.starts_with(opening)) {
+      const std::string included = line.substr(opening.size(), line.find('"', opening.size()) - opening.size());
+      copy_header(included, share, folder, copied);
+      line = "#include \"" + included + "\"";
+    }
+    text += line + "\n";
   }
-  write_file(folder / "trimtab" / header, "// SPDX-License-Identifier: Apache-2.0\n" + text);
+  write_file(folder / "trimtab" / header, text);
 }
 
 }  // namespace

@@ -143,6 +143,19 @@ TEST(Source, NamesFromOutsideStayInTheirComments) {
   expect_same_outputs(program, Core::generic, 6);
 }
 
+/// Ecosystems give every library the include paths of all: the kernels of another network may come first there.
+TEST(Source, KernelsOfAnotherVersionAreNotTaken) {
+  const TemporaryDirectory folder;
+  const Program program = RandomProgram::make(11);
+  const BuildRecipe recipe{"this machine", Core::cortex_m4, {}, {}};
+  for (const std::string name : {"other", "net"})
+    write_sources(program, schedule(program, recipe.core), recipe, name, runtime_directory(), folder.path() / name);
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path() / "other" / "trimtab"))
+    write_file(entry.path(), "#error \"another version\"\n");
+  const auto path = [&](const std::string& name) { return (folder.path() / name).string(); };
+  compile({"g++", "-std=c++17", "-fsyntax-only", "-I" + path("other"), "-I" + path("net"), path("net/net.cpp")});
+}
+
 TEST(Source, IdentifiersAreValid) {
   EXPECT_EQ(to_identifier("ResNet-8 v1.0"), "resnet_8_v1_0");
   EXPECT_EQ(to_identifier("8bit"), "net_8bit");
