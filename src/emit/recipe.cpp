@@ -1,5 +1,8 @@
 #include "emit/recipe.h"
 
+#include <algorithm>
+#include <array>
+
 #include "emit/machine.h"
 
 namespace trimtab {
@@ -54,6 +57,11 @@ std::string wrong_core_condition(Core core) {
       return "";
   }
   return "";
+}
+
+bool has_portable_form(std::string_view header) {
+  constexpr std::array<std::string_view, 3> vectors{"_mve.h", "_neon.h", "_dot.h"};
+  return std::ranges::none_of(vectors, [&](std::string_view end) { return header.ends_with(end); });
 }
 
 }  // namespace trimtab

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "program/kernels.h"
@@ -23,8 +24,10 @@ struct BuildRecipe {
 [[nodiscard]] Core core_of(const Target& target);
 
 /// A condition of the preprocessor that holds where an Arm compiler is set to another core than the recipe's; empty
-/// where the kernels suit every core. It may be joined to another by "&&" in parentheses. Other machines run the
-/// portable definitions of the same kernels.
+/// where the kernels suit every core. It may be joined to another by "&&" in parentheses.
 [[nodiscard]] std::string wrong_core_condition(Core core);
+
+/// Whether a kernel's header defines it for other cores, too. Those of vectors hold intrinsics of their core alone.
+[[nodiscard]] bool has_portable_form(std::string_view header);
 
 }  // namespace trimtab

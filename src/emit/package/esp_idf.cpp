@@ -1,13 +1,23 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "base/error.h"
 #include "base/file.h"
 #include "emit/package/layouts.h"
+#include "emit/recipe.h"
 
-// An ESP-IDF component: CMakeLists.txt with idf_component_register, idf_component.yml, examples/NAME as a project.
+// An ESP-IDF component: CMakeLists.txt with idf_component_register, idf_component.yml, examples/NAME as a project. The
+// chips are no Arm: they run the portable form of the kernels.
 
 namespace trimtab {
 
 void esp_idf_package(const DeviceFolder& device, const std::filesystem::path& folder) {
+  if (!std::ranges::all_of(device.headers, has_portable_form)) {
+    throw bad_input(
+        "{} holds vector instructions of {} and runs on no chip of ESP-IDF; make it for a target such as stm32f412",
+        device.path.string(), device.target);
+  }
   copy_sources(device, folder / "src");
   copy_papers(device, folder);
   const std::string& name = device.name;
