@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <span>
 #include <string_view>
 
 #include "base/error.h"
@@ -22,13 +23,15 @@ constexpr std::array<std::string_view, 29> headers = {
     "assert", "complex",     "ctype",  "errno",    "fenv",    "float",     "inttypes", "iso646", "limits", "locale",
     "math",   "setjmp",      "signal", "stdalign", "stdarg",  "stdatomic", "stdbool",  "stddef", "stdint", "stdio",
     "stdlib", "stdnoreturn", "string", "tgmath",   "threads", "time",      "uchar",    "wchar",  "wctype"};
+/// Files of OUT/device have these names before their dots.
+constexpr std::array<std::string_view, 3> own_files = {"classify", "firmware", "main"};
 
 bool is_reserved(const std::string& name) { return std::ranges::find(reserved, name) != reserved.end(); }
-/// Whatever the case: some file systems do not tell letters apart.
-bool is_header(std::string name) {
+/// Whether one of the files is called so, whatever the case: some file systems do not tell letters apart.
+bool is_file(std::string name, std::span<const std::string_view> files) {
   std::ranges::transform(name, name.begin(),
                          [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
-  return std::ranges::find(headers, name) != headers.end();
+  return std::ranges::find(files, name) != files.end();
 }
 
 // Of ASCII, whatever the locale.
@@ -50,7 +53,7 @@ std::string to_identifier(const std::string& text) {
   name.resize(std::min(name.size(), longest_name));
   while (!name.empty() && name.back() == '_') name.pop_back();
   if (name.empty()) return "net";
-  return is_reserved(name) || is_header(name) ? "net_" + name : name;
+  return is_reserved(name) || is_file(name, headers) || is_file(name, own_files) ? "net_" + name : name;
 }
 
 void check_identifier(const std::string& name, const std::string& option) {
@@ -63,7 +66,10 @@ void check_identifier(const std::string& name, const std::string& option) {
         option, name, longest_name);
   }
   if (is_reserved(name)) throw bad_input("{} is '{}', which CMake keeps for itself; give another name", option, name);
-  if (is_header(name)) throw bad_input("{0} is '{1}', and {1}.h is a header of C; give another name", option, name);
+  if (is_file(name, headers))
+    throw bad_input("{0} is '{1}', and {1}.h is a header of C; give another name", option, name);
+  if (is_file(name, own_files))
+    throw bad_input("{} is '{}', as a file beside the network's is called; give another name", option, name);
 }
 
 std::string upper(std::string text) {

@@ -160,6 +160,8 @@ TEST_F(FitErrors, NamesThatAreNoPrefix) {
   expect_fit_refused({"--name", "test"}, "--name is 'test', which CMake keeps for itself");
   expect_fit_refused({"--name", "net", "--target", "host"}, "with --target host there is none");
   expect_fit_refused({"--name", "stdint"}, "--name is 'stdint', and stdint.h is a header of C; give another name");
+  for (const std::string name : {"main", "Firmware", "classify"})
+    expect_fit_refused({"--name", name}, "--name is '" + name + "', as a file beside the network's is called");
 }
 
 TEST_F(FitErrors, OutputThatCannotBeWritten) {

@@ -166,6 +166,8 @@ TEST(Source, IdentifiersAreValid) {
   EXPECT_EQ(to_identifier("test"), "net_test");
   EXPECT_EQ(to_identifier("string.onnx"), "string_onnx");
   EXPECT_EQ(to_identifier("String"), "net_string");
+  EXPECT_EQ(to_identifier("classify"), "net_classify");
+  EXPECT_EQ(to_identifier("main"), "net_main");
   EXPECT_EQ(to_identifier(std::string(50, 'x')), std::string(40, 'x'));
 }
 
