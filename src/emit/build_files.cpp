@@ -59,7 +59,7 @@ endif()
 add_library({0} STATIC {0}.cpp)
 target_include_directories({0} BEFORE PUBLIC ${{CMAKE_CURRENT_SOURCE_DIR}})
 target_compile_features({0} PRIVATE cxx_std_17)
-set_target_properties({0} PROPERTIES CXX_EXTENSIONS OFF)
+set_target_properties({0} PROPERTIES CXX_STANDARD 17 CXX_EXTENSIONS OFF)
 target_compile_options({0} PRIVATE {3})
 
 # Set {4}_HOT_SECTION to a name such as .itcm, and all code of {0} lies in sections of that name: .itcm.text.*
