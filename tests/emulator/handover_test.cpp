@@ -1,25 +1,25 @@
-// The build files that are handed over make the very image that was measured: for every target and setting the object
-// that `make` and CMake compile, with nothing but the shipped files, links to the same sizes and runs in as many
-// instructions.
+// What a firmware does with the sources that are handed over: it places their code, links two networks, compiles them
+// with options of its own, or for the wrong core.
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <span>
 #include <sstream>
 
 #include "base/file.h"
 #include "base/process.h"
-#include "emit/c_text.h"
 #include "emit/deploy.h"
 #include "emit/emulator.h"
 #include "emit/firmware.h"
 #include "emit/recipe.h"
 #include "emit/source.h"
-#include "emulator/handed_over.h"
+#include "emulator/forms.h"
 #include "support/random_program.h"
 #include "support/strict_warnings.h"
+#include "support/test_name.h"
 #include "target/share.h"
 #include "target/target.h"
 
@@ -27,83 +27,6 @@ namespace trimtab {
 namespace {
 
 namespace fs = std::filesystem;
-
-void run(const std::vector<std::string>& command) {
-  const ProcessResult result = run_process(command, "install the packages make and cmake");
-  ASSERT_EQ(result.exit_code, 0) << result.output.substr(0, 2000) << result.errors.substr(0, 3000);
-}
-
-/// For scripts/results-handover.
-void record(const std::string& form, std::int64_t flash, std::int64_t instructions, std::int64_t stack) {
-  testing::Test::RecordProperty(form, fmt::format("{} {} {}", flash, instructions, stack));
-}
-
-/// The smallest firmware project: its first goal is the default one, whatever the included file brings. Its own options
-/// must not matter: -O0 and frame pointers leave assembly too few registers, and warnings are its errors.
-fs::path by_make(const fs::path& device, const BuildRecipe& recipe, const std::string& name = "net",
-                 const std::string& setting = "") {
-  write_file(device / "Makefile",
-             fmt::format("CXX := arm-none-eabi-g++\nCXXFLAGS := -O0 -flto -fno-omit-frame-pointer -Wall -Wextra "
-                         "-Wconversion -Wsign-conversion -Werror {0}\n{3}\ninclude {1}.mk\n\n"
-                         "firmware: $({2}_OBJECT)\n\tcp $< firmware.o\n",
-                         fmt::join(recipe.core_flags, " "), name, upper(name), setting));
-  run({"make", "-s", "-B", "-C", device.string()});
-  return device / "firmware.o";
-}
-
-fs::path by_cmake(const fs::path& device, const BuildRecipe& recipe, const std::string& setting = "") {
-  const fs::path project = device / "project";
-  make_directory(project);
-  write_file(
-      project / "CMakeLists.txt",
-      fmt::format("cmake_minimum_required(VERSION 3.20)\nset(CMAKE_SYSTEM_NAME Generic)\n"
-                  "set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)\nset(CMAKE_CXX_COMPILER arm-none-eabi-g++)\n"
-                  "set(CMAKE_BUILD_TYPE Release)\nproject(firmware CXX)\nadd_compile_options({})\n{}\n"
-                  "add_subdirectory(.. net)\n",
-                  fmt::join(recipe.core_flags, " "), setting));
-  run({"cmake", "-S", project.string(), "-B", (project / "build").string()});
-  run({"cmake", "--build", (project / "build").string()});
-  return project / "build" / "net" / "libnet.a";
-}
-
-class ShippedForms : public testing::TestWithParam<std::tuple<std::string, Optimize>> {};
-
-TEST_P(ShippedForms, BuildFilesMakeTheMeasuredImage) {
-  const auto [target_name, optimize] = GetParam();
-  const Target target = load_target(target_name);
-  const Program program = RandomProgram::make(11);
-  const Schedule plan = schedule(program, core_of(target), optimize);
-  Random random(1);
-  const RandomSample sample(program, random);
-  const TemporaryDirectory folder;
-  const Deployment measured =
-      deploy(program, plan, target, "net", sample.bytes, host_outputs(program, sample.bytes, 1), folder.path());
-  ASSERT_EQ(measured.mismatches, 0);
-
-  const BuildRecipe recipe = recipe_of(target, optimize);
-  for (const auto& [form, object] :
-       {std::pair{"make", by_make(folder.path(), recipe)}, std::pair{"cmake", by_cmake(folder.path(), recipe)}}) {
-    SCOPED_TRACE(form);
-    ASSERT_TRUE(fs::exists(object));
-    FirmwareSources sources;
-    sources.sources = {object};
-    sources.program_name = "net";
-    const BuildResult built = build_firmware(sources, target, optimize, folder.path() / "shipped.elf");
-    EXPECT_EQ(built.size.text, measured.image.text);
-    EXPECT_EQ(built.size.rodata, measured.image.rodata);
-    EXPECT_EQ(built.size.data, measured.image.data);
-    EXPECT_EQ(built.size.bss, measured.image.bss);
-    const EmulatorRun again = run_firmware(built.elf, target, sample.bytes, std::ssize(sample.bytes),
-                                           program.buffers[static_cast<std::size_t>(program.output)].bytes());
-    // The board's counter ticks once in more than one instruction, so the count of the same run may differ by that
-    // much.
-    EXPECT_NEAR(static_cast<double>(again.greatest_instructions.front()),
-                static_cast<double>(measured.point_instructions.front()), 2);
-    EXPECT_EQ(again.stack_bytes, measured.stack_bytes);
-    record(form, built.size.flash(), again.greatest_instructions.front(), again.stack_bytes);
-  }
-  record("measured", measured.flash_bytes(), measured.instructions(), measured.stack_bytes);
-}
 
 /// A part of a linker script: code that is fetched from the board's SRAM, which is no flash.
 constexpr std::string_view hot_script = "SECTIONS { .itcm 0x20200000 : { *(.itcm .itcm.*) } }\n";
@@ -139,8 +62,8 @@ TEST(HotSection, PlacesTheCodeAndKeepsEveryBit) {
   const EmulatorRun first =
       run_firmware(folder.path() / "firmware.elf", target, sample.bytes, std::ssize(sample.bytes), output_bytes);
   for (const auto& [form, object] :
-       {std::pair{"make", by_make(folder.path(), recipe, "net", "NET_HOT_SECTION := .itcm")},
-        std::pair{"cmake", by_cmake(folder.path(), recipe, "set(NET_HOT_SECTION .itcm)")}}) {
+       {std::pair{"make", by_make(folder.path(), recipe.core_flags, "net", "NET_HOT_SECTION := .itcm")},
+        std::pair{"cmake", by_cmake(folder.path(), recipe.core_flags, "set(NET_HOT_SECTION .itcm)")}}) {
     SCOPED_TRACE(form);
     FirmwareSources sources;
     sources.sources = {object, folder.path() / "hot.ld"};
@@ -182,53 +105,60 @@ void both_run(void) {
 }
 )";
 
-/// The right answer of the emulated device: the program's output as it lies in memory, computed by the device's image
-/// of this program alone.
-std::vector<std::uint8_t> alone(const Program& program, const Target& target, Optimize optimize,
-                                const std::string& name, const RandomSample& sample, const fs::path& folder) {
-  const Deployment measured = deploy(program, schedule(program, core_of(target), optimize), target, name, sample.bytes,
-                                     host_outputs(program, sample.bytes, 1), folder);
-  EXPECT_EQ(measured.mismatches, 0);
-  return run_firmware(folder / "firmware.elf", target, sample.bytes, std::ssize(sample.bytes),
-                      program.buffers[static_cast<std::size_t>(program.output)].bytes())
-      .outputs;
-}
+class TwoPrograms : public testing::TestWithParam<const char*> {};
 
 /// Kernels of both settings in one image: the linker must not take the one's for the other's.
-TEST(TwoPrograms, OfAnySettingsRunInOneImage) {
-  const Target target = load_target("stm32f412");
+TEST_P(TwoPrograms, OfAnySettingsRunInOneImage) {
+  const Target target = with_memory_of_board(load_target(GetParam()));
+  const std::array programs{RandomProgram::make(11), RandomProgram::make(14)};
+  const std::array settings{Optimize::speed, Optimize::size};
+  const TemporaryDirectory folder;
+  const auto folder_of = [&](std::size_t which, Optimize setting) {
+    return folder.path() / name_of_setting(setting) / (which == 0 ? "a" : "b");
+  };
   Random random(5);
-  const Program first = RandomProgram::make(11);
-  const Program second = RandomProgram::make(14);
-  const RandomSample first_sample(first, random);
-  const RandomSample second_sample(second, random);
-  std::vector<std::uint8_t> inputs = first_sample.bytes;
-  inputs.insert(inputs.end(), second_sample.bytes.begin(), second_sample.bytes.end());
-  for (const Optimize first_setting : {Optimize::speed, Optimize::size}) {
-    for (const Optimize second_setting : {Optimize::speed, Optimize::size}) {
-      const TemporaryDirectory folder;
-      std::vector<std::uint8_t> expected = alone(first, target, first_setting, "a", first_sample, folder.path() / "a");
-      const std::vector<std::uint8_t> rest =
-          alone(second, target, second_setting, "b", second_sample, folder.path() / "b");
-      expected.insert(expected.end(), rest.begin(), rest.end());
-      write_file(folder.path() / "both.cpp", both_programs);
+  std::vector<std::uint8_t> inputs;
+  std::vector<std::int32_t> expected;
+  std::array<std::int64_t, 2> output_bytes{};
+  for (std::size_t which = 0; which < 2; ++which) {
+    const Program& program = programs[which];
+    const RandomSample sample(program, random);
+    inputs.insert(inputs.end(), sample.bytes.begin(), sample.bytes.end());
+    const std::vector<std::int32_t> answers = host_outputs(program, sample.bytes, 1);
+    expected.insert(expected.end(), answers.begin(), answers.end());
+    output_bytes[which] = program.buffers[static_cast<std::size_t>(program.output)].bytes();
+    for (const Optimize setting : settings) {
+      const BuildRecipe recipe = recipe_of(target, setting);
+      const std::string name = which == 0 ? "a" : "b";
+      write_sources(program, schedule(program, core_of(target), setting), recipe, name, runtime_directory(),
+                    folder_of(which, setting));
+      by_make(folder_of(which, setting), recipe.core_flags, name);
+    }
+  }
+  write_file(folder.path() / "both.cpp", both_programs);
+  for (const Optimize first : settings) {
+    for (const Optimize second : settings) {
+      SCOPED_TRACE(name_of_setting(first) + " and " + name_of_setting(second));
       FirmwareSources sources;
-      sources.sources = {folder.path() / "both.cpp",
-                         by_make(folder.path() / "a", recipe_of(target, first_setting), "a"),
-                         by_make(folder.path() / "b", recipe_of(target, second_setting), "b")};
-      sources.include_directories = {folder.path()};
+      sources.sources = {folder.path() / "both.cpp", folder_of(0, first) / "firmware.o",
+                         folder_of(1, second) / "firmware.o"};
+      sources.include_directories = {folder.path() / "speed"};
       sources.program_name = "both";
       const BuildResult built = build_firmware(sources, target, Optimize::speed, folder.path() / "both.elf");
-      const EmulatorRun run = run_firmware(built.elf, target, inputs, std::ssize(inputs), std::ssize(expected));
-      EXPECT_EQ(run.outputs, expected) << (first_setting == Optimize::speed ? "speed" : "size") << " and "
-                                       << (second_setting == Optimize::speed ? "speed" : "size");
+      const std::vector<std::uint8_t> outputs =
+          run_firmware(built.elf, target, inputs, std::ssize(inputs), output_bytes[0] + output_bytes[1]).outputs;
+      std::vector<std::int32_t> answers = device_numbers(programs[0], outputs);
+      const std::vector<std::int32_t> rest =
+          device_numbers(programs[1], std::span(outputs).subspan(static_cast<std::size_t>(output_bytes[0])));
+      answers.insert(answers.end(), rest.begin(), rest.end());
+      EXPECT_EQ(answers, expected);
     }
   }
 }
 
 /// A build that ignores the recipe altogether, as a debug build of a whole firmware does: assembly finds its registers
 /// without an optimizer and beside a frame pointer, the strictest warnings say nothing, and every answer is right.
-class OwnBuilds : public testing::TestWithParam<std::string> {};
+class OwnBuilds : public testing::TestWithParam<const char*> {};
 
 TEST_P(OwnBuilds, AreRightWithoutOptimization) {
   const Target target = with_memory_of_board(load_target(GetParam()));
@@ -255,7 +185,7 @@ TEST_P(OwnBuilds, AreRightWithoutOptimization) {
                                      object.string()};
     for (const auto* flags : {&test::strict_warnings, &recipe.core_flags})
       command.insert(command.end(), flags->begin(), flags->end());
-    run(command);
+    execute(command);
     FirmwareSources sources;
     sources.sources = {object};
     sources.program_name = "net";
@@ -274,17 +204,15 @@ TEST_P(OwnBuilds, AreRightWithoutOptimization) {
     library.resize(library.find_last_not_of('\n') + 1);
     command.insert(command.end(), {"--target=arm-none-eabi", "-isystem",
                                    (fs::path(library).parent_path().parent_path() / "include").string()});
-    run(command);
+    execute(command);
     expect_right();
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Cores, OwnBuilds, testing::Values("rp2040", "cortex-m3", "stm32f412", "cortex-m55"),
-                         [](const auto& test) {
-                           std::string name = test.param;
-                           std::erase(name, '-');
-                           return name;
-                         });
+/// A target of every core.
+constexpr std::array cores{"rp2040", "cortex-m3", "stm32f412", "cortex-m55"};
+INSTANTIATE_TEST_SUITE_P(Cores, TwoPrograms, testing::ValuesIn(cores), test::by_name);
+INSTANTIATE_TEST_SUITE_P(Cores, OwnBuilds, testing::ValuesIn(cores), test::by_name);
 
 /// A compiler that is set to another core is stopped with a sentence that names the right one.
 TEST(WrongCore, IsAnErrorOfTheCompiler) {
@@ -309,14 +237,18 @@ TEST(WrongCore, IsAnErrorOfTheCompiler) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Targets, ShippedForms,
-                         testing::Combine(testing::ValuesIn(microcontrollers()),
-                                          testing::Values(Optimize::speed, Optimize::size)),
-                         [](const auto& test) {
-                           std::string name = std::get<0>(test.param);
-                           std::erase(name, '-');
-                           return name + (std::get<1>(test.param) == Optimize::speed ? "_speed" : "_size");
-                         });
+/// Vectors have no portable form: another machine's compiler hears the sentence, too.
+TEST(WrongCore, IsAnErrorOnOtherMachinesWhereKernelsAreOfVectors) {
+  const Target target = load_target("cortex-m55");
+  const Program program = RandomProgram::make(14);
+  const TemporaryDirectory folder;
+  write_sources(program, schedule(program, core_of(target)), recipe_of(target, Optimize::speed), "net",
+                runtime_directory(), folder.path());
+  const ProcessResult result =
+      run_process({"g++", "-std=c++17", "-fsyntax-only", (folder.path() / "net.cpp").string()}, "");
+  EXPECT_NE(result.exit_code, 0);
+  EXPECT_THAT(result.errors, testing::HasSubstr("this file is for cortex-m55; compile the firmware with -mcpu="));
+}
 
 }  // namespace
 }  // namespace trimtab
