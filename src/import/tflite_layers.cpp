@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "import/tflite_translation.h"
 
@@ -118,25 +120,42 @@ void pool(Translation& network, const TfliteOperator& node) {
   network.finish(node, network.channels_last(node, x), options.activation());
 }
 
-void mean(Translation& network, const TfliteOperator& node) {
-  const auto& options = checked(node, node.table->options_as_Reducer());
-  network.finish(node, network.add(node, "ReduceMean", {network.input(node, 0)},
-                                   {integers("axes", network.integers_of(node, 1)),
-                                    integer("keepdims", options.keeps_dimensions() ? 1 : 0)}));
+/// The stride and the kernel make more pixels of fewer. Input 0 is the output's shape, which its tensor has, too.
+void transposed_conv(Translation& network, const TfliteOperator& node) {
+  const auto& options = checked(node, node.table->options_as_TransposedConvolution());
+  const Shape& weight = weight_shape(network, node, 4);  // outputs x height x width x inputs
+  const Shape& from = network.tensor(node, 2).shape;
+  const Shape& to = network.result(node).shape;
+  if (from.size() != 4 || to.size() != 4) throw Translation::error(node, "reads or makes a tensor that is no image");
+  const std::array<std::int64_t, 2> strides{options.stride_height(), options.stride_width()};
+  std::vector<std::int64_t> pads(4, 0);
+  std::vector<std::int64_t> more(2, 0);
+  for (std::size_t axis = 0; axis < 2; ++axis) {
+    const std::int64_t stride = strides.at(axis);
+    if (stride < 1 || stride > 64) throw Translation::error(node, "has a stride of {}", stride);
+    const std::int64_t whole = (from[1 + axis] - 1) * stride + weight[1 + axis];
+    const std::int64_t taken = std::max<std::int64_t>(whole - to[1 + axis], 0);
+    if (options.padding() == tflite::Window::VALID && taken > 0) {
+      throw Translation::error(node, "makes an image of shape {}, which is too small without padding", to_string(to));
+    }
+    pads[axis] = taken / 2;
+    pads[2 + axis] = taken - taken / 2;
+    more[axis] = to[1 + axis] + taken - whole;
+  }
+  const std::string turned = network.add(node, "Transpose", {network.input(node, 1)}, {integers("perm", {3, 0, 1, 2})});
+  std::vector<std::string> inputs{network.image(node, 2), turned};
+  if (network.has(node, 3)) inputs.push_back(network.input(node, 3));
+  const std::string x = network.add(
+      node, "ConvTranspose", inputs,
+      {integers("strides", {strides[0], strides[1]}), integers("pads", pads), integers("output_padding", more)});
+  network.finish(node, network.channels_last(node, x), options.activation());
 }
 
-/// The maximum over height and width.
-void reduce_max(Translation& network, const TfliteOperator& node) {
-  auto axes = network.integers_of(node, 1);
-  const Shape& shape = network.tensor(node, 0).shape;
-  for (std::int64_t& axis : axes) axis += axis < 0 ? static_cast<std::int64_t>(shape.size()) : 0;
-  std::sort(axes.begin(), axes.end());
-  if (shape.size() != 4 || axes != std::vector<std::int64_t>{1, 2}) {
-    throw Translation::error(node, "takes the maximum over other axes than height and width, which is not supported");
-  }
-  const std::string most = network.add(node, "GlobalMaxPool", {network.image(node, 0)});
-  const bool keeps = checked(node, node.table->options_as_Reducer()).keeps_dimensions();
-  network.finish(node, keeps ? network.channels_last(node, most) : network.reshaped(node, most, {shape[0], shape[3]}));
+void reduce(Translation& network, const TfliteOperator& node, const char* type) {
+  const auto& options = checked(node, node.table->options_as_Reducer());
+  network.finish(node, network.add(node, type, {network.input(node, 0)},
+                                   {integers("axes", network.integers_of(node, 1)),
+                                    integer("keepdims", options.keeps_dimensions() ? 1 : 0)}));
 }
 
 void softmax(Translation& network, const TfliteOperator& node) {
@@ -154,8 +173,17 @@ void add_layers(Translators& translators) {
   translators[tflite::Code::FULLY_CONNECTED] = fully_connected;
   translators[tflite::Code::AVERAGE_POOL_2D] = pool;
   translators[tflite::Code::MAX_POOL_2D] = pool;
-  translators[tflite::Code::MEAN] = mean;
-  translators[tflite::Code::REDUCE_MAX] = reduce_max;
+  translators[tflite::Code::TRANSPOSE_CONV] = transposed_conv;
+  constexpr std::pair<tflite::Code, const char*> reductions[] = {{tflite::Code::MEAN, "ReduceMean"},
+                                                                 {tflite::Code::SUM, "ReduceSum"},
+                                                                 {tflite::Code::REDUCE_MAX, "ReduceMax"},
+                                                                 {tflite::Code::REDUCE_MIN, "ReduceMin"}};
+  for (const auto& entry : reductions) {
+    const char* type = entry.second;
+    translators[entry.first] = [type](Translation& network, const TfliteOperator& node) {
+      reduce(network, node, type);
+    };
+  }
   translators[tflite::Code::SOFTMAX] = softmax;
 }
 

@@ -3,7 +3,7 @@
 
 #include "import/tflite_translation.h"
 
-// Functions of one value, arithmetics, padding and what only moves data.
+// Functions of one value, arithmetics, padding and what only changes the shape.
 namespace trimtab::tflite_reader {
 namespace {
 
@@ -20,6 +20,34 @@ void leaky_relu(Translation& network, const TfliteOperator& node) {
   const auto* options = node.table->options_as_LeakyRelu();
   if (options == nullptr) throw Translation::error(node, "lacks its alpha; the file is damaged");
   network.finish(node, network.add(node, "LeakyRelu", {network.input(node, 0)}, {number("alpha", options->alpha())}));
+}
+
+void square(Translation& network, const TfliteOperator& node) {
+  network.finish(node, network.add(node, "Pow", {network.input(node, 0), network.scalar(node, 2)}));
+}
+
+void squared_difference(Translation& network, const TfliteOperator& node) {
+  const std::string difference =
+      network.add(node, "Sub", {network.input(node, 0), network.input(node, 1)}, {}, "/difference");
+  network.finish(node, network.add(node, "Pow", {difference, network.scalar(node, 2)}));
+}
+
+void power(Translation& network, const TfliteOperator& node) {
+  const auto exponent = network.floats_of(node, 1);
+  if (exponent.size() != 1) throw Translation::error(node, "has {} exponents; one is needed", exponent.size());
+  network.finish(node, network.add(node, "Pow", {network.input(node, 0), network.scalar(node, exponent[0])}));
+}
+
+void reciprocal_root(Translation& network, const TfliteOperator& node) {
+  network.finish(node,
+                 network.add(node, "Reciprocal", {network.add(node, "Sqrt", {network.input(node, 0)}, {}, "/root")}));
+}
+
+void gelu(Translation& network, const TfliteOperator& node) {
+  const auto* options = node.table->options_as_Gelu();
+  const bool approximate = options != nullptr && options->approximate();
+  network.finish(
+      node, network.add(node, "Gelu", {network.input(node, 0)}, {text("approximate", approximate ? "tanh" : "none")}));
 }
 
 [[nodiscard]] Activation activation_of(const TfliteOperator& node) {
@@ -54,7 +82,11 @@ void pad(Translation& network, const TfliteOperator& node) {
     network.finish(node, x);
     return;
   }
-  if (node.code == Code::MIRROR_PAD) throw Translation::error(node, "pads with a mirror image, which is not supported");
+  const bool mirrors = node.code == Code::MIRROR_PAD;
+  const auto* mirror = node.table->options_as_MirrorPad();
+  if (mirrors && mirror != nullptr && mirror->mode() != tflite::Mirror::REFLECT) {
+    throw Translation::error(node, "pads with a mirror image that repeats the border, which is not supported");
+  }
   if (shape.size() != 4 || pads[0] != 0 || pads[1] != 0) {
     throw Translation::error(node, "pads other axes than those of an image, which is not supported");
   }
@@ -71,7 +103,8 @@ void pad(Translation& network, const TfliteOperator& node) {
     if (count > 4096 || count * shape[3] > (1 << 20)) throw Translation::error(node, "adds {} channels", count);
   }
   const std::string sides = network.whole(node, {0, pads[2], pads[4], pads[6], 0, pads[3], pads[5], pads[7]});
-  network.finish(node, network.add(node, "Pad", {x, sides, network.scalar(node, value)}));
+  network.finish(node, mirrors ? network.add(node, "Pad", {x, sides}, {text("mode", "reflect")})
+                               : network.add(node, "Pad", {x, sides, network.scalar(node, value)}));
 }
 
 void reshape(Translation& network, const TfliteOperator& node) {
@@ -148,6 +181,9 @@ constexpr std::pair<Code, const char*> functions[] = {
     {Code::NEG, "Neg"},          {Code::ELU, "Elu"},
     {Code::ABS, "Abs"},          {Code::EXP, "Exp"},
     {Code::SQRT, "Sqrt"},        {Code::LOG_SOFTMAX, "LogSoftmax"},
+    {Code::LOG, "Log"},          {Code::SIN, "Sin"},
+    {Code::COS, "Cos"},          {Code::FLOOR, "Floor"},
+    {Code::CEIL, "Ceil"},
 };
 constexpr std::pair<Code, const char*> arithmetics[] = {
     {Code::ADD, "Add"},     {Code::SUB, "Sub"},     {Code::MUL, "Mul"},     {Code::DIV, "Div"},
@@ -180,6 +216,11 @@ void add_others(Translators& translators) {
     network.finish(node, network.clipped(node, network.input(node, 0), 0, 1));
   };
   translators[Code::LEAKY_RELU] = leaky_relu;
+  translators[Code::SQUARE] = square;
+  translators[Code::SQUARED_DIFFERENCE] = squared_difference;
+  translators[Code::POW] = power;
+  translators[Code::RSQRT] = reciprocal_root;
+  translators[Code::GELU] = gelu;
   translators[Code::CONCATENATION] = concatenate;
   for (const Code code : {Code::PAD, Code::PADV2, Code::MIRROR_PAD}) translators[code] = pad;
   translators[Code::RESHAPE] = reshape;

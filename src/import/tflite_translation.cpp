@@ -229,13 +229,26 @@ void Translation::finish(const TfliteOperator& node, std::string x, tflite::Acti
       throw error(node, "has activation function {}, which is not supported", static_cast<int>(activation));
   }
   if (node.outputs.size() != 1) throw error(node, "has {} outputs; one is needed", node.outputs.size());
-  const TfliteTensor& made = result(node);
+  finish_output(node, 0, x);
+}
+
+void Translation::finish_output(const TfliteOperator& node, std::size_t index, const std::string& x) {
+  const std::int32_t made = node.outputs[index];
   onnx::NodeProto& end = *graph_.add_node();
   end.set_op_type("Identity");
   end.set_name(node.name);
   end.add_input(x);
-  end.add_output(made.name);
-  note_grid(node.outputs[0]);
+  end.add_output(nth(tflite_.tensors, made).name);
+  note_grid(made);
+}
+
+void Translation::finish_choice(const TfliteOperator& node, const std::string& x, std::int64_t axis) {
+  onnx::NodeProto& end = *graph_.add_node();
+  end.set_op_type("ArgMax");
+  end.set_name(node.name);
+  end.add_input(x);
+  end.add_output(result(node).name);
+  *end.add_attribute() = integer("axis", axis);
 }
 
 void Translation::note_grid(std::int32_t tensor) {
@@ -300,8 +313,8 @@ void Translation::add_outputs() {
   }
 }
 
-/// For each operator whether an output of the network depends on it. The shape that a RESHAPE computes does not count:
-/// its output tensor has it.
+/// For each operator whether an output of the network depends on it. The shape that is computed for a RESHAPE or a
+/// TRANSPOSE_CONV does not count: its output tensor has it.
 std::vector<bool> Translation::needed_operators() const {
   std::vector<bool> read(tflite_.tensors.size(), false);
   for (const std::int32_t output : tflite_.outputs) nth(read, output) = true;
@@ -310,8 +323,9 @@ std::vector<bool> Translation::needed_operators() const {
     const TfliteOperator& node = tflite_.operators[i];
     for (const std::int32_t output : node.outputs) needed[i] = needed[i] || nth(read, output);
     if (!needed[i]) continue;
+    const std::size_t first = node.code == tflite::Code::TRANSPOSE_CONV ? 1 : 0;
     const std::size_t inputs = node.code == tflite::Code::RESHAPE ? 1 : node.inputs.size();
-    for (std::size_t k = 0; k < std::min(inputs, node.inputs.size()); ++k) {
+    for (std::size_t k = first; k < std::min(inputs, node.inputs.size()); ++k) {
       if (node.inputs[k] >= 0) nth(read, node.inputs[k]) = true;
     }
   }
@@ -323,6 +337,7 @@ Graph Translation::graph(const std::string& name, const ImportOptions& options) 
     Translators all;
     add_layers(all);
     add_others(all);
+    add_moves(all);
     return all;
   }();
   Obstacles obstacles;

@@ -57,7 +57,12 @@ class Translation {
   std::string floats(const TfliteOperator& node, const Shape& shape, const std::vector<float>& numbers);
   std::string whole(const TfliteOperator& node, const std::vector<std::int64_t>& numbers);
 
-  /// `x`, perhaps behind an activation function, is output 0 of the operator.
+  /// `x` is output `index` of the operator.
+  void finish_output(const TfliteOperator& node, std::size_t index, const std::string& x);
+  /// The operator's output is the index of the largest of `x` along an axis: the reader of ONNX takes it where it ends
+  /// the network, which then answers `x`.
+  void finish_choice(const TfliteOperator& node, const std::string& x, std::int64_t axis);
+  /// `x`, perhaps behind an activation function, is the operator's only output.
   void finish(const TfliteOperator& node, std::string x, tflite::Activation activation = tflite::Activation::NONE);
 
   /// "operator 'conv1' (CONV_2D) has ..."
@@ -95,7 +100,9 @@ using Translators = std::map<tflite::Code, std::function<void(Translation&, cons
 
 /// Convolutions, FULLY_CONNECTED, pools and reductions.
 void add_layers(Translators& translators);
-/// Functions of one value, arithmetics, padding and what only moves data.
+/// Functions of one value, arithmetics, padding and what only changes the shape.
 void add_others(Translators& translators);
+/// Parts of tensors, tensors of parts, and other orders of the same numbers.
+void add_moves(Translators& translators);
 
 }  // namespace trimtab::tflite_reader

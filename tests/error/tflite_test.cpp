@@ -201,16 +201,16 @@ TEST(BadTflite, TensorsOutOfRangeOrOrder) {
 TEST(BadTflite, EveryObstacleIsNamedAtOnce) {
   TfliteBuilder file;
   const auto x = file.value({1, 4, 4, 2});
-  const auto lost = file.node(Code::GATHER, {x}, {1, 4, 4, 2});
+  const auto lost = file.node(Code::TOPK_V2, {x}, {1, 4, 4, 2});
   const auto mirrored =
       file.node(Code::MIRROR_PAD, {lost, file.constant<std::int32_t>({4, 2}, Type::INT32, {0, 0, 1, 1, 1, 1, 0, 0})},
-                {1, 6, 6, 2});
+                {1, 6, 6, 2}, Options::MirrorPad, tflite::CreateMirrorPad(file.fbb, tflite::Mirror::SYMMETRIC).Union());
   const auto y = file.value({1, 6, 6, 2});
   file.connect(Code::CUSTOM, {mirrored}, {y}, Options::NONE, 0, "Detect\nion");
   const auto unneeded = file.value({1, 4});
   file.connect(Code::WHERE, {x}, {unneeded});
   const std::string sentence = refusal(file.bytes({x}, {y}));
-  EXPECT_THAT(sentence, AllOf(HasSubstr("GATHER"), HasSubstr("custom operator 'Detect_ion'"), HasSubstr("MIRROR_PAD"),
+  EXPECT_THAT(sentence, AllOf(HasSubstr("TOPK_V2"), HasSubstr("custom operator 'Detect_ion'"), HasSubstr("MIRROR_PAD"),
                               HasSubstr("mirror image")));
   EXPECT_EQ(sentence.find("WHERE"), std::string::npos);
 }
