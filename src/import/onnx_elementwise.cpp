@@ -55,16 +55,43 @@ void clip(Import& import, const OnnxNode& node) {
   if (shape.size() != 3 || over.size() != 3 || shape[0] != 1 || over[0] == 1) return std::nullopt;
   if (small.shape.size() != large.shape.size() || small.order != large.order) return std::nullopt;
   View result = small;
+  bool repeats = false;
   for (std::size_t i = 0; i < small.shape.size(); ++i) {
     if (small.shape[i] == large.shape[i]) continue;
     if (small.shape[i] != 1) return std::nullopt;
-    if (axis_of_dimension(import, large, static_cast<std::int64_t>(i)) == 0) result.shape[i] = over[0];
+    if (axis_of_dimension(import, large, static_cast<std::int64_t>(i)) != 0) continue;
+    result.shape[i] = over[0];
+    repeats = true;
   }
+  if (!repeats) return std::nullopt;
   import.budget().charge(over[0]);
   Conv ones;
   ones.weight = {{over[0], 1, 1, 1}, std::vector<float>(static_cast<std::size_t>(over[0]), 1.0F)};
   result.value = import.emit(node, std::move(ones), {small.value}, "/channels");
   return result;
+}
+
+[[nodiscard]] View combine_views(Import& import, const OnnxNode& node, const View& a, const View& b,
+                                 const Operator& op);
+
+/// Add or Mul of two tensors of different shapes, one of which is broadcast; nothing where the values do not fit.
+[[nodiscard]] std::optional<View> combine_broadcast(Import& import, const OnnxNode& node, const View& a, const View& b,
+                                                    const Operator& op) {
+  if (const auto wide = repeated_channels(import, node, b, a); wide.has_value())
+    return combine_views(import, node, a, *wide, op);
+  if (const auto wide = repeated_channels(import, node, a, b); wide.has_value())
+    return combine_views(import, node, *wide, b, op);
+  View result = a;
+  if (const ValueId small = broadcast(import, node, b, a); small >= 0) {
+    result.value = import.emit(node, op, {a.value, small});
+    return result;
+  }
+  if (const ValueId small = broadcast(import, node, a, b); small >= 0) {
+    result = b;
+    result.value = import.emit(node, op, {small, b.value});
+    return result;
+  }
+  return std::nullopt;
 }
 
 /// Add or Mul of two values that both depend on the network's input.
@@ -82,21 +109,11 @@ void clip(Import& import, const OnnxNode& node) {
     result.value = import.emit(node, op, {result.value, import.plain(node, b).value});
     return result;
   }
-  if (const auto wide = repeated_channels(import, node, b, a); wide.has_value()) {
-    return combine_views(import, node, a, *wide, op);
-  }
-  if (const auto wide = repeated_channels(import, node, a, b); wide.has_value()) {
-    return combine_views(import, node, *wide, b, op);
-  }
-  if (const ValueId small = broadcast(import, node, b, a); small >= 0) {
-    result.value = import.emit(node, op, {a.value, small});
-    return result;
-  }
-  if (const ValueId small = broadcast(import, node, a, b); small >= 0) {
-    result = b;
-    result.value = import.emit(node, op, {small, b.value});
-    return result;
-  }
+  if (auto widened = combine_broadcast(import, node, a, b, op); widened.has_value()) return *widened;
+  // a Reshape may lie between a tensor and its value
+  const View plain_a = import.plain(node, a);
+  if (auto widened = combine_broadcast(import, node, plain_a, import.plain(node, b), op); widened.has_value())
+    return *widened;
   throw node.error("reads tensors of shapes {} and {}; they must be the same, or one have a single number per channel",
                    describe_shape(a.shape), describe_shape(b.shape));
 }

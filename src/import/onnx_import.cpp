@@ -145,4 +145,11 @@ int axis_of_dimension(const Import& import, const View& view, std::int64_t dimen
   return group.size() == 1 && group[0] != batch_axis ? group[0] : -1;
 }
 
+std::int64_t own_axis(Import& import, const OnnxNode& node, View& view, std::int64_t dimension) {
+  const int axis = axis_of_dimension(import, view, dimension);
+  if (axis >= 0) return axis;
+  view = import.plain(node, view);
+  return plain_axis(view, dimension);
+}
+
 }  // namespace trimtab::onnx_reader

@@ -132,4 +132,7 @@ enum class Arithmetic { add, subtract, subtract_from, multiply, divide };
 /// The axis of the value that dimension `dimension` is made of, or -1 where it is none, several or part of one.
 [[nodiscard]] int axis_of_dimension(const Import& import, const View& view, std::int64_t dimension);
 
+/// The same; the view becomes plain where there is none. Throws Error (bad input) as `Import::plain` does.
+[[nodiscard]] std::int64_t own_axis(Import& import, const OnnxNode& node, View& view, std::int64_t dimension);
+
 }  // namespace trimtab::onnx_reader

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <utility>
 
+#include "base/index.h"
 #include "import/onnx_import.h"
 
 // Operators that move data: mostly nothing but another view of the same value.
@@ -49,8 +51,9 @@ void set_shape(Import& import, const OnnxNode& node, const View& view, Shape sha
 void reshape(Import& import, const OnnxNode& node) {
   const View& view = import.view(node, 0);
   const Shape shape = reshape_shape(node, view.shape, import.integers(node, "shape", 1));
-  // A Reshape that changes nothing says that the order counts: serialize_onnx puts it behind every Transpose.
-  const bool ordered = shape == view.shape && shape.size() > 2 && !is_plain(view, import.shape_of(view));
+  // A Reshape that changes nothing says that the order counts: serialize_onnx puts it behind every Transpose. So does
+  // that of axes of length 1, which may grow.
+  const bool ordered = shape == view.shape && shape.size() > 2 && !std::ranges::is_sorted(view.order);
   set_shape(import, node, ordered ? import.plain(node, view) : view, shape);
 }
 
@@ -96,7 +99,12 @@ void concat(Import& import, const OnnxNode& node) {
   if (views.empty()) throw node.error("has no input");
   const std::int64_t axis = normalize_axes(node, {node.integer("axis", 1)}, views[0].shape.size())[0];
   const auto dimension = static_cast<std::size_t>(axis);
-  const auto place = [&] { return axis_of_dimension(import, views[0], axis); };
+  const int place = axis_of_dimension(import, views[0], axis);
+  const auto others = [&](const View& view) {  // the value's axes that are not joined
+    Shape shape = import.shape_of(view);
+    if (place >= 0 && std::cmp_less(place, shape.size())) nth(shape, place) = 0;
+    return shape;
+  };
   std::int64_t length = 0;
   bool alike = true;  // all lie in the same way
   for (const View& view : views) {
@@ -108,16 +116,16 @@ void concat(Import& import, const OnnxNode& node) {
                        describe_shape(views[0].shape), describe_shape(view.shape), axis);
     }
     length += view.shape[dimension];
-    alike = alike && view.order == views[0].order && axis_of_dimension(import, view, axis) == place() &&
-            import.shape_of(view).size() == import.shape_of(views[0]).size();
+    alike = alike && view.order == views[0].order && axis_of_dimension(import, view, axis) == place &&
+            others(view) == others(views[0]);
   }
-  if (!alike || place() < 0) {
+  if (!alike || place < 0) {
     for (View& view : views) view = import.plain(node, view);
   }
   std::vector<ValueId> inputs;
   for (const View& view : views) inputs.push_back(view.value);
   // an axis of length 1 is no dimension's own where others could be meant: the plain order tells
-  const std::int64_t along = place() >= 0 ? place() : plain_axis(views[0], axis);
+  const std::int64_t along = own_axis(import, node, views[0], axis);
   View result = views[0];
   result.shape[dimension] = length;
   import.set_like(node, result, import.emit(node, Concat{along}, inputs));

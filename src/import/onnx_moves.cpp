@@ -173,6 +173,12 @@ void pad(Import& import, const OnnxNode& node) {
   if (import.has_input(node, 3)) axes = normalize_axes(node, import.integers(node, "axes", 3), view.shape.size());
   if (pads.size() != 2 * axes.size()) throw node.error("has {} pads for {} axes", pads.size(), axes.size());
 
+  // All axes are those of one value: it does not become another one on the way.
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    const bool pads_axis = pads[i] != 0 || pads[axes.size() + i] != 0;
+    if (pads_axis && nth(view.shape, axes[i]) != batch) static_cast<void>(own_axis(import, node, view, axes[i]));
+  }
+  if (import.shape_of(view).size() != 3) view = import.plain(node, view);
   Pad around{{}, value};
   Shape more(view.shape.size(), 0);  // what `around` adds
   for (std::size_t i = 0; i < axes.size(); ++i) {
@@ -197,9 +203,8 @@ void pad(Import& import, const OnnxNode& node) {
                              padded_indices(node, mode, view.shape[dimension], before, after));
       continue;
     }
-    if (import.shape_of(view).size() != 3) view = import.plain(node, view);
-    const int axis = axis_of_dimension(import, view, axes[i]);
-    if (import.shape_of(view).size() != 3 || axis < 0) throw node.error("pads something else than an image");
+    if (import.shape_of(view).size() != 3) throw node.error("pads something else than an image");
+    const std::int64_t axis = own_axis(import, node, view, axes[i]);
     if (axis == 0) {
       std::vector<ValueId> parts{view.value};
       if (before > 0) parts.insert(parts.begin(), constant_channels(import, node, view.value, before, value, "/front"));
@@ -228,11 +233,7 @@ View gather_elements(Import& import, const OnnxNode& node, View view, std::int64
   bool all = count == view.shape[at];
   for (std::size_t i = 0; all && i < indices.size(); ++i) all = indices[i] == static_cast<std::int64_t>(i);
   if (all) return view;
-  std::int64_t axis = axis_of_dimension(import, view, dimension);
-  if (axis < 0) {
-    view = import.plain(node, view);
-    axis = plain_axis(view, dimension);
-  }
+  const std::int64_t axis = own_axis(import, node, view, dimension);
   import.budget().charge(count);
   view.value = import.emit(node, Gather{axis, std::move(indices)}, {view.value}, suffix);
   view.shape[at] = count;

@@ -265,7 +265,15 @@ void import_node(Import& import, const OnnxNode& node) {
   }
 }
 
-/// The graph's output: as ONNX has it, or the value itself where an image is merely turned to channels last.
+/// Whether the ONNX tensor is an image, channels last, whose pixels follow each other as those of the value do.
+[[nodiscard]] bool is_turned_image(const View& view, const Shape& value_shape) {
+  if (value_shape.size() != 3 || view.shape.size() != 4 || view.shape[3] != value_shape[0]) return false;
+  if (is_plain(view, value_shape) || !begins_with_batch(view, value_shape)) return false;
+  const std::vector<int> order = long_order(view, value_shape);
+  return order.back() == 0 && std::is_sorted(order.begin(), order.end() - 1);
+}
+
+/// The graph's output: as ONNX has it, but channels first where an image is merely turned to channels last.
 [[nodiscard]] ValueId import_output(Import& import, const std::string& name) {
   onnx::NodeProto output;
   output.set_name(name);
@@ -274,10 +282,8 @@ void import_node(Import& import, const OnnxNode& node) {
   const OnnxNode node(output, 0);
   if (!import.defined(name)) throw bad_input("no node makes the output '{}'", clean_name(name));
   const View& view = import.view(node, 0);
-  const Shape& shape = import.shape_of(view);
-  const bool image = shape.size() == 3 && view.shape.size() == 4 && view.shape[0] == batch;
-  if (image && !is_plain(view, shape) && axis_of_dimension(import, view, 3) == 0) return view.value;
-  return import.plain(node, view).value;
+  if (!is_turned_image(view, import.shape_of(view))) return import.plain(node, view).value;
+  return import.reshaped(node, view.value, {view.shape[3], view.shape[1], view.shape[2]});
 }
 
 /// The names of the outputs to read.

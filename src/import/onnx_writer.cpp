@@ -151,6 +151,14 @@ class Writer {
     return made.output(0);
   }
 
+  /// A step to the shape, in front of which the batch stays. The reader takes a Transpose for another view of the same
+  /// value, until a Reshape that changes nothing says that the order counts.
+  std::string reshape(const Node& node, const char* suffix, const std::string& input, const Shape& shape) {
+    std::vector<std::int64_t> dimensions{0};
+    dimensions.insert(dimensions.end(), shape.begin(), shape.end());
+    return step(node, "Reshape", suffix, input, add(node.name + suffix + ".shape", dimensions));
+  }
+
   static onnx::AttributeProto& attribute(onnx::NodeProto& node, const char* name,
                                          onnx::AttributeProto::AttributeType type) {
     onnx::AttributeProto& made = *node.add_attribute();
@@ -324,10 +332,10 @@ class Writer {
     set(last_node(), "perm", forth);
     const std::string result = step(node, type, "", turned, "");
     set(last_node(), "axis", last);
-    onnx::NodeProto& made = add_node(node.name + "/channels_first", "Transpose");
-    made.add_input(result);
-    made.add_output(name_of(node.output));
-    set(made, "perm", back);
+    const std::string made = step(node, "Transpose", "/channels_first", result, "");
+    set(last_node(), "perm", back);
+    reshape(node, "/order", made, shape);
+    last_node().set_output(0, name_of(node.output));
   }
 
   /// HardSwish came with opset 14.
@@ -468,9 +476,8 @@ class Writer {
       set(whole(node, "Flatten"), "axis", std::int64_t{1});
       return;
     }
-    std::vector<std::int64_t> shape{0};  // the batch stays
-    shape.insert(shape.end(), op.shape.begin(), op.shape.end());
-    whole(node, "Reshape").add_input(add(node.name + ".shape", shape));
+    reshape(node, "", name_of(node.inputs[0]), op.shape);
+    last_node().set_output(0, name_of(node.output));
   }
 
   void write(const Node& node, const Gather& op) {
@@ -479,21 +486,25 @@ class Writer {
     set(made, "axis", 1 + op.axis);
   }
 
+  /// The reader takes a vector in any order, so an image of one pixel says that the order counts.
   void write(const Node& node, const Permute& op) {
-    const auto with_batch = [&](const Shape& shape) {
-      std::vector<std::int64_t> dimensions{0};  // the batch stays
-      dimensions.insert(dimensions.end(), shape.begin(), shape.end());
-      return add(node.name + ".shape", dimensions);
-    };
-    const std::string cut = step(node, "Reshape", "/cut", name_of(node.inputs[0]), with_batch(op.from));
-    const std::string turned = step(node, "Transpose", "", cut, "");
+    std::string x = step(node, "Transpose", "", reshape(node, "/cut", name_of(node.inputs[0]), op.from), "");
     std::vector<std::int64_t> order{0};
-    for (const std::int64_t axis : op.order) order.push_back(1 + axis);
+    Shape turned;
+    for (const std::int64_t axis : op.order) {
+      order.push_back(1 + axis);
+      turned.push_back(nth(op.from, axis));
+    }
     set(last_node(), "perm", order);
-    onnx::NodeProto& made = add_node(node.name + "/join", "Reshape");
-    made.add_input(turned);
-    made.add_input(with_batch(op.shape));
-    made.add_output(name_of(node.output));
+    const bool is_vector = op.shape.size() == 1;
+    const Shape joined = is_vector ? Shape{op.shape[0], 1, 1} : op.shape;
+    if (joined != turned) x = reshape(node, "/join", x, joined);
+    x = reshape(node, "/order", x, joined);
+    if (is_vector) {
+      x = step(node, "Flatten", "/flatten", x, "");
+      set(last_node(), "axis", std::int64_t{1});
+    }
+    last_node().set_output(0, name_of(node.output));
   }
 
   void write(const Node& node, const Pad& op) {
