@@ -53,6 +53,17 @@ struct Block {
   return y;
 }
 
+/// Blocks of 2 x 2 channels become rows and columns; which dimension holds the channels depends on the format.
+[[nodiscard]] Block to_space(const Block& x, bool last) {
+  const Shape& from = x.shape;
+  const Places order = last ? Places{0, 1, 3, 2, 4, 5} : Places{0, 3, 4, 1, 5, 2};
+  Block cut{last ? Shape{1, from[1], from[2], 2, 2, from[3] / 4} : Shape{1, 2, 2, from[1] / 4, from[2], from[3]},
+            x.data};
+  cut = transposed(cut, order);
+  return {last ? Shape{1, 2 * from[1], 2 * from[2], from[3] / 4} : Shape{1, from[1] / 4, 2 * from[2], 2 * from[3]},
+          cut.data};
+}
+
 /// `count` as a product of `rank` lengths, of which many are 1.
 [[nodiscard]] Shape random_cut(Random& random, std::int64_t count, std::size_t rank) {
   Shape shape(rank, 1);
@@ -168,6 +179,10 @@ class OnnxMovesBuilder {
   [[nodiscard]] Tensor gather(const Tensor& x, std::int64_t axis, const Places& indices) {
     return {onnx_.node("Gather", {x.name, numbers(indices)}, {{"axis", axis}}), gathered(x.block, axis, indices)};
   }
+  static constexpr std::size_t channels = 1;
+  [[nodiscard]] Tensor depth_to_space(const Tensor& x) {
+    return {onnx_.node("DepthToSpace", {x.name}, {{"blocksize", 2}}), to_space(x.block, false)};
+  }
   [[nodiscard]] Tensor negate(const Tensor& x) {
     Block y = x.block;
     for (float& number : y.data) number = -number;
@@ -223,6 +238,11 @@ class TfliteMovesBuilder {
     return made(Code::GATHER, {x.name, numbers(indices)}, gathered(x.block, axis, indices), Options::Gather,
                 options.Union());
   }
+  static constexpr std::size_t channels = 3;
+  [[nodiscard]] Tensor depth_to_space(const Tensor& x) {
+    return made(Code::DEPTH_TO_SPACE, {x.name}, to_space(x.block, true), Options::DepthToSpace,
+                tflite::CreateBlocks(file_.fbb, 2).Union());
+  }
   [[nodiscard]] Tensor negate(const Tensor& x) {
     Block y = x.block;
     for (float& number : y.data) number = -number;
@@ -248,7 +268,7 @@ template <typename Builder>
   const Shape& shape = x.block.shape;
   const std::size_t rank = shape.size();
   const auto axis = random.integer(1, static_cast<std::int64_t>(rank) - 1);
-  switch (random.integer(0, 7)) {
+  switch (random.integer(0, 8)) {
     case 0:
     case 1: {
       Places order = random_order(random, rank - 1);
@@ -271,6 +291,8 @@ template <typename Builder>
       return rank < Builder::most_dimensions ? builder.unsqueeze(x, axis + 1) : x;
     case 6:
       return builder.gather(x, axis, random_indices(random, shape[static_cast<std::size_t>(axis)]));
+    case 7:
+      return rank == 4 && shape[Builder::channels] % 4 == 0 ? builder.depth_to_space(x) : x;
     default: {
       if (element_count(shape) > 200) return x;
       const auto negated = builder.negate(x);
@@ -382,6 +404,12 @@ TEST(Layout, RandomGraphsOfMovesReadBackTheSame) {
     expect_stays(builder.take());
     if (HasFailure()) break;
   }
+}
+
+TEST(Layout, ATransposeAloneReadsBackTheSame) {
+  reference::GraphBuilder builder(1, {3, 1, 6});
+  builder.add(Permute{{3, 1, 6}, {2, 0, 1}, {6, 1, 3}}, {0});
+  expect_stays(builder.take());
 }
 
 TEST(Layout, AnImageIsTurnedToChannelsFirstOnlyWhereItsPixelsStay) {
