@@ -10,6 +10,7 @@
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <string>
 
 #include "base/file.h"
@@ -33,15 +34,19 @@ class FakeBoard : public Clock {
     int delay_steps = 2;
     bool dropouts = true;
     bool lies = true;
-    bool ambients = true;       ///< another one every two hours, by 12 to 30 K
+    bool ambients = true;  ///< another one at each step of the schedule
+    std::vector<double> schedule_c = {25, 38, 18, 30, 5, 35};
+    double schedule_step_s = 7200;
     double ambient_time_s = 0;  ///< time constant with which it comes; 0: at once, which no room does
     bool stuck_fan = true;      ///< at once
+    bool wrong_model =
+        true;  ///< the plant resists 10 % more, leaks 15 % more, and computes with 5 % less than the model
   };
 
   FakeBoard(const Soc& soc, const Cluster& cluster, std::vector<ThermalPoint> points, double hours,
             const Faults& faults)
-      : soc_(wrong(soc)),
-        cluster_(wrong(cluster)),
+      : soc_(faults.wrong_model ? wrong(soc) : soc),
+        cluster_(faults.wrong_model ? wrong(cluster) : cluster),
         points_(std::move(points)),
         end_s_(hours * 3600),
         faults_(faults),
@@ -79,6 +84,8 @@ class FakeBoard : public Clock {
   [[nodiscard]] const Cluster& true_cluster() const { return cluster_; }
   [[nodiscard]] const Soc& true_soc() const { return soc_; }
   static constexpr double settling_s = 30;
+  /// Called for every piece of time in which the application ran at a point.
+  std::function<void(const ThermalPoint& point, double seconds)> on_run;
 
   [[nodiscard]] bool sleep_until(double time_s) override {
     const double dt = time_s - now_;
@@ -86,6 +93,7 @@ class FakeBoard : public Clock {
     plant_.advance(dt, point.load);
     now_ = time_s;
     rate_ += point.rate * dt;
+    if (on_run) on_run(point, dt);
     if (&point == &points_.front()) lowest_s_ += dt;
     const double since = now_ - disturbed_s_;
     if (plant_.celsius() > worst_) {
@@ -137,8 +145,8 @@ class FakeBoard : public Clock {
   void disturb(double dt) {
     const auto second = static_cast<std::int64_t>(now_);
     if (faults_.ambients) {
-      constexpr double ambients[] = {25, 38, 18, 30, 5, 35};
-      const double ambient = ambients[second / 7200 % 6];
+      const auto step = static_cast<std::size_t>(now_ / faults_.schedule_step_s);
+      const double ambient = faults_.schedule_c[step % faults_.schedule_c.size()];
       if (faults_.ambient_time_s > 0) {
         // To a tenth of a degree, so that the plant's table of step matrices stays small.
         ambient_ += (1 - std::exp(-dt / faults_.ambient_time_s)) * (ambient - ambient_);
