@@ -27,25 +27,6 @@ std::vector<std::int16_t> channels_last(const std::vector<std::int16_t>& weights
   return result;
 }
 
-/// A rounded bias moves all outputs of its filter alike. Where the output has a zero point, a slightly different
-/// multiplier brings the zero point back to its place and moves an output the more, the farther that is from it. It is
-/// taken where it moves none by more than a 64th of a step. `factors` are the real ones, `exact` the biases before
-/// rounding.
-void correct_rounding(Requantization& requantization, const std::vector<double>& factors,
-                      const std::vector<double>& exact, const std::vector<std::int32_t>& rounded,
-                      const ActivationGrid& output) {
-  const double farthest = std::max(std::abs(output.lowest_step()), std::abs(output.highest_step()));
-  for (std::size_t o = 0; o < factors.size(); ++o) {
-    if (output.zero_point == 0 || factors[o] == 0) continue;
-    const double zero = output.zero_point / factors[o];  // in units of the bias
-    const double change = (exact[o] - rounded[o]) / (zero + rounded[o] - exact[o]);
-    if (!(std::abs(change) * farthest <= 1.0 / 64)) continue;
-    const double multiplier = std::ldexp(factors[o] * (1 + change), 32 - requantization.shift[0]);
-    if (std::abs(multiplier) <= std::numeric_limits<std::int32_t>::max())
-      requantization.multiplier[o] = static_cast<std::int32_t>(std::llround(multiplier));
-  }
-}
-
 }  // namespace
 
 /// Biases, multipliers and the overflow check that all convolutions share. `weights` are in place already;
@@ -73,14 +54,12 @@ void Lowering::finish_convolution(const Layer& layer, ConvolutionStep step,
     for (std::size_t k = 0; k < points(); ++k) {
       for (double& factor : factors[k]) factor /= grid_of(layer.output, k).scale;
     }
-    Requantization requantization = requantization_of(factors, layer.name);
+    const Requantization requantization = requantization_of(factors, layer.name);
     set_shifts(numbers, requantization);
     bool biases_fit = true;
-    std::vector<double> exact;
     for (std::size_t k = 0; k < points(); ++k) {
       numbers[k].bias.clear();
-      exact = biases(layer, step, k, weight_bits[k], units[k], dropped);
-      for (const double bias : exact) {
+      for (const double bias : biases(layer, step, k, weight_bits[k], units[k], dropped)) {
         biases_fit = biases_fit && std::abs(bias) < std::numeric_limits<std::int32_t>::max();
         if (!biases_fit && dropped < most_dropped) break;
         numbers[k].bias.push_back(nearest_integer(bias, layer.name));
@@ -94,7 +73,6 @@ void Lowering::finish_convolution(const Layer& layer, ConvolutionStep step,
           "layer '{}' could overflow its 32-bit accumulator ({}); {}", layer.name, *overflow,
           points() > 1 ? "keep the bits of its output near those of its input" : "give its input fewer bits");
     }
-    if (points() == 1) correct_rounding(requantization, factors[0], exact, numbers[0].bias, grid_of(layer.output, 0));
     step.multiplier = requantization.multiplier;
     step.convolution.sum_shift = static_cast<std::uint8_t>(dropped);
     break;

@@ -96,27 +96,6 @@ TEST_P(ZeroPoints, PaddedConvolution) {
   }
 }
 
-/// Where all inputs are 0, the output is the bias, as exactly as multipliers are, though the bias is rounded to a unit
-/// of the accumulators: a thousandth of a step.
-TEST_P(ZeroPoints, RoundedBiasesMoveNoZero) {
-  const ActivationGrid in{0.05F, 8, true};
-  ActivationGrid out{static_cast<float>(random.uniform(0.4, 0.9)), 8, random.integer(0, 1) == 1};
-  out.zero_point =
-      static_cast<std::int32_t>(random.integer(16, 100)) * (out.is_signed && random.integer(0, 1) == 1 ? -1 : 1);
-  Conv conv;
-  conv.weight = {{4, 1, 1, 1}, {0.5F, 0.25F, -0.75F, 1}};
-  conv.bias = {{4}, {0, 0.1F, -0.3F, 0.2F}};
-  add("conv", conv, {start({1, 1, 1}, in)}, out, WeightGrid{8, {0.01F, 0.008F, 0.007F, 0.009F}});
-  const Program program = lowered();
-  const Operation& operation = program.steps.at(0).operation;
-  const PointNumbers numbers = numbers_of(operation);
-  for (std::size_t o = 0; o < 4; ++o) {
-    const auto scaled = static_cast<double>(numbers.bias.at(o)) * std::get<ConvolutionStep>(operation).multiplier.at(o);
-    const double exact = static_cast<double>(conv.bias.data[o]) / out.scale + out.zero_point;
-    EXPECT_NEAR(std::ldexp(scaled, numbers.shift - 32), exact, 2e-5) << o;
-  }
-}
-
 TEST_P(ZeroPoints, SumsProductsAndMeans) {
   const ActivationGrid in = grid(0.05F);
   const ActivationGrid sum_grid = grid(0.07F);
