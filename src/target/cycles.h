@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "target/cycle_estimate.h"
 #include "target/flash_caches.h"
 #include "target/target.h"
 
@@ -22,21 +23,6 @@ struct ExecutedBlock {
   std::int64_t flash_lines = 0;  ///< loads that read another 16 bytes of the flash than the load before
   FlashMisses flash_misses{};    ///< of the target's caches, where it has some
 };
-
-/// An estimate of the cycles on the real core. Where the target describes the caches of its flash, they are simulated:
-/// every miss takes the wait states. Manuals leave open whether a miss fills a whole line, and prefetching is a
-/// setting. `expected` fills lines and prefetches as the maker's start-up code does; the span covers all four machines.
-/// Without a description, `least` has no wait states, and in `expected` and `most` every line of the flash that is not
-/// the one just read takes them.
-struct CycleEstimate {
-  double without_waits = 0;  ///< as from a memory without wait states
-  double least = 0;
-  double expected = 0;
-  double most = 0;
-};
-
-/// Of two parts of a run.
-[[nodiscard]] CycleEstimate operator+(const CycleEstimate& a, const CycleEstimate& b);
 
 /// Mean and largest known error of `without_waits` on the Cortex-M4, in percent: the rules against 17 published
 /// measurements of assembly programs at zero wait states (AES on an STM32F407, ML-KEM on a NUCLEO-L4R5ZI; sources in

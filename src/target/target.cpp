@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/toml_file.h"
+#include "target/power_file.h"
 #include "target/share.h"
 
 namespace trimtab {
@@ -140,6 +141,7 @@ Target load_target(const std::string& name) {
   target.emulated_board = reader.text("emulated_board");
   target.clock_hz = reader.number("clock", "hz", 1, most_hz);
   target.ram_bytes = reader.number("ram", "bytes", 1024);
+  target.power = read_power(table, path.string(), target.clock_hz.value);
   if (kind == application_processor) {
     target.flash_bytes = target.ram_bytes;
     target.flash_wait_states.source = target.flash_read_bytes.source = "a program lies in RAM";
@@ -149,6 +151,12 @@ Target load_target(const std::string& name) {
   target.flash_wait_states = reader.number("flash", "wait_states", 0);
   target.flash_read_bytes = reader.number_or_word("flash", "read_bytes");
   target.flash_cache = reader.flash_cache(target.flash_read_bytes.value);
+  return target;
+}
+
+Target at_clock(Target target, const PowerClock& clock) {
+  target.clock_hz.value = clock.hz;
+  target.flash_wait_states.value = clock.flash_wait_states;
   return target;
 }
 

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "target/power.h"
+
 namespace trimtab {
 
 /// Processors that programs are emitted for.
@@ -54,12 +56,16 @@ struct Target {
   Sourced flash_wait_states;  ///< of a flash access at that clock, caches and prefetchers aside
   Sourced flash_read_bytes;   ///< that such an access brings at once; 4 where the description does not say
   std::optional<FlashCache> flash_cache;
+  std::optional<Power> power;  ///< where its energy is known
   std::string emulated_board;  ///< what stands in for it: a machine of QEMU such as mps2-an386, or qemu-aarch64
 };
 
 /// Reads the target of that name, or the file where `name` is a path that ends in .toml. Throws Error (bad input),
 /// naming the known targets where there is none of that name, and the key where a file lacks one or holds nonsense.
 [[nodiscard]] Target load_target(const std::string& name);
+
+/// The target while it runs at a clock of its power: that clock, and the wait states of its flash there.
+[[nodiscard]] Target at_clock(Target target, const PowerClock& clock);
 
 /// Names of the descriptions in targets/, sorted.
 [[nodiscard]] std::vector<std::string> target_names();
