@@ -106,6 +106,7 @@ class FitResult(_WithProgram):
     latency_lower_ms: float
     latency_expected_ms: float
     latency_upper_ms: float
+    energy: dict[str, Any]
     bounds: dict[str, float]
     plan: list[dict[str, Any]]
     epochs: int

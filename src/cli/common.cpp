@@ -103,6 +103,11 @@ CLI::Option* add_finished_folders(CLI::App& command, std::vector<std::string>& f
   return command.add_option("OUT", folders, finished_folder)->required();
 }
 
+CLI::Option* add_deadline_option(CLI::App& command, double& deadline_ms) {
+  return command.add_option("--deadline", deadline_ms, "milliseconds that an inference may take; 0 has no deadline")
+      ->capture_default_str();
+}
+
 CLI::Option* add_out_option(CLI::App& command, std::string& out, const std::string& kind) {
   return command.add_option("-o,--out", out, "where the result is written")->type_name(kind);
 }

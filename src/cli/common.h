@@ -51,6 +51,9 @@ CLI::Option* add_unlabelled_flag(CLI::App& command, bool& unlabelled);
 /// Prints "warning: ..." lines on standard error.
 void print_warnings(const std::vector<std::string>& warnings);
 
+/// --deadline, in milliseconds.
+CLI::Option* add_deadline_option(CLI::App& command, double& deadline_ms);
+
 /// The positional MODEL, with --input-shape and --output.
 CLI::Option* add_model(CLI::App& command, std::string& model, ModelChoice& choice);
 /// The positional OUT of commands that read a finished folder.

@@ -7,6 +7,18 @@
 namespace trimtab::cli {
 namespace {
 
+void add_duty_options(CLI::App& fit, Bounds& bounds) {
+  add_deadline_option(fit, bounds.duty.deadline_ms);
+  fit.add_option("--period", bounds.duty.period_ms,
+                 "milliseconds from one inference to the next, between which the target sleeps; the program runs at "
+                 "the clock of the least energy per period; 0: the energy of an inference alone counts")
+      ->capture_default_str();
+  fit.add_option("--max-energy", bounds.energy_uj,
+                 "bound on the microjoules of one inference, held against the upper end of the estimate at the "
+                 "clock that the program runs at; 0 sets none")
+      ->capture_default_str();
+}
+
 void add_bound_options(CLI::App& fit, FitCommand& command) {
   add_target_option(fit, command.target);
   add_name_option(fit, command.options.device_name);
@@ -22,6 +34,7 @@ void add_bound_options(CLI::App& fit, FitCommand& command) {
                  "cycle per instruction where the core's timings are unknown); 0 sets none")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  add_duty_options(fit, command.options.bounds);
   add_optimize_option(fit, command.optimize);
   add_verify_option(fit, command.options.verify_samples);
   add_dump_passes_option(fit, command.options.dump_passes);

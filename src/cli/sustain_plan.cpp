@@ -89,9 +89,7 @@ void add_sustain_plan(CLI::App& sustain, const Surroundings& around) {
       ->add_option("--rate", options->rate,
                    "inferences per second to reach with least energy; 0 runs as many as possible")
       ->capture_default_str();
-  command->add_option("--deadline", options->deadline_ms, "milliseconds that an inference may take; 0 has no deadline")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+  add_deadline_option(*command, options->deadline_ms)->check(CLI::NonNegativeNumber);
   command
       ->add_option("--late", options->late_percent, "percent of the inferences that may take longer than the deadline")
       ->check(CLI::Range(0.0, 100.0))

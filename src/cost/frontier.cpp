@@ -52,7 +52,7 @@ std::vector<FrontierPoint> memory_frontier(const Pricer& pricer, const Program& 
       point.strip_rows = tallest_strip(schedules[i], program);
       point.deployment = pricer.measure({program, schedules[i]});
       if (!point.deployment.cycles.has_value()) {
-        point.deployment.cycles = pricer.estimate_cycles(program, schedules[i], point.deployment.dearest_point());
+        pricer.estimate_cycles({program, schedules[i]}, point.deployment);
       }
     } catch (const Error& error) {
       if (error.code() != ExitCode::bound_not_met) throw;

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/units.h"
+#include "cost/energy.h"
 #include "emit/explain.h"
 #include "emit/firmware.h"
 #include "emit/machine.h"
@@ -175,6 +176,7 @@ ScheduledDeployment Pricer::deploy_within(const Program& program, const Schedule
   }
   made.costs = measure_steps(program, made.schedule, with_memory_of_board(target_), made.deployment.dearest_point());
   made.deployment.cycles = sum_cycles(made.costs);
+  made.deployment.clock_cycles = sum_clock_cycles(made.costs);
   return made;
 }
 
@@ -184,21 +186,28 @@ Deployment Pricer::measure(const ScheduledProgram& scheduled) const {
   const std::vector<std::uint8_t> inputs = convert_samples(program, probe_);
   Deployment deployment = deploy(program, scheduled.schedule, with_memory_of_board(target_), name_, inputs,
                                  host_outputs(program, inputs, 1), work.path());
-  if (with_cycles_) deployment.cycles = estimate_cycles(program, scheduled.schedule, deployment.dearest_point());
+  if (with_cycles_) estimate_cycles(scheduled, deployment);
   return deployment;
 }
 
-std::optional<CycleEstimate> Pricer::estimate_cycles(const Program& program, const Schedule& schedule,
-                                                     std::size_t point) const {
-  if (cycle_model(target_.processor).empty()) return std::nullopt;
-  return sum_cycles(measure_steps(program, schedule, with_memory_of_board(target_), point));
+void Pricer::estimate_cycles(const ScheduledProgram& scheduled, Deployment& deployment) const {
+  if (cycle_model(target_.processor).empty()) return;
+  const std::vector<StepCost> costs =
+      measure_steps(scheduled.program, scheduled.schedule, with_memory_of_board(target_), deployment.dearest_point());
+  deployment.cycles = sum_cycles(costs);
+  deployment.clock_cycles = sum_clock_cycles(costs);
 }
 
 Bounds Pricer::missed_bounds(const Deployment& deployment, const Bounds& bounds) const {
   const auto missed = [](auto value, auto bound) { return bound > 0 && value > bound ? bound : decltype(bound){0}; };
-  return {missed(deployment.flash_bytes(), bounds.flash_bytes), missed(deployment.ram_bytes(), bounds.ram_bytes),
-          missed(deployment.instructions(), bounds.instructions),
-          missed(latency_of(target_, deployment).held_ms(), bounds.latency_ms)};
+  Bounds all{missed(deployment.flash_bytes(), bounds.flash_bytes), missed(deployment.ram_bytes(), bounds.ram_bytes),
+             missed(deployment.instructions(), bounds.instructions),
+             missed(latency_of(target_, deployment).held_ms(), bounds.latency_ms)};
+  if (const auto choice = choose_clock(target_, deployment, bounds)) {
+    all.energy_uj = missed(choice->chosen().inference_uj.most, bounds.energy_uj);
+    if (!choice->chosen().in_time) all.duty = bounds.duty;
+  }
+  return all;
 }
 
 std::string Pricer::figures(const Deployment& deployment, const Bounds& bounds) const {
@@ -207,6 +216,14 @@ std::string Pricer::figures(const Deployment& deployment, const Bounds& bounds) 
   if (bounds.ram_bytes > 0) all.push_back(format_bytes(deployment.ram_bytes()) + " of RAM");
   if (bounds.instructions > 0) all.push_back(format_count(deployment.instructions()) + " instructions");
   if (bounds.latency_ms > 0) all.push_back(describe_latency(target_, deployment));
+  if (const auto choice = choose_clock(target_, deployment, bounds)) {
+    if (bounds.duty.is_given()) {
+      const std::size_t nearest = choice->chosen().in_time ? choice->clock : choice->nearest();
+      all.push_back(fmt::format("{} at {}", describe_time(choice->costs[nearest]),
+                                format_frequency(static_cast<double>(target_.power->clocks[nearest].hz))));
+    }
+    if (bounds.energy_uj > 0) all.push_back(describe_energy(target_, *choice));
+  }
   return fmt::format("{}", fmt::join(all, " and "));
 }
 
@@ -228,6 +245,19 @@ std::string Pricer::misses(const Deployment& deployment, const Bounds& bounds) c
   if (missed.latency_ms > 0) {
     add(fmt::format("an inference takes {}, more than the bound of {:.2f} ms", describe_latency(target_, deployment),
                     missed.latency_ms));
+  }
+  if (missed.energy_uj <= 0 && !missed.duty.is_given()) return text;
+  const ClockChoice choice = *choose_clock(target_, deployment, bounds);
+  if (missed.duty.is_given()) {
+    const std::size_t nearest = choice.nearest();
+    add(fmt::format("no clock of {} meets the {} of {:.2f} ms: the nearest, {}, takes {}", target_.name,
+                    missed.duty.deadline_ms > 0 ? "deadline" : "period", missed.duty.allowed_ms(),
+                    format_frequency(static_cast<double>(target_.power->clocks[nearest].hz)),
+                    describe_time(choice.costs[nearest])));
+  }
+  if (missed.energy_uj > 0) {
+    add(fmt::format("an inference takes {}, more than the bound of {:.4g} uJ", describe_energy(target_, choice),
+                    missed.energy_uj));
   }
   return text;
 }

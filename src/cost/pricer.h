@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "cost/bounds.h"
 #include "data/dataset.h"
 #include "emit/deploy.h"
 #include "emit/explain.h"
@@ -20,14 +21,6 @@
 #include "target/target.h"
 
 namespace trimtab {
-
-/// Bounds on a deployed image. 0: no bound.
-struct Bounds {
-  std::int64_t flash_bytes = 0;
-  std::int64_t ram_bytes = 0;
-  std::int64_t instructions = 0;  ///< executed per inference, on the emulated core
-  double latency_ms = 0;          ///< held against Latency::held_ms()
-};
 
 /// The time of an inference at the target's highest clock, from the estimate of cycles: the expected one, and the ends
 /// of the span over facts that are not documented (target/cycles.h). Without an estimate only a lower end is known: a
@@ -82,10 +75,9 @@ class Pricer {
   [[nodiscard]] Schedule schedule_of(const Program& program, ScheduleLimits limits = {}) const;
   /// The image of it, linked with the memory of the emulated board, and run on one sample. Throws what deploy() throws.
   [[nodiscard]] Deployment measure(const ScheduledProgram& scheduled) const;
-  /// Cycles of an inference of the program at an operating point, from an image with a mark after every step; nothing
-  /// where there is no model of the core.
-  [[nodiscard]] std::optional<CycleEstimate> estimate_cycles(const Program& program, const Schedule& schedule,
-                                                             std::size_t point = 0) const;
+  /// Adds the cycles of an inference at the dearest operating point to a deployment, from an image with a mark after
+  /// every step; nothing where there is no model of the core.
+  void estimate_cycles(const ScheduledProgram& scheduled, Deployment& deployment) const;
 
   /// Another schedule for a program whose image misses bounds: a smaller arena where it takes too much RAM, less code
   /// where it takes too much flash. Nothing where the last one was made with such limits, or was the smallest.

@@ -28,6 +28,8 @@ struct Deployment {
   /// does not fit its 16 KB of RAM and 256 KB of flash, or is for another architecture.
   std::int64_t armv6m_samples = 0;
   std::optional<CycleEstimate> cycles;  ///< of one inference, where they were estimated (emit/explain.h)
+  /// The same at the clocks of the target's power, in their order; empty where it has none, or none were estimated.
+  std::vector<CycleEstimate> clock_cycles;
 
   [[nodiscard]] std::int64_t flash_bytes() const { return image.flash(); }
   [[nodiscard]] std::int64_t ram_bytes() const { return image.static_ram() + stack_bytes; }

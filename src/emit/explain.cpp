@@ -42,7 +42,12 @@ std::vector<StepCost> measure_steps(const Program& program, const Schedule& sche
   std::vector<StepCost> costs;
   for (const std::vector<ExecutedBlock>& blocks : profile_steps(program, schedule, target, input, point)) {
     const std::optional<CycleEstimate> estimate = estimate_cycles(blocks, target);
-    costs.push_back({count_instructions(blocks), blocks.empty() ? std::nullopt : estimate});
+    StepCost& cost = costs.emplace_back(StepCost{count_instructions(blocks), std::nullopt});
+    if (blocks.empty() || !estimate.has_value()) continue;
+    cost.cycles = estimate;
+    if (!target.power.has_value()) continue;
+    for (const PowerClock& clock : target.power->clocks)
+      cost.clock_cycles.push_back(*estimate_cycles(blocks, at_clock(target, clock)));
   }
   return costs;
 }
@@ -54,6 +59,15 @@ std::optional<CycleEstimate> sum_cycles(const std::vector<StepCost>& costs) {
     sum = sum.has_value() ? *sum + *cost.cycles : *cost.cycles;
   }
   return sum;
+}
+
+std::vector<CycleEstimate> sum_clock_cycles(const std::vector<StepCost>& costs) {
+  std::vector<CycleEstimate> sums;
+  for (const StepCost& cost : costs) {
+    sums.resize(std::max(sums.size(), cost.clock_cycles.size()));
+    for (std::size_t c = 0; c < cost.clock_cycles.size(); ++c) sums[c] = sums[c] + cost.clock_cycles[c];
+  }
+  return sums;
 }
 
 std::string describe_costs(const Program& program, const Schedule& schedule, const Target& target,

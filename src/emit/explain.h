@@ -15,6 +15,8 @@ namespace trimtab {
 struct StepCost {
   std::int64_t instructions = 0;        ///< 0: it runs with the step before it
   std::optional<CycleEstimate> cycles;  ///< on the real core; nothing where there is no model of it
+  /// The same at the clocks of the target's power, in their order; empty where it has none, or there is no model.
+  std::vector<CycleEstimate> clock_cycles{};
 };
 
 /// Builds the program with a mark after every step, runs one random sample at an operating point in the emulator, and
@@ -24,6 +26,9 @@ struct StepCost {
 
 /// Of all steps together; nothing where there is no model of the core.
 [[nodiscard]] std::optional<CycleEstimate> sum_cycles(const std::vector<StepCost>& costs);
+
+/// Of all steps together, by clock of the target's power; empty where it has none, or there is no model of the core.
+[[nodiscard]] std::vector<CycleEstimate> sum_clock_cycles(const std::vector<StepCost>& costs);
 
 /// A table: layer, kernel, instructions, instructions per multiply-accumulate, estimated cycles, and under each why
 /// that kernel was chosen; then the totals, and what the estimate rests on.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/units.h"
+#include "cost/energy.h"
 #include "cost/plan_layers.h"
 
 namespace trimtab {
@@ -44,7 +45,7 @@ const Deployment& BoundsCheck::measure(const Graph& network, const Plan& plan) {
 
 bool BoundsCheck::are_far(const Graph& network, const Plan& plan) {
   const Bounds& image = bounds_.image;
-  if (image.instructions > 0 || image.latency_ms > 0) return false;
+  if (image.instructions > 0 || image.need_cycles()) return false;
   if (image.flash_bytes > 0 && packed_bytes(weight_layers(network), plan) + flash_margin > image.flash_bytes)
     return false;
   return image.ram_bytes <= 0 || arena_bytes(network, plan) + ram_margin <= image.ram_bytes;
@@ -71,6 +72,10 @@ BoundsCheck::Verdict BoundsCheck::check(const Graph& network, const Plan& plan) 
   smallest_.ram = std::min(smallest_.ram, deployment.ram_bytes());
   smallest_.instructions = std::min(smallest_.instructions, deployment.instructions());
   smallest_.latency_ms = std::min(smallest_.latency_ms, latency_of(pricer_.target(), deployment).held_ms());
+  if (const auto choice = choose_clock(pricer_.target(), deployment, bounds_.image)) {
+    smallest_.energy_uj = std::min(smallest_.energy_uj, choice->chosen().inference_uj.most);
+    smallest_.time_ms = std::min(smallest_.time_ms, choice->costs[choice->nearest()].latency_ms.most);
+  }
   if (pricer_.misses(deployment, bounds_.image).empty()) return {true, 0};
   const std::int64_t flash_bound = bounds_.image.flash_bytes;
   return {false, flash_bound > 0 ? std::max<std::int64_t>(deployment.flash_bytes() - flash_bound, 0) : 0};
@@ -94,6 +99,8 @@ Error BoundsCheck::nothing_fits() const {
   if (bounds_.image.instructions > 0)
     reachable += fmt::format(", {} instructions", format_count(smallest_.instructions));
   if (bounds_.image.latency_ms > 0) reachable += fmt::format(", {:.2f} ms", smallest_.latency_ms);
+  if (bounds_.image.duty.is_given()) reachable += fmt::format(", {:.2f} ms to the answer", smallest_.time_ms);
+  if (bounds_.image.energy_uj > 0) reachable += fmt::format(", {:.4g} uJ", smallest_.energy_uj);
   return bound_not_met(
       "no plan meets the bounds: with the fewest filters and bits that were tried, the smallest reachable are {}; "
       "raise "

@@ -57,6 +57,8 @@ class BoundsCheck {
     std::int64_t ram = std::numeric_limits<std::int64_t>::max();
     std::int64_t instructions = std::numeric_limits<std::int64_t>::max();
     double latency_ms = std::numeric_limits<double>::infinity();
+    double time_ms = std::numeric_limits<double>::infinity();  ///< at the clock that answers the soonest
+    double energy_uj = std::numeric_limits<double>::infinity();
     std::int64_t weights = std::numeric_limits<std::int64_t>::max();
     std::int64_t memory = std::numeric_limits<std::int64_t>::max();
   };

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/units.h"
+#include "cost/energy.h"
 #include "data/sample_picture.h"
 #include "emit/c_text.h"
 #include "emit/firmware.h"
@@ -199,7 +200,7 @@ class Fitting {
 
   [[nodiscard]] Pricer pricer() const {
     return {
-        *options_.target, options_.optimize, samples_, test_, preprocessing_, name(), options_.bounds.latency_ms > 0};
+        *options_.target, options_.optimize, samples_, test_, preprocessing_, name(), options_.bounds.need_cycles()};
   }
 
   [[nodiscard]] Program lower_network(const QuantizedNetwork& network) const {
@@ -265,6 +266,13 @@ class Fitting {
 
   /// Whether an image takes less than another of what is bounded: of time, where that was missed, else of RAM or flash.
   [[nodiscard]] bool is_nearer(const Deployment& one, const Deployment& other, const Bounds& missed) const {
+    const auto at_clock = [&](const Deployment& deployment) {
+      return *choose_clock(*options_.target, deployment, options_.bounds);
+    };
+    const auto soonest_ms = [](const ClockChoice& choice) { return choice.costs[choice.nearest()].latency_ms.most; };
+    if (missed.duty.is_given()) return soonest_ms(at_clock(one)) < soonest_ms(at_clock(other));
+    if (missed.energy_uj > 0)
+      return at_clock(one).chosen().inference_uj.most < at_clock(other).chosen().inference_uj.most;
     if (missed.latency_ms > 0)
       return latency_of(*options_.target, one).held_ms() < latency_of(*options_.target, other).held_ms();
     if (missed.instructions > 0) return one.instructions() < other.instructions();
@@ -354,7 +362,6 @@ class Fitting {
     const Pricer own = pricer();
     try {
       auto made = own.deploy_within(result.program, limits_of(result.program), options_.bounds, samples, folder_);
-      dump_.add("scheduled", result.program, made.schedule);
       result.deployment = std::move(made.deployment);
       result.schedule = std::move(made.schedule);
       result.costs = std::move(made.costs);
@@ -364,9 +371,36 @@ class Fitting {
                           nearest_fit({options_.bounds.flash_bytes, options_.bounds.ram_bytes, 0, 0}));
     }
     hold_to_bounds(own, *result.deployment);
-    if (!options_.frontier) return;
-    tell("measuring the program with less and with more RAM");
-    result.frontier = memory_frontier(own, result.program);
+    if (options_.frontier || options_.bounds.duty.is_given()) {
+      tell("measuring the program with less and with more RAM");
+      std::vector<FrontierPoint> frontier = memory_frontier(own, result.program);
+      if (options_.bounds.duty.is_given()) take_least_energy(result, own, frontier, samples);
+      if (options_.frontier) result.frontier = std::move(frontier);
+    }
+    dump_.add("scheduled", result.program, result.schedule);
+  }
+
+  /// Of the schedules on the frontier within all bounds, deploys the one that spends less than the one that is
+  /// deployed, if there is any. The clock follows from the schedule.
+  void take_least_energy(FitResult& result, const Pricer& own, std::span<const FrontierPoint> frontier,
+                         const Dataset& samples) {
+    const auto spent = [&](const Deployment& deployment) {
+      return choose_clock(own.target(), deployment, options_.bounds)->chosen().spent_uj();
+    };
+    double least = spent(*result.deployment);
+    std::optional<std::int64_t> arena;
+    for (const FrontierPoint& point : frontier) {
+      if (!own.misses(point.deployment, options_.bounds).empty() || spent(point.deployment) >= least) continue;
+      least = spent(point.deployment);
+      arena = point.deployment.arena_bytes;
+    }
+    if (!arena.has_value()) return;
+    tell("deploying the schedule of the least energy");
+    auto made = own.deploy_within(result.program, {.arena_bytes = arena}, options_.bounds, samples, folder_);
+    result.deployment = std::move(made.deployment);
+    result.schedule = std::move(made.schedule);
+    result.costs = std::move(made.costs);
+    hold_to_bounds(own, *result.deployment);
   }
 
   const Graph& graph_;

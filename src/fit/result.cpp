@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json_text.h"
 #include "base/units.h"
+#include "cost/energy.h"
 #include "emit/hand_over.h"
 #include "fit/details.h"
 #include "fit/quantized_onnx.h"
@@ -60,6 +61,7 @@ void add_deployment(nlohmann::ordered_json& json, const FitOptions& options, con
   json["bounds"] = {{"flash_bytes", bounds.flash_bytes}, {"ram_bytes", bounds.ram_bytes}};
   if (bounds.instructions > 0) json["bounds"]["instructions"] = bounds.instructions;
   if (bounds.latency_ms > 0) json["bounds"]["latency_ms"] = bounds.latency_ms;
+  add_energy(json, target, deployment, bounds);
   if (!options.search.has_value()) return;
   const PlanBounds& searched = options.search->plan.bounds;
   if (searched.weights_bytes > 0) json["bounds"]["weights_bytes"] = searched.weights_bytes;
@@ -158,6 +160,7 @@ std::string summarize(const FitRun& run, const FitOptions& options, const FitRes
   text += fmt::format("instructions  {} per inference\n", format_count(deployment.instructions()));
   text += fmt::format("latency       {}{}\n", describe_latency(target, deployment),
                       bounds.latency_ms > 0 ? fmt::format(" of {:.2f} ms", bounds.latency_ms) : "");
+  text += energy_lines(target, deployment, bounds);
   text += fmt::format("verified      {} samples on the emulated {}: {} numbers differ from the host's\n",
                       deployment.samples, target.emulated_board, deployment.mismatches);
   if (deployment.armv6m_samples > 0) {

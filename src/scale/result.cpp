@@ -8,6 +8,7 @@
 
 #include "base/index.h"
 #include "base/units.h"
+#include "cost/energy.h"
 #include "emit/details.h"
 #include "measure/score_json.h"
 #include "report/plot.h"
@@ -189,6 +190,7 @@ void add_deployment(nlohmann::ordered_json& json, const ScaleOptions& options, c
                     {"instructions", deployment.point_instructions}};
   add_latency(json, target, deployment);
   json["bounds"] = {{"flash_bytes", options.bounds.flash_bytes}, {"ram_bytes", options.bounds.ram_bytes}};
+  add_energy(json, target, deployment, options.bounds);
 }
 
 }  // namespace
@@ -278,6 +280,7 @@ std::string summary(const ScaleRun& run, const ScaleResult& result) {
                         format_bytes(deployment->stack_bytes));
     text += fmt::format("instructions  {} per inference at most\n", format_count(deployment->instructions()));
     text += fmt::format("latency       {} at most\n", describe_latency(*run.options.target, *deployment));
+    text += energy_lines(*run.options.target, *deployment, bounds);
     text += fmt::format("verified      {} samples at {} points on the emulated {}: {} numbers differ from the host's\n",
                         deployment->samples, deployment->point_instructions.size(), run.options.target->emulated_board,
                         deployment->mismatches);

@@ -264,6 +264,38 @@ TEST_F(FitErrors, InstructionsThatAreTooMany) {
       "ms (a cycle per instruction: there are no timings of the cortex-m55)", 3);
 }
 
+TEST_F(FitErrors, DeadlinesAndEnergiesThatCannotBe) {
+  for (const std::string option : {"--deadline", "--period", "--max-energy"}) {
+    for (const std::string value : {"-1", "nan", "inf"})
+      expect_fit_refused({"--target", "stm32l4r5", option, value}, option + " is " + value + "; give m");
+    expect_fit_refused({"--target", "host", option, "10"}, option + " chooses the clock of a microcontroller");
+    expect_fit_refused({"--target", "stm32f767", option, "10"},
+                       option + " needs the energy of the target, and the description of stm32f767 has no [power]");
+  }
+  expect_fit_refused({"--target", "stm32l4r5", "--deadline", "20", "--period", "10"},
+                     "--deadline is 20 ms and --period is 10 ms; give a deadline of at most the period");
+  expect_fit_refused({"--target", "stm32l4r5", "--period", "10"}, "the description of stm32l4r5 has no [power.sleep]");
+}
+
+// The nearest is a time and a clock.
+TEST_F(FitErrors, DeadlineThatNothingMeets) {
+#ifdef TRIMTAB_COMMAND
+  const ProcessResult refused =
+      fit({"--target", "stm32l4r5", "--deadline", "0.01", "--weight-bits", "2", "--activation-bits", "2"});
+  EXPECT_EQ(refused.exit_code, 3);
+  EXPECT_TRUE(std::regex_search(
+      refused.errors,
+      std::regex("no clock of stm32l4r5 meets the deadline of 0.01 ms: the nearest, 120 MHz, takes an estimated "
+                 "[0-9.]+ ms \\([0-9.]+ to [0-9.]+\\); no bits make it fit: the nearest takes an estimated [0-9.]+ ms "
+                 "\\([0-9.]+ to [0-9.]+\\) at 120 MHz, so the network needs fewer filters")))
+      << refused.errors;
+  EXPECT_FALSE(fs::exists(out()));
+#endif
+  expect_fit_refused({"--target", "stm32l4r5", "--max-energy", "0.1", "--weight-bits", "2", "--activation-bits", "2"},
+                     "at 120 MHz, more than the bound of 0.1 uJ; no bits make it fit: the nearest takes an estimated",
+                     3);
+}
+
 // A missed time is answered with a time.
 TEST_F(FitErrors, LatencyThatNothingMeets) {
 #ifdef TRIMTAB_COMMAND

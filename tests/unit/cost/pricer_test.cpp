@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cost/energy.h"
+
 // Bounds on latency: held against the upper end of the estimate of cycles, and where there is none against one cycle
 // per instruction, which the message says.
 namespace trimtab {
@@ -68,6 +70,88 @@ TEST(Figures, AreThoseOfTheBoundsAlone) {
   EXPECT_EQ(missed.instructions, 0);
   EXPECT_EQ(missed.latency_ms, 19);
   EXPECT_EQ(pricer.figures(deployment, missed), "2.0 KB of flash and an estimated 16.00 ms (15.00 to 20.00)");
+}
+
+/// Two clocks: the slow one takes a third of the energy. The program takes a million cycles, 10 % more or less.
+Target with_power() {
+  Target target = at_100_mhz(Processor::cortex_m4);
+  target.name = "mine";
+  Power& power = target.power.emplace();
+  PowerClock slow;
+  slow.hz = 10'000'000;
+  slow.nj_per_cycle_least = slow.nj_per_cycle = slow.nj_per_cycle_most = 0.1;
+  PowerClock fast = slow;
+  fast.hz = 100'000'000;
+  fast.nj_per_cycle_least = fast.nj_per_cycle = 0.3;
+  fast.nj_per_cycle_most = 0.5;
+  power.clocks = {slow, fast};
+  return target;
+}
+
+Deployment of_a_million_cycles() {
+  Deployment deployment;
+  deployment.point_instructions = {1'000'000};
+  deployment.cycles = CycleEstimate{1e6, 0.9e6, 1e6, 1.1e6};
+  deployment.clock_cycles = {*deployment.cycles, *deployment.cycles};
+  return deployment;
+}
+
+std::string energy_misses(const Bounds& bounds) {
+  Dataset data;
+  data.shape = {1, 1, 1};
+  data.features = {{0.0F}, 1};
+  data.labels = {0};
+  data.classes = {"a"};
+  return Pricer(with_power(), Optimize::speed, data, data, {}, "net", true).misses(of_a_million_cycles(), bounds);
+}
+
+TEST(Deadline, IsHeldByTheClockOfTheLeastEnergy) {
+  Bounds bounds;
+  bounds.duty.deadline_ms = 110;
+  EXPECT_EQ(energy_misses(bounds), "");
+  EXPECT_EQ(choose_clock(with_power(), of_a_million_cycles(), bounds)->clock, 0U);
+  bounds.duty.deadline_ms = 109.9;  // the slow clock may take 110 ms
+  EXPECT_EQ(energy_misses(bounds), "");
+  EXPECT_EQ(choose_clock(with_power(), of_a_million_cycles(), bounds)->clock, 1U);
+  bounds.duty.deadline_ms = 10.9;
+  EXPECT_EQ(energy_misses(bounds),
+            "no clock of mine meets the deadline of 10.90 ms: the nearest, 100 MHz, takes an estimated 10.00 ms (9.00 "
+            "to 11.00)");
+}
+
+TEST(EnergyBound, IsHeldAgainstTheUpperEndAtTheClockThatRuns) {
+  Bounds bounds;
+  bounds.energy_uj = 550;  // 1.1 million cycles of 0.5 nJ
+  EXPECT_EQ(energy_misses(bounds), "");
+  EXPECT_EQ(choose_clock(with_power(), of_a_million_cycles(), bounds)->clock, 1U);
+  bounds.energy_uj = 549;  // the slow clock is within
+  EXPECT_EQ(energy_misses(bounds), "");
+  EXPECT_EQ(choose_clock(with_power(), of_a_million_cycles(), bounds)->clock, 0U);
+  bounds.energy_uj = 109;
+  EXPECT_EQ(energy_misses(bounds),
+            "an inference takes an estimated 100 uJ (90 to 110) at 10 MHz, more than the bound of 109 uJ");
+  bounds.energy_uj = 549;
+  bounds.duty.deadline_ms = 20;  // no time for the slow clock
+  EXPECT_EQ(energy_misses(bounds),
+            "an inference takes an estimated 300 uJ (270 to 550) at 100 MHz, more than the bound of 549 uJ");
+  bounds.duty.deadline_ms = 200;
+  EXPECT_EQ(energy_misses(bounds), "");
+}
+
+TEST(Energy, StandsInTheResult) {
+  Bounds bounds;
+  bounds.duty.deadline_ms = 20;
+  nlohmann::ordered_json json;
+  add_energy(json, with_power(), of_a_million_cycles(), bounds);
+  EXPECT_EQ(json["bounds"].dump(), R"({"deadline_ms":20.0})");
+  EXPECT_EQ(json["energy"]["clock_hz"], 100'000'000);
+  EXPECT_DOUBLE_EQ(json["energy"]["inference_uj"], 300);
+  EXPECT_DOUBLE_EQ(json["energy"]["inference_most_uj"], 550);
+  EXPECT_EQ(json["energy"]["clocks"].size(), 2U);
+  EXPECT_EQ(json["energy"]["clocks"][0]["in_time"], false);
+  json.clear();
+  add_energy(json, at_100_mhz(Processor::cortex_m4), of_a_million_cycles(), {});
+  EXPECT_EQ(json.dump(), R"({"energy_unknown":"the description of  has no [power]"})");
 }
 
 TEST(Latency, HasNoUpperEndWithoutTimings) {
