@@ -67,6 +67,7 @@ Page fit_report(const Facts& result, const Facts& details, const Facts& validati
   page.add("memory", "Memory over time", memory_section(details));
   page.add("flash", "Flash and time", flash_section(result, details));
   page.add("frontier", "Time over RAM", frontier_section(result));
+  page.add("energy", "Energy", clocks_section(result));
   page.add("board", "On the board", validation_section(result, validation));
   page.add("answers", "The answers", answers_section(details));
   page.add("search", "The search", search_section(result, details));

@@ -54,6 +54,27 @@ std::optional<Card> latency_card(const Facts& result) {
   return card;
 }
 
+/// What an inference spends at the clock that was chosen.
+std::optional<Card> energy_card(const Facts& result) {
+  const Facts& energy = fact(result, "energy");
+  const auto expected = number(energy, "inference_uj");
+  const auto least = number(energy, "inference_least_uj");
+  const auto most = number(energy, "inference_most_uj");
+  const auto clock = number(energy, "clock_hz");
+  if (!expected || !least || !most || !clock) return std::nullopt;
+  Card card{"Energy, estimated", fmt::format("{:.4g}", *expected), "µJ", std::nullopt, ""};
+  card.more = fmt::format("an inference at {}; {:.4g} to {:.4g} µJ", format_frequency(*clock), *least, *most);
+  const Facts& bounds = fact(result, "bounds");
+  if (const auto bound = number(bounds, "energy_uj"); bound && *bound > 0) {
+    card.share = *most / *bound;
+    card.more += fmt::format("; the upper end is {} of {:.4g} µJ", percent_text(*card.share), *bound);
+  }
+  const auto period = number(energy, "period_uj");
+  const auto every = number(bounds, "period_ms");
+  if (period && every) card.more += fmt::format("; {:.4g} µJ in {:.4g} ms with wake and sleep", *period, *every);
+  return card;
+}
+
 /// The sums of a number over the layers.
 double sum_over(const Facts& layers, const std::string& key) {
   double sum = 0;
@@ -104,6 +125,7 @@ std::vector<Card> cost_cards(const Facts& result) {
                   parts_of(result, {{"weights", "weights_bytes"}, {"code", "text_bytes"}})));
   add(memory_card(result, "RAM", "ram_bytes", parts_of(result, {{"arena", "arena_bytes"}, {"stack", "stack_bytes"}})));
   add(latency_card(result));
+  add(energy_card(result));
   if (const auto instructions = whole(result, "instructions")) {
     Card card{"Instructions", format_count(*instructions), "", std::nullopt, "an inference, counted in the emulator"};
     if (const auto bound = number(fact(result, "bounds"), "instructions"); bound && *bound > 0) {
@@ -125,11 +147,50 @@ bool is_within_bounds(const Facts& result) {
   const Facts& bounds = fact(result, "bounds");
   if (!bounds.is_object()) return true;
   for (const auto& [key, bound] : bounds.items()) {
-    const std::string measured = key == "latency_ms" ? "latency_upper_ms" : key;
-    const auto value = number(result, measured);
+    const Facts& energy = fact(result, "energy");
+    const bool of_duty = key == "deadline_ms" || key == "period_ms";
+    const auto value = of_duty               ? number(energy, "latency_upper_ms")
+                       : key == "energy_uj"  ? number(energy, "inference_most_uj")
+                       : key == "latency_ms" ? number(result, "latency_upper_ms")
+                                             : number(result, key);
     if (value && bound.is_number() && *value > bound.get<double>()) return false;
   }
   return true;
+}
+
+Markup clocks_section(const Facts& result) {
+  const Facts& energy = fact(result, "energy");
+  if (!energy.is_object()) {
+    const std::string reason = words(result, "energy_unknown");
+    return reason.empty() ? Markup() : paragraph(soft("The energy is not known: " + reason + "."));
+  }
+  const bool periodic = number(energy, "period_uj").has_value();
+  std::vector<Column> columns{{"clock", true},
+                              {"core voltage", true},
+                              {"time", true, "estimated, with the wake where there is a period"},
+                              {"up to", true, "the upper end of the time"},
+                              {"energy of an inference", true, "estimated"},
+                              {"from", true, "the lower end"},
+                              {"to", true, "the upper end"}};
+  if (periodic) columns.push_back({"energy of a period", true, "wake, inference and sleep"});
+  columns.push_back({""});
+  Table table(columns, "clocks");
+  for (const Facts& clock : list(energy, "clocks")) {
+    const auto hz = number_or(clock, "clock_hz", 0);
+    const auto cell = [&](const char* key, const char* unit) -> Cell {
+      const auto value = number(clock, key);
+      return value ? Cell{fmt::format("{:.4g} {}", *value, unit), *value} : Cell{Markup()};
+    };
+    std::vector<Cell> cells{{format_frequency(hz), hz},        cell("core_v", "V"),
+                            cell("latency_expected_ms", "ms"), cell("latency_upper_ms", "ms"),
+                            cell("inference_uj", "µJ"),        cell("inference_least_uj", "µJ"),
+                            cell("inference_most_uj", "µJ")};
+    if (periodic) cells.push_back(cell("period_uj", "µJ"));
+    const bool late = fact(clock, "in_time").is_boolean() && !fact(clock, "in_time").get<bool>();
+    cells.push_back({hz == number_or(energy, "clock_hz", 0) ? "runs at this clock" : late ? "too slow" : ""});
+    table.add(cells);
+  }
+  return table.html() + paragraph(soft("Energy of a cycle: " + words(energy, "nj_per_cycle_source")));
 }
 
 Markup network_section(const Facts& details) {

@@ -50,6 +50,9 @@ TEST_F(FitReport, ShowsTheNumbersOfTheResult) {
                             "10.0 KB",
                             "13.5",
                             "1,234,567",
+                            "360.5",
+                            "runs at this clock",
+                            "371 µJ in 1000 ms",
                             "net on stm32f412",
                             "one class is absent",
                             "trimtab fit net.onnx -o out",
@@ -64,7 +67,8 @@ TEST_F(FitReport, ShowsTheNumbersOfTheResult) {
                             "whole maps"}) {
     EXPECT_THAT(page.text, HasSubstr(shown));
   }
-  for (const char* section : {"network", "accuracy", "memory", "flash", "frontier", "answers", "search", "repeat"})
+  for (const char* section :
+       {"network", "accuracy", "memory", "flash", "frontier", "energy", "answers", "search", "repeat"})
     EXPECT_TRUE(page.ids.contains(section)) << section;
 }
 
