@@ -17,6 +17,7 @@
 #include "emit/c_text.h"
 #include "emit/linux_source.h"
 #include "emit/machine.h"
+#include "emit/manager_source.h"
 #include "emit/recipe.h"
 #include "emit/value_functions.h"
 #include "program/program_file.h"
@@ -108,7 +109,7 @@ Define `{NAME}_PROFILE` for them and for `{name}.cpp` to count the cycles of eve
 | `{name}.h`, `{name}.cpp` | the network |
 | `trimtab/` | the kernels that it uses |
 | `{name}_selftest.cpp`, `main.c` | samples with the right answers, and an example |
-| `{name}_board.c`, `boards/` | the network behind a serial port, for `trimtab validate` |
+{manager}| `{name}_board.c`, `boards/` | the network behind a serial port, for `trimtab validate` |
 | `{name}.mk`, `CMakeLists.txt` | the build |
 | `firmware.elf` | the image that was measured in the emulator ({board}) |
 | `manifest.json`, `LICENSE` | all figures and hashes; the licence of the code |
@@ -176,6 +177,10 @@ std::string readme(const HandOver& hand_over, const Program& program, const Targ
     add("clock", format_frequency(static_cast<double>(target.clock_hz.value)));
     add("latency", latency_of(result));
     add("compiler", compiler_of(target));
+    add("manager",
+        has_manager(program, target, hand_over.deployment)
+            ? fmt::format("| `{}_manager.h` | C++ that chooses operating point and clock |\n", hand_over.name)
+            : "");
   }
   return fmt::vformat(fmt::format("{}{}", readme_head, is_linux ? linux_readme : image_readme), facts);
 }
@@ -227,6 +232,7 @@ void write_hand_over(const HandOver& hand_over, const Program& program, const Ta
     write_linux_program(program, target, optimize, hand_over.name, folder);
   } else {
     write_board_sources(program, hand_over.name, folder);
+    write_manager(program, target, hand_over.deployment, hand_over.name, runtime_directory(), folder);
   }
   const nlohmann::ordered_json manifest = {{"format", 1},
                                            {"name", hand_over.name},

@@ -8,52 +8,11 @@
 #include <sstream>
 
 #include "emit/c_text.h"
+#include "emit/point_quality.h"
 #include "program/describe.h"
 
 namespace trimtab {
 namespace {
-
-/// Whether every point says what it spends and how good it is at every level.
-bool has_summaries(const Program& program) {
-  return program.points.size() > 1 && program.measure &&
-         std::ranges::none_of(program.points, [](const ProgramPoint& point) { return point.quality.empty(); });
-}
-
-/// How the sources write a measure, by which NAME_choose_operating_point chooses. Measures that grow with quality have
-/// a floor in whole steps. Errors have a ceiling and stand in the tables as negative numbers.
-class QualityText {
- public:
-  explicit QualityText(Measure measure) : info_(info_of(measure)) {}
-
-  [[nodiscard]] bool is_error() const { return !info_.larger_is_better; }
-  [[nodiscard]] std::string type() const { return is_error() ? "float" : "int32_t"; }
-  [[nodiscard]] std::string name() const { return info_.name; }
-  [[nodiscard]] std::string limit() const { return is_error() ? "ceiling" : "floor"; }
-  [[nodiscard]] std::string parameter() const {
-    return (is_measure(Measure::top1) ? "accuracy" : std::string(info_.key)) + "_" + limit();
-  }
-  /// The declaration of the parameter.
-  [[nodiscard]] std::string declared() const { return fmt::format("{} {}", is_error() ? "float" : "int", parameter()); }
-  /// The parameter in the unit of the tables.
-  [[nodiscard]] std::string floor() const { return is_error() ? fmt::format("-{}", parameter()) : parameter(); }
-  /// The unit of the parameter, for people.
-  [[nodiscard]] std::string unit() const {
-    if (is_error()) return "as measured";
-    const std::string_view unit = info_.unit;
-    return unit == "%" ? "in hundredths of a percent" : unit == "dB" ? "in hundredths of a decibel" : "in 1/10000";
-  }
-  [[nodiscard]] std::string literal(double quality) const {
-    if (is_error()) return float_literal(static_cast<float>(-quality));
-    const double steps = (*info_.unit == '\0' ? 10000 : 100) * quality;
-    constexpr double most = std::numeric_limits<std::int32_t>::max();
-    return fmt::format("{}", std::llround(std::clamp(steps, -most, most)));
-  }
-
- private:
-  [[nodiscard]] bool is_measure(Measure measure) const { return &info_ == &info_of(measure); }
-
-  const MeasureInfo& info_;
-};
 
 /// The declaration of NAME_choose_operating_point without its end. Only programs with levels have one as parameter.
 std::string choose_declaration(const Program& program, const std::string& name) {

@@ -187,8 +187,8 @@ void write_result(const Result& described, const FitRun& run, const FitOptions& 
   write_onnx(result.pruned, folder / "float.onnx");
   write_file(folder / "quantized.onnx", quantized_onnx(result.network));
   if (result.deployment.has_value()) {
-    write_hand_over({result.device_name, run.model, result.left_out, described.json}, result.program, *options.target,
-                    options.optimize, folder / "device");
+    write_hand_over({result.device_name, run.model, result.left_out, described.json, *result.deployment},
+                    result.program, *options.target, options.optimize, folder / "device");
   }
   write_file(folder / "details.json", json_text(details_json(options, result)) + "\n");
   write_result(described, folder);

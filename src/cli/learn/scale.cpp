@@ -153,8 +153,8 @@ Result run_scale(ScaleCommand& command, const Surroundings& around) {
   const nlohmann::ordered_json described = result_json(run, result, seconds);
   if (result.deployment.has_value()) {
     const std::string name = options.device_name.empty() ? to_identifier(graph.name) : options.device_name;
-    write_hand_over({name, command.model, left_out_layers(graph), described}, result.program, *options.target,
-                    options.optimize, staging.path() / "device");
+    write_hand_over({name, command.model, left_out_layers(graph), described, *result.deployment}, result.program,
+                    *options.target, options.optimize, staging.path() / "device");
   }
   const nlohmann::ordered_json details = details_json(run, result);
   if (!details.is_null()) write_file(staging.path() / "details.json", json_text(details) + "\n");

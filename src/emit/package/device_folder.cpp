@@ -84,7 +84,8 @@ DeviceFolder read_device_folder(const fs::path& out) {
         throw bad_input("{} is not the file that was handed over; run the command that made {} again",
                         (device.path / path).string(), out.string());
       }
-      if (path.starts_with("trimtab/") && !path.starts_with("trimtab/board_")) device.headers.push_back(path);
+      const bool is_kernel = path.starts_with("trimtab/") && !path.starts_with("trimtab/board_");
+      if (is_kernel || path == device.name + "_manager.h") device.headers.push_back(path);
     }
   } catch (const nlohmann::json::exception& error) {
     throw bad_input("{} is no manifest of a device folder: {}", file.string(), error.what());

@@ -16,7 +16,7 @@ struct DeviceFolder {
   std::string version;      ///< of Trimtab, MAJOR.MINOR.PATCH
   std::vector<std::string> core_flags;
   std::vector<std::string> flags;
-  std::vector<std::string> headers;  ///< paths of trimtab/*.h
+  std::vector<std::string> headers;  ///< paths of trimtab/*.h, and of the manager where there is one
 
   /// One line about the package.
   [[nodiscard]] std::string sentence() const;
