@@ -57,6 +57,7 @@ void add_commands(CLI::App& app, const Surroundings& around) {
   add_scale(app, around);
   add_characterize(app, around);
   add_sustain(app, around);
+  add_variants(app, around);
   add_assess(app, around);
   add_study(app);
   add_trial(app);

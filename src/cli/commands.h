@@ -25,6 +25,7 @@ void add_taxonomy(CLI::App& app);
 void add_scale(CLI::App& app, const Surroundings& around);
 void add_characterize(CLI::App& app, const Surroundings& around);
 void add_sustain(CLI::App& app, const Surroundings& around);
+void add_variants(CLI::App& app, const Surroundings& around);
 void add_assess(CLI::App& app, const Surroundings& around);
 void add_study(CLI::App& app);
 void add_trial(CLI::App& app);

@@ -81,6 +81,11 @@ def test_results_of_a_thermal_plan(command, folder):
     board = folder / "board"
     board.mkdir()
     check("doctor", command("sustain", "doctor", "--sysfs-root", board))
+    fitted = folder / "fitted-for-a15"
+    fitted.mkdir()
+    (fitted / "result.json").write_text(json.dumps(
+        {"command": "fit", "target": "cortex-a15", "data": "npy:x.npy", "samples": 10, "top1": 90.0, "instructions": 1000000}))
+    check("variants", command("variants", fitted, "--soc", exynos, "-o", folder / "net.csv"))
 
 
 def test_result_of_a_board(trained, samples, command, folder):
