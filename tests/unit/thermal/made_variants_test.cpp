@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "support/fake_board.h"
 #include "thermal/workload.h"
 
 // Tables of variants from finished folders: what read_variants() reads of them against the figures of the folders, and
@@ -131,6 +132,18 @@ TEST_F(Variants, ThatCannotBeComparedAreRefused) {
   // the same folder twice
   const std::filesystem::path one = finished("one", fit());
   EXPECT_THROW((void)read_made_variants({one, one}, soc(), ""), Error);
+}
+
+// Table and SoC as they are shipped.
+TEST_F(Variants, OfMobileNetRunOnTheExynos) {
+  const Soc exynos = read_soc(source("targets/socs/exynos5422.toml"));
+  const std::vector<Variant> variants = read_variants(source("targets/socs/mobilenet_v1_0.25-exynos5422.csv"));
+  ASSERT_EQ(variants.size(), 4U);
+  for (const Variant& variant : variants) {
+    EXPECT_EQ(thermal_points(exynos.clusters[0], variant).size(), exynos.clusters[0].opps.size()) << variant.name;
+    // a J/V^2 for 1e9 instructions, of 1.03 instructions a cycle
+    EXPECT_NEAR(variant.joule_per_v2, 0.2807 * 1.03 * variant.gcycles, 1e-6) << variant.name;
+  }
 }
 
 }  // namespace
