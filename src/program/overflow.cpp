@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "base/index.h"
-#include "trimtab/convolution_winograd_dsp.h"
+#include "trimtab/winograd_tiles.h"
 
 namespace trimtab {
 namespace {

@@ -26,7 +26,7 @@ namespace trimtab {
 /// Whether Winograd's F(tile_rows,3), 2 or 4 rows, gives the sums of a convolution with weights of `weight_bits` bits
 /// (one of its operating points) exactly, whatever its input is: all
 /// transformed numbers fit 16 bits, and no sum is beyond what the last division can tell apart modulo 2^32
-/// (runtime/trimtab/convolution_winograd_dsp.h, which must take the convolution). O(weights).
+/// (runtime/trimtab/winograd_tiles.h, which must take the convolution). O(weights).
 [[nodiscard]] bool winograd_is_exact(const ConvolutionStep& step, int weight_bits, int tile_rows);
 
 /// Whether a value of that magnitude stays within 32 bits when it is shifted left.
