@@ -16,10 +16,24 @@ namespace trimtab::TRIMTAB_RUNTIME {
 template <class T, int Count>
 using Array = T[static_cast<size_t>(Count)];
 
-/// High word of a 64-bit product, rounded to nearest with halves upward: the Cortex-M4's SMMULR (Armv7-M ARM,
-/// A7.7.150).
+/// High word of a 64-bit product, rounded to nearest with halves upward, from four products of halves. None of the sums
+/// overflows: the first is at most 32767 * 65535 + 65534 + 32768 = 2^31 - 1.
+constexpr int32_t multiply_high_by_halves(int32_t a, int32_t b) {
+  const int32_t a_low = a & 0xffff;
+  const int32_t b_low = b & 0xffff;
+  const auto low = static_cast<int32_t>((static_cast<uint32_t>(a_low) * static_cast<uint32_t>(b_low)) >> 16);
+  const int32_t first = (a >> 16) * b_low + low + 0x8000;
+  const int32_t second = a_low * (b >> 16);
+  return (a >> 16) * (b >> 16) + (first >> 16) + (second >> 16) + (((first & 0xffff) + (second & 0xffff)) >> 16);
+}
+
+/// The same: the Cortex-M4's SMMULR (Armv7-M ARM, A7.7.150).
 inline int32_t multiply_high_rounded(int32_t a, int32_t b) {
+#if defined(__ARM_ARCH_6M__)
+  return multiply_high_by_halves(a, b);  // without the C library's product of 64 bits
+#else
   return static_cast<int32_t>((static_cast<int64_t>(a) * b + INT64_C(0x80000000)) >> 32);
+#endif
 }
 
 inline int32_t saturate(int32_t value, int32_t minimum, int32_t maximum) {

@@ -18,6 +18,11 @@
 namespace trimtab::TRIMTAB_RUNTIME {
 
 inline uint32_t load_word(const void* from) {
+#if defined(__ARM_ARCH_6M__)
+  // Armv6-M reads only aligned words: most are, and need not be put together from bytes.
+  using Word = uint32_t __attribute__((may_alias));
+  if ((reinterpret_cast<uintptr_t>(from) & 3U) == 0) return *static_cast<const Word*>(from);
+#endif
   uint32_t word;
   memcpy(&word, from, sizeof word);
   return word;

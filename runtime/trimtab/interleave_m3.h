@@ -37,8 +37,17 @@ inline int32_t* interleave_four(const uint8_t* const (&places)[4], int32_t count
 #undef TRIMTAB_INTERLEAVE
 #else
   for (int32_t p = 0; p < 4; ++p) {
-    const uint8_t* const place = places[p];
-    for (int32_t k = 0; k < count; ++k) words[4 * k + p] = is_signed ? static_cast<int8_t>(place[k]) : place[k];
+    const uint8_t* place = places[p];
+    const auto number = [&](int32_t k) { return is_signed ? static_cast<int8_t>(place[k]) : place[k]; };
+    const uint8_t* const end = place + count;
+    int32_t* to = words + p;
+    for (; end - place >= 4; place += 4, to += 16) {
+      to[0] = number(0);
+      to[4] = number(1);
+      to[8] = number(2);
+      to[12] = number(3);
+    }
+    for (; place != end; ++place, to += 4) *to = number(0);
   }
   words += 4 * count;
 #endif

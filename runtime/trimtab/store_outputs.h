@@ -6,10 +6,14 @@
 
 namespace trimtab::TRIMTAB_RUNTIME {
 
-/// requantize(), written so that compilers for 32-bit Arm make it a shift and an SMLAL.
+/// requantize() without saturation, written so that compilers for 32-bit Arm make it a shift and an SMLAL.
 inline int32_t scale_sum(int32_t sum, int32_t multiplier, int shift) {
   const auto scaled = static_cast<int32_t>(static_cast<uint32_t>(sum) << shift);
+#if defined(__ARM_ARCH_6M__)
+  return multiply_high_rounded(scaled, multiplier);
+#else
   return static_cast<int32_t>((INT64_C(0x80000000) + static_cast<int64_t>(scaled) * multiplier) >> 32);
+#endif
 }
 
 /// Stores channel `channel` of `count` neighbouring pixels, from sums[0], sums[1] ...

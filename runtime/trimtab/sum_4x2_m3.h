@@ -4,6 +4,7 @@
 
 #include "trimtab/nested_weights.h"
 #include "trimtab/saturate_eight.h"
+#include "trimtab/weights.h"
 
 namespace trimtab::TRIMTAB_RUNTIME::detail {
 
@@ -228,65 +229,51 @@ inline void sum_activations_4(NestedFilterRun& run) {
 
 #else
 
-/// Integer number `index` of a row of fields.
-template <int bits>
-inline int32_t load_field(const uint8_t* packed, int32_t index) {
-  if constexpr (bits == 8) return static_cast<int8_t>(packed[index]);
-  const int32_t bit = index * bits;
-  uint32_t held = packed[bit >> 3];
-  if ((bit & 7) + bits > 8) held |= static_cast<uint32_t>(packed[(bit >> 3) + 1]) << 8;
-  return static_cast<int32_t>(held << (32 - bits - (bit & 7))) >> (32 - bits);
-}
-
-/// sums[p] += words[4 * k + p] * weight.
-template <int k>
-inline void add_quad(const int32_t* words, int32_t weight, int32_t& sum0, int32_t& sum1, int32_t& sum2, int32_t& sum3) {
+// On Armv6-M sums stay in high registers, which an ADD reaches, and a function of its own has enough of the low ones.
 #if defined(__ARM_ARCH_6M__)
-  // Keeps GCC from computing a sum at a time with all weights at hand, more than there are registers. The compiler
-  // takes the older syntax on Armv6-M, so the block names its own; the first load is left to the compiler, which counts
-  // lines to tell whether a loop is too long for a short branch.
-  int32_t product = words[4 * k];
-  asm(".syntax unified\n"
-      "muls %[product], %[weight]\n adds %[sum0], %[product]\n"
-      "ldr %[product], [%[words], %[at1]]\n muls %[product], %[weight]\n adds %[sum1], %[product]\n"
-      "ldr %[product], [%[words], %[at2]]\n muls %[product], %[weight]\n adds %[sum2], %[product]\n"
-      "ldr %[product], [%[words], %[at3]]\n muls %[product], %[weight]\n adds %[sum3], %[product]\n"
-      : [product] "+&l"(product), [sum0] "+l"(sum0), [sum1] "+l"(sum1), [sum2] "+l"(sum2), [sum3] "+l"(sum3)
-      : [words] "l"(words), [weight] "l"(weight), [at1] "i"(16 * k + 4), [at2] "i"(16 * k + 8), [at3] "i"(16 * k + 12),
-        "m"(*reinterpret_cast<const int32_t(*)[16]>(words))
-      : "cc");
+#define TRIMTAB_SUM(name, place) register int32_t name asm(place)
+#define TRIMTAB_ALONE __attribute__((noinline))
 #else
-  sum0 += words[4 * k] * weight;
-  sum1 += words[4 * k + 1] * weight;
-  sum2 += words[4 * k + 2] * weight;
-  sum3 += words[4 * k + 3] * weight;
+#define TRIMTAB_SUM(name, place) int32_t name
+#define TRIMTAB_ALONE
 #endif
-}
 
-/// One filter of the pair: the eight low registers of Armv6-M hold four sums, two pointers, a weight and a product.
-template <int bits, bool nested = false>
-inline void sum_filter_4x1(const int32_t* words, const int32_t* end, const uint8_t* weights, int32_t filter,
-                           int32_t bias, int32_t* sums) {
-  int32_t sum0 = bias;
-  int32_t sum1 = bias;
-  int32_t sum2 = bias;
-  int32_t sum3 = bias;
-  if constexpr (bits == 8 || nested) weights += filter;
-  const auto weight = [&](int32_t k) {
-    if constexpr (nested) {
-      return nested_digits(static_cast<int8_t>(weights[2 * k]), bits);
-    } else if constexpr (bits == 8) {
-      return static_cast<int32_t>(static_cast<int8_t>(weights[2 * k]));
-    } else {
-      return load_field<bits>(weights, 2 * k + filter);
-    }
-  };
+/// One filter of the pair; `filter`: the place of its weight in every two.
+template <int bits, int filter, bool nested = false>
+TRIMTAB_ALONE inline void sum_filter_4x1(const int32_t* words, const int32_t* end, const uint8_t* weights, int32_t bias,
+                                         int32_t* sums) {
+  TRIMTAB_SUM(sum0, "r8") = bias;
+  TRIMTAB_SUM(sum1, "r9") = bias;
+  TRIMTAB_SUM(sum2, "r10") = bias;
+  TRIMTAB_SUM(sum3, "r11") = bias;
   while (words != end) {
-    add_quad<0>(words, weight(0), sum0, sum1, sum2, sum3);
-    add_quad<1>(words, weight(1), sum0, sum1, sum2, sum3);
-    add_quad<2>(words, weight(2), sum0, sum1, sum2, sum3);
-    add_quad<3>(words, weight(3), sum0, sum1, sum2, sum3);
-    words += 16;
+#pragma GCC unroll 4
+    for (int32_t k = 0; k < 4; ++k) {
+      int32_t weight;
+      if constexpr (nested) {
+        weight = nested_digits(static_cast<int8_t>(weights[2 * k + filter]), bits);
+      } else if constexpr (bits == 8) {
+        weight = static_cast<int8_t>(weights[2 * k + filter]);
+      } else {
+        weight = load_field<bits>(weights, 2 * k + filter);
+      }
+#if defined(__ARM_ARCH_6M__)
+      // The compiler takes the older syntax, so the block names its own.
+      asm(".syntax unified\n"
+          "ldm %[words]!, {r2-r5}\n"
+          "muls r2, %[weight]\n muls r3, %[weight]\n muls r4, %[weight]\n muls r5, %[weight]\n"
+          "add %[sum0], r2\n add %[sum1], r3\n add %[sum2], r4\n add %[sum3], r5\n"
+          : [words] "+l"(words), [sum0] "+r"(sum0), [sum1] "+r"(sum1), [sum2] "+r"(sum2), [sum3] "+r"(sum3)
+          : [weight] "l"(weight), "m"(*reinterpret_cast<const int32_t(*)[4]>(words))
+          : "r2", "r3", "r4", "r5", "cc");
+#else
+      sum0 += words[0] * weight;
+      sum1 += words[1] * weight;
+      sum2 += words[2] * weight;
+      sum3 += words[3] * weight;
+      words += 4;
+#endif
+    }
     weights += nested ? 8 : bits;
   }
   sums[0] = sum0;
@@ -295,13 +282,24 @@ inline void sum_filter_4x1(const int32_t* words, const int32_t* end, const uint8
   sums[3] = sum3;
 }
 
+#undef TRIMTAB_SUM
+#undef TRIMTAB_ALONE
+
+/// Both filters of the pair.
+template <int bits, bool nested = false>
+inline void sum_filters_4x2(const FilterRun& run, int32_t bias0, int32_t bias1, int32_t* sums) {
+  constexpr bool in_bytes = nested || bits == 8;
+  sum_filter_4x1<bits, 0, nested>(run.words, run.words_end, run.weights, bias0, sums);
+  sum_filter_4x1<bits, in_bytes ? 0 : 1, nested>(run.words, run.words_end, run.weights + (in_bytes ? 1 : 0), bias1,
+                                                 sums + 4);
+}
+
 template <int bits, FilterOutput kind>
 inline void run_filters_4x2(FilterRun& run) {
   static_assert(kind == FilterOutput::sums, "the caller requantizes");
   for (; run.pairs > 0; --run.pairs) {
     auto* sums = reinterpret_cast<int32_t*>(run.output);
-    sum_filter_4x1<bits>(run.words, run.words_end, run.weights, 0, run.bias[0], sums);
-    sum_filter_4x1<bits>(run.words, run.words_end, run.weights, 1, run.bias[1], sums + 4);
+    sum_filters_4x2<bits>(run, run.bias[0], run.bias[1], sums);
     run.weights += (run.words_end - run.words) / 16 * bits;
     run.bias += 2;
     run.output += 32;
@@ -315,8 +313,7 @@ inline void run_nested_filters_4x2(FilterRun& filters) {
   auto& run = static_cast<NestedFilterRun&>(filters);
   for (; run.pairs > 0; --run.pairs) {
     auto* sums = reinterpret_cast<int32_t*>(run.output);
-    sum_filter_4x1<bits, true>(run.words, run.words_end, run.weights, 0, 0, sums);
-    sum_filter_4x1<bits, true>(run.words, run.words_end, run.weights, 1, 0, sums + 4);
+    sum_filters_4x2<bits, true>(run, 0, 0, sums);
     for (int32_t i = 0; i < 8; ++i) sums[i] = run.bias[i / 4] + run.activations[i % 4] + 2 * sums[i];
     run.weights += (run.words_end - run.words) / 2;
     run.bias += 2;
@@ -325,10 +322,17 @@ inline void run_nested_filters_4x2(FilterRun& filters) {
 }
 
 inline void sum_activations_4(NestedFilterRun& run) {
-  for (int32_t& sum : run.activations) sum = 0;
+  int32_t a = 0, b = 0, c = 0, d = 0;
   for (const int32_t* word = run.words; word != run.words_end; word += 4) {
-    for (int32_t p = 0; p < 4; ++p) run.activations[p] += word[p];
+    a += word[0];
+    b += word[1];
+    c += word[2];
+    d += word[3];
   }
+  run.activations[0] = a;
+  run.activations[1] = b;
+  run.activations[2] = c;
+  run.activations[3] = d;
 }
 
 #endif

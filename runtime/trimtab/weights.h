@@ -33,4 +33,14 @@ inline void unpack_weights(const uint8_t* packed, int32_t count, int bits, int8_
   }
 }
 
+/// Weight `index` of a row that starts at a byte.
+template <int bits>
+inline int32_t load_field(const uint8_t* packed, int32_t index) {
+  if constexpr (bits == 8) return static_cast<int8_t>(packed[index]);
+  const int32_t bit = index * bits;
+  uint32_t held = packed[bit >> 3];
+  if ((bit & 7) + bits > 8) held |= static_cast<uint32_t>(packed[(bit >> 3) + 1]) << 8;
+  return static_cast<int32_t>(held << (32 - bits - (bit & 7))) >> (32 - bits);
+}
+
 }  // namespace trimtab::TRIMTAB_RUNTIME
