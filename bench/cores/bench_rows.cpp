@@ -1,5 +1,5 @@
-// Instructions and estimated cycles of the Cortex-M4's kernels for 3x3 convolutions by rows, on three layers of
-// ResNet-8 or on depthwise layers of MobileNetV1 and of DS-CNN:
+// Instructions and estimated cycles of a core's kernels for 3x3 convolutions by rows, on three layers of ResNet-8 or on
+// depthwise layers of MobileNetV1 and of DS-CNN:
 //     bench_rows [TARGET] [--bits B] [--nested] [--size] [--chained] [--depthwise] [--rows N]
 
 #include <fmt/format.h>
@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "emit/recipe.h"
 #include "program/row_kernels.h"
 #include "support/rows_firmware.h"
 #include "target/cycles.h"
@@ -66,10 +67,10 @@ void print_all(const Step& step, const Target& target, Optimize optimize, int st
                const std::vector<std::string>& definitions) {
   const auto& convolution = std::get<ConvolutionStep>(step.operation);
   const int height = convolution.convolution.output.height;
-  const Kernel usual = choose_kernel(step, Core::cortex_m4, optimize, 1 << 20);
+  const Kernel usual = choose_kernel(step, core_of(target), optimize, 1 << 20);
   print(convolution, target, optimize, usual, usual.scratch_bytes, strip == 0 ? height : std::min(strip, height),
         definitions);
-  for (const RowKernel& kernel : row_kernels(step, Core::cortex_m4)) {
+  for (const RowKernel& kernel : row_kernels(step, core_of(target))) {
     const int rows = std::min(strip == 0 ? std::max(kernel.tile_rows, 1) : strip, height);
     print(convolution, target, optimize, kernel.kernel, kernel.scratch_bytes(rows), rows, definitions);
   }

@@ -3,31 +3,12 @@
 #include <algorithm>
 #include <array>
 
+#include "program/kernel_cost_terms.h"
 #include "trimtab/convolution_columns_dsp.h"
 #include "trimtab/depthwise_words_dsp.h"
 
 namespace trimtab {
 namespace {
-
-/// Instructions and cycles of something that is done many times.
-struct Each {
-  double instructions, cycles;
-};
-
-class Sum {
- public:
-  void add(double times, const Each& each) {
-    cost_.instructions += times * each.instructions;
-    cost_.cycles += times * each.cycles;
-  }
-  [[nodiscard]] StripCost cost() const { return cost_; }
-
- private:
-  StripCost cost_;
-};
-
-/// How many times `by` goes into the count, a rest counting as one more.
-double parts(std::int64_t count, std::int64_t by) { return double((count + by - 1) / by); }
 
 /// To decode a weight of fewer than 8 bits (weight_planes.h), by bits.
 constexpr std::array<Each, 9> decoding{
@@ -83,7 +64,7 @@ StripCost columns_cost(const runtime::Convolution& c, bool nested, std::int32_t 
   const bool aligned_taps = channels % 4 == 0 || window.kernel_width == 1;
   const bool bytes = !aligned_taps && layout.runs_per_row == 1 && layout.run_length <= 32;
 
-  Sum gathering;  // for each pass over the pixels
+  CostSum gathering;  // for each pass over the pixels
   gathering.add(1, {181, 240});
   gathering.add(rows, {69, 92});
   gathering.add(blocks, {131, 226});
@@ -101,7 +82,7 @@ StripCost columns_cost(const runtime::Convolution& c, bool nested, std::int32_t 
   }
   gathering.add(rest * window.kernel_height, {112, 167});
   gathering.add(rest * pairs, {3.6, 5.6});
-  Sum multiplying;  // of all groups
+  CostSum multiplying;  // of all groups
   multiplying.add(blocks * filter_pairs, nested ? Each{102, 145} : Each{56, 75});
   multiplying.add(blocks * filter_pairs * pairs, nested ? Each{14, 19} : Each{13, 18});
   if (nested) {
@@ -113,7 +94,7 @@ StripCost columns_cost(const runtime::Convolution& c, bool nested, std::int32_t 
   multiplying.add(rest * filter_pairs, {86, 138});
   multiplying.add(rest * filter_pairs * pairs, {8.7, 10.7});
   if (!nested) multiplying.add(filter_pairs * pairs * 4, decoding[c.weight_bits]);
-  Sum all;
+  CostSum all;
   all.add(passes, {gathering.cost().instructions, gathering.cost().cycles});
   all.add(c.groups, {multiplying.cost().instructions, multiplying.cost().cycles});
   return all.cost();
@@ -129,7 +110,7 @@ StripCost winograd_cost(const runtime::Convolution& c, bool nested, std::int32_t
   const double pairs = 3.0 * c.input.channels / 2;  // of two filters in a kernel row
   const double segment = parts(c.output.width, 4);
   const double columns = c.output.width + 2.0;
-  Sum sum;
+  CostSum sum;
   sum.add(1 + tiles, by_rows({99, 133}, {76, 105}));
   sum.add(filter_pairs, by_rows({77, 138}, {78, 133}));
   sum.add(filter_pairs * pairs, by_rows({27.1, 31.0}, {43.1, 46.9}));
@@ -160,7 +141,7 @@ StripCost depthwise_words_cost(const runtime::Convolution& c, std::int32_t first
   const double fours = parts(c.output.channels, 4);
   const double inputs = input_rows(c, first, rows);
   const double copied = std::min<double>(c.input.width, runtime::depthwise_words_plane_row(c) - c.window.pad_left);
-  Sum sum;
+  CostSum sum;
   sum.add(depthwise_words_of(c, rows), {4.7, 8.4});
   sum.add(fours, {88, 160});
   sum.add(fours, decoding_nine[c.weight_bits]);
@@ -176,7 +157,7 @@ StripCost depthwise_planes_cost(const runtime::Convolution& c, std::int32_t band
                                 bool is_dense) {
   const double fours = parts(c.output.channels, 4);
   const double inputs = input_rows(c, first, rows);
-  Sum sum;
+  CostSum sum;
   sum.add(1, {6, 246});
   sum.add(depthwise_words_of(c, rows), {7.5, 11.3});
   const double bands = parts(rows, std::max(band, 1));
@@ -195,8 +176,8 @@ StripCost depthwise_planes_cost(const runtime::Convolution& c, std::int32_t band
 
 }  // namespace
 
-std::optional<StripCost> cost_of_strip(const Step& step, const Kernel& kernel, std::int32_t first, std::int32_t rows,
-                                       bool is_dense) {
+std::optional<StripCost> cost_of_strip(const Step& step, const Kernel& kernel, Core core, std::int32_t first,
+                                       std::int32_t rows, bool is_dense) {
   const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
   if (convolution == nullptr || convolution->convolution.input.format.bits != 8) return std::nullopt;
   const runtime::Convolution& c = convolution->convolution;
@@ -211,7 +192,7 @@ std::optional<StripCost> cost_of_strip(const Step& step, const Kernel& kernel, s
   if (kernel.header == "depthwise_1x4_dsp.h" && kernel.name.find("3x3") != std::string::npos) {
     return depthwise_planes_cost(c, kernel.layout.parameter, first, rows, is_dense);
   }
-  return std::nullopt;
+  return cost_of_m3_strip(*convolution, kernel, core, first, rows);
 }
 
 }  // namespace trimtab

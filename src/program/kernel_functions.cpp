@@ -15,6 +15,7 @@
 #include "trimtab/convolution_s16_4x16_avx2.h"
 #include "trimtab/convolution_wide.h"
 #include "trimtab/convolution_winograd_dsp.h"
+#include "trimtab/convolution_winograd_m3.h"
 #include "trimtab/depthwise_1x4_dsp.h"
 #include "trimtab/depthwise_8_plane_m3.h"
 #include "trimtab/depthwise_s16_1x16_avx2.h"
@@ -63,6 +64,12 @@ struct Entry {
 
 #define TRIMTAB_KERNELS_M3(bits) TRIMTAB_KERNEL(convolution_w##bits##_4x2_m3), TRIMTAB_KERNEL(linear_8_w##bits##_1x2_m3)
 
+#define TRIMTAB_WINOGRAD_M3(format, tile)                                                                           \
+  TRIMTAB_KERNEL(convolution_##format##_w2_##tile##_m3), TRIMTAB_KERNEL(convolution_##format##_w3_##tile##_m3),     \
+      TRIMTAB_KERNEL(convolution_##format##_w4_##tile##_m3), TRIMTAB_KERNEL(convolution_##format##_w5_##tile##_m3), \
+      TRIMTAB_KERNEL(convolution_##format##_w6_##tile##_m3), TRIMTAB_KERNEL(convolution_##format##_w7_##tile##_m3), \
+      TRIMTAB_KERNEL(convolution_##format##_w8_##tile##_m3), TRIMTAB_KERNEL(convolution_##format##_nested_##tile##_m3)
+
 const Entry kernels[] = {
     // those of cores without DSP, which run everywhere
     TRIMTAB_KERNELS_M3(2),
@@ -77,6 +84,10 @@ const Entry kernels[] = {
     TRIMTAB_KERNEL_OF_WIDTHS(convolution_s8_nested_4x2_dsp),
     TRIMTAB_KERNEL(depthwise_u8_nested_1x4_dsp),
     TRIMTAB_KERNEL(depthwise_s8_nested_1x4_dsp),
+    TRIMTAB_WINOGRAD_M3(u8, winograd2),
+    TRIMTAB_WINOGRAD_M3(u8, winograd4),
+    TRIMTAB_WINOGRAD_M3(s8, winograd2),
+    TRIMTAB_WINOGRAD_M3(s8, winograd4),
     TRIMTAB_KERNEL(depthwise_u8_nested_plane_m3),
     TRIMTAB_KERNEL(depthwise_s8_nested_plane_m3),
     TRIMTAB_KERNEL(depthwise_u8_plane_m3),

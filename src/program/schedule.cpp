@@ -55,7 +55,7 @@ Schedule schedule(const Program& program, Core core, Optimize optimize, const Sc
   if (whole.arena_bytes > limit) return bytes < whole.arena_bytes ? std::move(strips->schedule) : std::move(whole);
   double whole_cost = 0;
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
-    whole_cost += whole_map_cost(program.steps[s], whole.kernels[s]);
+    whole_cost += whole_map_cost(program.steps[s], whole.kernels[s], core);
   }
   // Estimates err by some percent, and strips take more code: they have to be clearly faster, or much smaller.
   constexpr double clearly = 1.1;

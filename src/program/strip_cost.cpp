@@ -43,25 +43,25 @@ double rough_cost(const Step& step, const Kernel& kernel, std::int32_t rows, boo
 
 }  // namespace
 
-double strip_cost(const Step& step, const Kernel& kernel, std::int32_t rows) {
+double strip_cost(const Step& step, const Kernel& kernel, Core core, std::int32_t rows) {
   const std::int32_t height =
       std::visit([](const auto& s) { return std::int32_t{descriptor_of(s).output.height}; }, step.operation);
   double cost = 0;
   for (std::int32_t first = 0; first < height; first += rows) {
     const std::int32_t count = std::min(rows, height - first);
-    const std::optional<StripCost> strip = cost_of_strip(step, kernel, first, count);
+    const std::optional<StripCost> strip = cost_of_strip(step, kernel, core, first, count);
     if (!strip.has_value()) return rough_cost(step, kernel, rows, true);
     cost += strip->instructions;
   }
   return cost;
 }
 
-double whole_map_cost(const Step& step, const Kernel& kernel) {
+double whole_map_cost(const Step& step, const Kernel& kernel, Core core) {
   const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
   const std::int32_t height =
       std::visit([](const auto& s) { return std::int32_t{descriptor_of(s).output.height}; }, step.operation);
   if (convolution == nullptr) return rough_cost(step, kernel, height, false);
-  const std::optional<StripCost> as_rows = cost_of_strip(step, kernel, 0, height, true);
+  const std::optional<StripCost> as_rows = cost_of_strip(step, kernel, core, 0, height, true);
   if (!as_rows.has_value()) return rough_cost(step, kernel, height, false);
   if (kernel.header.starts_with("depthwise")) return as_rows->instructions;  // blocks end with a row here, too
   // as if rows were made of whole blocks
@@ -69,9 +69,9 @@ double whole_map_cost(const Step& step, const Kernel& kernel) {
   runtime::Convolution& c = std::get<ConvolutionStep>(even.operation).convolution;
   const std::int32_t width = c.output.width;
   const std::int32_t blocks = std::max(width / block_pixels * block_pixels, block_pixels);
-  if (width == 1 || width % block_pixels == 0) return strip_cost(step, kernel, height);
+  if (width == 1 || width % block_pixels == 0) return strip_cost(step, kernel, core, height);
   c.output.width = static_cast<std::int16_t>(blocks);
-  return strip_cost(even, kernel, height) * width / blocks;
+  return strip_cost(even, kernel, core, height) * width / blocks;
 }
 
 }  // namespace trimtab

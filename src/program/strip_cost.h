@@ -6,9 +6,9 @@ namespace trimtab {
 
 /// An estimate of the instructions that a kernel takes to make all rows of a step, so many at a time, which lie
 /// anywhere.
-[[nodiscard]] double strip_cost(const Step& step, const Kernel& kernel, std::int32_t rows);
+[[nodiscard]] double strip_cost(const Step& step, const Kernel& kernel, Core core, std::int32_t rows);
 
 /// The same of a whole map without gaps, whose blocks of pixels may cross rows.
-[[nodiscard]] double whole_map_cost(const Step& step, const Kernel& kernel);
+[[nodiscard]] double whole_map_cost(const Step& step, const Kernel& kernel, Core core);
 
 }  // namespace trimtab

@@ -46,7 +46,7 @@ class StripSearch {
       for (const std::int32_t rows : heights_of(height)) {
         Kernel kernel = choose_kernel(step, core, optimize, 0, rows);
         if (kernel.whole_maps && rows < height) continue;
-        const double cost = strip_cost(step, kernel, rows);
+        const double cost = strip_cost(step, kernel, core, rows);
         candidates.push_back({rows, kernel, kernel.scratch_bytes, false, true, cost});
       }
       whole_.push_back(candidates.size() - 1);
@@ -55,7 +55,7 @@ class StripSearch {
         for (const std::int32_t rows : heights_of(height)) {
           if (rows < height && rows % other.tile_rows != 0) continue;
           candidates.push_back({rows, other.kernel, other.scratch_bytes(rows), other.reads_before_writing, false,
-                                strip_cost(step, other.kernel, rows)});
+                                strip_cost(step, other.kernel, core, rows)});
         }
       }
     }

@@ -3,17 +3,22 @@
 #include <gtest/gtest.h>
 
 #include "emit/explain.h"
+#include "emit/recipe.h"
 #include "program/kernel_cost.h"
 #include "program/row_kernels.h"
 #include "program/strip_cost.h"
 #include "program/whole_maps.h"
 #include "support/naive_interpreter.h"
 #include "support/rows_firmware.h"
+#include "support/test_name.h"
 
 namespace trimtab {
 namespace {
 
-void expect_definition(Optimize optimize, std::uint64_t first_seed, const std::vector<std::string>& definitions = {}) {
+void expect_definition(const char* name, Optimize optimize, std::uint64_t first_seed,
+                       const std::vector<std::string>& definitions = {}) {
+  const Target target = load_target(name);
+  const Core core = core_of(target);
   std::vector<ConvolutionCase> made;
   std::vector<RowsCase> cases;
   for (std::uint64_t seed = first_seed; seed < first_seed + 21; ++seed) {
@@ -22,26 +27,37 @@ void expect_definition(Optimize optimize, std::uint64_t first_seed, const std::v
     const ConvolutionCase one = random_3x3(seed, seed % 3 == 0, 2 + static_cast<int>(seed % 7), numbers, code);
     const Step& step = one.program.steps[0];
     const int rows = 1 + static_cast<int>(seed % 6);
-    const Kernel usual = choose_kernel(step, Core::cortex_m4, optimize);
-    made.push_back(one);
-    cases.push_back({one.step(), usual, usual.scratch_bytes, rows, one.bytes()});
-    for (const RowKernel& kernel : row_kernels(step, Core::cortex_m4)) {
+    const Kernel usual = choose_kernel(step, core, optimize);
+    if (!usual.whole_maps) {
+      made.push_back(one);
+      cases.push_back({one.step(), usual, usual.scratch_bytes, rows, one.bytes()});
+    }
+    for (const RowKernel& kernel : row_kernels(step, core)) {
       made.push_back(one);
       cases.push_back({one.step(), kernel.kernel, kernel.scratch_bytes(rows), rows, one.bytes()});
     }
   }
-  const RowsRun run = run_rows(cases, load_target("stm32f412"), optimize, false, definitions);
+  const RowsRun run = run_rows(cases, target, optimize, false, definitions);
   for (std::size_t i = 0; i < cases.size(); ++i) {
     EXPECT_EQ(made[i].integers(run.outputs[i]), NaiveInterpreter::run(made[i].program, made[i].input))
         << cases[i].kernel.name;
   }
 }
 
-TEST(Rows, MatchTheDefinition) { expect_definition(Optimize::speed, 0); }
-TEST(Rows, MatchTheDefinitionInTheSizeSetting) { expect_definition(Optimize::size, 100); }
-TEST(Rows, MatchTheDefinitionWithChainedLoads) { expect_definition(Optimize::speed, 200, {"TRIMTAB_CHAINED_LOADS=1"}); }
+class Rows : public testing::TestWithParam<const char*> {};
 
-TEST(Rows, CostWhatIsEstimated) {
+TEST_P(Rows, MatchTheDefinition) { expect_definition(GetParam(), Optimize::speed, 0); }
+TEST_P(Rows, MatchTheDefinitionInTheSizeSetting) { expect_definition(GetParam(), Optimize::size, 100); }
+
+INSTANTIATE_TEST_SUITE_P(Cores, Rows, testing::Values("rp2040", "cortex-m3", "stm32f412"), test::by_name);
+
+TEST(RowsOfTheCortexM4, MatchTheDefinitionWithChainedLoads) {
+  expect_definition("stm32f412", Optimize::speed, 200, {"TRIMTAB_CHAINED_LOADS=1"});
+}
+
+TEST_P(Rows, CostWhatIsEstimated) {
+  const Target target = load_target(GetParam());
+  const Core core = core_of(target);
   struct Shape {
     int height, width, channels, filters, stride, bits, rows;
     bool depthwise;
@@ -71,22 +87,23 @@ TEST(Rows, CostWhatIsEstimated) {
     convolution.convolution.output_maximum = 255;
     std::vector<std::uint8_t> input(static_cast<std::size_t>(s.height * s.width * s.channels));
     for (std::uint8_t& byte : input) byte = static_cast<std::uint8_t>(b.random.bits());
-    const Kernel usual = choose_kernel(step, Core::cortex_m4, Optimize::speed, 1 << 20, s.rows);
-    steps.push_back(step);
-    cases.push_back({convolution, usual, usual.scratch_bytes, s.rows, input});
-    for (const RowKernel& kernel : row_kernels(step, Core::cortex_m4)) {
+    const Kernel usual = choose_kernel(step, core, Optimize::speed, 1 << 20, s.rows);
+    if (!usual.whole_maps) {
+      steps.push_back(step);
+      cases.push_back({convolution, usual, usual.scratch_bytes, s.rows, input});
+    }
+    for (const RowKernel& kernel : row_kernels(step, core)) {
       steps.push_back(step);
       cases.push_back({convolution, kernel.kernel, kernel.scratch_bytes(s.rows), s.rows, input});
     }
   }
-  const Target target = load_target("stm32l4r5");
   const RowsRun run = run_rows(cases, target, Optimize::speed, true);
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const RowsCase& one = cases[i];
     StripCost estimated;
     const int height = one.step.convolution.output.height;
     for (int first = 0; first < height; first += one.rows) {
-      const auto cost = cost_of_strip(steps[i], one.kernel, first, std::min(one.rows, height - first));
+      const auto cost = cost_of_strip(steps[i], one.kernel, core, first, std::min(one.rows, height - first));
       ASSERT_TRUE(cost.has_value()) << one.kernel.name;
       estimated.instructions += cost->instructions;
       estimated.cycles += cost->cycles;
@@ -123,7 +140,7 @@ TEST(WholeMaps, CostWhatIsEstimated) {
   double measured = 0;
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
     if (plan.kernels[s].header != "depthwise_1x4_dsp.h") continue;
-    const double estimate = whole_map_cost(program.steps[s], plan.kernels[s]);
+    const double estimate = whole_map_cost(program.steps[s], plan.kernels[s], Core::cortex_m4);
     const auto instructions = static_cast<double>(costs[s].instructions);
     EXPECT_NEAR(estimate / instructions, 1, 0.1) << s << " " << plan.kernels[s].name;
     estimated += estimate;

@@ -13,8 +13,8 @@ namespace trimtab {
 namespace {
 
 /// The kernel of the step whose name has a part like that.
-RowKernel kernel_like(const Step& step, const std::string& part) {
-  for (const RowKernel& kernel : row_kernels(step, Core::cortex_m4)) {
+RowKernel kernel_like(const Step& step, const std::string& part, Core core = Core::cortex_m4) {
+  for (const RowKernel& kernel : row_kernels(step, core)) {
     if (kernel.kernel.name.find(part) != std::string::npos) return kernel;
   }
   ADD_FAILURE() << "no kernel like " << part;
@@ -22,9 +22,10 @@ RowKernel kernel_like(const Step& step, const std::string& part) {
 }
 
 /// Strips of `rows` rows, or of random ones.
-void expect_definition(const ConvolutionCase& made, const std::string& part, int rows, std::uint64_t seed) {
+void expect_definition(const ConvolutionCase& made, const std::string& part, int rows, std::uint64_t seed,
+                       Core core = Core::cortex_m4) {
   const ConvolutionStep& step = made.step();
-  const RowKernel kernel = kernel_like(made.program.steps[0], part);
+  const RowKernel kernel = kernel_like(made.program.steps[0], part, core);
   if (kernel.kernel.name.empty()) return;
   Random random(seed);
   WeightLayout layout = kernel.kernel.layout;
@@ -67,26 +68,27 @@ struct KernelCase {
   const char* name;
   bool depthwise = false;
   WeightCode code = WeightCode::integer;
+  Core core = Core::cortex_m4;
 };
 
 class RowKernels : public testing::TestWithParam<KernelCase> {};
 
 TEST_P(RowKernels, MatchTheDefinitionOnRandomNumbers) {
-  const auto [name, depthwise, code] = GetParam();
+  const auto [name, depthwise, code, core] = GetParam();
   for (std::uint64_t seed = 0; seed < 210 && !HasFailure(); ++seed) {
     SCOPED_TRACE(seed);
     expect_definition(random_3x3(seed, depthwise, 2 + static_cast<int>(seed % 7), CaseNumbers::any, code), name, 0,
-                      seed);
+                      seed, core);
   }
 }
 
 TEST_P(RowKernels, MatchTheDefinitionOnTheEndsOfTheRanges) {
-  const auto [name, depthwise, code] = GetParam();
+  const auto [name, depthwise, code, core] = GetParam();
   for (std::uint64_t seed = 1000; seed < 1070 && !HasFailure(); ++seed) {
     SCOPED_TRACE(seed);
     const int bits = 2 + static_cast<int>(seed % 7);
-    expect_definition(random_3x3(seed, depthwise, bits, CaseNumbers::ends, code), name, 0, seed);
-    expect_definition(random_3x3(seed, depthwise, bits, CaseNumbers::greatest, code), name, 0, seed);
+    expect_definition(random_3x3(seed, depthwise, bits, CaseNumbers::ends, code), name, 0, seed, core);
+    expect_definition(random_3x3(seed, depthwise, bits, CaseNumbers::greatest, code), name, 0, seed, core);
   }
 }
 
@@ -94,6 +96,11 @@ INSTANTIATE_TEST_SUITE_P(CortexM4, RowKernels,
                          testing::Values(KernelCase{"winograd2"}, KernelCase{"winograd4"}, KernelCase{"words", true},
                                          KernelCase{"nested_winograd2", false, WeightCode::nested},
                                          KernelCase{"nested_winograd4", false, WeightCode::nested}));
+INSTANTIATE_TEST_SUITE_P(CortexM3, RowKernels,
+                         testing::Values(KernelCase{"winograd2", false, WeightCode::integer, Core::cortex_m3},
+                                         KernelCase{"winograd4", false, WeightCode::integer, Core::cortex_m3},
+                                         KernelCase{"nested_winograd2", false, WeightCode::nested, Core::cortex_m3},
+                                         KernelCase{"nested_winograd4", false, WeightCode::nested, Core::cortex_m3}));
 
 TEST(DepthwiseWords, RunInPlaceRowForRow) {
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
@@ -139,11 +146,12 @@ ConvolutionCase greatest_sums(int channels, WeightCode code = WeightCode::intege
   return made;
 }
 
-TEST(WinogradSums, AreExactUpToTheLimitAndNotOfferedBeyond) {
+class WinogradSums : public testing::TestWithParam<Core> {};
+
+TEST_P(WinogradSums, AreExactUpToTheLimitAndNotOfferedBeyond) {
   const auto offered = [](const ConvolutionCase& made) {
     std::vector<int> tiles;
-    for (const RowKernel& kernel : row_kernels(made.program.steps[0], Core::cortex_m4))
-      tiles.push_back(kernel.tile_rows);
+    for (const RowKernel& kernel : row_kernels(made.program.steps[0], GetParam())) tiles.push_back(kernel.tile_rows);
     return tiles;
   };
   // 9 * 255 * 128 * 912 is the last below 2^28 and ... * 3652 below 2^30
@@ -151,24 +159,24 @@ TEST(WinogradSums, AreExactUpToTheLimitAndNotOfferedBeyond) {
   EXPECT_EQ(offered(greatest_sums(916)), (std::vector<int>{2}));
   EXPECT_EQ(offered(greatest_sums(3652)), (std::vector<int>{2}));
   EXPECT_EQ(offered(greatest_sums(3656)), (std::vector<int>{}));
-  expect_definition(greatest_sums(912), "winograd4", 1, 1);
-  expect_definition(greatest_sums(3652), "winograd2", 1, 1);
+  expect_definition(greatest_sums(912), "winograd4", 1, 1, GetParam());
+  expect_definition(greatest_sums(3652), "winograd2", 1, 1, GetParam());
   // 9 * 255 * 192 * 608 and ... * 2436
   EXPECT_EQ(offered(greatest_sums(608, WeightCode::nested)), (std::vector<int>{2, 4}));
   EXPECT_EQ(offered(greatest_sums(612, WeightCode::nested)), (std::vector<int>{2}));
   EXPECT_EQ(offered(greatest_sums(2436, WeightCode::nested)), (std::vector<int>{2}));
   EXPECT_EQ(offered(greatest_sums(2440, WeightCode::nested)), (std::vector<int>{}));
-  expect_definition(greatest_sums(608, WeightCode::nested), "winograd4", 1, 1);
-  expect_definition(greatest_sums(2436, WeightCode::nested), "winograd2", 1, 1);
+  expect_definition(greatest_sums(608, WeightCode::nested), "winograd4", 1, 1, GetParam());
+  expect_definition(greatest_sums(2436, WeightCode::nested), "winograd2", 1, 1, GetParam());
 }
 
-TEST(WinogradSums, OtherConvolutionsAreNotOffered) {
+TEST_P(WinogradSums, OtherConvolutionsAreNotOffered) {
   const auto offers = [](const auto& change) {
     ProgramBuilder b(1);
     b.program.input = b.add_buffer(8, 8, 8, {1, 8, true});
     Program program = b.finish(b.convolution(b.program.input, square(8, 3, 1, 8), {1, 8, true}, 8));
     change(std::get<ConvolutionStep>(program.steps[0].operation));
-    return !row_kernels(program.steps[0], Core::cortex_m4).empty();
+    return !row_kernels(program.steps[0], GetParam()).empty();
   };
   EXPECT_TRUE(offers([](ConvolutionStep&) {}));
   EXPECT_FALSE(offers([](ConvolutionStep& s) { s.convolution.window.stride_columns = 2; }));
@@ -180,6 +188,8 @@ TEST(WinogradSums, OtherConvolutionsAreNotOffered) {
   EXPECT_FALSE(offers([](ConvolutionStep& s) { s.padding_value.assign(8, 200); }));
   EXPECT_TRUE(offers([](ConvolutionStep& s) { s.padding_value.assign(8, -100); }));
 }
+
+INSTANTIATE_TEST_SUITE_P(Cores, WinogradSums, testing::Values(Core::cortex_m0, Core::cortex_m3, Core::cortex_m4));
 
 }  // namespace
 }  // namespace trimtab

@@ -1,19 +1,40 @@
+#include "program/row_kernels.h"
+
 #include <fmt/format.h>
 
 #include "program/kernel_choices.h"
 #include "program/overflow.h"
-#include "program/row_kernels.h"
+#include "trimtab/convolution_s32_4x2_m3.h"
 #include "trimtab/convolution_winograd_dsp.h"
+#include "trimtab/convolution_winograd_m3.h"
 #include "trimtab/depthwise_words_dsp.h"
 
 namespace trimtab {
 namespace {
 
-/// Winograd's F(2,3) and F(4,3), with the weights as convolution_columns_dsp.h has them.
-void add_winograd(std::vector<RowKernel>& kernels, const ConvolutionStep& step, unsigned widths) {
+/// What F(2,3) and F(4,3) take on a core.
+struct Winograd {
+  const char* core;  ///< in names
+  WeightLayout layout;
+  std::int32_t (*scratch_bytes)(const runtime::Convolution& step, std::int32_t tile_rows, std::int32_t rows);
+};
+
+Winograd winograd_of(const runtime::Convolution& convolution, Core core) {
+  if (core == Core::cortex_m4) {
+    return {
+        "dsp", {WeightLayout::Kind::columns, convolution.output.channels}, runtime::convolution_winograd_scratch_bytes};
+  }
+  return {"m3",
+          {WeightLayout::Kind::pairs, runtime::convolution_s32_4x2_m3_padded_size(convolution)},
+          runtime::convolution_winograd_m3_scratch_bytes};
+}
+
+/// Winograd's F(2,3) and F(4,3), with the weights as the core's usual convolution has them.
+void add_winograd(std::vector<RowKernel>& kernels, const ConvolutionStep& step, unsigned widths, Core core) {
   const runtime::Convolution& convolution = step.convolution;
   if (!runtime::winograd_takes(convolution) || !padding_is_bytes(step)) return;
   const bool nested = step.weight_code == WeightCode::nested;
+  const Winograd winograd = winograd_of(convolution, core);
   for (const int tile_rows : {2, 4}) {
     bool exact = true;
     for (int bits = 2; bits <= 8; ++bits)
@@ -21,16 +42,15 @@ void add_winograd(std::vector<RowKernel>& kernels, const ConvolutionStep& step, 
     if (!exact) continue;
     RowKernel made;
     made.kernel = make_kernel(
-        fmt::format("convolution_{}_{}_winograd{}_dsp", name_of(convolution.input.format),
-                    nested ? "nested" : fmt::format("w{}", convolution.weight_bits), tile_rows),
-        "convolution_winograd_dsp",
+        fmt::format("convolution_{}_{}_winograd{}_{}", name_of(convolution.input.format),
+                    nested ? "nested" : fmt::format("w{}", convolution.weight_bits), tile_rows, winograd.core),
+        fmt::format("convolution_winograd_{}", winograd.core),
         fmt::format("F({},3) along the columns, {} products for {}", tile_rows, tile_rows + 2, 3 * tile_rows));
-    made.kernel.layout = {WeightLayout::Kind::columns, convolution.output.channels};
+    made.kernel.layout = winograd.layout;
     made.tile_rows = tile_rows;
     made.reads_before_writing = true;
-    made.strip_scratch_bytes = runtime::convolution_winograd_scratch_bytes(convolution, tile_rows, 0);
-    made.tile_scratch_bytes =
-        runtime::convolution_winograd_scratch_bytes(convolution, tile_rows, tile_rows) - made.strip_scratch_bytes;
+    made.strip_scratch_bytes = winograd.scratch_bytes(convolution, tile_rows, 0);
+    made.tile_scratch_bytes = winograd.scratch_bytes(convolution, tile_rows, tile_rows) - made.strip_scratch_bytes;
     made.kernel.scratch_bytes = made.scratch_bytes(convolution.output.height);
     kernels.push_back(made);
   }
@@ -58,9 +78,11 @@ void add_depthwise_words(std::vector<RowKernel>& kernels, const ConvolutionStep&
 std::vector<RowKernel> row_kernels(const Step& step, Core core) {
   std::vector<RowKernel> kernels;
   const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
-  if (convolution == nullptr || core != Core::cortex_m4) return kernels;
-  add_winograd(kernels, *convolution, bit_widths(step));
-  add_depthwise_words(kernels, *convolution);
+  if (convolution == nullptr) return kernels;
+  if (core == Core::cortex_m4 || core == Core::cortex_m3 || core == Core::cortex_m0) {
+    add_winograd(kernels, *convolution, bit_widths(step), core);
+  }
+  if (core == Core::cortex_m4) add_depthwise_words(kernels, *convolution);
   return kernels;
 }
 

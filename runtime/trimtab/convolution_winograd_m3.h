@@ -1,0 +1,246 @@
+#pragma once
+
+// Winograd's exact F(2,3) and F(4,3) (winograd_tiles.h) on cores that multiply one product at a time: Armv7-M, and
+// Armv6-M with the same file. Pairs are integers that hold two numbers (winograd_products_m3.h). Weights have 32 bits,
+// and those of convolution_s32_4x2_m3.h are read as they are; nested weights (nested_weights.h) count as odd integers,
+// 2 * digits + 1.
+//
+// Scratch: the transformed inputs, a pixel of padding, the transformed weights of two filters, their sums.
+
+#include "trimtab/nested_weights.h"
+#include "trimtab/store_outputs.h"
+#include "trimtab/weights.h"
+#include "trimtab/winograd_products_m3.h"
+#include "trimtab/winograd_tiles.h"
+
+namespace trimtab::TRIMTAB_RUNTIME {
+
+/// Words of the transformed weights of two filters.
+constexpr int32_t winograd_m3_weight_words(const WinogradLayout& layout) {
+  return layout.filter_pairs() * layout.points * 4;
+}
+
+/// Scratch memory for strips of `rows` rows in tiles of `tile_rows`.
+constexpr int32_t convolution_winograd_m3_scratch_bytes(const Convolution& step, int32_t tile_rows, int32_t rows) {
+  const WinogradLayout layout = winograd_layout(step, tile_rows);
+  const auto sums = static_cast<int32_t>(tile_rows == 2 ? sizeof(detail::PointSums<4>) : sizeof(detail::PointSums<6>));
+  return winograd_input_bytes(layout, tile_rows, rows) + 4 * winograd_m3_weight_words(layout) + sums;
+}
+
+namespace detail {
+
+struct WholeWords {
+  static uint32_t add(uint32_t a, uint32_t b) { return a + b; }
+  static uint32_t subtract(uint32_t a, uint32_t b) { return a - b; }
+};
+/// Two inputs as a + 2^16 * b.
+template <bool Signed>
+struct PairedInputs : WholeWords {
+  template <int Index>
+  static uint32_t pair(uint32_t word) {
+    constexpr uint32_t signs = 0x00800080U;
+    const uint32_t bytes = word >> (8 * Index) & 0x00ff00ffU;
+    return Signed ? (bytes ^ signs) - signs : bytes;
+  }
+  static uint32_t finish(uint32_t a) { return a + input_offset; }
+};
+
+/// Weight `index` of a group of eight, two filters of four channels. `WeightBits` 0: nested weights of `bits` bits.
+template <int WeightBits>
+inline uint32_t group_weight(const uint8_t* group, int32_t index, int bits) {
+  if constexpr (WeightBits == 0) {
+    return static_cast<uint32_t>(nested_weight(static_cast<int8_t>(group[index]), bits));
+  } else {
+    return static_cast<uint32_t>(load_field<WeightBits>(group, index));
+  }
+}
+
+/// The weights of one filter of a pair, whose rows are `groups` groups long, and what its sums start from. `Filter`:
+/// the place of its weight in every two. (Taking one filter at a time leaves enough registers for the totals.)
+template <int WeightBits, int Rows, int Filter>
+__attribute__((noinline)) void transform_filter_m3(const uint8_t* packed, int32_t groups, int bits, uint32_t* to,
+                                                   uint32_t* start) {
+  constexpr int points = Rows + 2;
+  constexpr int32_t group_bytes = WeightBits == 0 ? 8 : WeightBits;
+  const int32_t row_bytes = groups * group_bytes;
+  const uint8_t* const end = packed + row_bytes;
+  uint32_t totals[3] = {};
+  for (; packed != end; packed += group_bytes) {
+#pragma GCC unroll 2
+    for (int32_t pair = 0; pair < 2; ++pair, to += 4 * points) {
+      const int32_t index = 2 * pair + Filter;
+      uint32_t low[3];
+      uint32_t high[3];
+#pragma GCC unroll 3
+      for (int32_t row = 0; row < 3; ++row) {
+        const uint8_t* const group = packed + row * row_bytes;
+        low[row] = group_weight<WeightBits>(group, index, bits);
+        high[row] = group_weight<WeightBits>(group, index + 4, bits) - (low[row] << 16);
+        totals[row] += low[row];
+      }
+      transform_weights<WholeWords, Rows, 4>(low[0], low[1], low[2], to);
+      transform_weights<WholeWords, Rows, 4>(high[0], high[1], high[2], to + point_weight(0, 1));
+    }
+  }
+  for (uint32_t& total : totals) total = 0U - total * input_offset;
+  transform_weights<WholeWords, Rows, 2>(totals[0], totals[1], totals[2], start);
+}
+
+/// The same of both filters of a pair.
+template <int WeightBits, int Rows>
+inline void transform_filters_m3(const uint8_t* packed, int32_t groups, int bits, uint32_t* to, uint32_t* start) {
+  constexpr bool in_bytes = WeightBits == 0 || WeightBits == 8;
+  transform_filter_m3<WeightBits, Rows, 0>(packed, groups, bits, to, start);
+  transform_filter_m3<WeightBits, Rows, in_bytes ? 0 : 1>(packed + (in_bytes ? 1 : 0), groups, bits,
+                                                          to + point_weight(1, 0), start + 1);
+}
+
+/// From the sum of products to zero + round((sum + bias) * 2^shift * multiplier / 2^32).
+class ChannelScale {
+ public:
+  ChannelScale(const Convolution& step, int32_t channel, int32_t zero)
+      : multiplier_(step.multiplier[channel]), shift_(step.shift) {
+    const int32_t bias = scaled(step.bias[channel]);
+#if defined(__ARM_ARCH_6M__)
+    bias_ = bias;
+    zero_ = zero;
+#else
+    start_ = static_cast<int64_t>(bias) * multiplier_ + static_cast<int64_t>(zero) * (INT64_C(1) << 32) +
+             INT64_C(0x80000000);
+#endif
+  }
+  int32_t operator()(int32_t sum) const {
+#if defined(__ARM_ARCH_6M__)
+    return multiply_high_rounded(scaled(sum) + bias_, multiplier_) + zero_;
+#else
+    return static_cast<int32_t>((start_ + static_cast<int64_t>(scaled(sum)) * multiplier_) >> 32);
+#endif
+  }
+
+ private:
+  int32_t scaled(int32_t value) const { return static_cast<int32_t>(static_cast<uint32_t>(value) << shift_); }
+
+  int32_t multiplier_;
+  int shift_;
+#if defined(__ARM_ARCH_6M__)
+  int32_t bias_, zero_;
+#else
+  int64_t start_;  // what does not depend on the sum, as one SMLAL adds to it
+#endif
+};
+
+/// Where results go: to bytes that take every value, to bytes of any range, or to any range and format.
+enum class TileRange : uint8_t { whole_bytes, bytes, any };
+
+/// Writes what one filter has at `count` pixels, which lie `apart` bytes from each other, the first of them `offset`
+/// bytes behind the beginnings of the tile's rows: the last row first, so that missing rows leave nothing.
+template <int Rows, TileRange Range>
+inline void store_tile_m3(const Convolution& step, const int32_t* sums, int32_t channel, int32_t count, int32_t offset,
+                          int32_t apart, const Array<uint8_t*, Rows>& rows) {
+  const int32_t least = step.output_minimum;
+  const int32_t span = Range == TileRange::whole_bytes ? 255 : step.output_maximum - least;
+  const ChannelScale scale(step, channel, -least);
+  const int32_t* const end = sums + count;
+  Array<int32_t, Rows> outputs;
+  if constexpr (Range != TileRange::any) offset += channel;
+  for (; sums != end; ++sums, offset += apart) {
+    outputs_of_sums<Rows>(sums, outputs);
+    if constexpr (Range != TileRange::any) {
+#pragma GCC unroll 4
+      for (int32_t i = Rows - 1; i >= 0; --i) {
+        rows[i][offset] = static_cast<uint8_t>(saturate(scale(outputs[i]), 0, span) + least);
+      }
+    } else {
+      for (int32_t i = Rows - 1; i >= 0; --i) {
+        store_activation(rows[i] + offset, channel, saturate(scale(outputs[i]), 0, span) + least, step.output.format);
+      }
+    }
+  }
+}
+
+/// All pixels of `filters` filters, one or two, in one tile.
+template <int Rows, TileRange Range>
+__attribute__((noinline)) void multiply_tile_m3(const Convolution& step, const WinogradLayout& layout,
+                                                const uint32_t* inputs, int32_t channel, int32_t filters,
+                                                const Array<uint8_t*, Rows>& rows, PointSums<Rows + 2>* sums) {
+  const int32_t apart = layout.segment * step.output.pixel_stride;
+  int32_t offset = 0;
+  sums->inputs = inputs;
+  for (int32_t x = 0; x < layout.segment; ++x) {
+    multiply_points_m3(sums);
+    sums->inputs += layout.pixel_pairs * (Rows + 2) * 4;
+    int32_t count = 1;
+    while (count < 4 && x + count * layout.segment < step.output.width) ++count;
+    for (int32_t i = 0; i < filters; ++i) {
+      store_tile_m3<Rows, Range>(step, sums->sums + 4 * i, channel + i, count, offset, apart, rows);
+    }
+    offset += step.output.pixel_stride;
+  }
+}
+
+/// The function for a step's range. With nested weights the time must not depend on the operating point's range.
+template <int Rows, bool Nested>
+inline auto multiply_tile_for_m3(const Convolution& step) {
+  constexpr TileRange bytes = Nested ? TileRange::bytes : TileRange::whole_bytes;
+  const bool in_bytes = step.output.format.bits == 8 && (Nested || step.output_maximum - step.output_minimum == 255);
+  return in_bytes ? multiply_tile_m3<Rows, bytes> : multiply_tile_m3<Rows, TileRange::any>;
+}
+
+}  // namespace detail
+
+/// `WeightBits` 0: nested weights, of as many bits as the step says.
+template <bool Signed, int WeightBits, int Rows>
+__attribute__((noinline)) void convolution_winograd_m3(const Convolution& step, Strip strip, InputRows input,
+                                                       OutputRows output, uint8_t* scratch) {
+  const WinogradLayout layout = winograd_layout(step, Rows);
+  const int32_t end = strip.first + strip.count;
+  auto* const inputs = reinterpret_cast<uint32_t*>(scratch);
+  auto* const weights = reinterpret_cast<uint32_t*>(scratch + winograd_input_bytes(layout, Rows, strip.count));
+  auto* const padding = reinterpret_cast<uint8_t*>(weights) - layout.padding_bytes;
+  auto* const sums = reinterpret_cast<detail::PointSums<Rows + 2>*>(weights + winograd_m3_weight_words(layout));
+  detail::transform_strip<detail::PairedInputs<Signed>, Rows>(step, layout, strip, input, padding, inputs);
+
+  sums->weights = weights;
+  sums->bytes = 4 * winograd_m3_weight_words(layout);
+  const auto multiply_tile = detail::multiply_tile_for_m3<Rows, WeightBits == 0>(step);
+  const int32_t row_groups = layout.filter_pairs() / 2;
+  const uint8_t* packed = step.weights;
+  for (int32_t channel = 0; channel < step.output.channels; channel += 2) {
+    detail::transform_filters_m3<WeightBits, Rows>(packed, row_groups, step.weight_bits, weights, sums->start);
+    packed += 3 * row_groups * (WeightBits == 0 ? 8 : WeightBits);
+    const uint32_t* tile = inputs;
+    const int32_t filters = step.output.channels - channel < 2 ? 1 : 2;
+    for (int32_t top = strip.first; top < end; top += Rows, tile += layout.tile_words) {
+      Array<uint8_t*, Rows> rows;
+      for (int32_t i = 0; i < Rows; ++i) rows[i] = output[top + i < end ? top + i : top];
+      multiply_tile(step, layout, tile, channel, filters, rows, sums);
+    }
+  }
+}
+
+/// convolution_FORMAT_wBITS_winograd2_m3 and ..._winograd4_m3, with tiles of two and of four rows; nested weights have
+/// `nested` instead of wBITS.
+#define TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, WEIGHTS, WEIGHT_BITS, ROWS)                    \
+  inline void convolution_##FORMAT##_##WEIGHTS##_winograd##ROWS##_m3(                               \
+      const Convolution& step, Strip strip, InputRows input, OutputRows output, uint8_t* scratch) { \
+    convolution_winograd_m3<SIGNED, WEIGHT_BITS, ROWS>(step, strip, input, output, scratch);        \
+  }
+#define TRIMTAB_CONVOLUTIONS_WINOGRAD(FORMAT, SIGNED, ROWS) \
+  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w2, 2, ROWS) \
+  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w3, 3, ROWS) \
+  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w4, 4, ROWS) \
+  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w5, 5, ROWS) \
+  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w6, 6, ROWS) \
+  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w7, 7, ROWS) \
+  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w8, 8, ROWS) \
+  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, nested, 0, ROWS)
+
+TRIMTAB_CONVOLUTIONS_WINOGRAD(u8, false, 2)
+TRIMTAB_CONVOLUTIONS_WINOGRAD(u8, false, 4)
+TRIMTAB_CONVOLUTIONS_WINOGRAD(s8, true, 2)
+TRIMTAB_CONVOLUTIONS_WINOGRAD(s8, true, 4)
+
+#undef TRIMTAB_CONVOLUTION_WINOGRAD
+#undef TRIMTAB_CONVOLUTIONS_WINOGRAD
+
+}  // namespace trimtab::TRIMTAB_RUNTIME

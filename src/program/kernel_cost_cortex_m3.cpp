@@ -1,0 +1,289 @@
+// The kernels of cores that multiply one product at a time.
+
+#include <algorithm>
+#include <array>
+
+#include "base/index.h"
+#include "program/kernel_cost_terms.h"
+
+namespace trimtab {
+namespace {
+
+/// Of convolution_winograd_m3.h.
+struct WinogradFactors {
+  Each strip, filter_pair, tile;
+  Each column, column_quad;  ///< of a tile's inputs, and four channels of it
+  Each seam;                 ///< of two segments, by pair of channels
+  Each tile_filters, block, output;
+  Each pair;                      ///< of channels, at a point of a block
+  std::array<Each, 9> weights{};  ///< of two filters for two channels, by bits; 0: nested
+};
+
+/// Of convolution_s32_4x2_m3.h and convolution_nested_4x2_m3.h.
+struct BlockFactors {
+  Each strip, block;
+  Each inside_row, inside;  ///< rows of the kernel where the windows are inside the image, and their numbers
+  Each edge_tap, edge;      ///< taps where they are not, and their numbers
+  Each pair, product;       ///< filters of four pixels, and numbers that they meet
+  Each odd, odd_product;    ///< a filter without a partner
+  Each rest_pair, rest_product, rest_output;  ///< where fewer than four pixels are left
+  std::array<Each, 9> decoding{};             ///< what a product takes more, by bits
+};
+
+struct Factors {
+  WinogradFactors two, four;
+  BlockFactors block, nested;
+};
+
+constexpr Factors cortex_m3{.two = {.strip = {199, 276},
+                                    .filter_pair = {159, 274},
+                                    .tile = {0, 0},
+                                    .column = {87.6, 128},
+                                    .column_quad = {45, 49.6},
+                                    .seam = {92.5, 150},
+                                    .tile_filters = {35.4, 55},
+                                    .block = {183, 310},
+                                    .output = {35.1, 54.6},
+                                    .pair = {24.5, 51.1},
+                                    .weights = {{{105, 116},
+                                                 {0, 0},
+                                                 {75.3, 80.5},
+                                                 {72.1, 78.9},
+                                                 {73.7, 82},
+                                                 {70.1, 76.2},
+                                                 {71.7, 79.5},
+                                                 {73.9, 81.4},
+                                                 {60, 65.9}}}},
+                            .four = {.strip = {0, 61.8},
+                                     .filter_pair = {192, 315},
+                                     .tile = {0, 0},
+                                     .column = {140, 201},
+                                     .column_quad = {86.7, 97.1},
+                                     .seam = {139, 215},
+                                     .tile_filters = {63.5, 106},
+                                     .block = {233, 404},
+                                     .output = {80.6, 119},
+                                     .pair = {24.5, 51},
+                                     .weights = {{{129, 143},
+                                                  {0, 0},
+                                                  {102, 114},
+                                                  {98.2, 108},
+                                                  {99.3, 109},
+                                                  {95.8, 105},
+                                                  {97.5, 107},
+                                                  {99.7, 110},
+                                                  {85.8, 95.1}}}},
+                            .block = {.strip = {316, 553},
+                                      .block = {336, 538},
+                                      .inside_row = {40, 46.3},
+                                      .inside = {6.99, 13.5},
+                                      .edge_tap = {110, 157},
+                                      .edge = {5.24, 10.6},
+                                      .pair = {92.4, 144},
+                                      .product = {12.7, 26.5},
+                                      .odd = {124, 226},
+                                      .odd_product = {12.5, 26.2},
+                                      .rest_pair = {105, 209},
+                                      .rest_product = {12.8, 26.6},
+                                      .rest_output = {9.35, 15.9},
+                                      .decoding = {{{0, 0},
+                                                    {0, 0},
+                                                    {1.26, 1.25},
+                                                    {1.24, 1.31},
+                                                    {1.28, 1.3},
+                                                    {1.26, 1.26},
+                                                    {1.31, 1.37},
+                                                    {1.24, 1.3},
+                                                    {0, 0}}}},
+                            .nested = {.strip = {418, 733},
+                                       .block = {296, 477},
+                                       .inside_row = {87.9, 119},
+                                       .inside = {12.8, 24.3},
+                                       .edge_tap = {110, 158},
+                                       .edge = {10.8, 20.4},
+                                       .pair = {106, 166},
+                                       .product = {13.7, 27.4},
+                                       .odd = {138, 243},
+                                       .odd_product = {13.9, 27.8},
+                                       .rest_pair = {105, 198},
+                                       .rest_product = {13.8, 27.8},
+                                       .rest_output = {13.5, 23.1},
+                                       .decoding = {{{0, 0},
+                                                     {0, 0},
+                                                     {0, 0},
+                                                     {0.0245, 0.191},
+                                                     {0, 0.0176},
+                                                     {0.0287, 0.136},
+                                                     {0.0173, 0.0516},
+                                                     {0.0008, 0.0588},
+                                                     {0, 0}}}}};
+constexpr Factors cortex_m0{.two = {.strip = {656, 885},
+                                    .filter_pair = {216, 372},
+                                    .tile = {169, 231},
+                                    .column = {113, 165},
+                                    .column_quad = {83.2, 104},
+                                    .seam = {80.9, 138},
+                                    .tile_filters = {104, 155},
+                                    .block = {543, 803},
+                                    .output = {111, 130},
+                                    .pair = {51.3, 63.9},
+                                    .weights = {{{178, 228},
+                                                 {0, 0},
+                                                 {142, 186},
+                                                 {150, 199},
+                                                 {139, 184},
+                                                 {165, 214},
+                                                 {158, 206},
+                                                 {169, 220},
+                                                 {136, 176}}}},
+                            .four = {.strip = {1311, 1810},
+                                     .filter_pair = {115, 222},
+                                     .tile = {0, 277},
+                                     .column = {149, 187},
+                                     .column_quad = {202, 273},
+                                     .seam = {104, 170},
+                                     .tile_filters = {223, 300},
+                                     .block = {779, 1136},
+                                     .output = {241, 293},
+                                     .pair = {51.3, 63.9},
+                                     .weights = {{{202, 262},
+                                                  {0, 0},
+                                                  {189, 252},
+                                                  {199, 267},
+                                                  {181, 242},
+                                                  {212, 285},
+                                                  {214, 282},
+                                                  {226, 296},
+                                                  {183, 248}}}},
+                            .block = {.strip = {440, 669},
+                                      .block = {626, 889},
+                                      .inside_row = {74.2, 78.8},
+                                      .inside = {11.9, 20.6},
+                                      .edge_tap = {235, 327},
+                                      .edge = {12.1, 20.9},
+                                      .pair = {601, 763},
+                                      .product = {23.7, 34.3},
+                                      .odd = {213, 267},
+                                      .odd_product = {23.8, 34.6},
+                                      .rest_pair = {209, 346},
+                                      .rest_product = {23.5, 34},
+                                      .rest_output = {50.2, 53.5},
+                                      .decoding = {{{0, 0},
+                                                    {0, 0},
+                                                    {0.763, 0},
+                                                    {2.66, 2.74},
+                                                    {1.29, 1.01},
+                                                    {4.77, 5.84},
+                                                    {4.62, 5.52},
+                                                    {6.15, 7.54},
+                                                    {0, 0}}}},
+                            .nested = {.strip = {551, 896},
+                                       .block = {556, 716},
+                                       .inside_row = {68.2, 137},
+                                       .inside = {28.8, 44.3},
+                                       .edge_tap = {240, 336},
+                                       .edge = {23.3, 37.3},
+                                       .pair = {774, 976},
+                                       .product = {23.9, 34.5},
+                                       .odd = {620, 783},
+                                       .odd_product = {23.6, 34.8},
+                                       .rest_pair = {350, 503},
+                                       .rest_product = {23.7, 34.4},
+                                       .rest_output = {62.2, 69.9},
+                                       .decoding = {{{0, 0},
+                                                     {0, 0},
+                                                     {1.53, 1.34},
+                                                     {1.57, 1.38},
+                                                     {1.3, 1.18},
+                                                     {1.83, 1.74},
+                                                     {1.72, 1.6},
+                                                     {1.7, 1.51},
+                                                     {0, 0}}}}};
+
+StripCost winograd_cost(const WinogradFactors& by, const runtime::Convolution& c, bool nested, std::int32_t tile_rows,
+                        std::int32_t rows) {
+  const double points = tile_rows + 2;
+  const double tiles = parts(rows, tile_rows);
+  const double filter_pairs = parts(c.output.channels, 2);
+  const double pairs = 3.0 * c.input.channels / 2;  // in a row of a filter
+  const double columns = c.output.width + 2.0;
+  const double blocks = tiles * filter_pairs * parts(c.output.width, 4);
+  CostSum sum;
+  sum.add(1, by.strip);
+  sum.add(filter_pairs, by.filter_pair);
+  sum.add(filter_pairs * pairs, nth(by.weights, nested ? 0 : c.weight_bits));
+  sum.add(tiles, by.tile);
+  sum.add(tiles * columns, by.column);
+  sum.add(tiles * columns * c.input.channels / 4, by.column_quad);
+  sum.add(tiles * c.input.channels / 2, by.seam);
+  sum.add(tiles * filter_pairs, by.tile_filters);
+  sum.add(blocks, by.block);
+  sum.add(blocks * points * pairs, by.pair);
+  sum.add(tiles * c.output.channels * c.output.width, by.output);
+  return sum.cost();
+}
+
+StripCost block_cost(const BlockFactors& by, const runtime::Convolution& c, std::int32_t first, std::int32_t rows) {
+  const runtime::Window& window = c.window;
+  const std::int32_t taps = window.kernel_height * window.kernel_width;
+  const std::int32_t channels = c.input.channels / c.groups;
+  const std::int32_t filters = c.output.channels / c.groups;
+  const double numbers = double(taps) * channels;
+  const double padded = 4 * parts(taps * channels, 4);
+  const auto reach = [](std::int32_t size, std::int32_t dilation) { return (size - 1) * dilation; };
+  const std::int32_t down = reach(window.kernel_height, window.dilation_rows);
+  const std::int32_t right = reach(window.kernel_width, window.dilation_columns);
+  double inside_rows = 0;
+  for (std::int32_t y = first; y < first + rows; ++y) {
+    const std::int32_t top = y * window.stride_rows - window.pad_top;
+    if (top >= 0 && top + down < c.input.height) ++inside_rows;
+  }
+  double inside_blocks = 0;  // of a row that is inside
+  for (std::int32_t x = 0; x < c.output.width; x += 4) {
+    const std::int32_t left = x * window.stride_columns - window.pad_left;
+    const std::int32_t last = left + (std::min(c.output.width - x, 4) - 1) * window.stride_columns;
+    if (left >= 0 && last + right < c.input.width) ++inside_blocks;
+  }
+  const double blocks = parts(c.output.width, 4) * rows;
+  const double inside = inside_rows * inside_blocks;
+  const double whole = double(c.output.width / 4) * rows;
+  const double rest = blocks - whole;
+  const double filter_pairs = filters / 2;
+  CostSum sum;  // of a group
+  sum.add(1, by.strip);
+  sum.add(blocks, by.block);
+  sum.add(inside * window.kernel_height, by.inside_row);
+  sum.add(inside * numbers, by.inside);
+  sum.add((blocks - inside) * taps, by.edge_tap);
+  sum.add((blocks - inside) * numbers, by.edge);
+  sum.add(whole * filter_pairs, by.pair);
+  sum.add(whole * filter_pairs * padded, by.product);
+  sum.add(whole * (filters % 2), by.odd);
+  sum.add(whole * (filters % 2) * padded, by.odd_product);
+  sum.add(rest * parts(filters, 2), by.rest_pair);
+  sum.add(rest * parts(filters, 2) * padded, by.rest_product);
+  sum.add(double(c.output.width % 4) * rows * filters, by.rest_output);
+  sum.add(blocks * parts(filters, 2) * padded, nth(by.decoding, c.weight_bits));
+  CostSum all;
+  all.add(c.groups, {sum.cost().instructions, sum.cost().cycles});
+  return all.cost();
+}
+
+}  // namespace
+
+std::optional<StripCost> cost_of_m3_strip(const ConvolutionStep& step, const Kernel& kernel, Core core,
+                                          std::int32_t first, std::int32_t rows) {
+  const runtime::Convolution& c = step.convolution;
+  const bool nested = step.weight_code == WeightCode::nested;
+  const Factors& factors = core == Core::cortex_m0 ? cortex_m0 : cortex_m3;
+  if (kernel.header == "convolution_winograd_m3.h") {
+    const bool two = kernel.name.find("winograd2") != std::string::npos;
+    return winograd_cost(two ? factors.two : factors.four, c, nested, two ? 2 : 4, rows);
+  }
+  if (kernel.header == "convolution_s32_4x2_m3.h" || kernel.header == "convolution_nested_4x2_m3.h") {
+    return block_cost(nested ? factors.nested : factors.block, c, first, rows);
+  }
+  return std::nullopt;
+}
+
+}  // namespace trimtab

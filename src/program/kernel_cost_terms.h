@@ -1,0 +1,33 @@
+#pragma once
+
+#include "program/kernel_cost.h"
+
+namespace trimtab {
+
+// What closed forms of costs consist of.
+
+/// Instructions and cycles of something that is done many times.
+struct Each {
+  double instructions, cycles;
+};
+
+class CostSum {
+ public:
+  void add(double times, const Each& each) {
+    cost_.instructions += times * each.instructions;
+    cost_.cycles += times * each.cycles;
+  }
+  [[nodiscard]] StripCost cost() const { return cost_; }
+
+ private:
+  StripCost cost_;
+};
+
+/// How many times `by` goes into the count, a rest counting as one more.
+inline double parts(std::int64_t count, std::int64_t by) { return double((count + by - 1) / by); }
+
+/// cost_of_strip() for the kernels of Cortex-M3 and Cortex-M0+.
+[[nodiscard]] std::optional<StripCost> cost_of_m3_strip(const ConvolutionStep& step, const Kernel& kernel, Core core,
+                                                        std::int32_t first, std::int32_t rows);
+
+}  // namespace trimtab
