@@ -8,8 +8,8 @@
 // Scratch: the transformed inputs, a pixel of padding, the transformed weights of two filters, their sums.
 
 #include "trimtab/nested_weights.h"
-#include "trimtab/store_outputs.h"
 #include "trimtab/weights.h"
+#include "trimtab/winograd_outputs_m3.h"
 #include "trimtab/winograd_products_m3.h"
 #include "trimtab/winograd_tiles.h"
 
@@ -95,75 +95,14 @@ inline void transform_filters_m3(const uint8_t* packed, int32_t groups, int bits
                                                           to + point_weight(1, 0), start + 1);
 }
 
-/// From the sum of products to zero + round((sum + bias) * 2^shift * multiplier / 2^32).
-class ChannelScale {
- public:
-  ChannelScale(const Convolution& step, int32_t channel, int32_t zero)
-      : multiplier_(step.multiplier[channel]), shift_(step.shift) {
-    const int32_t bias = scaled(step.bias[channel]);
-#if defined(__ARM_ARCH_6M__)
-    bias_ = bias;
-    zero_ = zero;
-#else
-    start_ = static_cast<int64_t>(bias) * multiplier_ + static_cast<int64_t>(zero) * (INT64_C(1) << 32) +
-             INT64_C(0x80000000);
-#endif
-  }
-  int32_t operator()(int32_t sum) const {
-#if defined(__ARM_ARCH_6M__)
-    return multiply_high_rounded(scaled(sum) + bias_, multiplier_) + zero_;
-#else
-    return static_cast<int32_t>((start_ + static_cast<int64_t>(scaled(sum)) * multiplier_) >> 32);
-#endif
-  }
-
- private:
-  int32_t scaled(int32_t value) const { return static_cast<int32_t>(static_cast<uint32_t>(value) << shift_); }
-
-  int32_t multiplier_;
-  int shift_;
-#if defined(__ARM_ARCH_6M__)
-  int32_t bias_, zero_;
-#else
-  int64_t start_;  // what does not depend on the sum, as one SMLAL adds to it
-#endif
-};
-
-/// Where results go: to bytes that take every value, to bytes of any range, or to any range and format.
-enum class TileRange : uint8_t { whole_bytes, bytes, any };
-
-/// Writes what one filter has at `count` pixels, which lie `apart` bytes from each other, the first of them `offset`
-/// bytes behind the beginnings of the tile's rows: the last row first, so that missing rows leave nothing.
-template <int Rows, TileRange Range>
-inline void store_tile_m3(const Convolution& step, const int32_t* sums, int32_t channel, int32_t count, int32_t offset,
-                          int32_t apart, const Array<uint8_t*, Rows>& rows) {
-  const int32_t least = step.output_minimum;
-  const int32_t span = Range == TileRange::whole_bytes ? 255 : step.output_maximum - least;
-  const ChannelScale scale(step, channel, -least);
-  const int32_t* const end = sums + count;
-  Array<int32_t, Rows> outputs;
-  if constexpr (Range != TileRange::any) offset += channel;
-  for (; sums != end; ++sums, offset += apart) {
-    outputs_of_sums<Rows>(sums, outputs);
-    if constexpr (Range != TileRange::any) {
-#pragma GCC unroll 4
-      for (int32_t i = Rows - 1; i >= 0; --i) {
-        rows[i][offset] = static_cast<uint8_t>(saturate(scale(outputs[i]), 0, span) + least);
-      }
-    } else {
-      for (int32_t i = Rows - 1; i >= 0; --i) {
-        store_activation(rows[i] + offset, channel, saturate(scale(outputs[i]), 0, span) + least, step.output.format);
-      }
-    }
-  }
-}
-
 /// All pixels of `filters` filters, one or two, in one tile.
 template <int Rows, TileRange Range>
 __attribute__((noinline)) void multiply_tile_m3(const Convolution& step, const WinogradLayout& layout,
                                                 const uint32_t* inputs, int32_t channel, int32_t filters,
                                                 const Array<uint8_t*, Rows>& rows, PointSums<Rows + 2>* sums) {
   const int32_t apart = layout.segment * step.output.pixel_stride;
+  TileWriter<Rows, Range> writers[2] = {{step, channel, sums->sums, rows, apart},
+                                        {step, channel + filters - 1, sums->sums + 4, rows, apart}};
   int32_t offset = 0;
   sums->inputs = inputs;
   for (int32_t x = 0; x < layout.segment; ++x) {
@@ -171,9 +110,7 @@ __attribute__((noinline)) void multiply_tile_m3(const Convolution& step, const W
     sums->inputs += layout.pixel_pairs * (Rows + 2) * 4;
     int32_t count = 1;
     while (count < 4 && x + count * layout.segment < step.output.width) ++count;
-    for (int32_t i = 0; i < filters; ++i) {
-      store_tile_m3<Rows, Range>(step, sums->sums + 4 * i, channel + i, count, offset, apart, rows);
-    }
+    for (int32_t i = 0; i < filters; ++i) writers[i].write(offset, count);
     offset += step.output.pixel_stride;
   }
 }
@@ -182,7 +119,8 @@ __attribute__((noinline)) void multiply_tile_m3(const Convolution& step, const W
 template <int Rows, bool Nested>
 inline auto multiply_tile_for_m3(const Convolution& step) {
   constexpr TileRange bytes = Nested ? TileRange::bytes : TileRange::whole_bytes;
-  const bool in_bytes = step.output.format.bits == 8 && (Nested || step.output_maximum - step.output_minimum == 255);
+  const bool is_whole = step.output_maximum - step.output_minimum == 255 && step.shift == 0;
+  const bool in_bytes = step.output.format.bits == 8 && (Nested || is_whole);
   return in_bytes ? multiply_tile_m3<Rows, bytes> : multiply_tile_m3<Rows, TileRange::any>;
 }
 
