@@ -45,7 +45,8 @@ struct PointSums {
 #define TRIMTAB_PAIRS_UNROLL "6"
 #endif
 
-/// Overwrites the sums of all points: 22 instructions beside those of the pairs and 3 at the end of every loop.
+/// Overwrites the sums of all points: 18 instructions for each beside those of the pairs and 3 at the end of every
+/// loop.
 template <int Points>
 __attribute__((naked, noinline)) inline void multiply_points_m3(PointSums<Points>* /*sums*/) {
   asm volatile(
@@ -125,7 +126,7 @@ template <int Points>
 inline void multiply_filter(const uint32_t* inputs, const uint32_t* weights, const uint32_t* weights_end,
                             uint32_t start, int32_t* sums) {
 #if defined(__ARM_ARCH_6M__)
-  // Sums stay in high registers, which an ADD reaches. Twelve pairs of a filter take no more than a short jump.
+  // Sums stay in high registers, which an ADD reaches. A short jump spans three pairs.
   register const uint32_t* r0 asm("r0") = inputs;
   register const uint32_t* r1 asm("r1") = weights;
   register const uint32_t* end asm("r12") = weights_end;
