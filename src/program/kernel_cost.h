@@ -19,7 +19,7 @@ struct StripCost {
 /// and by F(2,3) and F(4,3), both with integers and with nested weights, and the depthwise planes and words of integers
 /// of the Cortex-M4. On random layers the mean errors on the Cortex-M4 were 0.2 % (Winograd), 1.3 % (columns and words)
 /// and 2 % (planes), and the largest 0.4 %, 2.3 % (7 % where channels are no multiple of four), 3.3 % and 5 %; on the
-/// others 0.1 % (Winograd) and 1 % (blocks), and the largest 0.8 % and 6 %. Nothing for other kernels. O(width of the
+/// others 0.1 % (Winograd) and 1 % (blocks), and the largest 1.2 % and 6 %. Nothing for other kernels. O(width of the
 /// output + rows). `is_dense`: the rows follow each other, which planes make use of; blocks of pixels still end with a
 /// row.
 [[nodiscard]] std::optional<StripCost> cost_of_strip(const Step& step, const Kernel& kernel, Core core,
