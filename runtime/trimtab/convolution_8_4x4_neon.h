@@ -1,6 +1,6 @@
 #pragma once
 
-// Convolution of bytes in blocks of 4 windows x 4 filters, for AArch64 without the dot product.
+// Convolution of bytes in blocks of 4 windows x 4 filters, for NEON without the dot product.
 
 #include "trimtab/convolution_8_neon.h"
 #include "trimtab/products_4x4_neon.h"
@@ -11,7 +11,7 @@ constexpr int32_t convolution_8_4x4_neon_scratch_bytes(const Convolution& step, 
   return neon_scratch(step, 4, 4, decodes).end;
 }
 
-#if defined(__aarch64__)
+#if defined(__ARM_NEON)
 
 inline void convolution_8_4x4_neon(const Convolution& step, Strip strip, InputRows input, OutputRows output,
                                    uint8_t* scratch) {

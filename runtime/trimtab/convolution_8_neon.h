@@ -1,11 +1,11 @@
 #pragma once
 
-// Convolution of bytes to outputs of any format, one group, any shape, for AArch64: windows of some pixels are copied
+// Convolution of bytes to outputs of any format, one group, any shape, for NEON: windows of some pixels are copied
 // into a panel, which meets every block of filters. `step.weights` as filter_panels.h says. A strip is made in bands of
 // rows whose input fits a cache.
 
 #include "trimtab/filter_panels.h"
-#if defined(__aarch64__)
+#if defined(__ARM_NEON)
 #include "trimtab/requantize_neon.h"
 #endif
 
@@ -34,7 +34,7 @@ constexpr NeonScratch neon_scratch(const Convolution& step, int32_t windows, int
   return at;
 }
 
-#if defined(__aarch64__)
+#if defined(__ARM_NEON)
 
 namespace neon {
 

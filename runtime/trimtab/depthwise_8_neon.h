@@ -1,6 +1,6 @@
 #pragma once
 
-// Depthwise convolution (one filter per channel) of bytes for AArch64: 8 channels at a time, as numbers of 16 bits, so
+// Depthwise convolution (one filter per channel) of bytes for NEON: 8 channels at a time, as numbers of 16 bits, so
 // that weights of every width and nested ones multiply in the same way. A window of 3 x 3 stays in registers; others
 // are read anew for every pixel. Where the channels are no multiple of 8 the last block overlaps the one before.
 //
@@ -8,7 +8,7 @@
 // filter_panels.h decodes them.
 
 #include "trimtab/filter_panels.h"
-#if defined(__aarch64__)
+#if defined(__ARM_NEON)
 #include "trimtab/requantize_neon.h"
 #endif
 
@@ -42,7 +42,7 @@ constexpr int32_t depthwise_8_neon_scratch_bytes(const Convolution& step, bool d
          16 * depthwise_taps(step);
 }
 
-#if defined(__aarch64__)
+#if defined(__ARM_NEON)
 
 namespace neon {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// Filters for kernels that multiply the windows of some pixels by a block of filters at a time (AArch64). `weights`
+// Filters for kernels that multiply the windows of some pixels by a block of filters at a time (NEON). `weights`
 // holds the sum of every filter as 32 bits, and then, block by block (zeros fill up the last), the filters as vectors
 // of 16 bytes, in the order in which the kernel reads them. Weights of fewer than 8 bits lie in bit planes: of every
 // eight vectors the lowest four bits come first where there are as many (two vectors' in each of four), then two bits
@@ -26,7 +26,7 @@ constexpr int32_t decoded_panels_bytes(const Convolution& step, int32_t block) {
   return (panel_vectors(step, block) + panel_group_vectors - 1) / panel_group_vectors * panel_group_vectors * 16;
 }
 
-#if defined(__aarch64__)
+#if defined(__ARM_NEON)
 
 namespace neon {
 

@@ -1,12 +1,13 @@
 #pragma once
 
-// Blocks of 4 windows x 4 filters by SMULL, SMLAL and SADALP (AArch64): two products of bytes fit 16 bits where no pair
-// of them is (-128)^2 twice, and 16 sums stay in registers. Written in assembly, since GCC 12 spills the sums of the
-// same intrinsics. Eight chains of products are in flight: an in-order core waits for each product otherwise.
+// Blocks of 4 windows x 4 filters by SMULL, SMLAL and SADALP: two products of bytes fit 16 bits where no pair of them
+// is (-128)^2 twice. AArch64 keeps all 16 sums in registers, the 32-bit state those of two windows at a time. Written
+// in assembly: of the same intrinsics GCC 12 spills the sums on AArch64, and loads with an address each in the 32-bit
+// state. Eight chains of products are in flight, or four: an in-order core waits for each product otherwise.
 
 #include "trimtab/rows.h"
-#if defined(__aarch64__)
-#include <arm_neon.h>
+#if defined(__ARM_NEON)
+#include "trimtab/neon.h"
 
 namespace trimtab::TRIMTAB_RUNTIME::neon {
 
@@ -42,6 +43,8 @@ struct Products4x4 {
     }
   }
 };
+
+#if defined(__aarch64__)
 
 // One half of the bytes of four windows with one filter, and of two filters in turn, into two sets of four temporaries.
 #define TRIMTAB_A(operation, filter, half)                                                                         \
@@ -117,6 +120,54 @@ inline void Products4x4::multiply(const int8_t* panel, int32_t size, const int8_
 #undef TRIMTAB_SUM_A
 #undef TRIMTAB_B
 #undef TRIMTAB_A
+
+#else
+
+// 16 bytes of two windows (q0 and q1) with two filters (q2 and q3).
+#define TRIMTAB_TWO_FILTERS(a, b, c, d) \
+  "vld1.8 {d4-d7}, [%[weights]]!\n\t"   \
+  "vmull.s8 q4, d0, d4\n\t"             \
+  "vmull.s8 q5, d2, d4\n\t"             \
+  "vmull.s8 q6, d0, d6\n\t"             \
+  "vmull.s8 q7, d2, d6\n\t"             \
+  "vmlal.s8 q4, d1, d5\n\t"             \
+  "vmlal.s8 q5, d3, d5\n\t"             \
+  "vmlal.s8 q6, d1, d7\n\t"             \
+  "vmlal.s8 q7, d3, d7\n\t"             \
+  "vpadal.s16 %q[" #a                   \
+  "], q4\n\t"                           \
+  "vpadal.s16 %q[" #b                   \
+  "], q5\n\t"                           \
+  "vpadal.s16 %q[" #c                   \
+  "], q6\n\t"                           \
+  "vpadal.s16 %q[" #d "], q7\n\t"
+
+/// Two windows of a panel.
+inline void multiply_two(const int8_t* panel, int32_t size, const int8_t* weights, int32x4_t& first,
+                         int32x4_t& second) {
+  int32x4_t a0 = vdupq_n_s32(0), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+  asm volatile(
+      "1:\n\t"
+      "vld1.8 {d0-d3}, [%[panel]], %[step]\n\t"
+      "subs %[size], %[size], #16\n\t" TRIMTAB_TWO_FILTERS(a0, b0, a1, b1) TRIMTAB_TWO_FILTERS(a2, b2, a3, b3) "bne 1b"
+      : [panel] "+&r"(panel), [weights] "+&r"(weights), [size] "+&r"(size), [a0] "+w"(a0), [a1] "+w"(a1), [a2] "+w"(a2),
+        [a3] "+w"(a3), [b0] "+w"(b0), [b1] "+w"(b1), [b2] "+w"(b2), [b3] "+w"(b3)
+      : [step] "r"(64)
+      : "memory", "cc", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7");
+  first = vpaddq_s32(vpaddq_s32(a0, a1), vpaddq_s32(a2, a3));
+  second = vpaddq_s32(vpaddq_s32(b0, b1), vpaddq_s32(b2, b3));
+}
+
+#undef TRIMTAB_TWO_FILTERS
+
+inline void Products4x4::multiply(const int8_t* panel, int32_t size, const int8_t*& weights,
+                                  Array<int32x4_t, windows>& sums) {
+  multiply_two(panel, size, weights, sums[0], sums[1]);
+  multiply_two(panel + 32, size, weights, sums[2], sums[3]);
+  weights += filters * size;
+}
+
+#endif
 
 inline void Products4x4::multiply_one(const int8_t* panel, int32_t size, const int8_t*& weights, int32x4_t (&sums)[1]) {
   Array<int32x4_t, filters> sum = {};

@@ -1,9 +1,8 @@
 #pragma once
 
-// Requantization of vectors of four sums, exactly as requantize() in arithmetic.h, for AArch64.
+// Requantization of vectors of four sums, exactly as requantize() in arithmetic.h, for NEON.
 
-#include <arm_neon.h>
-
+#include "trimtab/neon.h"
 #include "trimtab/operators.h"
 
 namespace trimtab::TRIMTAB_RUNTIME::neon {

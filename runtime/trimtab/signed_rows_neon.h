@@ -1,13 +1,13 @@
 #pragma once
 
-// The input of a convolution as kernels for AArch64 read it: signed bytes (unsigned ones less 128, which the biases
+// The input of a convolution as kernels for NEON read it: signed bytes (unsigned ones less 128, which the biases
 // take back), with the padding written out, and a window as runs of neighbouring bytes.
 
 #include <string.h>
 
 #include "trimtab/rows.h"
-#if defined(__aarch64__)
-#include <arm_neon.h>
+#if defined(__ARM_NEON)
+#include "trimtab/neon.h"
 #endif
 
 namespace trimtab::TRIMTAB_RUNTIME {
@@ -57,7 +57,7 @@ constexpr int32_t signed_rows_bytes(const Convolution& step, int32_t output_rows
   return (signed_rows(step, output_rows) * signed_columns(step) * step.input.channels + 15) / 16 * 16 + 32;
 }
 
-#if defined(__aarch64__)
+#if defined(__ARM_NEON)
 
 namespace neon {
 

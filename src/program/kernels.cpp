@@ -71,13 +71,16 @@ std::optional<Kernel> choose_core_kernel(const Step& step, Core core, Optimize o
       return choose_host_kernel(step, optimize);
     case Core::cortex_m0:
     case Core::cortex_m3:
-    case Core::cortex_a15:
       return choose_cortex_m3_kernel(step, optimize);
     case Core::cortex_m4:
       return choose_cortex_m4_kernel(step, optimize, scratch_limit, strip_rows);
     case Core::cortex_m55: {
       std::optional<Kernel> kernel = choose_cortex_m55_kernel(step, optimize);
       return kernel.has_value() ? kernel : choose_cortex_m4_kernel(step, optimize, scratch_limit, strip_rows);
+    }
+    case Core::cortex_a15: {
+      std::optional<Kernel> kernel = choose_cortex_a15_kernel(step, optimize);
+      return kernel.has_value() ? kernel : choose_cortex_m3_kernel(step, optimize);
     }
     case Core::cortex_a53: {
       std::optional<Kernel> kernel = choose_cortex_a53_kernel(step, optimize);

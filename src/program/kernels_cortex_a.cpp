@@ -1,4 +1,4 @@
-// Kernels of the Cortex-A cores in their 64-bit state. What they do not take runs with the portable kernels.
+// Kernels of the Cortex-A cores. What they do not take runs with the portable kernels.
 
 #include <algorithm>
 #include <cstdlib>
@@ -66,6 +66,14 @@ bool decodes(const ConvolutionStep& step) {
   return step.weight_code == WeightCode::nested || step.convolution.weight_bits < 8;
 }
 
+/// The kernel without the dot product, where it takes the convolution.
+std::optional<Kernel> pairs_kernel(const ConvolutionStep& step) {
+  if (!fits_panels(step) || !pairs_fit(step)) return std::nullopt;
+  return panel_kernel(step, "4x4_neon", 4,
+                      runtime::convolution_8_4x4_neon_scratch_bytes(step.convolution, decodes(step)),
+                      "4 windows x 4 filters by SMLAL and SADALP");
+}
+
 /// Whether a depthwise kernel takes the convolution: its blocks have 8 channels, and it sums weights in 16 bits.
 bool fits_depthwise(const ConvolutionStep& step) {
   const Convolution& c = step.convolution;
@@ -80,20 +88,26 @@ bool is_3x3(const runtime::Window& window, std::int32_t most_stride) {
 }
 
 Kernel depthwise_kernel(const ConvolutionStep& step) {
-  const Convolution& c = step.convolution;
   const bool nested = step.weight_code == WeightCode::nested;
-  const bool is_decoded = !nested && c.weight_bits < 8;
-  if (!nested && is_3x3(c.window, 2) && c.output.channels >= 16 && depthwise_pairs_fit(step)) {
-    Kernel kernel = make_kernel("depthwise_8_pairs_neon", "depthwise_8_pairs_neon",
-                                "16 channels together, two products in 16 bits");
-    kernel.layout = {WeightLayout::Kind::depthwise_blocks, 16};
-    kernel.scratch_bytes = aligned(runtime::depthwise_8_pairs_neon_scratch_bytes(c, is_decoded));
-    return kernel;
-  }
   Kernel kernel =
       make_kernel(nested ? "depthwise_8_nested_neon" : "depthwise_8_neon", "depthwise_8_neon", "8 channels together");
   kernel.layout = {WeightLayout::Kind::depthwise_blocks, 8};
-  kernel.scratch_bytes = aligned(runtime::depthwise_8_neon_scratch_bytes(c, is_decoded));
+  const bool is_decoded = !nested && step.convolution.weight_bits < 8;
+  kernel.scratch_bytes = aligned(runtime::depthwise_8_neon_scratch_bytes(step.convolution, is_decoded));
+  return kernel;
+}
+
+/// The same in the 64-bit state, whose registers hold more.
+Kernel wide_depthwise_kernel(const ConvolutionStep& step) {
+  const Convolution& c = step.convolution;
+  if (step.weight_code == WeightCode::nested || !is_3x3(c.window, 2) || c.output.channels < 16 ||
+      !depthwise_pairs_fit(step)) {
+    return depthwise_kernel(step);
+  }
+  Kernel kernel =
+      make_kernel("depthwise_8_pairs_neon", "depthwise_8_pairs_neon", "16 channels together, two products in 16 bits");
+  kernel.layout = {WeightLayout::Kind::depthwise_blocks, 16};
+  kernel.scratch_bytes = aligned(runtime::depthwise_8_pairs_neon_scratch_bytes(c, c.weight_bits < 8));
   return kernel;
 }
 
@@ -135,14 +149,19 @@ Kernel depthwise_dot_kernel(const Convolution& convolution) {
 
 }  // namespace
 
-std::optional<Kernel> choose_cortex_a53_kernel(const Step& step, Optimize /*optimize*/) {
+std::optional<Kernel> choose_cortex_a15_kernel(const Step& step, Optimize /*optimize*/) {
   const auto* const s = std::get_if<ConvolutionStep>(&step.operation);
   if (s == nullptr) return std::nullopt;
   if (fits_depthwise(*s)) return depthwise_kernel(*s);
+  return pairs_kernel(*s);
+}
+
+std::optional<Kernel> choose_cortex_a53_kernel(const Step& step, Optimize /*optimize*/) {
+  const auto* const s = std::get_if<ConvolutionStep>(&step.operation);
+  if (s == nullptr) return std::nullopt;
+  if (fits_depthwise(*s)) return wide_depthwise_kernel(*s);
   if (step.points.empty() && fits_winograd(*s)) return winograd_kernel(s->convolution);
-  if (!fits_panels(*s) || !pairs_fit(*s)) return std::nullopt;
-  return panel_kernel(*s, "4x4_neon", 4, runtime::convolution_8_4x4_neon_scratch_bytes(s->convolution, decodes(*s)),
-                      "4 windows x 4 filters by SMLAL and SADALP");
+  return pairs_kernel(*s);
 }
 
 std::optional<Kernel> choose_cortex_a76_kernel(const Step& step, Optimize /*optimize*/) {
@@ -151,7 +170,7 @@ std::optional<Kernel> choose_cortex_a76_kernel(const Step& step, Optimize /*opti
   if (fits_depthwise(*s)) {
     const bool by_dot = is_3x3(s->convolution.window, 1) && s->convolution.window.stride_rows == 1 &&
                         s->weight_code == WeightCode::integer;
-    return by_dot ? depthwise_dot_kernel(s->convolution) : depthwise_kernel(*s);
+    return by_dot ? depthwise_dot_kernel(s->convolution) : wide_depthwise_kernel(*s);
   }
   if (!fits_panels(*s)) return std::nullopt;
   return panel_kernel(*s, "8x8_dot", 8, runtime::convolution_8_8x8_dot_scratch_bytes(s->convolution, decodes(*s)),

@@ -1,4 +1,4 @@
-// Weights as the kernels for AArch64 read them: filter_panels.h and the headers that include it.
+// Weights as the kernels for NEON read them: filter_panels.h and the headers that include it.
 
 #include <algorithm>
 #include <span>
