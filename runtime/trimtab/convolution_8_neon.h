@@ -38,8 +38,8 @@ constexpr NeonScratch neon_scratch(const Convolution& step, int32_t windows, int
 
 namespace neon {
 
-/// Fetches windows, in 16 bytes of each of some pixels at a time. What fills up a run becomes zeros where `fills_zeros`:
-/// nested weights have ones there.
+/// Fetches windows, in 16 bytes of each of some pixels at a time. What fills up a run becomes zeros where
+/// `fills_zeros`: nested weights have ones there.
 template <typename Products, bool fills_zeros>
 class Gather {
  public:
