@@ -27,7 +27,9 @@ TEST_P(Sanitized, SelfTestRunsWithoutComplaint) {
   const HandedOver folder(GetParam(), Optimize::speed, small_network());
   ASSERT_EQ(folder.measured.mismatches, 0);
   const std::filesystem::path device = folder.out() / "device";
-  std::vector<std::string> build{"aarch64-linux-gnu-g++"};
+  const ProcessorTraits& core = traits_of(folder.target.processor);
+  const std::string compiler{core.toolchain->compiler};
+  std::vector<std::string> build{compiler};
   for (const std::string& flag : recipe_of(folder.target, Optimize::speed).core_flags) build.push_back(flag);
   const std::string checked = folder.path("checked").string();
   for (const std::string option :
@@ -39,13 +41,14 @@ TEST_P(Sanitized, SelfTestRunsWithoutComplaint) {
   execute(build);
   // Libraries of the other system are where Debian's cross compilers have them. The sanitizer reads its options from
   // /proc, where it finds the emulator's environment; its search for leaks does not work in an emulator.
-  const ProcessResult result = run_process({"env", "ASAN_OPTIONS=detect_leaks=0", "qemu-aarch64", "-cpu", "cortex-a76",
-                                            "-L", "/usr/aarch64-linux-gnu", checked},
-                                           "install the package qemu-user");
+  const ProcessResult result =
+      run_process({"env", "ASAN_OPTIONS=detect_leaks=0", std::string{machine_of(folder.target).emulator}, "-cpu",
+                   std::string{core.emulated_as}, "-L", "/usr/" + compiler.substr(0, compiler.rfind('-')), checked},
+                  "install the package qemu-user");
   EXPECT_EQ(result.exit_code, 0) << result.output << result.errors.substr(0, 3000);
 }
 
-INSTANTIATE_TEST_SUITE_P(Cores, Sanitized, testing::Values("cortex-a53", "cortex-a76"), test::by_name);
+INSTANTIATE_TEST_SUITE_P(Cores, Sanitized, testing::Values("cortex-a15", "cortex-a53", "cortex-a76"), test::by_name);
 
 }  // namespace
 }  // namespace trimtab
