@@ -154,8 +154,7 @@ std::string markdown(const Json& runs) {
 }
 
 /// The larger network has the widths that take the least and the most instructions to decode.
-std::vector<int> bits_of(const std::string& network, const std::string& target) {
-  if (target == "cortex-a15") return {8};
+std::vector<int> bits_of(const std::string& network) {
   return network == "resnet8" ? std::vector<int>{8, 7, 6, 5, 4, 3, 2} : std::vector<int>{8, 7, 4};
 }
 
@@ -164,7 +163,7 @@ void run(const std::filesystem::path& folder, const std::string& only) {
   for (const TableNetwork& network : application_networks()) {
     if (!only.empty() && network.name != only) continue;
     for (const std::string target : {"cortex-a53", "cortex-a76", "cortex-a15"}) {
-      for (const int bits : bits_of(network.name, target)) runs.push_back(run(network, target, bits));
+      for (const int bits : bits_of(network.name)) runs.push_back(run(network, target, bits));
     }
   }
   write_file(folder / "cortex-a.json",
