@@ -25,14 +25,28 @@ std::vector<std::uint8_t> random_inputs(const Program& program, std::int64_t sam
   return inputs;
 }
 
-class Processes : public testing::TestWithParam<const char*> {};
+/// A chain of convolutions of bytes, every other one depthwise, whose weights are nested.
+Program nested_chain(std::uint64_t seed) {
+  ProgramBuilder b(seed, 3);
+  const auto pick = [&](int low, int high) { return static_cast<int>(b.random.integer(low, high)); };
+  const int side = pick(4, 12);
+  b.program.input = b.add_buffer(side, side, pick(8, 40), {1, 8, false});
+  BufferId x = b.program.input;
+  for (int i = 0; i < 4; ++i) {
+    const Buffer from = b.buffer(x);
+    const int groups = i % 2 == 0 ? from.channels : 1;
+    const int filters = i % 2 == 0 ? from.channels : pick(8, 40);
+    x = b.convolution(x, square(filters, 2 * pick(0, 2) + 1, pick(1, 2), from.height, groups), {1, 8, pick(0, 1) == 1},
+                      8);
+  }
+  return b.finish(x);
+}
 
-TEST_P(Processes, GiveTheNumbersOfTheHostAtEveryPoint) {
-  const Target target = load_target(GetParam());
-  constexpr std::int64_t samples = 2;
-  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
-    SCOPED_TRACE(seed);
-    const Program program = RandomProgram::make(seed, seed % 2 == 0 ? 3 : 1);
+class Processes : public testing::TestWithParam<const char*> {
+ protected:
+  static void expect_numbers_of_host(const Program& program) {
+    const Target target = load_target(GetParam());
+    constexpr std::int64_t samples = 2;
     const std::vector<std::uint8_t> inputs = random_inputs(program, samples);
     const TemporaryDirectory folder;
     const Deployment deployment = deploy(program, schedule(program, core_of(target)), target, "net", inputs,
@@ -42,6 +56,20 @@ TEST_P(Processes, GiveTheNumbersOfTheHostAtEveryPoint) {
     EXPECT_GT(deployment.instructions(), 0);
     EXPECT_GT(deployment.flash_bytes(), 0);
     EXPECT_GE(deployment.image.bss, deployment.arena_bytes);
+  }
+};
+
+TEST_P(Processes, GiveTheNumbersOfTheHostAtEveryPoint) {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    SCOPED_TRACE(seed);
+    expect_numbers_of_host(RandomProgram::make(seed, seed % 2 == 0 ? 3 : 1));
+  }
+}
+
+TEST_P(Processes, MultiplyNestedWeights) {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    SCOPED_TRACE(seed);
+    expect_numbers_of_host(nested_chain(seed));
   }
 }
 
