@@ -86,9 +86,9 @@ TEST_P(RowKernels, MatchTheDefinitionOnTheEndsOfTheRanges) {
   const auto [name, depthwise, code, core] = GetParam();
   for (std::uint64_t seed = 1000; seed < 1070 && !HasFailure(); ++seed) {
     SCOPED_TRACE(seed);
-    const int bits = 2 + static_cast<int>(seed % 7);
-    expect_definition(random_3x3(seed, depthwise, bits, CaseNumbers::ends, code), name, 0, seed, core);
-    expect_definition(random_3x3(seed, depthwise, bits, CaseNumbers::greatest, code), name, 0, seed, core);
+    const int weight_bits = 2 + static_cast<int>(seed % 7);
+    expect_definition(random_3x3(seed, depthwise, weight_bits, CaseNumbers::ends, code), name, 0, seed, core);
+    expect_definition(random_3x3(seed, depthwise, weight_bits, CaseNumbers::greatest, code), name, 0, seed, core);
   }
 }
 
