@@ -92,7 +92,7 @@ void print_warnings(const std::vector<std::string>& warnings) {
 
 namespace {
 constexpr const char* finished_folder =
-    "folder that a command finished; package, validate and explain take one of fit or scale";
+    "folder that a command finished; package, validate, explain and variants take those of fit or scale";
 }
 
 CLI::Option* add_finished_folder(CLI::App& command, std::string& folder) {

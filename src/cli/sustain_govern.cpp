@@ -244,7 +244,7 @@ void add_sustain_govern(CLI::App& sustain) {
   command->add_option("--margin", options->govern.margin_k, "kelvins that peaks stay below the limit")
       ->capture_default_str();
   add_min_accuracy_option(*command, options->govern.accuracy_floor);
-  command->add_option("--period", options->govern.period_s, "seconds between decisions")->capture_default_str();
+  command->add_option("--interval", options->govern.period_s, "seconds between decisions")->capture_default_str();
   command
       ->add_option("--ambient-range", options->ambient_range,
                    "lowest and highest ambient temperature that are believed, in degrees Celsius")

@@ -71,9 +71,10 @@ void add_variants(CLI::App& app, const Surroundings& around) {
   const auto options = std::make_shared<VariantsOptions>();
   CLI::App* command = app.add_subcommand(
       "variants", "make the table of variants that sustain plans with, from finished results of fit and scale");
-  command->add_option("OUT", options->folders, "folders that fit or scale made for a Cortex-A core, on the same data")
-      ->required();
-  command->add_option("--soc", options->soc, "TOML file that describes the SoC, such as those in targets/socs")
+  add_finished_folders(*command, options->folders);
+  command
+      ->add_option("--soc", options->soc,
+                   "TOML file of the SoC that the variants are for, such as those in targets/socs")
       ->required();
   add_cluster_option(*command, options->cluster)->default_str("the one whose core the folders are made for");
   command

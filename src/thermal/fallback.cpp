@@ -23,7 +23,7 @@ void check_options(const GovernOptions& options) {
   check_range("--temperature-limit", options.limit_c, 30, 115, "degrees Celsius");
   check_range("--margin", options.margin_k, 0, 30, "K");
   check_range("--min-accuracy", options.accuracy_floor, 0, 100, "percent");
-  check_range("--period", options.period_s, 0.02, 10, "s");
+  check_range("--interval", options.period_s, 0.02, 10, "s");
   check_range("the lower end of --ambient-range", options.lowest_ambient_c, -40, 80, "degrees Celsius");
   check_range("the upper end of --ambient-range", options.highest_ambient_c, -40, 90, "degrees Celsius");
   if (options.lowest_ambient_c >= options.highest_ambient_c) {

@@ -65,7 +65,7 @@ def test_results_of_commands_without_a_function(trained, fitted, samples, comman
     check("data", command("data", data))
     check("taxonomy", command("taxonomy", SOURCE / "tutorial" / "shapes-taxonomy.toml"))
     check("characterize", command("characterize", fitted.out, "--data", data, "--macs", 64, "-o", folder / "energy"))
-    out = folder / "searched"
+    out = folder / "studied"
     command("fit", trained.model_file, "--data", data, "--search", "--flash", "64KB", "--epochs", 1, "--trial-epochs", 0, "--widths", 1,
             "--train-data", data, "-o", out)
     check("study", command("study", out))

@@ -195,7 +195,7 @@ TEST_F(Command, GovernRestores) {
   const std::string variant = folder.path() / "variant";
   const json result =
       json_of({"govern", soc, "--variants", net, "--sysfs-root", root, "--policy", "policy4", "--zone", "thermal_zone0",
-               "--operating-point", variant, "--period", "0.02", "--duration", "0.2", "--temperature-limit", "55"});
+               "--operating-point", variant, "--interval", "0.02", "--duration", "0.2", "--temperature-limit", "55"});
   EXPECT_GE(result["steps"], 2);
   EXPECT_EQ(attribute("devices/system/cpu/cpufreq/policy4/scaling_max_freq"), "1800000");
   EXPECT_FALSE(std::filesystem::exists(variant));

@@ -233,7 +233,7 @@ TEST_F(LyingBoard, OptionsOutOfRangeAreRefused) {
   EXPECT_THAT(refusal([](GovernOptions& o) { o.limit_c = 500; }), HasSubstr("30 to 115 degrees"));
   EXPECT_THAT(refusal([](GovernOptions& o) { o.limit_c = 85000; }), HasSubstr("millidegrees"));
   EXPECT_THAT(refusal([](GovernOptions& o) { o.margin_k = NAN; }), HasSubstr("--margin"));
-  EXPECT_THAT(refusal([](GovernOptions& o) { o.period_s = 0; }), HasSubstr("--period"));
+  EXPECT_THAT(refusal([](GovernOptions& o) { o.period_s = 0; }), HasSubstr("--interval"));
   EXPECT_THAT(refusal([](GovernOptions& o) { o.lowest_ambient_c = 70; }), HasSubstr("the first must be the lower"));
   EXPECT_THAT(refusal([](GovernOptions& o) { o.fallback_mhz = 1e7; }), HasSubstr("--fallback-mhz"));
   EXPECT_EQ(refusal([](GovernOptions&) {}), "accepted");
