@@ -100,7 +100,7 @@ void add_sustain(CLI::App& app, const Surroundings& around) {
   add_sustain_identify(*sustain, around);
   add_sustain_simulate(*sustain, around);
   add_sustain_plan(*sustain, around);
-  add_sustain_govern(*sustain);
+  add_sustain_govern(*sustain, around);
   add_sustain_release(*sustain);
 }
 

@@ -17,7 +17,7 @@ void add_sustain_profile(CLI::App& sustain);
 void add_sustain_identify(CLI::App& sustain, const Surroundings& around);
 void add_sustain_simulate(CLI::App& sustain, const Surroundings& around);
 void add_sustain_plan(CLI::App& sustain, const Surroundings& around);
-void add_sustain_govern(CLI::App& sustain);
+void add_sustain_govern(CLI::App& sustain, const Surroundings& around);
 void add_sustain_release(CLI::App& sustain);
 
 // Options that several of them share; see common.h.

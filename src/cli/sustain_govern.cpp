@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "cli/sustain.h"
 #include "thermal/govern.h"
+#include "thermal/govern_record.h"
 #include "thermal/log_limit.h"
 #include "thermal/policy_state.h"
 #include "thermal/watchdog.h"
@@ -99,6 +100,7 @@ struct SustainGovernOptions {
   thermal::GovernOptions govern;
   std::vector<double> ambient_range;
   std::string state_folder;
+  std::string out;
   double seconds = 0;
   double watchdog_s = 10;
   std::vector<int> virtual_clock;
@@ -157,7 +159,7 @@ void check(const SustainGovernOptions& options, const thermal::Soc& soc, const t
         options.common.json);
 }
 
-void run(const SustainGovernOptions& options) {
+void run(const SustainGovernOptions& options, const Surroundings& around) {
   thermal::check_options(options.govern);
   const thermal::Soc soc = thermal::read_soc(options.soc);
   const thermal::Cluster& cluster = options.cluster.empty() ? soc.clusters.front() : find_cluster(soc, options.cluster);
@@ -199,12 +201,14 @@ void run(const SustainGovernOptions& options) {
   std::int64_t steps = 0;
   double rate = 0;
   Log log;
+  thermal::GovernRecord record(controller.points());
   try {
     govern(controller, device, *clock, options.govern.period_s, [&](double now_s, std::size_t point) {
       if (watchdog.beat()) log.pass(now_s, "the watchdog had ended; it is started again");
       ++steps;
       rate += controller.points()[point].rate;
       log.step(now_s, controller);
+      record.add(now_s, controller.reading_c(), controller.ambient_c(), point);
       if (options.verbose && steps % 20 == 0) {
         log_line(fmt::format("ambient {:.1f} degrees, {:g} MHz", controller.ambient_c(),
                              controller.points()[point].opp.mhz));
@@ -218,15 +222,19 @@ void run(const SustainGovernOptions& options) {
   }
   lock.remove();
   const double mean = steps > 0 ? rate / static_cast<double>(steps) : 0;
-  print({{{"steps", steps}, {"ambient_c", controller.ambient_c()}, {"planned_rate_per_s", mean}},
-         fmt::format("{} steps, ambient estimated at {:.1f} degrees, {:.2f} inferences/s planned; restored\n", steps,
-                     controller.ambient_c(), mean)},
-        options.common.json);
+  Result result;
+  result.json = {{"command", "sustain govern"},       {"soc", soc.name}, {"cluster", cluster.name},
+                 {"limit_c", options.govern.limit_c}, {"steps", steps},  {"ambient_c", controller.ambient_c()},
+                 {"planned_rate_per_s", mean}};
+  result.text = fmt::format("{} steps, ambient estimated at {:.1f} degrees, {:.2f} inferences/s planned; restored\n",
+                            steps, controller.ambient_c(), mean);
+  if (!options.out.empty()) result.json.update(record.to_json());
+  publish(around, result, options.common.json, options.out);
 }
 
 }  // namespace
 
-void add_sustain_govern(CLI::App& sustain) {
+void add_sustain_govern(CLI::App& sustain, const Surroundings& around) {
   const auto options = std::make_shared<SustainGovernOptions>();
   const auto root = std::make_shared<std::string>("/sys");
   CLI::App* command = sustain.add_subcommand(
@@ -256,6 +264,7 @@ void add_sustain_govern(CLI::App& sustain) {
       ->default_str("sustainable at the highest ambient");
   add_state_folder_option(*command, options->state_folder);
   command->add_flag("--check", options->check, "print all settings and what is wrong with the board, and end");
+  add_out_option(*command, options->out);
   add_duration_option(*command, options->seconds)->check(CLI::NonNegativeNumber);
   command
       ->add_option("--watchdog", options->watchdog_s,
@@ -272,13 +281,13 @@ void add_sustain_govern(CLI::App& sustain) {
       *command, options->common,
       "trimtab sustain govern targets/socs/exynos5422.toml --variants mobilenet.csv --policy policy4 --zone "
       "thermal_zone0 --temperature-limit 85");
-  command->callback([options, root] {
+  command->callback([options, root, &around] {
     options->files.root = *root;
     if (!options->ambient_range.empty()) {
       options->govern.lowest_ambient_c = options->ambient_range[0];
       options->govern.highest_ambient_c = options->ambient_range[1];
     }
-    run(*options);
+    run(*options, around);
   });
 }
 

@@ -40,6 +40,7 @@ const std::map<std::string, std::function<Page(const FinishedFolder&)>>& makers(
        [](const FinishedFolder& folder) {
          return simulate_report(folder.result, text_if_there(folder.path / "trace.csv"));
        }},
+      {"sustain govern", [](const FinishedFolder& folder) { return govern_report(folder.result); }},
       {"sustain plan", [](const FinishedFolder& folder) { return plan_report(folder.result); }},
   };
   return all;

@@ -175,6 +175,33 @@ Markup grid_section(const Facts& result) {
   return table.empty() ? Markup() : table.html();
 }
 
+/// The shares of every cluster's time.
+Markup shares_section(const Facts& result) {
+  std::map<std::string, std::vector<SharePart>> parts;  // by cluster
+  Table shares(
+      {{"cluster"}, {"variant"}, {"cores", true}, {"MHz", true}, {"share of the time", true}, {"latency, ms", true}});
+  for (const Facts& share : list(result, "shares")) {
+    const double fraction = number_or(share, "time_fraction", 0);
+    const std::string cluster = words(share, "cluster");
+    const std::string name = fmt::format("{} at {:.0f} MHz", words(share, "variant"), number_or(share, "mhz", 0));
+    parts[cluster].push_back({name, fraction, percent_text(fraction)});
+    shares.add({{cluster},
+                {element("span", {{"class", "name"}}, words(share, "variant"))},
+                {number_text(number_or(share, "cores", 0))},
+                {fmt::format("{:.0f}", number_or(share, "mhz", 0)), number(share, "mhz")},
+                {bar(fraction, fmt::format("{:.2f} %", 100 * fraction)), fraction},
+                {fmt::format("{:.1f}", number_or(share, "latency_ms", 0)), number(share, "latency_ms")}});
+  }
+  Markup strips;
+  for (const auto& [cluster, own] : parts) {
+    std::vector<std::string> names;
+    for (const SharePart& part : own) names.push_back(part.name);
+    strips += legend(names) + figure(share_strip(own, fmt::format("shares of the time of {}", cluster)),
+                                     parts.size() > 1 ? "the cluster " + cluster : "");
+  }
+  return strips.empty() ? Markup() : strips + shares.html();
+}
+
 /// What a cool board does within a limited time: rate and temperature, and the points of every part.
 Markup burst_section(const Facts& result) {
   const Facts& burst = fact(result, "burst");
@@ -274,29 +301,7 @@ Page plan_report(const Facts& result) {
                  "/s",
                  {},
                  "the price of the floor"}});
-  std::map<std::string, std::vector<SharePart>> parts;  // by cluster
-  Table shares(
-      {{"cluster"}, {"variant"}, {"cores", true}, {"MHz", true}, {"share of the time", true}, {"latency, ms", true}});
-  for (const Facts& share : list(result, "shares")) {
-    const double fraction = number_or(share, "time_fraction", 0);
-    const std::string cluster = words(share, "cluster");
-    const std::string name = fmt::format("{} at {:.0f} MHz", words(share, "variant"), number_or(share, "mhz", 0));
-    parts[cluster].push_back({name, fraction, percent_text(fraction)});
-    shares.add({{cluster},
-                {element("span", {{"class", "name"}}, words(share, "variant"))},
-                {number_text(number_or(share, "cores", 0))},
-                {fmt::format("{:.0f}", number_or(share, "mhz", 0)), number(share, "mhz")},
-                {bar(fraction, fmt::format("{:.2f} %", 100 * fraction)), fraction},
-                {fmt::format("{:.1f}", number_or(share, "latency_ms", 0)), number(share, "latency_ms")}});
-  }
-  Markup strips;
-  for (const auto& [cluster, own] : parts) {
-    std::vector<std::string> names;
-    for (const SharePart& part : own) names.push_back(part.name);
-    strips += legend(names) + figure(share_strip(own, fmt::format("shares of the time of {}", cluster)),
-                                     parts.size() > 1 ? "the cluster " + cluster : "");
-  }
-  page.add("shares", "How the time is shared", strips.empty() ? Markup() : strips + shares.html());
+  page.add("shares", "How the time is shared", shares_section(result));
   Table sprints({{"variant"}, {"MHz", true}, {"seconds", true}, {"inferences", true}});
   double longest = 0;
   for (const Facts& sprint : list(result, "sprints")) longest = std::max(longest, number_or(sprint, "seconds", 0));
@@ -309,6 +314,49 @@ Page plan_report(const Facts& result) {
   }
   page.add("burst", "Limited time on a cool board", burst_section(result));
   page.add("sprints", "Sprints of a cool, idle board", sprints.empty() ? Markup() : sprints.html());
+  page.add("repeat", "Run it again", repeat_section(result, {}));
+  page.foot = foot_of(result);
+  return page;
+}
+
+Page govern_report(const Facts& result) {
+  Page page;
+  page.title = fmt::format("What the daemon did on {}", words(result, "soc"));
+  page.subtitle = board_of(result);
+  const auto peak = number(result, "peak_c");
+  const double limit = number_or(result, "limit_c", 0);
+  const bool cool = !peak || *peak <= limit;
+  page.answer =
+      verdict(cool, cool ? "✓ below the limit" : "✗ above the limit",
+              fmt::format("{:.2f} inferences per second over {}; the hottest reading was {}.",
+                          number_or(result, "planned_rate_per_s", 0), format_duration(number_or(result, "seconds", 0)),
+                          peak ? fmt::format("{:.1f} °C", *peak) : "none")) +
+      card_row(
+          {{"accuracy, mean", fmt::format("{:.2f}", number_or(result, "accuracy", 0)), "%", {}, "of the variants"},
+           {"ambient", fmt::format("{:.1f}", number_or(result, "ambient_c", 0)), "°C", {}, "as estimated at the end"},
+           {"decisions", number_text(number_or(result, "steps", 0)), "", {}, ""}});
+  Series celsius{"readings", {}, {}, SeriesForm::line, {}, {}, {}};
+  Series ambient{"ambient, as estimated", {}, {}, SeriesForm::line, {}, {}, {}};
+  Series mhz{"frequency", {}, {}, SeriesForm::steps, {}, {}, {}};
+  Series rate{"inferences per second", {}, {}, SeriesForm::steps, {}, {}, {}};
+  for (const Facts& window : list(result, "trace")) {
+    const double from = number_or(window, "from_s", std::nan(""));
+    for (Series* series : {&celsius, &ambient, &mhz, &rate}) series->x.push_back(from);
+    celsius.y.push_back(number_or(window, "celsius", std::nan("")));
+    celsius.low.push_back(number_or(window, "lowest_c", std::nan("")));
+    celsius.high.push_back(number_or(window, "highest_c", std::nan("")));
+    ambient.y.push_back(number_or(window, "ambient_c", std::nan("")));
+    mhz.y.push_back(number_or(window, "mhz", std::nan("")));
+    rate.y.push_back(number_or(window, "rate_per_s", std::nan("")));
+  }
+  Chart temperatures{"time, s", "°C", {celsius, ambient}};
+  temperatures.limits.emplace_back(limit, "limit");
+  page.add("time", "Temperature, frequency and rate over time",
+           celsius.x.empty() ? Markup()
+                             : figure(chart_picture(temperatures), "Means, and the range of the readings.") +
+                                   figure(chart_picture({"time, s", "frequency, MHz", {mhz}})) +
+                                   figure(chart_picture({"time, s", "inferences per second", {rate}})));
+  page.add("shares", "How the time was shared", shares_section(result));
   page.add("repeat", "Run it again", repeat_section(result, {}));
   page.foot = foot_of(result);
   return page;

@@ -14,4 +14,7 @@ namespace trimtab {
 /// The report of `trimtab sustain plan`: the shares of time, and the sprints of a cool board.
 [[nodiscard]] Page plan_report(const Facts& result);
 
+/// The report of `trimtab sustain govern`: temperature, frequency and rate over time, and the shares of time.
+[[nodiscard]] Page govern_report(const Facts& result);
+
 }  // namespace trimtab

@@ -308,6 +308,7 @@ std::size_t Controller::step(double now_s, const Observation& seen) {
   last_step_s_ = now_s;
   live_on(dt, seen.mhz);
   const Reading reading = hottest(seen.celsius);
+  reading_ = reading.celsius;
   if (!reading.celsius) return hold(fallback_, reading.why, 5);
   const double celsius = *reading.celsius;
   if (!synchronised_) {

@@ -37,6 +37,8 @@ class Controller {
   std::size_t step(double now_s, const Observation& seen);
 
   [[nodiscard]] double ambient_c() const { return ambient_; }
+  /// Of the hottest sensor at the last step, believed or not.
+  [[nodiscard]] const std::optional<double>& reading_c() const { return reading_; }
   /// Empty while all is well; otherwise why the fallback or the lowest point is held.
   [[nodiscard]] const std::string& trouble() const { return trouble_; }
   /// Empty, or that another process has changed the limit since the last step.
@@ -94,6 +96,7 @@ class Controller {
   std::deque<double> readings_;                   ///< the last ones
   double allowed_w_ = 0;
   double filtered_ = 0;
+  std::optional<double> reading_;
   std::optional<double> last_step_s_;
   double next_plan_s_ = 0;
   double hold_until_s_ = 0;

@@ -81,6 +81,17 @@ def test_results_of_a_thermal_plan(command, folder):
     board = folder / "board"
     board.mkdir()
     check("doctor", command("sustain", "doctor", "--sysfs-root", board))
+    for file, text in {
+        "devices/system/cpu/cpufreq/policy4/scaling_max_freq": "1800000",
+        "class/thermal/thermal_zone0/temp": "45000",
+    }.items():
+        (board / file).parent.mkdir(parents=True)
+        (board / file).write_text(text)
+    govern = ["sustain", "govern", exynos, "--variants", SOURCE / "targets/socs/mobilenet_v1-exynos5422.csv", "--sysfs-root", board,
+              "--policy", "policy4", "--zone", "thermal_zone0", "--interval", 0.02]
+    check("govern", command(*govern, "--duration", 0.1))
+    check("govern", command(*govern, "--duration", 0.3, "--out", folder / "governed"))
+    check("govern", command(*govern, "--check"))
     fitted = folder / "fitted-for-a15"
     fitted.mkdir()
     (fitted / "result.json").write_text(json.dumps(

@@ -191,6 +191,36 @@ TEST_F(Command, PlanOfLimitedTime) {
   EXPECT_EQ(burst["slots"].back()["to_s"], 20);
 }
 
+TEST_F(Command, GovernLeavesAReport) {
+  const std::filesystem::path governed = folder.path() / "governed";
+  const json result = json_of({"govern",
+                               soc,
+                               "--variants",
+                               net,
+                               "--sysfs-root",
+                               root,
+                               "--policy",
+                               "policy4",
+                               "--zone",
+                               "thermal_zone0",
+                               "--operating-point",
+                               folder.path() / "variant",
+                               "--interval",
+                               "0.02",
+                               "--duration",
+                               "0.3",
+                               "--temperature-limit",
+                               "55",
+                               "--out",
+                               governed});
+  double sum = 0;
+  for (const json& share : result["shares"]) sum += share["time_fraction"].get<double>();
+  EXPECT_NEAR(sum, 1, 1e-6);
+  EXPECT_FALSE(result["trace"].empty());
+  EXPECT_EQ(json::parse(read_text(governed / "result.json")), result);
+  EXPECT_THAT(read_text(governed / "report.html"), testing::HasSubstr("What the daemon did on exynos5422"));
+}
+
 TEST_F(Command, GovernRestores) {
   const std::string variant = folder.path() / "variant";
   const json result =
