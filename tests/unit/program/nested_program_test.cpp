@@ -122,22 +122,23 @@ std::vector<std::int32_t> run(const ProgramRunner& runner, std::int64_t samples)
   return outputs;
 }
 
-const std::vector<std::pair<int, int>> bits{{8, 8}, {6, 8}, {7, 4}, {5, 8}, {4, 4}, {3, 8}, {2, 4}};
+const std::vector<std::pair<int, int>> point_bits{{8, 8}, {6, 8}, {7, 4}, {5, 8}, {4, 4}, {3, 8}, {2, 4}};
 
 Program all_points(const Network& network) {
   std::vector<OperatingPoint> points;
-  for (const auto& [weights, activations] : bits) points.push_back(network.point(weights, activations));
+  for (const auto& [weights, activations] : point_bits) points.push_back(network.point(weights, activations));
   return lower(network.network(), points, {}, {});
 }
 
 TEST(NestedProgram, ComputesWhatTheNetworkOfItsPrecisionComputes) {
   const Network network(1);
   const Program program = all_points(network);
-  for (std::size_t k = 0; k < bits.size(); ++k) {
-    if (bits[k].first == 8) continue;  // odd integers of 9 bits, which a plain program cannot hold
+  for (std::size_t k = 0; k < point_bits.size(); ++k) {
+    if (point_bits[k].first == 8) continue;  // odd integers of 9 bits, which a plain program cannot hold
     const std::vector<std::int32_t> got = run({program, schedule(program, Core::generic), k}, 20);
     // The same integers by another way: plain weights, buffers as small as the bits, multipliers of their own.
-    const Program plain = lower(at_point(network.network(), network.point(bits[k].first, bits[k].second)), {}, {});
+    const Program plain =
+        lower(at_point(network.network(), network.point(point_bits[k].first, point_bits[k].second)), {}, {});
     const std::vector<std::int32_t> wanted = run(ProgramRunner(plain, Core::generic), 20);
     ASSERT_EQ(got.size(), wanted.size());
     std::int64_t different = 0;
@@ -147,7 +148,7 @@ TEST(NestedProgram, ComputesWhatTheNetworkOfItsPrecisionComputes) {
       spread += std::abs(got[i]) > 100 ? 1 : 0;
     }
     // Multipliers of other precision may round a number that lies within 1e-6 of a half to its other side.
-    EXPECT_LE(different, 5) << bits[k].first << " x " << bits[k].second;
+    EXPECT_LE(different, 5) << point_bits[k].first << " x " << point_bits[k].second;
     EXPECT_GT(spread, 50);  // the outputs say something
   }
 }
@@ -155,7 +156,7 @@ TEST(NestedProgram, ComputesWhatTheNetworkOfItsPrecisionComputes) {
 TEST(NestedProgram, HostAndPortableKernelsAgreeAtEveryPoint) {
   const Program program = all_points(Network(2));
   std::vector<std::vector<std::int32_t>> outputs;
-  for (std::size_t k = 0; k < bits.size(); ++k) {
+  for (std::size_t k = 0; k < point_bits.size(); ++k) {
     outputs.push_back(run({program, schedule(program, Core::host), k}, 20));
     for (const Core core : {Core::generic, Core::cortex_m3, Core::cortex_m4}) {
       EXPECT_EQ(outputs.back(), run({program, schedule(program, core), k}, 20)) << "point " << k;
@@ -167,7 +168,7 @@ TEST(NestedProgram, HostAndPortableKernelsAgreeAtEveryPoint) {
 TEST(NestedProgram, PointsShareWeightsAndMultipliers) {
   const Program program = all_points(Network(3));
   const Program first = program_at(program, 0);
-  for (std::size_t k = 1; k < bits.size(); ++k) {
+  for (std::size_t k = 1; k < point_bits.size(); ++k) {
     const Program other = program_at(program, k);
     for (std::size_t s = 0; s < first.steps.size(); ++s) {
       const auto* a = std::get_if<ConvolutionStep>(&first.steps[s].operation);
@@ -183,7 +184,7 @@ TEST(NestedProgram, PointsShareWeightsAndMultipliers) {
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
     more += program.steps[s].constant_bytes() - first.steps[s].constant_bytes();
   }
-  EXPECT_LE(more, std::ssize(bits) * (35 * 4 + 8 * 16));
+  EXPECT_LE(more, std::ssize(point_bits) * (35 * 4 + 8 * 16));
 }
 
 TEST(NestedProgram, RefusesWhatCouldOverflow) {
