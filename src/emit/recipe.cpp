@@ -1,5 +1,7 @@
 #include "emit/recipe.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -30,6 +32,9 @@ BuildRecipe recipe_of(const Target& target, Optimize optimize) {
                        "-w",        // warnings of generated code are no business of a firmware with -Werror
                        "-ffunction-sections", "-fdata-sections"});
   if (traits.toolchain->is_linux) return recipe;
+  // A hot loop that fills a small cache of flash lines must not lie across one line more, wherever the linker puts it.
+  if (optimize == Optimize::speed && target.flash_cache)
+    recipe.flags.push_back(fmt::format("-falign-functions={}", target.flash_cache->line_bytes));
   if (!target.fpu.empty()) recipe.core_flags.push_back("-mfpu=" + target.fpu);
   const bool hard = !target.fpu.empty() || traits.core == Core::cortex_m55;
   recipe.core_flags.emplace_back(hard ? "-mfloat-abi=hard" : "-mfloat-abi=soft");
