@@ -230,7 +230,9 @@ inline void sum_activations_4(NestedFilterRun& run) {
 #else
 
 // On Armv6-M sums stay in high registers, which an ADD reaches, and a function of its own has enough of the low ones.
-#if defined(__ARM_ARCH_6M__)
+// Where GCC optimizes for size it saves no high register for the caller, whoever overwrites it: the sums are C then.
+#if defined(__ARM_ARCH_6M__) && !defined(__OPTIMIZE_SIZE__)
+#define TRIMTAB_HIGH_SUMS 1
 #define TRIMTAB_SUM(name, place) register int32_t name asm(place)
 #define TRIMTAB_ALONE __attribute__((noinline))
 #else
@@ -257,7 +259,7 @@ TRIMTAB_ALONE inline void sum_filter_4x1(const int32_t* words, const int32_t* en
       } else {
         weight = load_field<bits>(weights, 2 * k + filter);
       }
-#if defined(__ARM_ARCH_6M__)
+#if defined(TRIMTAB_HIGH_SUMS)
       // The compiler takes the older syntax, so the block names its own.
       asm(".syntax unified\n"
           "ldm %[words]!, {r2-r5}\n"
@@ -284,6 +286,7 @@ TRIMTAB_ALONE inline void sum_filter_4x1(const int32_t* words, const int32_t* en
 
 #undef TRIMTAB_SUM
 #undef TRIMTAB_ALONE
+#undef TRIMTAB_HIGH_SUMS
 
 /// Both filters of the pair.
 template <int bits, bool nested = false>

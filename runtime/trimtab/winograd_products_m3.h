@@ -125,8 +125,8 @@ __attribute__((naked, noinline)) inline void multiply_points_m3(PointSums<Points
 template <int Points>
 inline void multiply_filter(const uint32_t* inputs, const uint32_t* weights, const uint32_t* weights_end,
                             uint32_t start, int32_t* sums) {
-#if defined(__ARM_ARCH_6M__)
-  // Sums stay in high registers, which an ADD reaches. A short jump spans three pairs.
+#if defined(__ARM_ARCH_6M__) && !defined(__OPTIMIZE_SIZE__)
+  // Sums stay in high registers, which an ADD reaches (see sum_4x2_m3.h). A short jump spans three pairs.
   register const uint32_t* r0 asm("r0") = inputs;
   register const uint32_t* r1 asm("r1") = weights;
   register const uint32_t* end asm("r12") = weights_end;
