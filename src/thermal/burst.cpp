@@ -14,18 +14,19 @@
 namespace trimtab::thermal {
 namespace {
 
-struct Column {
+/// A variable of the linear program: a share of one cluster's time, in each part of the burst.
+struct BurstColumn {
   std::size_t cluster = 0;
   std::size_t point = 0;
   double watts = 0;  ///< with the leakage at the limit
 };
 
-/// A point that another of its cluster beats in nothing but is beaten in power, rate or accuracy takes no time of a
-/// best plan.
-bool is_beaten(const Column& column, const std::vector<Column>& columns, const std::vector<ClusterPoints>& clusters,
-               double deadline_s) {
+/// Whether another point of the cluster is at least as good in rate, accuracy, power and deadline. A best plan does
+/// without such a point.
+bool is_beaten(const BurstColumn& column, const std::vector<BurstColumn>& columns,
+               const std::vector<ClusterPoints>& clusters, double deadline_s) {
   const ThermalPoint& own = clusters[column.cluster].points[column.point];
-  return std::ranges::any_of(columns, [&](const Column& other) {
+  return std::ranges::any_of(columns, [&](const BurstColumn& other) {
     if (other.cluster != column.cluster || other.point == column.point) return false;
     const ThermalPoint& rival = clusters[other.cluster].points[other.point];
     const bool no_worse = rival.rate >= own.rate && rival.accuracy >= own.accuracy && other.watts <= column.watts &&
@@ -35,16 +36,17 @@ bool is_beaten(const Column& column, const std::vector<Column>& columns, const s
   });
 }
 
-std::vector<Column> columns_of(const std::vector<ClusterPoints>& clusters, const PlanRequest& request) {
-  std::vector<Column> all;
+std::vector<BurstColumn> columns_of(const std::vector<ClusterPoints>& clusters, const PlanRequest& request) {
+  std::vector<BurstColumn> all;
   for (std::size_t c = 0; c < clusters.size(); ++c) {
     for (std::size_t p = 0; p < clusters[c].points.size(); ++p) {
       all.push_back({c, p, point_power(clusters[c].cluster, clusters[c].points[p], request.limit_c)});
     }
   }
-  std::vector<Column> columns;
-  std::ranges::copy_if(all, std::back_inserter(columns),
-                       [&](const Column& column) { return !is_beaten(column, all, clusters, request.deadline_s); });
+  std::vector<BurstColumn> columns;
+  std::ranges::copy_if(all, std::back_inserter(columns), [&](const BurstColumn& column) {
+    return !is_beaten(column, all, clusters, request.deadline_s);
+  });
   return columns;
 }
 
@@ -113,7 +115,7 @@ class BurstPlanner {
   }
 
   [[nodiscard]] Burst plan() const {
-    // No start is cooler than the limit by less than the ripple; a plan for ever within the bounds is a burst, too.
+    // The switching between points swings the temperature around the program's: its limit goes down by the excess.
     double limit = request_.limit_c;
     for (int attempt = 0; attempt < 12; ++attempt) {
       Burst burst = plan_below(limit);
@@ -125,7 +127,7 @@ class BurstPlanner {
   }
 
  private:
-  [[nodiscard]] const ThermalPoint& at(const Column& column) const {
+  [[nodiscard]] const ThermalPoint& at(const BurstColumn& column) const {
     return clusters_[column.cluster].points[column.point];
   }
 
@@ -175,7 +177,7 @@ class BurstPlanner {
     LinearRow late{std::vector<double>(variables), RowKind::at_most, 0};
     LinearRow power{std::vector<double>(variables), RowKind::at_most, request_.mean_w * static_cast<double>(slots_)};
     for (std::size_t i = 0; i < variables; ++i) {
-      const Column& column = columns_[i % width];
+      const BurstColumn& column = columns_[i % width];
       const ThermalPoint& point = at(column);
       rates[i] = point.rate * slot_s_;
       accuracy.coefficients[i] = point.rate * (point.accuracy - request_.accuracy_floor);
@@ -192,7 +194,7 @@ class BurstPlanner {
     for (std::size_t k = 0; k < slots_; ++k) {
       LinearRow heat{std::vector<double>(variables), RowKind::at_most, limit_c - idle[k]};
       for (std::size_t i = 0; i < (k + 1) * width; ++i) {
-        const Column& column = columns_[i % width];
+        const BurstColumn& column = columns_[i % width];
         heat.coefficients[i] = responses[column.cluster][k - i / width] * column.watts;
       }
       rows.push_back(std::move(heat));
@@ -265,7 +267,7 @@ class BurstPlanner {
   std::size_t slots_;
   double slot_s_;
   double step_s_;
-  std::vector<Column> columns_;
+  std::vector<BurstColumn> columns_;
   Board start_;
 };
 

@@ -94,26 +94,22 @@ FolderFacts facts_of(const std::filesystem::path& folder) {
 const Cluster& cluster_of(const Soc& soc, const std::string& name, const std::string& core,
                           const std::filesystem::path& folder) {
   const std::string own = core.substr(std::string(core_prefix).size());
-  std::string names;
-  const Cluster* found = nullptr;
-  for (const Cluster& cluster : soc.clusters) {
-    names += (names.empty() ? "" : ", ") + cluster.name;
-    if (cluster.name == (name.empty() ? own : name)) found = &cluster;
-  }
-  if (found == nullptr && name.empty()) {
+  if (name.empty() && std::ranges::find(soc.clusters, own, &Cluster::name) == soc.clusters.end()) {
+    std::string names;
+    for (const Cluster& cluster : soc.clusters) names += (names.empty() ? "" : ", ") + cluster.name;
     throw bad_input(
         "{} was made for {}, and {} has the clusters {}; make it for a core of the SoC, or name its cluster "
         "with --cluster",
         folder.string(), core, soc.name, names);
   }
-  if (found == nullptr) throw bad_input("{} has no cluster '{}'; it has {}", soc.name, name, names);
-  for (const Opp& opp : found->opps) {
+  const Cluster& found = find_cluster(soc, name.empty() ? own : name);
+  for (const Opp& opp : found.opps) {
     if (opp.volts <= 0)
       throw bad_input(
           "the cluster '{}' of {} has no voltages, without which no energy is known; give opps_v in its file",
-          found->name, soc.name);
+          found.name, soc.name);
   }
-  return *found;
+  return found;
 }
 
 std::string name_of(const std::filesystem::path& folder) {
