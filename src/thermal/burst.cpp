@@ -24,13 +24,13 @@ struct BurstColumn {
 /// Whether another point of the cluster is at least as good in rate, accuracy, power and deadline. A best plan does
 /// without such a point.
 bool is_beaten(const BurstColumn& column, const std::vector<BurstColumn>& columns,
-               const std::vector<ClusterPoints>& clusters, double deadline_s) {
+               const std::vector<ClusterPoints>& clusters, const PlanRequest& request) {
   const ThermalPoint& own = clusters[column.cluster].points[column.point];
   return std::ranges::any_of(columns, [&](const BurstColumn& other) {
     if (other.cluster != column.cluster || other.point == column.point) return false;
     const ThermalPoint& rival = clusters[other.cluster].points[other.point];
     const bool no_worse = rival.rate >= own.rate && rival.accuracy >= own.accuracy && other.watts <= column.watts &&
-                          (rival.latency_s <= deadline_s || own.latency_s > deadline_s);
+                          (!request.is_late(rival) || request.is_late(own));
     const bool better = rival.rate > own.rate || rival.accuracy > own.accuracy || other.watts < column.watts;
     return no_worse && (better || other.point < column.point);
   });
@@ -44,9 +44,8 @@ std::vector<BurstColumn> columns_of(const std::vector<ClusterPoints>& clusters, 
     }
   }
   std::vector<BurstColumn> columns;
-  std::ranges::copy_if(all, std::back_inserter(columns), [&](const BurstColumn& column) {
-    return !is_beaten(column, all, clusters, request.deadline_s);
-  });
+  std::ranges::copy_if(all, std::back_inserter(columns),
+                       [&](const BurstColumn& column) { return !is_beaten(column, all, clusters, request); });
   return columns;
 }
 
@@ -180,8 +179,8 @@ class BurstPlanner {
       const BurstColumn& column = columns_[i % width];
       const ThermalPoint& point = at(column);
       rates[i] = point.rate * slot_s_;
-      accuracy.coefficients[i] = point.rate * (point.accuracy - request_.accuracy_floor);
-      late.coefficients[i] = point.rate * ((point.latency_s > request_.deadline_s ? 1 : 0) - request_.miss_share);
+      accuracy.coefficients[i] = request_.accuracy_surplus(point);
+      late.coefficients[i] = request_.late_surplus(point);
       power.coefficients[i] = column.watts;
     }
     std::vector<LinearRow> rows;

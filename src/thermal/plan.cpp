@@ -62,8 +62,8 @@ class Planner {
       const ThermalPoint& point = at(column);
       heat.coefficients.push_back(resistance(column.cluster) * watts(column, request_.limit_c));
       power.coefficients.push_back(watts(column, leakage_c));
-      accuracy.coefficients.push_back(point.rate * (point.accuracy - request_.accuracy_floor));
-      late.coefficients.push_back(point.rate * ((is_late(point) ? 1 : 0) - request_.miss_share));
+      accuracy.coefficients.push_back(request_.accuracy_surplus(point));
+      late.coefficients.push_back(request_.late_surplus(point));
     }
     std::vector<LinearRow> rows{heat};
     if (request_.accuracy_floor > 0) rows.push_back(accuracy);
@@ -99,7 +99,6 @@ class Planner {
   [[nodiscard]] const ThermalPoint& at(const Column& column) const {
     return clusters_[column.cluster].points[column.point];
   }
-  [[nodiscard]] bool is_late(const ThermalPoint& point) const { return point.latency_s > request_.deadline_s; }
   [[nodiscard]] double resistance(std::size_t cluster) const {
     return total_resistance(soc_.network, request_.fan, clusters_[cluster].cluster.node);
   }
@@ -188,7 +187,7 @@ class Planner {
       plan.shares.push_back({columns_[i].point, solution.x[i], columns_[i].cluster});
       plan.rate += rate;
       correct += rate * point.accuracy;
-      if (is_late(point)) late += rate;
+      if (request_.is_late(point)) late += rate;
     }
     std::ranges::stable_sort(plan.shares, [&](const PlanShare& a, const PlanShare& b) {
       if (a.cluster != b.cluster) return a.cluster < b.cluster;

@@ -22,6 +22,16 @@ struct PlanRequest {
   double deadline_s = std::numeric_limits<double>::infinity();  ///< of an inference
   double miss_share = 0;  ///< share of the inferences that may take longer than the deadline
   double mean_w = std::numeric_limits<double>::infinity();  ///< bound on the mean power of all clusters
+
+  [[nodiscard]] bool is_late(const ThermalPoint& point) const { return point.latency_s > deadline_s; }
+  /// Right answers per second above those that the floor asks for, in percent of an answer: at least 0 on the mean.
+  [[nodiscard]] double accuracy_surplus(const ThermalPoint& point) const {
+    return point.rate * (point.accuracy - accuracy_floor);
+  }
+  /// Late inferences per second above those that are allowed: at most 0 on the mean.
+  [[nodiscard]] double late_surplus(const ThermalPoint& point) const {
+    return point.rate * ((is_late(point) ? 1 : 0) - miss_share);
+  }
 };
 
 /// A cluster and the points that it can be at. The clusters of a plan compute at the same time, each its own
