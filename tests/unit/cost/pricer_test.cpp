@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "cost/energy.h"
+#include "support/two_clocks.h"
 
 // Bounds on latency: held against the upper end of the estimate of cycles, and where there is none against one cycle
 // per instruction, which the message says.
@@ -76,15 +77,8 @@ TEST(Figures, AreThoseOfTheBoundsAlone) {
 Target with_power() {
   Target target = at_100_mhz(Processor::cortex_m4);
   target.name = "mine";
-  Power& power = target.power.emplace();
-  PowerClock slow;
-  slow.hz = 10'000'000;
-  slow.nj_per_cycle_least = slow.nj_per_cycle = slow.nj_per_cycle_most = 0.1;
-  PowerClock fast = slow;
-  fast.hz = 100'000'000;
-  fast.nj_per_cycle_least = fast.nj_per_cycle = 0.3;
-  fast.nj_per_cycle_most = 0.5;
-  power.clocks = {slow, fast};
+  target.power = test::two_clocks();
+  target.power->clocks.back().nj_per_cycle_most = 0.5;
   return target;
 }
 

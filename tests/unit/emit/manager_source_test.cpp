@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "support/random_program.h"
+#include "support/two_clocks.h"
 #include "target/share.h"
 
 // The emitted manager: compiled for this machine it chooses what the figures of clock_costs say, and the compiler of
@@ -28,15 +29,8 @@ Program with_two_points() {
 Target two_clocks() {
   Target target;
   target.name = "mine";
-  Power& power = target.power.emplace();
-  PowerClock slow;
-  slow.hz = 10'000'000;
-  slow.nj_per_cycle_least = slow.nj_per_cycle = slow.nj_per_cycle_most = 0.1;
-  PowerClock fast = slow;
-  fast.hz = 100'000'000;
-  fast.nj_per_cycle_least = fast.nj_per_cycle = fast.nj_per_cycle_most = 0.3;
-  power.clocks = {slow, fast};
-  power.sleep = Sleep{100, std::nullopt, ""};
+  target.power = test::two_clocks();
+  target.power->sleep = Sleep{100, std::nullopt, ""};
   return target;
 }
 

@@ -305,6 +305,11 @@ template <typename Builder>
   }
 }
 
+/// Whether the graph makes the block of the numbers `from`, as they lie in a value or with channels first.
+bool makes_either_way(const Graph& graph, const Block& from, const Block& block) {
+  return makes(graph, from, as_value(block)) || (block.shape.size() == 4 && makes(graph, from, channels_first(block)));
+}
+
 TEST(Layout, RandomOnnxNetworksOfMoves) {
   for (std::uint64_t seed = 0; seed < 2000; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -316,11 +321,8 @@ TEST(Layout, RandomOnnxNetworksOfMoves) {
     const Block input = x.block;
     for (std::int64_t i = random.integer(1, 6); i > 0; --i) x = move(builder, random, x);
     const Graph graph = builder.read(x);
-    const auto right_from = [&](const Block& from) {
-      return makes(graph, from, as_value(x.block)) ||
-             (x.block.shape.size() == 4 && makes(graph, from, channels_first(x.block)));
-    };
-    EXPECT_TRUE(right_from(as_value(input)) || right_from(channels_first(input)))
+    EXPECT_TRUE(makes_either_way(graph, as_value(input), x.block) ||
+                makes_either_way(graph, channels_first(input), x.block))
         << described(graph) << " for " << to_string(x.block.shape);
     expect_stays(graph);
     if (HasFailure()) break;
@@ -338,12 +340,9 @@ TEST(Layout, RandomTfliteNetworksOfMoves) {
     const Block input = x.block;
     for (std::int64_t i = random.integer(1, 6); i > 0; --i) x = move(builder, random, x);
     const Graph graph = builder.read(x);
-    const auto right_from = [&](const Block& from) {
-      return makes(graph, from, as_value(x.block)) ||
-             (x.block.shape.size() == 4 && makes(graph, from, channels_first(x.block)));
-    };
     // Three dimensions are an image without its only channel where the operator that reads them adds it.
-    EXPECT_TRUE(right_from(channels_first(input)) || (shape.size() == 3 && right_from(as_value(input))))
+    EXPECT_TRUE(makes_either_way(graph, channels_first(input), x.block) ||
+                (shape.size() == 3 && makes_either_way(graph, as_value(input), x.block)))
         << described(graph) << " for " << to_string(x.block.shape);
     expect_stays(graph);
     if (HasFailure()) break;
