@@ -230,7 +230,7 @@ inline void sum_activations_4(NestedFilterRun& run) {
 #else
 
 // On Armv6-M sums stay in high registers, which an ADD reaches, and a function of its own has enough of the low ones.
-// Where GCC optimizes for size it saves no high register for the caller, whoever overwrites it: the sums are C then.
+// Where GCC optimizes for size, it saves no high register for the caller. The sums are plain C there.
 #if defined(__ARM_ARCH_6M__) && !defined(__OPTIMIZE_SIZE__)
 #define TRIMTAB_HIGH_SUMS 1
 #define TRIMTAB_SUM(name, place) register int32_t name asm(place)

@@ -68,9 +68,7 @@ Markup frontier_section(const Facts& result) {
     chart.series.push_back(own);
   }
   return paragraph("All of these programs give the same numbers. A bound on RAM (--ram) chooses among them.") +
-         figure(chart_picture(chart),
-                "From a point on, the next faster program needs the RAM at which the line falls.") +
-         table.html();
+         figure(chart_picture(chart), "The line falls where a bound on RAM lets a faster program fit.") + table.html();
 }
 
 }  // namespace trimtab
