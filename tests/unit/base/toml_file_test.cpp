@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <string>
+#include <string_view>
+
 #include "base/error.h"
 
 namespace trimtab {
@@ -35,9 +39,20 @@ TEST(TomlFile, RefusesKeysThatBeginWithNoKeyCharacter) {
     EXPECT_THAT(refusal(text), testing::HasSubstr("is not TOML")) << text;
 }
 
-// Every text of up to four characters that mean something to TOML is read or refused.
+TEST(TomlFile, ReadsLettersOutsideAsciiInTextsAndRefusesThemElsewhere) {
+  const toml::table table = parse_toml("a = \"\"\"\\\n  é ж\"\"\" # ü\n", "my.toml");
+  EXPECT_EQ(table["a"].value_or(std::string{}), "é ж");
+  for (const std::string_view text :
+       {"a = 1é", "a = [1é]", "a = trueé", "é = 1", "a é = 1", "[aж]", "a = \"\"\"\\é\"\"\""})
+    EXPECT_THAT(refusal(text), testing::HasSubstr("is not TOML")) << text;
+}
+
+// Every text of up to four characters that mean something to TOML is read or refused. Of those outside ASCII, one is a
+// letter, one a blank, one ends a line, and one needs four bytes.
 TEST(TomlFile, SurvivesEveryShortText) {
-  constexpr std::string_view alphabet = "[]{}=.,#\"'\n\\ a1_+-:Tinf";
+  constexpr std::array<std::string_view, 28> alphabet = {
+      "[", "]", "{", "}", "=", ".", ",", "#", "\"", "'", "\n",     "\\",     " ",          "a",
+      "1", "_", "+", "-", ":", "T", "i", "n", "f",  "é", "\u1680", "\u2028", "\U00010348", "\t"};
   std::string text;
   for (std::size_t number = 0; number < alphabet.size() * alphabet.size() * alphabet.size() * alphabet.size();
        ++number) {
