@@ -61,6 +61,8 @@ class Check {
   void run() {
     values();
     check_preprocessing();
+    check_alone(program_.input, "input");
+    check_alone(program_.output, "output");
     check_parts(program_.input_parts, buffer(program_.input), "input");
     check_parts(program_.output_parts, buffer(program_.output), "output");
     check_points();
@@ -137,6 +139,11 @@ class Check {
     if (std::ranges::count(program_.preprocessing.deviation, 0.0F) != 0) {
       throw bad_input("{}: the preprocessing divides by a deviation of 0", source_);
     }
+  }
+
+  /// A caller writes the input and reads the output pixel by pixel, without gaps between the pixels.
+  void check_alone(BufferId id, const std::string& which) const {
+    if (buffer(id).parent.has_value()) throw bad_input("{} has an {} that is a part of another value", source_, which);
   }
 
   /// Several inputs or outputs fill their vector and have its format.

@@ -30,7 +30,9 @@ class RandomProgram {
     const int steps = pick(3, 8);
     for (int i = 0; i < steps; ++i)
       add(values_[static_cast<std::size_t>(pick(0, static_cast<int>(values_.size()) - 1))]);
-    return b_.finish(values_.back());
+    BufferId output = values_.back();
+    while (b_.buffer(output).parent.has_value()) output = *b_.buffer(output).parent;  // an output is no part
+    return b_.finish(output);
   }
 
   int weight_bits() {

@@ -115,7 +115,15 @@ TEST(Check, RefusesWhatKernelsCannotBear) {
   check_program(good, "it");
 
   const auto convolution = [](Program& p) -> ConvolutionStep& { return std::get<0>(p.steps[0].operation); };
+  const auto lies_in_a_wider_value = [](Program& p, BufferId id) {
+    Buffer wider = p.buffers[static_cast<std::size_t>(id)];
+    wider.channels += 8;
+    p.buffers[static_cast<std::size_t>(id)].parent = static_cast<BufferId>(p.buffers.size());
+    p.buffers.push_back(wider);
+  };
   const std::vector<std::function<void(Program&)>> faults = {
+      [&](Program& p) { lies_in_a_wider_value(p, p.input); },
+      [&](Program& p) { lies_in_a_wider_value(p, p.output); },
       [](Program& p) { p.input = 99; },
       [](Program& p) { p.output = -1; },
       [](Program& p) { p.output = static_cast<BufferId>(p.buffers.size()); },
