@@ -2,7 +2,9 @@
 # these at any prefix); include/trimtab, lib and lib/cmake/trimtab for programs that link the libraries; manual pages, completions, the service's unit.
 include(CMakePackageConfigHelpers)
 
-install(TARGETS trimtab RUNTIME DESTINATION bin COMPONENT command)
+if(TARGET trimtab)  # else cli is not among TRIMTAB_PARTS
+  install(TARGETS trimtab RUNTIME DESTINATION bin COMPONENT command)
+endif()
 foreach(part trimtab-learn trimtab_pictures trimtab_execution_profile trimtab_instruction_count)
   if(TARGET ${part})
     install(TARGETS ${part} RUNTIME DESTINATION lib/trimtab COMPONENT command LIBRARY DESTINATION lib/trimtab COMPONENT command)
