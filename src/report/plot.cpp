@@ -42,12 +42,6 @@ std::string names_of_x(const Plot& plot) {
 
 }  // namespace
 
-std::string csv_field(const std::string& text) {
-  std::string field = "\"";
-  for (const char c : text) field += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return field + "\"";
-}
-
 void draw(const std::filesystem::path& path, const std::vector<Plot>& plots, int width, int height) {
   const std::string ending = path.extension().string();
   if (ending != ".svg" && ending != ".png") {

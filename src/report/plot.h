@@ -30,9 +30,6 @@ struct Plot {
   std::vector<std::string> x_names{};  ///< of x = 0, 1, ... instead of numbers, where not empty
 };
 
-/// The text as a field of CSV: in quotes, those within doubled (RFC 4180).
-[[nodiscard]] std::string csv_field(const std::string& text);
-
 /// Draws the plots one below the other into `path`, an .svg or a .png, by gnuplot; beside it stay `path`.gp and
 /// `path`.dat, from which `gnuplot NAME.gp` draws it again. Throws Error (bad input) where gnuplot is not installed,
 /// the ending is another, or a curve's x and y have not as many numbers.

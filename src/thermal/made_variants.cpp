@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "report/facts.h"
 #include "report/folder.h"
 
@@ -117,14 +118,6 @@ std::string name_of(const std::filesystem::path& folder) {
   return (path.filename().empty() ? path.parent_path() : path).filename().string();
 }
 
-/// A field of the table: in quotes where it holds a comma; a quote, which no reader takes, becomes an apostrophe.
-std::string field(std::string text) {
-  std::ranges::replace(text, '"', '\'');
-  std::ranges::replace_if(
-      text, [](char c) { return c == '\n' || c == '\r'; }, ' ');
-  return text.find(',') == std::string::npos ? text : "\"" + text + "\"";
-}
-
 std::string comment(std::string text) {
   std::ranges::replace_if(
       text, [](char c) { return c == '\n' || c == '\r'; }, ' ');
@@ -189,10 +182,10 @@ std::string format_variants(const MadeVariants& made, const Soc& soc, const Vari
   text += "variant,cluster,cores,gcycles,fixed_ms,mj_per_v2,accuracy,instructions,folder,operating_point\n";
   for (const MadeVariant& variant : made.variants) {
     const double ginstructions = variant.instructions * 1e-9;
-    text += fmt::format("{},{},1,{:.9g},{:g},{:.6g},{:.6g},{:.0f},{},{}\n", field(variant.name), field(made.cluster),
-                        ginstructions / assumptions.instructions_per_cycle, assumptions.fixed_ms,
-                        ginstructions * assumptions.joule_per_ginstruction * 1e3, variant.accuracy,
-                        variant.instructions, field(variant.folder), variant.operating_point);
+    text += fmt::format("{},{},1,{:.9g},{:g},{:.6g},{:.6g},{:.0f},{},{}\n", csv_field(variant.name),
+                        csv_field(made.cluster), ginstructions / assumptions.instructions_per_cycle,
+                        assumptions.fixed_ms, ginstructions * assumptions.joule_per_ginstruction * 1e3,
+                        variant.accuracy, variant.instructions, csv_field(variant.folder), variant.operating_point);
   }
   return text;
 }

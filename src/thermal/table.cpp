@@ -6,24 +6,10 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/text.h"
 
 namespace trimtab::thermal {
 namespace {
-
-std::vector<std::string> split_line(std::string_view line) {
-  std::vector<std::string> fields(1);
-  bool quoted = false;
-  for (const char c : line) {
-    if (c == '"') {
-      quoted = !quoted;
-    } else if (c == ',' && !quoted) {
-      fields.emplace_back();
-    } else {
-      fields.back() += c;
-    }
-  }
-  return fields;
-}
 
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
@@ -93,7 +79,7 @@ Table read_table(const std::filesystem::path& path) {
       table.comments.emplace_back(line);
       continue;
     }
-    std::vector<std::string> fields = split_line(line);
+    std::vector<std::string> fields = csv_fields(line);
     if (table.names.empty()) {
       table.names = std::move(fields);
       continue;

@@ -25,6 +25,22 @@ TEST(Printable, ShowsWhatATerminalWouldObey) {
   EXPECT_EQ(printable(std::string_view("a\0b", 3)), "a\\x00b");
 }
 
+TEST(Csv, QuotesWhatNeedsIt) {
+  EXPECT_EQ(csv_field("net 8x8"), "net 8x8");
+  EXPECT_EQ(csv_field("a, b"), "\"a, b\"");
+  EXPECT_EQ(csv_field("the \"small\" one"), "\"the \"\"small\"\" one\"");
+  EXPECT_EQ(csv_field("two\nlines"), "two lines");
+}
+
+TEST(Csv, ReadsFieldsAsTheyWereWritten) {
+  const std::vector<std::string> fields = {"", "a,b", "\"", "\"\",", "plain", " "};
+  std::string line;
+  for (const std::string& field : fields) line += (line.empty() ? "x," : ",") + csv_field(field);
+  std::vector<std::string> expected = {"x"};
+  expected.insert(expected.end(), fields.begin(), fields.end());
+  EXPECT_EQ(csv_fields(line), expected);
+}
+
 TEST(Printable, ShowsBytesThatAreNoUtf8) {
   EXPECT_EQ(printable("\xff\xc3"), "\\xff\\xc3");
   EXPECT_EQ(printable("\xc0\xaf"), "\\xc0\\xaf");           // an overlong slash
