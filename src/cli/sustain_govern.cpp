@@ -109,20 +109,15 @@ struct SustainGovernOptions {
 };
 
 std::vector<thermal::ThermalPoint> points_of(const SustainGovernOptions& options, const thermal::Cluster& cluster) {
-  std::vector<thermal::ThermalPoint> points;
-  double best = 0;
-  for (const thermal::Variant& variant : variants_of(thermal::read_variants(options.variants), cluster)) {
-    // Without a way to tell the application which variant to run there is only the first.
-    if (options.files.operating_point.empty() && !points.empty()) break;
-    best = std::max(best, variant.accuracy);
-    const std::vector<thermal::ThermalPoint> more = thermal_points(cluster, variant);
-    points.insert(points.end(), more.begin(), more.end());
-  }
+  std::vector<thermal::Variant> variants = variants_of(thermal::read_variants(options.variants), cluster);
+  // Without a way to tell the application which variant to run there is only the first.
+  if (options.files.operating_point.empty()) variants.resize(1);
+  const double best = std::ranges::max(variants, {}, &thermal::Variant::accuracy).accuracy;
   if (options.govern.accuracy_floor > best) {
     throw bound_not_met("no variant reaches a mean accuracy of {} %; the best has {} %", options.govern.accuracy_floor,
                         best);
   }
-  return points;
+  return thermal_points(cluster, variants);
 }
 
 void log_line(const std::string& text) { fmt::print(stderr, "trimtab govern: {}\n", text); }

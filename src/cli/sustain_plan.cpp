@@ -41,11 +41,7 @@ std::vector<thermal::ClusterPoints> clusters_of(const SustainPlanOptions& option
   std::vector<thermal::ClusterPoints> clusters;
   for (const thermal::Cluster& cluster : soc.clusters) {
     if (!names.contains(cluster.name)) continue;
-    thermal::ClusterPoints own{cluster, {}};
-    for (const thermal::Variant& variant : variants_of(variants, cluster)) {
-      const std::vector<thermal::ThermalPoint> more = thermal_points(cluster, variant);
-      own.points.insert(own.points.end(), more.begin(), more.end());
-    }
+    thermal::ClusterPoints own{cluster, thermal_points(cluster, variants_of(variants, cluster))};
     for (const thermal::Opp& opp : cluster.opps) own.points.push_back(idle_point(cluster, opp));
     clusters.push_back(std::move(own));
   }

@@ -54,13 +54,8 @@ void run(const SustainSimulateOptions& options, const Surroundings& around) {
     progress.update(static_cast<std::int64_t>(results.size()), policy);
   }
   if (!options.accuracy_loss.empty()) {
-    std::vector<thermal::ThermalPoint> all;
-    double best = 0;
-    for (const thermal::Variant& v : variants) {
-      const std::vector<thermal::ThermalPoint> more = thermal_points(cluster, v);
-      all.insert(all.end(), more.begin(), more.end());
-      best = std::max(best, v.accuracy);
-    }
+    const std::vector<thermal::ThermalPoint> all = thermal_points(cluster, variants);
+    const double best = std::ranges::max(variants, {}, &thermal::Variant::accuracy).accuracy;
     for (const double loss : options.accuracy_loss) {
       results.push_back(run_joint(soc, cluster, all, best - loss, options.compare));
       results.back().policy = fmt::format("joint, {:g} points", loss);

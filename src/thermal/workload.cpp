@@ -44,6 +44,15 @@ std::vector<ThermalPoint> thermal_points(const Cluster& cluster, const Variant& 
   return points;
 }
 
+std::vector<ThermalPoint> thermal_points(const Cluster& cluster, std::span<const Variant> variants) {
+  std::vector<ThermalPoint> points;
+  for (const Variant& variant : variants) {
+    const std::vector<ThermalPoint> own = thermal_points(cluster, variant);
+    points.insert(points.end(), own.begin(), own.end());
+  }
+  return points;
+}
+
 ThermalPoint idle_point(const Cluster& cluster, const Opp& opp) {
   ThermalPoint point;
   point.variant = "idle";

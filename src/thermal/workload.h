@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,9 @@ struct ThermalPoint {
 /// One thermal point per OPP, frequencies rising. Throws Error (bad input) where the cluster hides its voltages or has
 /// too few cores.
 [[nodiscard]] std::vector<ThermalPoint> thermal_points(const Cluster& cluster, const Variant& variant);
+
+/// Those of all variants, one variant after another.
+[[nodiscard]] std::vector<ThermalPoint> thermal_points(const Cluster& cluster, std::span<const Variant> variants);
 
 /// The cluster clocked at the OPP and doing nothing.
 [[nodiscard]] ThermalPoint idle_point(const Cluster& cluster, const Opp& opp);
