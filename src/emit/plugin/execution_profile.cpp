@@ -36,6 +36,7 @@ struct Block {
 
 struct Profile {
   std::FILE* file = nullptr;
+  int interface_version = 0;
   std::map<std::pair<std::uint64_t, std::size_t>, std::unique_ptr<Block>> blocks;  // by address and instructions
   Block* last = nullptr;
   std::uint64_t last_line = ~std::uint64_t{0};
@@ -95,7 +96,7 @@ void translated(qemu_plugin_id_t /*id*/, qemu_plugin_tb* tb) {
     for (std::size_t i = 0; i < count; ++i) {
       const qemu_plugin_insn* const insn = qemu_plugin_tb_get_insn(tb, i);
       std::uint16_t halves[2] = {};
-      std::memcpy(halves, qemu_plugin_insn_data(insn), qemu_plugin_insn_size(insn));
+      trimtab::instruction_bytes(insn, profile.interface_version, halves, sizeof halves);
       const bool wide = qemu_plugin_insn_size(insn) == 4;
       block->opcodes.push_back(wide ? std::uint32_t{halves[0]} << 16 | halves[1] : halves[0]);
       block->bytes += qemu_plugin_insn_size(insn);
@@ -113,7 +114,8 @@ void translated(qemu_plugin_id_t /*id*/, qemu_plugin_tb* tb) {
 
 }  // namespace
 
-int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t* /*info*/, int count, char** arguments) {
+int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t* info, int count, char** arguments) {
+  profile.interface_version = info->version.cur;
   trimtab::FlashCacheShape shape;
   const std::pair<const char*, std::int64_t*> numbers[] = {{"instruction_lines=", &shape.instruction_lines},
                                                            {"data_lines=", &shape.data_lines},

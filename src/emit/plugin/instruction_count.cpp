@@ -11,16 +11,16 @@
 namespace {
 
 std::FILE* file = nullptr;
-std::uint64_t instructions = 0;
+trimtab::ExecutionCounter instructions;
 
 void marked(unsigned /*cpu*/, void* /*data*/) {
-  std::fprintf(file, "%llu\n", static_cast<unsigned long long>(instructions));
+  std::fprintf(file, "%llu\n", static_cast<unsigned long long>(instructions.value()));
   std::fflush(file);
 }
 
 void translated(qemu_plugin_id_t /*id*/, qemu_plugin_tb* tb) {
   const std::size_t count = qemu_plugin_tb_n_insns(tb);
-  qemu_plugin_register_vcpu_tb_exec_inline(tb, QEMU_PLUGIN_INLINE_ADD_U64, &instructions, count);
+  instructions.add_at(tb, count);
   const char* const symbol = count > 0 ? qemu_plugin_insn_symbol(qemu_plugin_tb_get_insn(tb, 0)) : nullptr;
   if (symbol != nullptr && std::strcmp(symbol, "trimtab_count") == 0) {
     qemu_plugin_register_vcpu_tb_exec_cb(tb, marked, QEMU_PLUGIN_CB_NO_REGS, nullptr);
@@ -34,6 +34,7 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t* /*info*/, int co
     if (std::strncmp(arguments[i], "out=", 4) == 0) file = std::fopen(arguments[i] + 4, "w");
   }
   if (file == nullptr) return 1;
+  instructions.start();
   qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
   return 0;
 }
