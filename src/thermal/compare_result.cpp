@@ -101,8 +101,13 @@ void add_reactive_grid(Result& result, const Soc& soc, const Cluster& cluster, c
                        const std::vector<PolicyResult>& results, const CompareOptions& options) {
   ordered_json& json = result.json["reactive_grid"];
   std::string& text = result.text;
-  const double proactive = reference_rate(results);
-  const double dither = rate_of("dither", results);
+  // the grid is about these two, whether or not they are among the governors that were asked for
+  const auto rate = [&](const std::string& policy) {
+    const double known = rate_of(policy, results);
+    return known > 0 ? known : run_policy(policy, soc, cluster, points, options).simulation.rate;
+  };
+  const double proactive = rate("fixed");
+  const double dither = rate("dither");
   text +=
       "gain of the best single OPP (and of the dither) over the reactive policy that drops to ... and returns ... "
       "below "
