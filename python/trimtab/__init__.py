@@ -10,7 +10,7 @@ The functions are the commands of the program `trimtab`: the same options, the s
 """
 
 from trimtab import sustain
-from trimtab._commands import assess, evaluate, fit, inspect, package, scale, train
+from trimtab._commands import assess, evaluate, fit, inspect, package, scale, train, variants
 from trimtab._core import version as __version__
 from trimtab.errors import BadInput, BoundNotMet, Error, Failure, TrimtabWarning
 from trimtab.network import Network, Program, load
@@ -41,4 +41,5 @@ __all__ = [
     "scale",
     "sustain",
     "train",
+    "variants",
 ]

@@ -70,7 +70,7 @@ def _words(name: str, value: Any, scratch: Path, shape: tuple[int, ...] | None) 
     if isinstance(value, np.ndarray) or (isinstance(value, tuple) and any(isinstance(v, np.ndarray) for v in value)):
         return [_save(name.strip("-"), value, scratch)]
     if isinstance(value, (list, tuple)):
-        return [str(v) for v in value]
+        return [os.fspath(v) if isinstance(v, os.PathLike) else str(v) for v in value]
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.nn.Module):
         return [str(_export(value, scratch / f"{name.strip('-').lower()}.onnx", shape))]

@@ -29,6 +29,7 @@ constexpr std::array functions = {
     PythonFunction{"package", "package", "Result"},
     PythonFunction{"scale", "scale", "ScaleResult"},
     PythonFunction{"assess", "assess", "AssessResult"},
+    PythonFunction{"variants", "variants", "Result"},
     PythonFunction{"sustain identify", "identify", "Result"},
     PythonFunction{"sustain simulate", "simulate", "Result"},
     PythonFunction{"sustain plan", "plan", "Result"},

@@ -1,6 +1,7 @@
 """The functions against the command: the same results from the same options."""
 
 import inspect
+import json
 import os
 import re
 from pathlib import Path
@@ -77,6 +78,22 @@ def test_sustain_is_that_of_the_command(command):
     mine = trimtab.sustain.simulate(soc, variants=variants, governors=["fixed", "pi"], duration=60)
     theirs = command("sustain", "simulate", soc, "--variants", variants, "--governors", "fixed", "pi", "--duration", 60)
     assert without(mine.to_dict(), "command_line") == without(theirs, "command_line")
+
+
+def test_variants_are_those_of_the_command_and_a_plan_takes_them(folder, command):
+    soc = SOURCE / "targets/socs/exynos5422.toml"
+    results = []
+    for name, top1 in (("wide", 90.0), ("narrow", 85.0)):
+        values = {"command": "fit", "target": "cortex-a15", "data": "npy:x.npy", "samples": 10, "top1": top1, "instructions": 1000000}
+        (folder / name).mkdir()
+        (folder / name / "result.json").write_text(json.dumps(values))
+        results.append(trimtab.FitResult(values, folder / name))
+    mine = trimtab.variants(results, soc=soc)
+    theirs = command("variants", folder / "wide", folder / "narrow", "--soc", soc, "-o", folder / "theirs.csv")
+    assert mine.out.read_text() == (folder / "theirs.csv").read_text()
+    assert without(mine.to_dict(), "command_line", "variants_file") == without(theirs, "command_line", "variants_file")
+    plan = trimtab.sustain.plan(soc, variants=[mine], min_accuracy=89.0)
+    assert plan.to_dict()["accuracy"] >= 89.0
 
 
 def test_package_makes_the_package_of_the_command(fitted, folder):
