@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "support/fake_board.h"
 #include "thermal/compare.h"
+#include "thermal/compare_result.h"
 #include "thermal/identify.h"
 #include "thermal/plan.h"
 #include "thermal/simulate.h"
@@ -165,6 +166,26 @@ TEST(Policies, DeeperDropsAreSlowerAtEqualPeak) {
     EXPECT_LT(simulation.rate, last) << policy;
     last = simulation.rate;
   }
+}
+
+TEST(Policies, TheReactiveGridNeedsNoOtherGovernors) {
+  const Soc soc = read_soc(source("targets/socs/exynos5422.toml"));
+  const Cluster& cluster = find_cluster(soc, "a15");
+  std::vector<ThermalPoint> points =
+      thermal_points(cluster, read_variants(source("targets/socs/mobilenet_v1-exynos5422.csv")).front());
+  std::erase_if(points, [](const ThermalPoint& point) { return point.opp.mhz < 1500; });
+  CompareOptions options;
+  options.simulation.duration_s = 120;
+  options.simulation.measure_from_s = 60;
+  std::vector<PolicyResult> results = {run_policy("hysteresis", soc, cluster, points, options)};
+  Result alone, together;
+  add_reactive_grid(alone, soc, cluster, points, results, options);
+  for (const char* policy : {"fixed", "dither"}) {
+    results.push_back(run_policy(policy, soc, cluster, points, options));
+  }
+  add_reactive_grid(together, soc, cluster, points, results, options);
+  EXPECT_EQ(alone.json, together.json);
+  EXPECT_EQ(alone.json["reactive_grid"].size(), 8U);  // drops to 1600 and 1800 MHz
 }
 
 TEST(ThermalFit, PredictsOtherRuns) {
