@@ -116,6 +116,7 @@ inline void convolution_8_4x2_mve(const Convolution& step, Strip rows, InputRows
   }
   run.chunks = chunks;
   run.shift = step.shift;
+  run.zero = step.output_zero;
   run.minimum = step.output_minimum;
   run.maximum = step.output_maximum;
   const int32_t stride = step.output.pixel_stride;

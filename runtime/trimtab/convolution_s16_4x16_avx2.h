@@ -79,7 +79,8 @@ TRIMTAB_AVX2_INLINE void convolution_block_avx2(const Convolution& step, const C
       }
     }
   }
-  const RequantizationAvx2 parameters = requantization_avx2(step.shift, step.output_minimum, step.output_maximum);
+  const RequantizationAvx2 parameters =
+      requantization_avx2(step.shift, step.output_minimum, step.output_maximum, step.output_zero);
   for (int p = 0; p < Pixels; ++p) {
     const __m256i low = requantize_avx2(sums[p][0], load_lanes(block + 32 * Vectors), parameters);
     const __m256i high = Vectors == 2

@@ -51,7 +51,7 @@ inline void convolution_s32_4x2(const Convolution& step, Strip strip, InputRows 
   run.words = words;
   run.words_end = words + 4 * size;
   run.stride = step.output.pixel_stride;
-  run.shift = step.shift;
+  run.shift = (step.output_zero * 256) | step.shift;
   if constexpr (nested) run.saturation = saturation;
   const uint8_t* group_weights = step.weights;
   for (int32_t first = 0; first < step.output.channels; first += group_outputs) {

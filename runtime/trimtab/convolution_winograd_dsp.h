@@ -131,6 +131,7 @@ template <int Rows, TileStore Kind>
 inline void store_tile(const Convolution& step, const TileStoring& storing, const int32_t* sums, int32_t channel,
                        uint8_t* pixel, int32_t count, int32_t apart, const Array<int32_t, Rows>& below) {
   const int32_t multiplier = step.multiplier[channel];
+  [[maybe_unused]] const int32_t zero = step.output_zero;
   const int32_t* const end = sums + count;
   Array<int32_t, Rows> outputs;
   if constexpr (Kind == TileStore::any || Kind == TileStore::nested_any) {
@@ -152,7 +153,7 @@ inline void store_tile(const Convolution& step, const TileStoring& storing, cons
     for (int32_t i = 0; i < Rows; ++i) {
       int32_t accumulator = outputs[i] + bias;
       if (nested) accumulator = static_cast<int32_t>(static_cast<uint32_t>(accumulator) << storing.shift);
-      outputs[i] = dsp::smmulr(accumulator, multiplier);
+      outputs[i] = nested ? dsp::smmulr(accumulator, multiplier) : dsp::smmlar(accumulator, multiplier, zero);
     }
     if (nested) saturate_last(storing.saturation, outputs);
 #pragma GCC unroll 4

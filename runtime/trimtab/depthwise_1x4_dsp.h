@@ -180,7 +180,7 @@ struct Planes {
 /// Writes results of one channel.
 struct DepthwiseStore {
   Store kind;
-  int32_t multiplier, shift, minimum, maximum, channel;
+  int32_t multiplier, shift, zero, minimum, maximum, channel;
   ActivationFormat format;
 
   __attribute__((noinline)) void other(uint8_t* pixel, int32_t value) const {
@@ -188,7 +188,7 @@ struct DepthwiseStore {
   }
 
   void operator()(uint8_t* pixel, int32_t sum) const {
-    const int32_t value = dsp::smmulr(static_cast<int32_t>(static_cast<uint32_t>(sum) << shift), multiplier);
+    const int32_t value = dsp::smmlar(static_cast<int32_t>(static_cast<uint32_t>(sum) << shift), multiplier, zero);
     if (kind == Store::u8) {
       pixel[channel] = static_cast<uint8_t>(dsp::usat<8>(value));
     } else {
@@ -242,7 +242,8 @@ inline void depthwise_sums(const uint32_t* in, int32_t row_words, const uint32_t
   }
 }
 
-/// Rows [0, rows) of a band, one channel, as u8 or u4 over their whole range, as bytes from 0 on, or anything else.
+/// Rows [0, rows) of a band, one channel, as u8 or u4 over their whole range or as bytes from 0 on, each without a zero
+/// point, which would take a register too much, or as anything else.
 template <bool StrideOne, int RowTaps, int Rows, Store Kind>
 inline void depthwise_rows_as(const Convolution& step, const uint32_t* plane, int32_t row_words,
                               const uint32_t* weights, int32_t rows, int32_t bias, const DepthwiseStore& given,
@@ -309,7 +310,7 @@ __attribute__((noinline)) void depthwise_rows(const Convolution& step, const uin
     }
     return;
   }
-  const bool plain = store.shift == 0 && store.minimum == 0;
+  const bool plain = store.shift == 0 && store.minimum == 0 && store.zero == 0;
   if (plain && store.kind == Store::u8) {
     depthwise_rows_as<StrideOne, RowTaps, Rows, Store::u8>(step, plane, row_words, weights, rows, bias, store, output);
   } else if (plain && store.format.bits == 4 && store.maximum == 15) {
@@ -367,7 +368,7 @@ inline void depthwise(const Convolution& step, Strip strip, InputRows input, Out
       for (int32_t i = 0; i < channels; ++i) {
         const int32_t channel = first + i;
         const DepthwiseStore store{
-            kind,    step.multiplier[channel], step.shift, step.output_minimum, step.output_maximum,
+            kind,    step.multiplier[channel], step.shift, step.output_zero, step.output_minimum, step.output_maximum,
             channel, step.output.format};
         const uint32_t* plane = planes + i * plane_words;
         const int32_t together = output.is_dense() ? rows : 1;

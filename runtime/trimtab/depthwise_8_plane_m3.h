@@ -93,8 +93,9 @@ constexpr int32_t depthwise_cost(int32_t along, int32_t across) {
 
 /// Saturation to all of 0..255 is one instruction, to anything else six.
 template <bool whole_byte>
-inline uint8_t requantize_byte(int32_t sum, int32_t multiplier, int32_t shift, int32_t minimum, int32_t maximum) {
-  const int32_t value = scale_sum(sum, multiplier, shift);
+inline uint8_t requantize_byte(int32_t sum, int32_t multiplier, int32_t shift, int32_t zero, int32_t minimum,
+                               int32_t maximum) {
+  const int32_t value = scale_sum(sum, multiplier, shift, zero);
   if constexpr (whole_byte) return static_cast<uint8_t>(saturate(value, 0, 255));
   return static_cast<uint8_t>(saturate(value, minimum, maximum));
 }
@@ -106,12 +107,13 @@ inline void depthwise_plane_3(const Convolution& step, const DepthwiseAxis& alon
   const int32_t bias = step.bias[channel];
   const int32_t multiplier = step.multiplier[channel];
   const int32_t shift = step.shift;
+  const int32_t zero = step.output_zero;
   const int32_t minimum = step.output_minimum;
   const int32_t maximum = step.output_maximum;
   const int32_t out_step = along.output_step;
   const int32_t row_step = across.dilation * along.plane;
   const auto requantized = [&](int32_t sum) {
-    return requantize_byte<whole_byte>(sum, multiplier, shift, minimum, maximum);
+    return requantize_byte<whole_byte>(sum, multiplier, shift, zero, minimum, maximum);
   };
   for (int32_t rows = across.output; rows > 0; --rows) {
     const Activation* first = plane;
@@ -169,8 +171,8 @@ inline void depthwise_plane_any(const Convolution& step, const DepthwiseAxis& al
         const Activation* at = row;
         for (int32_t j = 0; j < along.kernel; ++j, at += along.dilation) sum += *at * *weight++;
       }
-      output[y * across.output_step + x * along.output_step] =
-          requantize_byte<false>(sum, step.multiplier[channel], step.shift, step.output_minimum, step.output_maximum);
+      output[y * across.output_step + x * along.output_step] = requantize_byte<false>(
+          sum, step.multiplier[channel], step.shift, step.output_zero, step.output_minimum, step.output_maximum);
     }
   }
 }

@@ -50,7 +50,8 @@ inline int32x4_t load_plane_mve(const uint8_t* at, uint32x4_t places) {
 template <bool is_signed, bool neighbours, bool three>
 inline void depthwise_plane_mve(const Convolution& step, const DepthwiseAxis& along, const DepthwiseAxis& across,
                                 const uint8_t* plane, const int32_t* filter, int32_t channel, uint8_t* output) {
-  const RequantizeMve requantized(step.multiplier[channel], step.shift, step.output_minimum, step.output_maximum);
+  const RequantizeMve requantized(step.multiplier[channel], step.shift, step.output_minimum, step.output_maximum,
+                                  step.output_zero);
   const int32_t bias = step.bias[channel];
   const uint32x4_t counting = vidupq_n_u32(0, 1);
   const uint32x4_t from = vmulq_n_u32(counting, static_cast<uint32_t>(along.stride));

@@ -27,7 +27,8 @@ namespace detail {
 TRIMTAB_AVX2 inline void depthwise_band_avx2(const Convolution& step, const int16_t* source, int32_t rows,
                                              const uint8_t* block, uint8_t* output, int32_t channel, int32_t channels,
                                              const int32_t* taps, int32_t pairs) {
-  const RequantizationAvx2 parameters = requantization_avx2(step.shift, step.output_minimum, step.output_maximum);
+  const RequantizationAvx2 parameters =
+      requantization_avx2(step.shift, step.output_minimum, step.output_maximum, step.output_zero);
   for (int32_t y = 0; y < rows; ++y) {
     for (int32_t x = 0; x < step.output.width; ++x) {
       const int16_t* window = source + y * step.window.stride_rows * padded_pitch(step) +

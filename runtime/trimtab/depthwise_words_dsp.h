@@ -58,7 +58,8 @@ struct DepthwiseWords {
   const uint8_t* end;         // 24: of the row's outputs
   int32_t row_bytes;          // 28: of the plane
   uint32_t mode;              // 32: 0: u8, 1: s8, 2: two outputs' sums only
-  int32_t sums[8];            // 36: an output's four channels, the next one's
+  int32_t zero;               // 36: the output's zero point
+  int32_t sums[8];            // 40: an output's four channels, the next one's
 };
 
 #if TRIMTAB_HAS_DSP && defined(__arm__)
@@ -105,7 +106,7 @@ struct DepthwiseWords {
   "mov r9, r5\n\t"            \
   "mov r10, r6\n\t"           \
   "mov r11, r7\n\t"
-// Saturates, packs and stores; an odd last output is not written.
+// Saturates, packs and stores; an odd last output is not written. The flags of the mode last until its branch.
 #define TRIMTAB_WORDS_END        \
   "ldr r12, [sp]\n\t"            \
   "ldr r0, [r12]\n\t"            \
@@ -113,21 +114,21 @@ struct DepthwiseWords {
   "adds r0, %[step]\n\t"         \
   "str r0, [r12]\n\t"            \
   "ldr lr, [r12, #32]\n\t"       \
-  "cmp lr, #2\n\t"               \
-  "beq 5f\n\t"                   \
+  "cmp lr, #1\n\t"               \
+  "bhi 5f\n\t"                   \
+  "ldr lr, [r12, #36]\n\t"       \
   "ldm r1, {r0, r1, r2, r3}\n\t" \
-  "smmulr r4, r4, r0\n\t"        \
-  "smmulr r8, r8, r0\n\t"        \
-  "smmulr r5, r5, r1\n\t"        \
-  "smmulr r9, r9, r1\n\t"        \
-  "smmulr r6, r6, r2\n\t"        \
-  "smmulr r10, r10, r2\n\t"      \
-  "smmulr r7, r7, r3\n\t"        \
-  "smmulr r11, r11, r3\n\t"      \
+  "smmlar r4, r4, r0, lr\n\t"    \
+  "smmlar r8, r8, r0, lr\n\t"    \
+  "smmlar r5, r5, r1, lr\n\t"    \
+  "smmlar r9, r9, r1, lr\n\t"    \
+  "smmlar r6, r6, r2, lr\n\t"    \
+  "smmlar r10, r10, r2, lr\n\t"  \
+  "smmlar r7, r7, r3, lr\n\t"    \
+  "smmlar r11, r11, r3, lr\n\t"  \
   "ldrd r0, r1, [r12, #16]\n\t"  \
   "ldr r2, [r12, #24]\n\t"       \
-  "cmp lr, #0\n\t"               \
-  "bne 4f\n\t"                   \
+  "beq 4f\n\t"                   \
   "usat r4, #8, r4\n\t"          \
   "usat r5, #8, r5\n\t"          \
   "usat r6, #8, r6\n\t"          \
@@ -166,7 +167,7 @@ struct DepthwiseWords {
   "ssat r11, #8, r11\n\t"        \
   "b 3b\n"                       \
   "5:\n\t"                       \
-  "add r12, #36\n\t"             \
+  "add r12, #40\n\t"             \
   "stm r12, {r4-r11}\n\t"        \
   "b 2b\n"
 #define TRIMTAB_WORDS(row, extend)                                                                                \
@@ -226,7 +227,7 @@ inline void depthwise_words_row(DepthwiseWords* state) {
     if (state->mode == 2) return;
     for (int32_t i = 0; i < 8 && state->output != state->end; i += 4, state->output += state->stride) {
       for (int32_t channel = 0; channel < 4; ++channel) {
-        const int32_t value = dsp::smmulr(state->sums[i + channel], state->multiplier[channel]);
+        const int32_t value = dsp::smmlar(state->sums[i + channel], state->multiplier[channel], state->zero);
         state->output[channel] = static_cast<uint8_t>(state->mode == 0 ? dsp::usat<8>(value) : dsp::ssat<8>(value));
       }
     }
@@ -292,6 +293,7 @@ __attribute__((noinline)) void depthwise_words(const Convolution& step, Strip st
   const Store kind = detail::store_of(step, true);
   const bool any = step.shift != 0 || (kind != Store::u8 && kind != Store::s8);
   state.mode = any ? 2 : kind == Store::u8 ? 0 : 1;
+  state.zero = step.output_zero;
   state.weights = weights;
   state.stride = step.output.pixel_stride;
   state.row_bytes = 4 * plane.row_words;

@@ -103,6 +103,13 @@ inline int32_t smmulr(int32_t a, int32_t b) {
   return result;
 }
 
+/// The same with something added.
+inline int32_t smmlar(int32_t a, int32_t b, int32_t accumulator) {
+  int32_t result;
+  asm("smmlar %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(accumulator));
+  return result;
+}
+
 template <int Bits>
 inline int32_t usat(int32_t value) {
   return static_cast<int32_t>(__usat(value, Bits));
@@ -160,6 +167,7 @@ inline uint32_t uqsub8(uint32_t a, uint32_t b) {
 }
 
 inline int32_t smmulr(int32_t a, int32_t b) { return multiply_high_rounded(a, b); }
+inline int32_t smmlar(int32_t a, int32_t b, int32_t accumulator) { return multiply_high_rounded(a, b) + accumulator; }
 template <int Bits>
 inline int32_t usat(int32_t value) {
   return saturate(value, 0, (1 << Bits) - 1);

@@ -20,10 +20,11 @@ struct MveRun {
   uint8_t* output;            // 32
   int32_t pairs;              // 36: > 0
   int32_t shift;              // 40
-  int32_t minimum;            // 44
-  int32_t maximum;            // 48
-  uint32_t constants[4];      // 52: offsets of bias and multiplier: filters 0, 1, 0, 1
-  uint32_t places[8];         // 68: offsets of the outputs: pixel 0 filters 0 and 1, pixel 1 ...
+  int32_t zero;               // 44: the output's zero point; the nested have none
+  int32_t minimum;            // 48
+  int32_t maximum;            // 52
+  uint32_t constants[4];      // 56: offsets of bias and multiplier: filters 0, 1, 0, 1
+  uint32_t places[8];         // 72: offsets of the outputs: pixel 0 filters 0 and 1, pixel 1 ...
 };
 
 // Sums of pixels 0 to 3: r0, r2, r4, r6 for the first filter, r8, r10, r12, lr for the second.
@@ -39,7 +40,7 @@ __attribute__((noinline)) inline void run_filters_4x2_mve(MveRun& run) {
   register MveRun* r0 asm("r0") = &run;
   asm volatile(
       "push {r0}\n"
-      "ldr r1, [r0, #44]\n vdup.32 q6, r1\n ldr r1, [r0, #48]\n vdup.32 q7, r1\n ldr r9, [r0, #16]\n"
+      "ldr r1, [r0, #48]\n vdup.32 q6, r1\n ldr r1, [r0, #52]\n vdup.32 q7, r1\n ldr r9, [r0, #16]\n"
       // a pair of filters
       "2:\n ldrd r1, r3, [r0]\n ldrd r5, r7, [r0, #8]\n ldr r11, [r0, #20]\n"
       TRIMTAB_LOAD_CHUNK TRIMTAB_MULTIPLY("vmladav.s8")
@@ -51,12 +52,13 @@ __attribute__((noinline)) inline void run_filters_4x2_mve(MveRun& run) {
       "4:\n vmov q0[2], q0[0], r0, r2\n vmov q0[3], q0[1], r8, r10\n"
       "vmov q1[2], q1[0], r4, r6\n vmov q1[3], q1[1], r12, lr\n"
       "ldr r0, [sp]\n ldrd r1, r3, [r0, #24]\n"
-      "vldrw.32 q4, [r0, #52]\n vldrw.u32 q2, [r1, q4]\n vldrw.u32 q3, [r3, q4]\n"
-      "ldrd r4, r6, [r0, #32]\n ldr r2, [r0, #40]\n"
+      "vldrw.32 q4, [r0, #56]\n vldrw.u32 q2, [r1, q4]\n vldrw.u32 q3, [r3, q4]\n"
+      "ldrd r4, r6, [r0, #32]\n ldrd r2, r5, [r0, #40]\n"
       "vadd.i32 q0, q0, q2\n vadd.i32 q1, q1, q2\n vshl.s32 q0, r2\n vshl.s32 q1, r2\n"
       "vrmulh.s32 q0, q0, q3\n vrmulh.s32 q1, q1, q3\n"
-      "vmax.s32 q0, q0, q6\n vmax.s32 q1, q1, q6\n vmin.s32 q0, q0, q7\n vmin.s32 q1, q1, q7\n"
-      "vldrw.32 q4, [r0, #68]\n vldrw.32 q5, [r0, #84]\n vstrb.32 q0, [r4, q4]\n vstrb.32 q1, [r4, q5]\n"
+      "cbz r5, 5f\n vadd.i32 q0, q0, r5\n vadd.i32 q1, q1, r5\n"
+      "5:\n vmax.s32 q0, q0, q6\n vmax.s32 q1, q1, q6\n vmin.s32 q0, q0, q7\n vmin.s32 q1, q1, q7\n"
+      "vldrw.32 q4, [r0, #72]\n vldrw.32 q5, [r0, #88]\n vstrb.32 q0, [r4, q4]\n vstrb.32 q1, [r4, q5]\n"
       "adds r1, #8\n adds r3, #8\n strd r1, r3, [r0, #24]\n"
       "adds r4, #2\n subs r6, #1\n strd r4, r6, [r0, #32]\n bne 2b\n"
       "str r9, [r0, #16]\n add sp, #4\n"
@@ -69,9 +71,9 @@ __attribute__((noinline)) inline void run_filters_4x2_mve(MveRun& run) {
 /// The same for nested weights (nested_weights.h). What the mask leaves of the stored bytes is 2^(8 - bits) times the
 /// digits; its products are shifted by so much less than bias and activations.
 struct NestedMveRun : MveRun {
-  uint32_t mask;           // 100
-  int32_t product_shift;   // 104: to the left; negative: to the right
-  int32_t activations[8];  // 108: sums of the pixels 0, 0, 1, 1, 2, 2, 3, 3, shifted like the bias
+  uint32_t mask;           // 104
+  int32_t product_shift;   // 108: to the left; negative: to the right
+  int32_t activations[8];  // 112: sums of the pixels 0, 0, 1, 1, 2, 2, 3, 3, shifted like the bias
 };
 
 #define TRIMTAB_LOAD_MASKED_CHUNK                                                                                     \
@@ -83,9 +85,9 @@ __attribute__((noinline)) inline void run_nested_filters_4x2_mve(NestedMveRun& r
   register NestedMveRun* r0 asm("r0") = &run;
   asm volatile(
       "push {r0}\n"
-      "ldr r1, [r0, #44]\n vdup.32 q6, r1\n ldr r9, [r0, #16]\n"
+      "ldr r1, [r0, #48]\n vdup.32 q6, r1\n ldr r9, [r0, #16]\n"
       // a pair of filters
-      "2:\n ldr r1, [r0, #100]\n vdup.32 q7, r1\n ldrd r1, r3, [r0]\n ldrd r5, r7, [r0, #8]\n ldr r11, [r0, #20]\n"
+      "2:\n ldr r1, [r0, #104]\n vdup.32 q7, r1\n ldrd r1, r3, [r0]\n ldrd r5, r7, [r0, #8]\n ldr r11, [r0, #20]\n"
       TRIMTAB_LOAD_MASKED_CHUNK TRIMTAB_MULTIPLY("vmladav.s8")
       "subs r11, #3\n blt 3f\n"
       "1:\n" TRIMTAB_MASKED_CHUNK TRIMTAB_MASKED_CHUNK
@@ -94,15 +96,15 @@ __attribute__((noinline)) inline void run_nested_filters_4x2_mve(NestedMveRun& r
       // filters 0, 1, 0, 1 of pixels 0, 0, 1, 1 and 2, 2, 3, 3
       "4:\n vmov q0[2], q0[0], r0, r2\n vmov q0[3], q0[1], r8, r10\n"
       "vmov q1[2], q1[0], r4, r6\n vmov q1[3], q1[1], r12, lr\n"
-      "ldr r0, [sp]\n ldrd r1, r3, [r0, #24]\n ldr r2, [r0, #104]\n vshl.s32 q0, r2\n vshl.s32 q1, r2\n"
-      "vldrw.32 q4, [r0, #52]\n vldrw.u32 q2, [r1, q4]\n vldrw.u32 q3, [r3, q4]\n"
+      "ldr r0, [sp]\n ldrd r1, r3, [r0, #24]\n ldr r2, [r0, #108]\n vshl.s32 q0, r2\n vshl.s32 q1, r2\n"
+      "vldrw.32 q4, [r0, #56]\n vldrw.u32 q2, [r1, q4]\n vldrw.u32 q3, [r3, q4]\n"
       "ldrd r4, r6, [r0, #32]\n ldr r2, [r0, #40]\n vshl.s32 q2, r2\n"
-      "vldrw.32 q4, [r0, #108]\n vldrw.32 q5, [r0, #124]\n"
+      "vldrw.32 q4, [r0, #112]\n vldrw.32 q5, [r0, #128]\n"
       "vadd.i32 q0, q0, q2\n vadd.i32 q1, q1, q2\n vadd.i32 q0, q0, q4\n vadd.i32 q1, q1, q5\n"
-      "ldr r2, [r0, #48]\n vdup.32 q7, r2\n"
+      "ldr r2, [r0, #52]\n vdup.32 q7, r2\n"
       "vrmulh.s32 q0, q0, q3\n vrmulh.s32 q1, q1, q3\n"
       "vmax.s32 q0, q0, q6\n vmax.s32 q1, q1, q6\n vmin.s32 q0, q0, q7\n vmin.s32 q1, q1, q7\n"
-      "vldrw.32 q4, [r0, #68]\n vldrw.32 q5, [r0, #84]\n vstrb.32 q0, [r4, q4]\n vstrb.32 q1, [r4, q5]\n"
+      "vldrw.32 q4, [r0, #72]\n vldrw.32 q5, [r0, #88]\n vstrb.32 q0, [r4, q4]\n vstrb.32 q1, [r4, q5]\n"
       "adds r1, #8\n adds r3, #8\n strd r1, r3, [r0, #24]\n"
       "adds r4, #2\n subs r6, #1\n strd r4, r6, [r0, #32]\n bne.w 2b\n"
       "str r9, [r0, #16]\n add sp, #4\n"

@@ -72,6 +72,7 @@ inline void multiply_2x2(const MultiplyBlock& block, const uint32_t* column, con
   const Convolution& step = block.step;
   const bool quick =
       block.store == detail::Store::nibble && step.output_minimum == 0 && step.output_maximum == 15 && step.shift == 0;
+  const int32_t zero = step.output_zero;
   uint8_t* const second_pixel = output + step.output.pixel_stride;
   for (int32_t channel = first; channel < first + filters; channel += 2, weights += 4 * block.pairs) {
     const int32_t count = channel + 1 < first + filters ? 2 : 1;
@@ -82,8 +83,8 @@ inline void multiply_2x2(const MultiplyBlock& block, const uint32_t* column, con
     if (quick && count == 2) {
       const int32_t* multiplier = step.multiplier + channel;
       const auto both = [&](int32_t a, int32_t b) {
-        return static_cast<uint8_t>(dsp::usat<4>(dsp::smmulr(a, multiplier[0])) |
-                                    dsp::usat<4>(dsp::smmulr(b, multiplier[1])) << 4);
+        return static_cast<uint8_t>(dsp::usat<4>(dsp::smmlar(a, multiplier[0], zero)) |
+                                    dsp::usat<4>(dsp::smmlar(b, multiplier[1], zero)) << 4);
       };
       output[channel / 2] = both(sums.first[0], sums.second[0]);
       second_pixel[channel / 2] = both(sums.first[1], sums.second[1]);

@@ -64,7 +64,8 @@ struct MultiplyState {
   int32_t stride;             // 28: bytes from pixel to pixel
   const uint8_t* end;         // 32: of the first pixel's outputs
   uint32_t mode;              // 36: 0: u8, 1: s8, 2: two filters' sums only, 3: u4
-  int32_t sums[8];            // 40: filter 0, pixels 0 to 3, filter 1
+  int32_t zero;               // 40: the output's zero point
+  int32_t sums[8];            // 44: filter 0, pixels 0 to 3, filter 1
 };
 
 #if TRIMTAB_HAS_DSP && defined(__arm__)
@@ -113,20 +114,20 @@ __attribute__((naked, noinline)) inline void multiply_pairs(MultiplyState* /*sta
       "bne.w 2b\n\t"
       "ldr r0, [sp, #4]\n\t"
       "str r1, [r0, #0]\n\t"
-      "ldr r3, [r0, #36]\n\t"
+      "ldrd r3, lr, [r0, #36]\n\t"
       "cmp r3, #2\n\t"
       "beq 6f\n\t"
       "ldr r1, [r0, #20]\n\t"
       "ldrd r2, r12, [r1], #8\n\t"
       "str r1, [r0, #20]\n\t"
-      "smmulr r4, r4, r2\n\t"
-      "smmulr r5, r5, r2\n\t"
-      "smmulr r6, r6, r2\n\t"
-      "smmulr r7, r7, r2\n\t"
-      "smmulr r8, r8, r12\n\t"
-      "smmulr r9, r9, r12\n\t"
-      "smmulr r10, r10, r12\n\t"
-      "smmulr r11, r11, r12\n\t"
+      "smmlar r4, r4, r2, lr\n\t"
+      "smmlar r5, r5, r2, lr\n\t"
+      "smmlar r6, r6, r2, lr\n\t"
+      "smmlar r7, r7, r2, lr\n\t"
+      "smmlar r8, r8, r12, lr\n\t"
+      "smmlar r9, r9, r12, lr\n\t"
+      "smmlar r10, r10, r12, lr\n\t"
+      "smmlar r11, r11, r12, lr\n\t"
       "ldrd r1, r2, [r0, #24]\n\t"
       "cbnz r3, 4f\n\t"
       "usat r4, #8, r4\n\t"
@@ -191,7 +192,7 @@ __attribute__((naked, noinline)) inline void multiply_pairs(MultiplyState* /*sta
       "strb r4, [r1], #1\n\t"
       "b 8b\n"
       "6:\n\t"
-      "add r0, #40\n\t"
+      "add r0, #44\n\t"
       "stm r0, {r4-r11}\n\t"
       "b 5b\n");
 }
@@ -219,8 +220,8 @@ inline void multiply_pairs(MultiplyState* state) {
       return;
     }
     for (int32_t p = 0; p < 4; ++p) {
-      const int32_t first = dsp::smmulr(sums[p], state->multiplier[0]);
-      const int32_t second = dsp::smmulr(sums[4 + p], state->multiplier[1]);
+      const int32_t first = dsp::smmlar(sums[p], state->multiplier[0], state->zero);
+      const int32_t second = dsp::smmlar(sums[4 + p], state->multiplier[1], state->zero);
       uint8_t* to = state->output + p * state->stride;
       if (state->mode == 3) {
         to[0] = static_cast<uint8_t>(dsp::usat<4>(first) | dsp::usat<4>(second) << 4);
@@ -256,8 +257,8 @@ inline void accumulate_1x2(const uint32_t* column, const uint8_t* weights, int32
 __attribute__((noinline)) inline void store_any(const Convolution& step, int32_t channel, int32_t count,
                                                 const int32_t* sums, uint8_t* pixel) {
   for (int32_t i = 0; i < count; ++i) {
-    const int32_t value =
-        requantize(sums[i], step.multiplier[channel + i], step.shift, step.output_minimum, step.output_maximum);
+    const int32_t value = requantize_around(step.output_zero, sums[i], step.multiplier[channel + i], step.shift,
+                                            step.output_minimum, step.output_maximum);
     store_activation(pixel, channel + i, value, step.output.format);
   }
 }
@@ -273,7 +274,8 @@ inline void store_two_channels(const Convolution& step, Store store, int32_t cha
   int32_t values[2];
   for (int32_t i = 0; i < 2; ++i) {
     const auto scaled = static_cast<int32_t>(static_cast<uint32_t>(sums[i]) << step.shift);
-    values[i] = saturate(dsp::smmulr(scaled, step.multiplier[channel + i]), step.output_minimum, step.output_maximum);
+    values[i] = saturate(dsp::smmlar(scaled, step.multiplier[channel + i], step.output_zero), step.output_minimum,
+                         step.output_maximum);
   }
   if (store == Store::nibble) {
     pixel[channel / 2] = static_cast<uint8_t>((values[0] & 15) | values[1] << 4);
@@ -314,6 +316,7 @@ inline void multiply_4x2(const MultiplyBlock& block, const uint32_t* column, con
   state.multiplier = step.multiplier + first;
   state.output = output + first;
   state.stride = step.output.pixel_stride;
+  state.zero = step.output_zero;
   int32_t channel = first;
   const bool nibbles = block.store == Store::nibble && step.output_minimum == 0 && step.output_maximum == 15;
   if ((block.store == Store::u8 || block.store == Store::s8 || nibbles) && step.shift == 0 && filters >= 2) {

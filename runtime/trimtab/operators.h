@@ -24,8 +24,9 @@ struct Window {
 };
 
 /// Convolution with groups; a linear layer is one whose kernel covers the whole input.
-/// accumulator[o] = bias[o] + sum of (input or padding_value) * weight; output = requantize(accumulator, multiplier[o],
-/// shift). With weights of 16 bits the sum has 64 bits, and round(sum / 2^sum_shift), halves upward, takes its place.
+/// accumulator[o] = bias[o] + sum of (input or padding_value) * weight; output = output_zero + requantize(accumulator,
+/// multiplier[o], shift). With weights of 16 bits the sum has 64 bits, and round(sum / 2^sum_shift), halves upward,
+/// takes its place. Nested weights have no output_zero.
 struct Convolution {
   Image input;
   Image output;
@@ -39,6 +40,7 @@ struct Convolution {
   const int32_t* bias;           // per output channel
   const int32_t* multiplier;     // per output channel
   const int16_t* padding_value;  // per input channel, or null for zeros
+  int16_t output_zero = 0;
 };
 
 /// Max: output = maximum of the pixels inside. The grids of input and output are the same.

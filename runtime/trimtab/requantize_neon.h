@@ -1,6 +1,6 @@
 #pragma once
 
-// Requantization of vectors of four sums, exactly as requantize() in arithmetic.h, for NEON.
+// Requantization of vectors of four sums, exactly as requantize_around() in arithmetic.h, for NEON.
 
 #include "trimtab/neon.h"
 #include "trimtab/operators.h"
@@ -10,19 +10,20 @@ namespace trimtab::TRIMTAB_RUNTIME::neon {
 /// What all sums of a convolution with an output of bytes share. Results are made as signed bytes, unsigned ones less
 /// 128, which `flip` takes back: so one way of narrowing serves both.
 struct Requantization {
-  int64x2_t rounding;  // 2^31, and 2^32 times what results are less
+  int64x2_t rounding;  // 2^31, and 2^32 times the zero point that results have
   int32x4_t shift;
   int8x16_t minimum, maximum, flip;
 };
 
 inline Requantization requantization(const Convolution& step) {
   const int32_t less = step.output.format.is_signed ? 0 : 128;
-  return {vdupq_n_s64(INT64_C(0x80000000) - (static_cast<int64_t>(less) << 32)), vdupq_n_s32(step.shift),
+  const int64_t zero = step.output_zero - less;
+  return {vdupq_n_s64(INT64_C(0x80000000) + zero * (INT64_C(1) << 32)), vdupq_n_s32(step.shift),
           vdupq_n_s8(static_cast<int8_t>(step.output_minimum - less)),
           vdupq_n_s8(static_cast<int8_t>(step.output_maximum - less)), vdupq_n_s8(static_cast<int8_t>(less))};
 }
 
-/// round(sums * 2^shift * multiplier / 2^32) less what results are less.
+/// round(sums * 2^shift * multiplier / 2^32) and the zero point that results have.
 template <bool shifts>
 inline int32x4_t scale(int32x4_t sums, int32x4_t multiplier, const Requantization& to) {
   if constexpr (shifts) sums = vshlq_s32(sums, to.shift);

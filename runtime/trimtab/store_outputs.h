@@ -6,13 +6,15 @@
 
 namespace trimtab::TRIMTAB_RUNTIME {
 
-/// requantize() without saturation, written so that compilers for 32-bit Arm make it a shift and an SMLAL.
-inline int32_t scale_sum(int32_t sum, int32_t multiplier, int shift) {
+/// requantize() around the output's zero point, without saturation, written so that compilers for 32-bit Arm make it a
+/// shift and an SMLAL: the zero point lies above the half that the product is added to.
+inline int32_t scale_sum(int32_t sum, int32_t multiplier, int shift, int32_t zero) {
   const auto scaled = static_cast<int32_t>(static_cast<uint32_t>(sum) << shift);
 #if defined(__ARM_ARCH_6M__)
-  return multiply_high_rounded(scaled, multiplier);
+  return multiply_high_rounded(scaled, multiplier) + zero;
 #else
-  return static_cast<int32_t>((INT64_C(0x80000000) + static_cast<int64_t>(scaled) * multiplier) >> 32);
+  const int64_t start = zero * (INT64_C(1) << 32) + INT64_C(0x80000000);
+  return static_cast<int32_t>((start + static_cast<int64_t>(scaled) * multiplier) >> 32);
 #endif
 }
 
@@ -23,10 +25,11 @@ inline void store_channel(const Convolution& step, const int32_t* sums, int32_t 
   const int32_t minimum = step.output_minimum;
   const int32_t maximum = step.output_maximum;
   const int shift = step.shift;
+  const int32_t zero = step.output_zero;
   const int32_t stride = step.output.pixel_stride;
   if (step.output.format.bits != 8) {
     for (int32_t p = 0; p < count; ++p, pixels += stride) {
-      store_activation(pixels, channel, saturate(scale_sum(sums[p], multiplier, shift), minimum, maximum),
+      store_activation(pixels, channel, saturate(scale_sum(sums[p], multiplier, shift, zero), minimum, maximum),
                        step.output.format);
     }
     return;
@@ -34,15 +37,15 @@ inline void store_channel(const Convolution& step, const int32_t* sums, int32_t 
   pixels += channel;
   if (minimum == 0 && maximum == 255) {
     for (int32_t p = 0; p < count; ++p, pixels += stride) {
-      *pixels = static_cast<uint8_t>(saturate(scale_sum(sums[p], multiplier, shift), 0, 255));
+      *pixels = static_cast<uint8_t>(saturate(scale_sum(sums[p], multiplier, shift, zero), 0, 255));
     }
   } else if (minimum == -128 && maximum == 127) {
     for (int32_t p = 0; p < count; ++p, pixels += stride) {
-      *pixels = static_cast<uint8_t>(saturate(scale_sum(sums[p], multiplier, shift), -128, 127));
+      *pixels = static_cast<uint8_t>(saturate(scale_sum(sums[p], multiplier, shift, zero), -128, 127));
     }
   } else {
     for (int32_t p = 0; p < count; ++p, pixels += stride) {
-      *pixels = static_cast<uint8_t>(saturate(scale_sum(sums[p], multiplier, shift), minimum, maximum));
+      *pixels = static_cast<uint8_t>(saturate(scale_sum(sums[p], multiplier, shift, zero), minimum, maximum));
     }
   }
 }

@@ -17,7 +17,7 @@ struct FilterRun {
   const int32_t* multiplier;  // 12
   uint8_t* output;            // 16
   int32_t stride;             // 20: bytes from one pixel of the output to the next
-  int32_t shift;              // 24
+  int32_t shift;              // 24: and 256 times the output's zero point; the nested have none
   int32_t pairs;              // 28: > 0
   const uint8_t* weights;     // 32
 };
@@ -57,9 +57,10 @@ enum class FilterOutput { unsigned_bytes, signed_bytes, sums };
 
 #define TRIMTAB_BYTES "ldrsb r12, [r1], #1\n ldrsb lr, [r1], #1\n" TRIMTAB_PRODUCTS
 
-// One output: r0 shift, r1 address, r12 multiplier, lr stride.
-#define TRIMTAB_REQUANTIZE(sum, saturation)                                                        \
-  "lsls " sum ", r0\n mov r2, #0x80000000\n movs r3, #0\n smlal r2, r3, " sum ", r12\n" saturation \
+// One output: r0 shift and zero point (a shift by a register takes its lowest byte), r1 address, r12 multiplier, lr
+// stride.
+#define TRIMTAB_REQUANTIZE(sum, saturation)                                                            \
+  "lsls " sum ", r0\n mov r2, #0x80000000\n asrs r3, r0, #8\n smlal r2, r3, " sum ", r12\n" saturation \
   " r3, #8, r3\n strb r3, [r1]\n add r1, lr\n"
 
 // The next multiplier, the address of its channel, stride and shift.

@@ -38,10 +38,10 @@ inline void for_window_products(const Convolution& step, InputRows input, int32_
 /// Requantizes the accumulator of an output channel and stores it at the pixel (y, x).
 inline void store_output(const Convolution& step, OutputRows output, int32_t y, int32_t x, int32_t channel,
                          int32_t accumulator) {
-  store_activation(
-      output[y] + x * step.output.pixel_stride, channel,
-      requantize(accumulator, step.multiplier[channel], step.shift, step.output_minimum, step.output_maximum),
-      step.output.format);
+  store_activation(output[y] + x * step.output.pixel_stride, channel,
+                   requantize_around(step.output_zero, accumulator, step.multiplier[channel], step.shift,
+                                     step.output_minimum, step.output_maximum),
+                   step.output.format);
 }
 
 }  // namespace trimtab::TRIMTAB_RUNTIME

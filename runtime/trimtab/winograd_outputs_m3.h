@@ -58,7 +58,7 @@ class TileWriter {
   TileWriter(const Convolution& step, int32_t channel, const int32_t* sums, const Array<uint8_t*, Rows>& rows,
              int32_t apart)
       : step_(step),
-        scale_(step, channel, -step.output_minimum),
+        scale_(step, channel, step.output_zero - step.output_minimum),
         channel_(channel),
         sums_(sums),
         rows_(rows),
@@ -142,7 +142,7 @@ class TileWriter<4, TileRange::whole_bytes> {
   TileWriter(const Convolution& step, int32_t channel, const int32_t* sums, uint8_t* const (&rows)[4], int32_t apart)
       : tile_{sums,
               0,
-              ChannelScale(step, channel, -step.output_minimum).start(),
+              ChannelScale(step, channel, step.output_zero - step.output_minimum).start(),
               step.multiplier[channel],
               step.output_minimum,
               0xaaaaaaabU,

@@ -92,10 +92,10 @@ std::string constants(const Step& step, const Kernel& kernel, std::size_t index)
             write_array(text, "int16_t", array("padding"), s.padding_value);
             const runtime::Convolution& c = s.convolution;
             descriptor("Convolution",
-                       fmt::format("{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}", literal(c.input),
+                       fmt::format("{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}", literal(c.input),
                                    literal(c.output), literal(c.window), c.groups, c.weight_bits, c.shift, c.sum_shift,
                                    c.output_minimum, c.output_maximum, array("weights"), array("bias"),
-                                   array("multiplier"), pointer("padding", !s.padding_value.empty())));
+                                   array("multiplier"), pointer("padding", !s.padding_value.empty()), c.output_zero));
           },
           [&](const MaxPoolStep& s) {
             descriptor("MaxPool", fmt::format("{}, {}, {}, {}, {}", literal(s.pool.input), literal(s.pool.output),

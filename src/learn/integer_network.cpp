@@ -30,33 +30,23 @@ float integer_of(float real, float scale, const Node& node) {
   return integer;
 }
 
-struct Accumulators {
-  std::vector<double> unit;
-  std::vector<double> zero_in_bias;  ///< the bias with the output's zero point, less that without: both are rounded
-};
-
-/// Replaces weights, bias and padding of a Conv or Linear by integers; returns what its accumulators hold.
-Accumulators to_integers(Node& node, const WeightGrid& grid, const ActivationGrid& input,
-                         const ActivationGrid& output) {
+/// Replaces weights, bias and padding of a Conv or Linear by integers; returns the units of its accumulators.
+std::vector<double> to_integers(Node& node, const WeightGrid& grid, const ActivationGrid& input) {
   std::vector<float>& weight = weight_of(node.op)->data;
   std::vector<float>& bias = bias_of(node.op)->data;
   std::vector<double> unit;
-  std::vector<double> zero_in_bias;
   const std::size_t per_channel = weight.size() / grid.scale.size();
   for (std::size_t i = 0; i < weight.size(); ++i) {
     weight[i] = integer_of(weight[i], grid.scale[i / per_channel], node);
   }
   for (std::size_t c = 0; c < grid.scale.size(); ++c) {
     unit.push_back(static_cast<double>(input.scale) * static_cast<double>(grid.scale[c]));
-    const double real = bias.empty() ? 0.0 : static_cast<double>(bias[c]) / unit[c];
-    const double zero = output.zero_point * static_cast<double>(output.scale) / unit[c];
-    zero_in_bias.push_back(std::floor(real + zero + 0.5) - std::floor(real + 0.5));
-    if (!bias.empty()) bias[c] = static_cast<float>(std::floor(real + 0.5));
+    if (!bias.empty()) bias[c] = static_cast<float>(std::floor(static_cast<double>(bias[c]) / unit[c] + 0.5));
   }
   if (auto* conv = std::get_if<Conv>(&node.op)) {
     for (float& value : conv->padding_value.data) value = static_cast<float>(quantize(value, input) - input.zero_point);
   }
-  return {std::move(unit), std::move(zero_in_bias)};
+  return unit;
 }
 
 }  // namespace
@@ -84,17 +74,14 @@ void IntegerNetwork::build(const QuantizedNetwork& network) {
     const double out = output.scale;
     IntegerRange range = integer_range(saturation_of(graph, layer), output);
     range = {range.low - output.zero_point, range.high - output.zero_point};
-    Requantization how{l, false, {in}, {}, {}, range};
+    Requantization how{l, false, {in}, {}, range};
     bool copies = false;
     switch (device_form(node.op)) {
       case DeviceForm::convolution: {
         const auto& weights = network.weights.at(index);
         if (!weights) throw failure("the weights of {} have no grid", node.name);
         how.accumulates = true;
-        Accumulators accumulators = to_integers(node, *weights, input, output);
-        how.unit = std::move(accumulators.unit);
-        how.zero_in_bias = std::move(accumulators.zero_in_bias);
-        how.zero_point = output.zero_point;
+        how.unit = to_integers(node, *weights, input);
         break;
       }
       case DeviceForm::channel_scale:
@@ -106,7 +93,6 @@ void IntegerNetwork::build(const QuantizedNetwork& network) {
         if (const auto center = stored_zero(graph, layer.output, output); center && input == output) {
           // counted from the stored 0 and a little farther from it, so that halves go away from it
           how.zero_point = output.zero_point - *center;
-          how.zero_in_bias = {static_cast<double>(how.zero_point)};
           how.unit = {in * (1 + std::ldexp(1.0, -32))};
         }
         break;
@@ -212,34 +198,30 @@ torch::Tensor IntegerNetwork::requantize(torch::Tensor tensor, const Requantizat
   const auto round = [low, high, zero](double value) {
     return static_cast<float>(std::clamp(std::floor(value + 0.5) - zero, low, high));
   };
-  const auto offset = [&](std::size_t channel) {
-    return how.zero_in_bias.empty() ? 0.0 : how.zero_in_bias[how.zero_in_bias.size() == 1 ? 0 : channel];
-  };
   const std::int64_t channels = tensor.size(1);
   // neighbours are channels where the layout is channels last (or a vector), and pixels of one channel otherwise
   const bool last = tensor.dim() == 2 || tensor.is_contiguous(torch::MemoryFormat::ChannelsLast);
   const std::int64_t run = last ? channels : tensor.numel() / std::max<std::int64_t>(1, tensor.size(0) * channels);
   const bool uniform = how.multiplier.size() == 1;
-  at::parallel_for(
-      0, tensor.numel() / run, std::max<std::int64_t>(1, 16384 / run), [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t row = begin; row < end; ++row) {
-          const float* source = from + row * run;
-          float* target = to + row * run;
-          if (uniform || !last) {
-            const auto channel = uniform ? 0 : static_cast<std::size_t>(row % channels);
-            const double factor = how.multiplier[channel];
-            const double added = offset(channel);
-            for (std::int64_t i = 0; i < run; ++i) {
-              target[i] = round((static_cast<double>(source[i]) + added) * factor);
-            }
-          } else {
-            for (std::int64_t i = 0; i < run; ++i) {
-              const auto channel = static_cast<std::size_t>(i);
-              target[i] = round((static_cast<double>(source[i]) + offset(channel)) * how.multiplier[channel]);
-            }
-          }
-        }
-      });
+  at::parallel_for(0, tensor.numel() / run, std::max<std::int64_t>(1, 16384 / run),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     for (std::int64_t row = begin; row < end; ++row) {
+                       const float* source = from + row * run;
+                       float* target = to + row * run;
+                       if (uniform || !last) {
+                         const auto channel = uniform ? 0 : static_cast<std::size_t>(row % channels);
+                         const double factor = how.multiplier[channel];
+                         for (std::int64_t i = 0; i < run; ++i) {
+                           target[i] = round((static_cast<double>(source[i]) + zero) * factor);
+                         }
+                       } else {
+                         for (std::int64_t i = 0; i < run; ++i) {
+                           const auto channel = static_cast<std::size_t>(i);
+                           target[i] = round((static_cast<double>(source[i]) + zero) * how.multiplier[channel]);
+                         }
+                       }
+                     }
+                   });
   return result;
 }
 

@@ -41,10 +41,8 @@ class IntegerNetwork {
     bool accumulates = false;        ///< Conv or Linear
     std::vector<double> unit;        ///< of the numbers before requantization, per channel; or one for all
     std::vector<double> multiplier;  ///< from there to the output's grid
-    /// Conv and Linear: the output's zero point in units of the accumulators, as a bias holds it; as the multiplier
-    std::vector<double> zero_in_bias;
-    IntegerRange range{};  ///< counted from zero
-    int zero_point = 0;    ///< of the output's grid, where the bias holds it
+    IntegerRange range{};            ///< counted from zero
+    int zero_point = 0;              ///< what the numbers are counted from while they are rounded, in their units
   };
 
   void build(const QuantizedNetwork& network);

@@ -361,6 +361,8 @@ class Check {
             step, "a wrong number of constants");
     require(s.weight_code == WeightCode::integer || (s.weight_code == WeightCode::nested && c.weight_bits <= 8), step,
             "weights of an unknown code");
+    check_zero(step, c.output_zero);
+    require(s.weight_code == WeightCode::integer || c.output_zero == 0, step, "a zero point behind nested weights");
     const int limit = 1 << (stored_bits(s) - 1);
     require(std::ranges::all_of(s.weights, [&](std::int16_t weight) { return weight >= -limit && weight < limit; }),
             step, "a weight that its bits cannot hold");

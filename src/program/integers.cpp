@@ -48,6 +48,7 @@ void add(Json& json, const ConvolutionStep& step) {
   json["weight_bits"] = c.weight_bits;
   json["sum_shift"] = c.sum_shift;
   json["shift"] = c.shift;
+  json["output_zero"] = c.output_zero;
   add_range(json, c);
   auto weights = Json::array();
   for (std::size_t i = 0; i < step.weights.size(); ++i) weights.push_back(integer_weight(step, i, c.weight_bits));

@@ -94,8 +94,8 @@ std::optional<Kernel> choose_core_kernel(const Step& step, Core core, Optimize o
   return std::nullopt;
 }
 
-/// Whether the step takes zero points off its operands or puts one on its output, which only generic kernels do. The
-/// offset of an addition and the bias of a convolution hold theirs, and every kernel adds those.
+/// Whether the step takes zero points off its operands or puts one on its output in a way that only generic kernels
+/// have. The offset of an addition holds its zero points, and every kernel of convolutions adds theirs.
 bool subtracts_zero(const Step& step) {
   return std::visit(
       overloaded{[](const AveragePoolStep& s) { return s.pool.input_zero != 0 || s.pool.output_zero != 0; },

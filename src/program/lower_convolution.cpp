@@ -34,6 +34,7 @@ std::vector<std::int16_t> channels_last(const std::vector<std::int16_t>& weights
 void Lowering::finish_convolution(const Layer& layer, ConvolutionStep step,
                                   const std::vector<std::vector<float>>& scales, const std::vector<int>& weight_bits) {
   step.convolution.output.channels = static_cast<std::int16_t>(scales[0].size());
+  step.convolution.output_zero = narrow_zero_of(layer.output);
   std::vector<PointNumbers> numbers = output_ranges(layer);
   std::vector<std::vector<std::int64_t>> sums;
   for (std::size_t k = 0; k < points(); ++k) {
@@ -80,20 +81,18 @@ void Lowering::finish_convolution(const Layer& layer, ConvolutionStep step,
   add_step(layer, std::move(step), {buffer_of(layer.inputs[0])}, std::move(numbers));
 }
 
-/// A layer's biases at a point, in units of its accumulators, which count from zero points: the input's times all
-/// weights goes, and the output's comes.
+/// A layer's biases at a point, in units of its accumulators, which count from the input's zero point: that times all
+/// weights goes. The output's zero point is no part of them, since it is no whole number of such units.
 std::vector<double> Lowering::biases(const Layer& layer, const ConvolutionStep& step, std::size_t point,
                                      int weight_bits, const std::vector<double>& units, int dropped) const {
   const auto node = static_cast<std::size_t>(layer.node);
   const auto* affine = std::get_if<Affine>(&graph_.nodes[node].op);
   const std::vector<float>& real = affine != nullptr ? affine->offset.data : input_.points[point].bias.at(node);
-  const ActivationGrid& output = grid_of(layer.output, point);
   const std::int32_t input_zero = zero_of(layer.inputs[0], point);
   const std::size_t size = step.weights.size() / units.size();
   std::vector<double> result;
   for (std::size_t o = 0; o < units.size(); ++o) {
     double bias = real.empty() ? 0.0 : real[o] / units[o];
-    bias += output.zero_point * static_cast<double>(output.scale) / units[o];
     if (input_zero != 0) {
       std::int64_t weights = 0;
       for (std::size_t i = o * size; i < (o + 1) * size; ++i) weights += integer_weight(step, i, weight_bits);

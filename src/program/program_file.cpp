@@ -15,7 +15,7 @@ namespace trimtab {
 namespace {
 
 constexpr std::array<std::uint8_t, 8> magic = {'t', 'r', 'i', 'm', 't', 'a', 'b', 0};
-constexpr std::uint32_t format = 5;
+constexpr std::uint32_t format = 6;
 constexpr const char* maker_of_formats_1_and_2 = "0.1.0";
 constexpr std::size_t head_bytes = magic.size() + 8;
 constexpr std::int64_t largest_file = std::int64_t{1} << 30;
@@ -152,7 +152,7 @@ template <typename Archive>
 void describe(Archive& archive, ConvolutionStep& step) {
   runtime::Convolution& c = step.convolution;
   describe_all(archive, c.window, c.groups, c.weight_bits, c.shift, c.sum_shift, c.output_minimum, c.output_maximum,
-               step.weight_code, step.weights, step.bias, step.multiplier, step.padding_value);
+               step.weight_code, step.weights, step.bias, step.multiplier, step.padding_value, c.output_zero);
 }
 template <typename Archive>
 void describe(Archive& archive, MaxPoolStep& step) {

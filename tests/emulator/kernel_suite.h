@@ -20,6 +20,7 @@ inline void expect_right(const ProgramBuilder& builder, const char* target, Opti
 
 TEST_P(Kernels, ConvolutionsOfBytes) {
   ProgramBuilder builder(1);
+  builder.zero_points = true;
   for (int i = 0; i < 40; ++i) add_random_convolution(builder, {8}, false);
   builder.convolution(builder.add_buffer(5, 7, 8, {1, 8, false}), pointwise_padded_behind(), {1, 8, true}, 8);
   expect_right(builder, GetParam(), Optimize::speed, true);
@@ -28,6 +29,7 @@ TEST_P(Kernels, ConvolutionsOfBytes) {
 
 TEST_P(Kernels, ConvolutionsOfAllFormats) {
   ProgramBuilder builder(2);
+  builder.zero_points = true;
   for (int i = 0; i < 40; ++i) add_random_convolution(builder, {2, 4, 8, 8, 16}, false);
   expect_right(builder, GetParam(), Optimize::speed, true);
   expect_right(builder, GetParam(), Optimize::speed, false, 1 << 16);
@@ -35,6 +37,7 @@ TEST_P(Kernels, ConvolutionsOfAllFormats) {
 
 TEST_P(Kernels, DepthwiseConvolutions) {
   ProgramBuilder builder(3);
+  builder.zero_points = true;
   for (int i = 0; i < 30; ++i) add_random_convolution(builder, {8}, true);
   for (int i = 0; i < 15; ++i) add_random_convolution(builder, {2, 4, 8, 16}, true);
   expect_right(builder, GetParam(), Optimize::speed, true);

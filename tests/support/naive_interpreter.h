@@ -123,8 +123,8 @@ class NaiveInterpreter {
         }
       });
       sum = round_down(sum, s.convolution.sum_shift) + s.bias[static_cast<std::size_t>(c)];
-      return clamp(requantize(sum, s.multiplier[static_cast<std::size_t>(c)], s.convolution.shift),
-                   s.convolution.output_minimum, s.convolution.output_maximum);
+      const std::int64_t scaled = requantize(sum, s.multiplier[static_cast<std::size_t>(c)], s.convolution.shift);
+      return clamp(scaled + s.convolution.output_zero, s.convolution.output_minimum, s.convolution.output_maximum);
     });
   }
 

@@ -54,7 +54,7 @@ class ProgramBuilder {
 
   Random random;
   int points;
-  bool zero_points = false;  ///< give pools, sums, products and changes of grid random zero points
+  bool zero_points = false;  ///< give convolutions, pools, sums, products and changes of grid random zero points
   Program program;
 
   const Buffer& buffer(BufferId id) const { return program.buffers[static_cast<std::size_t>(id)]; }
@@ -127,6 +127,7 @@ class ProgramBuilder {
       }
     }
     std::tie(c.output_minimum, c.output_maximum) = random_range(grid);
+    c.output_zero = random_zero(grid);
     if (nested) c.weight_bits = 8;
     add_step(std::move(step), {input}, output);
     if (!nested) return;

@@ -115,6 +115,7 @@ inline ConvolutionCase random_3x3(std::uint64_t seed, bool depthwise, int weight
                                   WeightCode code = WeightCode::integer) {
   const bool nested = code == WeightCode::nested;
   ProgramBuilder b(seed, nested ? 2 : 1);
+  b.zero_points = true;
   const auto pick = [&](int low, int high) { return static_cast<int>(b.random.integer(low, high)); };
   ConvolutionShape shape;
   shape.kernel_height = shape.kernel_width = 3;

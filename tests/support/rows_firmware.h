@@ -71,10 +71,10 @@ inline std::string source_of(const RowsCase& one, std::size_t index, std::int64_
   if (padded) text += fmt::format("const int16_t padding[] = {{{}}};\n", fmt::join(one.step.padding_value, ","));
   text += fmt::format(
       "constexpr Convolution step = {{{}, {}, {{{}, {}, {}, {}, {}, {}, {}, {}}}, {}, {}, {}, {}, {}, {}, weights, "
-      "bias, multiplier, {}}};\n",
+      "bias, multiplier, {}, {}}};\n",
       literal(c.input), literal(c.output), w.kernel_height, w.kernel_width, w.stride_rows, w.stride_columns,
       w.dilation_rows, w.dilation_columns, w.pad_top, w.pad_left, c.groups, c.weight_bits, c.shift, c.sum_shift,
-      c.output_minimum, c.output_maximum, padded ? "padding" : "nullptr");
+      c.output_minimum, c.output_maximum, padded ? "padding" : "nullptr", c.output_zero);
   const auto table = [](const char* name, const runtime::Image& image) {
     std::vector<std::int64_t> places;
     for (std::int64_t row = 0; row < image.height; ++row) places.push_back(row * row_pitch(image) / 8);

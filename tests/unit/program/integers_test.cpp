@@ -167,7 +167,8 @@ class Interpreter {
     const auto dropped = step["sum_shift"].get<Integer>();
     if (dropped > 0) sum = down(sum + (Integer{1} << (dropped - 1)), dropped);
     const auto index = static_cast<std::size_t>(o);
-    return scaled(sum + step["bias"][index].get<Integer>(), step["multiplier"][index], step["shift"]);
+    return step["output_zero"].get<Integer>() +
+           scaled(sum + step["bias"][index].get<Integer>(), step["multiplier"][index], step["shift"]);
   }
 
   void move(const Json& step, Integer a, Integer out) {

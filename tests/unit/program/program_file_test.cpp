@@ -149,6 +149,11 @@ TEST(Check, RefusesWhatKernelsCannotBear) {
       [&](Program& p) { convolution(p).convolution.shift = 31; },
       [&](Program& p) { convolution(p).convolution.sum_shift = 1; },
       [&](Program& p) { convolution(p).convolution.output_maximum = 128; },
+      [&](Program& p) { convolution(p).convolution.output_zero = 128; },
+      [&](Program& p) {
+        convolution(p).weight_code = WeightCode::nested;
+        convolution(p).convolution.output_zero = 1;
+      },
       [&](Program& p) { convolution(p).convolution.window.stride_rows = 0; },
       [&](Program& p) { convolution(p).convolution.window.pad_left = -1; },
       [&](Program& p) { convolution(p).convolution.window.dilation_rows = 32767; },

@@ -106,6 +106,7 @@ TEST(DepthwiseWords, RunInPlaceRowForRow) {
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
     SCOPED_TRACE(seed);
     ProgramBuilder b(seed);
+    b.zero_points = true;
     const int channels = 4 * static_cast<int>(b.random.integer(1, 5));
     const int width = static_cast<int>(b.random.integer(2, 9));
     ConvolutionShape shape = square(channels, 3, 1, width, channels);
