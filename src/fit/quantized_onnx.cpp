@@ -3,9 +3,26 @@
 #include <variant>
 
 #include "base/index.h"
+#include "graph/device_form.h"
 #include "import/onnx.h"
+#include "plan/adopted_grid.h"
 
 namespace trimtab {
+namespace {
+
+/// The integer that the device rounds halves of an average away from: the one that the value's file stores as 0, and
+/// else the least, which is to round them upward. Averages that change the grid have next to no halves.
+std::optional<std::int32_t> center_of(const QuantizedNetwork& network, const Node& node) {
+  const auto& grid = nth(network.values, node.output);
+  if (device_form(node.op) != DeviceForm::average_pool || !grid || grid != nth(network.values, node.inputs.at(0)))
+    return {};
+  if (const auto* pool = std::get_if<Pool>(&node.op);
+      pool != nullptr && pool->count_include_pad && pool->padding != Padding{})
+    return {};
+  return stored_zero(network.graph, node.output, *grid).value_or(grid->minimum());
+}
+
+}  // namespace
 
 std::vector<std::uint8_t> quantized_onnx(const QuantizedNetwork& network) {
   OnnxQuantization quantization;
@@ -20,6 +37,7 @@ std::vector<std::uint8_t> quantized_onnx(const QuantizedNetwork& network) {
     auto& stored = quantization.weights.emplace_back();
     if (grid.has_value()) stored = QuantizedWeight{grid->scale, grid->bits};
   }
+  for (const Node& node : network.graph.nodes) quantization.averages.push_back(center_of(network, node));
   Graph graph = network.graph;
   for (Node& node : graph.nodes) {
     auto* conv = std::get_if<Conv>(&node.op);

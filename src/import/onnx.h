@@ -44,6 +44,9 @@ struct QuantizedWeight {
 struct OnnxQuantization {
   std::vector<std::optional<SourceGrid>> values;        ///< by ValueId
   std::vector<std::optional<QuantizedWeight>> weights;  ///< by node
+  /// By node, of averages whose input and output have one grid: the integer that halves are rounded away from. It is in
+  /// the grid. ONNX rounds halves to even.
+  std::vector<std::optional<std::int32_t>> averages;
 };
 
 /// Writes a quantized network in the QDQ form: QuantizeLinear and DequantizeLinear behind every value with a grid,

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <set>
 
+#include "base/index.h"
 #include "graph/sign.h"
 #include "import/onnx_evaluators.h"
 #include "import/onnx_import.h"
@@ -150,6 +152,39 @@ void quantize_view(Import& import, const OnnxNode& node) {
   import.set_integers(node.proto().output(0), grid);
 }
 
+/// Whether scales differ by so little that no integer of 8 bits stands for another number by a hundredth of a step:
+/// those of an average do that rounds halves away from zero.
+[[nodiscard]] bool is_same_scale(const SourceGrid& a, const SourceGrid& b) {
+  return a.scale == b.scale || (a.bits <= 8 && std::abs(a.scale - b.scale) <= b.scale * 0x1p-16F);
+}
+
+/// The node that makes a value, if there is one.
+[[nodiscard]] const Node* maker_of(const Graph& graph, ValueId value) {
+  const auto found = std::ranges::find(graph.nodes, value, &Node::output);
+  return found == graph.nodes.end() ? nullptr : &*found;
+}
+
+/// Where the value, whose integers are `made`, is an average of numbers counted from another integer than zero, as
+/// quantized.onnx has them: the average of the numbers as they are, which `grid` has.
+[[nodiscard]] std::optional<Node> average_counted_apart(const Graph& graph, ValueId value, const SourceGrid& made,
+                                                        const SourceGrid& grid) {
+  const Node* average = maker_of(graph, value);
+  const bool from_least = made.zero_point == made.minimum();  // so that a Relu in front of the integers does nothing
+  if (average != nullptr && from_least && std::holds_alternative<Relu>(average->op))
+    average = maker_of(graph, average->inputs[0]);
+  if (average == nullptr) return std::nullopt;
+  const auto* pool = std::get_if<Pool>(&average->op);
+  const bool averages = std::holds_alternative<GlobalAveragePool>(average->op) ||
+                        (pool != nullptr && pool->kind == PoolKind::average && !pool->count_include_pad);
+  const Node* counted = averages ? maker_of(graph, average->inputs[0]) : nullptr;
+  const auto* affine = counted != nullptr ? std::get_if<Affine>(&counted->op) : nullptr;
+  if (affine == nullptr) return std::nullopt;
+  const float offset = grid.scale * static_cast<float>(grid.zero_point - made.zero_point);
+  const bool apart = std::ranges::all_of(affine->scale.data, [](float each) { return each == 1; }) &&
+                     std::ranges::all_of(affine->offset.data, [&](float each) { return each == offset; });
+  return apart ? std::optional(Node{{}, average->op, counted->inputs, -1}) : std::nullopt;
+}
+
 /// Between QuantizeLinear and DequantizeLinear nothing happens to the value. Integers that came another way, as those
 /// of a quantized input, become real numbers.
 void dequantize_view(Import& import, const OnnxNode& node) {
@@ -159,15 +194,27 @@ void dequantize_view(Import& import, const OnnxNode& node) {
   const bool typed = zero_point != nullptr && zero_point->type != 0;
   const int type = typed ? zero_point->type : static_cast<int>(onnx::TensorProto::UINT8);
   const SourceGrid grid = grid_of(import, node, made && !typed ? *made : integers_of_type(node, type));
-  if (made.has_value() && made->scale == grid.scale && made->zero_point == grid.zero_point) {
-    import.set(node, view);
-    return;
+  if (made.has_value() && is_same_scale(*made, grid)) {
+    if (made->zero_point == grid.zero_point) {
+      std::optional<SourceGrid>& own = nth(import.graph().values, view.value).grid;
+      if (own == *made) own = grid;
+      import.set(node, view);
+      return;
+    }
+    if (const auto average = average_counted_apart(import.graph(), view.value, *made, grid)) {
+      View whole = view;
+      whole.value = import.emit(node, average->op, average->inputs);
+      import.set(node, whole);
+      import.set_grid(node.proto().output(0), grid);
+      return;
+    }
   }
   const float unit = made.has_value() ? made->scale : 1.0F;
   const auto origin = static_cast<float>(made.has_value() ? made->zero_point : 0);
   const float scale = grid.scale / unit;
   const float offset = grid.scale * (origin - static_cast<float>(grid.zero_point));
-  View scaled = apply_constant(import, node, view, Constant{{}, false, {scale}, {}}, Arithmetic::multiply);
+  View scaled = view;
+  if (scale != 1) scaled = apply_constant(import, node, view, Constant{{}, false, {scale}, {}}, Arithmetic::multiply);
   import.set(node, apply_constant(import, node, scaled, Constant{{}, false, {offset}, {}}, Arithmetic::add));
   import.set_grid(node.proto().output(0), grid);
 }

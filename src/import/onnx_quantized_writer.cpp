@@ -24,6 +24,11 @@ using onnx_reader::uint4_type;
 constexpr std::int64_t byte_opset = 13;
 constexpr std::int64_t nibble_opset = 21;
 
+/// By how much less the scale is that quantizes an average: it moves the mean of at most `most_averaged` numbers of 8
+/// bits by more than float32 loses in their sum, and by less than what it has to the next half.
+constexpr float average_scale = 1 - 0x1p-17F;
+constexpr std::int64_t most_averaged = 128;
+
 [[nodiscard]] int bits_of_type(int type) {
   if (type == int4_type || type == uint4_type) return 4;
   return type == onnx::TensorProto::INT16 || type == onnx::TensorProto::UINT16 ? 16 : 8;
@@ -85,8 +90,10 @@ class Quantizing {
       const std::string name = node.output(0);
       if (quantized) *node.mutable_output(0) = unique(name + "/real");
       const std::string real = node.output(0);
+      const std::optional<std::int32_t> center = quantized ? center_of(node) : std::nullopt;
+      if (center.has_value()) count_from(*center, node);
       *proto_.add_node() = std::move(node);
-      if (quantized) write_pair(value->second, real, name);
+      if (quantized) write_pair(value->second, real, name, center);
     }
     proto_.clear_initializer();
     for (auto& [name, tensor] : initializers_) *proto_.add_initializer() = std::move(tensor);
@@ -138,11 +145,35 @@ class Quantizing {
     return node;
   }
 
-  /// Makes `output` of the real numbers `input`.
-  void write_pair(ValueId value, std::string input, const std::string& output) {
+  /// The integer that halves of an average go away from, where the node is one that can say so.
+  [[nodiscard]] std::optional<std::int32_t> center_of(const onnx::NodeProto& node) const {
+    const auto found = nodes_.find(node.name());
+    if (found == nodes_.end() || (node.op_type() != "AveragePool" && node.op_type() != "GlobalAveragePool")) return {};
+    if (found->second >= quantization_.averages.size()) return {};
+    const Node& average = graph_.nodes[found->second];
+    const auto* pool = std::get_if<Pool>(&average.op);
+    const Shape& input = graph_.shape_of(average.inputs.at(0));
+    const std::int64_t count = pool != nullptr ? pool->kernel[0] * pool->kernel[1] : input[1] * input[2];
+    const bool is_quantized = integers_.contains(node.input(0)) && bits_of_type(integers_.at(node.input(0)).type) == 8;
+    return count <= most_averaged && is_quantized ? quantization_.averages[found->second] : std::nullopt;
+  }
+
+  /// Gives the node its input's numbers less what the integer `center` stands for.
+  void count_from(std::int32_t center, onnx::NodeProto& node) {
+    const Integers& from = integers_.at(node.input(0));
+    if (from.zero_point == center) return;
+    const std::string counted = unique(node.name() + "/counted");
+    const std::string zero_point = add_integers(counted + ".zero_point", {}, {center}, from.type);
+    add_node(node.name() + "/count", "DequantizeLinear", {from.name, from.scale, zero_point}, counted);
+    *node.mutable_input(0) = counted;
+  }
+
+  /// Makes `output` of the real numbers `input`. `center`: they are an average, counted from that integer.
+  void write_pair(ValueId value, std::string input, const std::string& output,
+                  std::optional<std::int32_t> center = {}) {
     const SourceGrid& grid = *grid_of(value);
     const int type = type_for(grid.bits, grid.is_signed);
-    if (bits_of_type(type) != grid.bits) {  // the type would not saturate
+    if (bits_of_type(type) != grid.bits && !center.has_value()) {  // the type would not saturate
       const float low = grid.scale * static_cast<float>(grid.minimum() - grid.zero_point);
       const float high = grid.scale * static_cast<float>(grid.maximum() - grid.zero_point);
       const std::string saturated = unique(output + "/saturated");
@@ -154,8 +185,16 @@ class Quantizing {
     const std::string scale = add_floats(output + ".scale", {}, {grid.scale});
     const std::string zero_point = add_integers(output + ".zero_point", {}, {grid.zero_point}, type);
     const std::string integers = unique(output + "/integers");
-    add_node(output + "/quantize", "QuantizeLinear", {input, scale, zero_point}, integers);
+    std::string rounding_scale = scale;
+    std::string rounding_zero_point = zero_point;
+    if (center.has_value()) {
+      rounding_scale = add_floats(output + ".rounding_scale", {}, {grid.scale * average_scale});
+      if (*center != grid.zero_point)
+        rounding_zero_point = add_integers(output + ".rounding_zero_point", {}, {*center}, type);
+    }
+    add_node(output + "/quantize", "QuantizeLinear", {input, rounding_scale, rounding_zero_point}, integers);
     add_node(output + "/dequantize", "DequantizeLinear", {integers, scale, zero_point}, output);
+    integers_[output] = {integers, scale, grid.zero_point, type};
   }
 
   /// The weights and the bias of a layer with a weight grid become integers.
@@ -236,6 +275,14 @@ class Quantizing {
   std::map<std::string, std::size_t> nodes_;  ///< of the graph, by name
   std::map<std::string, ValueId> values_;     ///< by their names in the model
   std::set<std::string> taken_;
+  /// What DequantizeLinear makes a value of.
+  struct Integers {
+    std::string name;
+    std::string scale;
+    std::int32_t zero_point = 0;
+    int type = 0;
+  };
+  std::map<std::string, Integers> integers_;  ///< by the value's name
 };
 
 }  // namespace
