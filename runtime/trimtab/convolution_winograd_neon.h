@@ -10,7 +10,7 @@
 //     outputs  24 y0 = m0 + a + b, 24 y1 = c + 2 d, 24 y2 = a + 4 b, 24 y3 = c + 8 d + 2 m5
 //              with a, c = m1 +- m2 and b, d = m3 +- m4
 // Down the columns the second and third inputs and weights have the other sign, which saves an instruction. All
-// transformed numbers fit 16 bits: 100 * 128 and 144 * 127. Sums may wrap around modulo 2^32: of 576 times the sum the
+// transformed numbers fit 16 bits: 100 * 128 and 144 * 128. Sums may wrap around modulo 2^32: of 576 times the sum the
 // 9 goes by its inverse there and the 64 by a shift, so the result is right where the sum stays below 2^25. The bias
 // takes part once, at point (1, 1), which every output has once.
 //
@@ -55,7 +55,7 @@ constexpr int32_t winograd_band_rows(const Convolution& step) {
 }
 
 struct WinogradScratch {
-  int32_t copy, inputs, sums, bias, spare, end;
+  int32_t copy, inputs, sums, bias, end;
 };
 constexpr WinogradScratch winograd_neon_scratch(const Convolution& step) {
   constexpr int32_t tiles = winograd_tiles_together;
@@ -64,8 +64,7 @@ constexpr WinogradScratch winograd_neon_scratch(const Convolution& step) {
   at.inputs = (at.inputs + 15) / 16 * 16;
   at.sums = at.inputs + 36 * tiles * step.input.channels * 2;
   at.bias = at.sums + 36 * tiles * 16 * 4;
-  at.spare = at.bias + 4 * step.output.channels;
-  at.end = at.spare + step.output.channels;
+  at.end = at.bias + 4 * step.output.channels;
   return at;
 }
 
@@ -165,28 +164,43 @@ class WinogradConvolution {
   /// {point, four tiles, eight channels, tile, channel}
   __attribute__((noinline)) void transform_inputs(int32_t tile_row, int32_t tile_column, int32_t tile) const {
     const int32_t channels = step_.input.channels;
+    const int64_t next_column = channels;
+    const int64_t next_point = 2 * together * channels;
     const uint8_t* from = scratch_ + at_.copy + tile_row * 4 * pitch_ + tile_column * 4 * channels;
     int16_t* to = inputs() + tile / 4 * 4 * channels + tile % 4 * 8;
     for (int32_t c = 0; c < channels; c += 8, from += 8, to += 32) {
+      const uint8_t* rows[6];
+#pragma GCC unroll 6
+      for (int32_t i = 0; i < 6; ++i) rows[i] = from + i * pitch_;
       int16x8_t columns[6][6];  // by row of points, by column of inputs
 #pragma GCC unroll 6
       for (int32_t j = 0; j < 6; ++j) {
         int8x8_t d[6];
 #pragma GCC unroll 6
-        for (int32_t i = 0; i < 6; ++i) d[i] = vreinterpret_s8_u8(vld1_u8(from + i * pitch_ + j * channels));
+        for (int32_t i = 0; i < 6; ++i) d[i] = load_and_move(rows[i], next_column);
         int16x8_t points[6];
         transform_bytes(d, points);
 #pragma GCC unroll 6
         for (int32_t i = 0; i < 6; ++i) columns[i][j] = points[i];
       }
+      int16_t* place = to;
 #pragma GCC unroll 6
       for (int32_t i = 0; i < 6; ++i) {
         int16x8_t points[6];
         transform_again(columns[i], points);
 #pragma GCC unroll 6
-        for (int32_t j = 0; j < 6; ++j) vst1q_s16(to + (i * 6 + j) * together * channels, points[j]);
+        for (int32_t j = 0; j < 6; ++j) store_and_move(place, points[j], next_point);
       }
     }
+  }
+  // With the address that follows, which GCC adds by itself.
+  static int8x8_t load_and_move(const uint8_t*& from, int64_t step) {
+    int8x8_t bytes;
+    asm("ld1 {%0.8b}, [%1], %2" : "=w"(bytes), "+r"(from) : "r"(step), "m"(*reinterpret_cast<const int64_t*>(from)));
+    return bytes;
+  }
+  static void store_and_move(int16_t*& to, int16x8_t numbers, int64_t step) {
+    asm volatile("st1 {%1.8h}, [%0], %2" : "+r"(to) : "w"(numbers), "r"(step) : "memory");
   }
 
   /// {point, tile, filter} of 16 filters.
@@ -200,18 +214,29 @@ class WinogradConvolution {
   }
 
   /// 16 filters of a tile at output row `y` of the band and column `x`.
-  __attribute__((noinline)) void make_outputs(Strip band, OutputRows output, int32_t y, int32_t x, int32_t tile,
-                                              int32_t first_filter) const {
+  void make_outputs(Strip band, OutputRows output, int32_t y, int32_t x, int32_t tile, int32_t first_filter) const {
     const int32_t stride = step_.output.pixel_stride;
-    uint8_t* places[16];
-    for (int32_t i = 0; i < 4; ++i) {
-      uint8_t* const row = y + i < band.count ? output[band.first + y + i] + x * stride : nullptr;
-      for (int32_t j = 0; j < 4; ++j) {
-        uint8_t* const inside = row != nullptr && x + j < step_.output.width ? row + j * stride : scratch_ + at_.spare;
-        places[4 * i + j] = inside + first_filter;
-      }
+    if (y + 4 <= band.count && x + 4 <= step_.output.width) {
+      uint8_t* rows[4];
+      for (int32_t i = 0; i < 4; ++i) rows[i] = output[band.first + y + i] + x * stride + first_filter;
+      return make_tile(tile, first_filter, rows, stride);
     }
+    uint8_t pixels[4 * 4 * 16];
+    uint8_t* rows[4];
+    for (int32_t i = 0; i < 4; ++i) rows[i] = pixels + 4 * 16 * i;
+    make_tile(tile, first_filter, rows, 16);
+    for (int32_t i = 0; i < 4 && y + i < band.count; ++i) {
+      uint8_t* to = output[band.first + y + i] + x * stride + first_filter;
+      for (int32_t j = 0; j < 4 && x + j < step_.output.width; ++j, to += stride)
+        memcpy(to, pixels + 64 * i + 16 * j, 16);
+    }
+  }
+
+  /// The same, to four rows whose pixels lie `stride` bytes apart.
+  __attribute__((noinline)) void make_tile(int32_t tile, int32_t first_filter, uint8_t* const (&places)[4],
+                                           int64_t stride) const {
     const int32_t* m = sums() + tile * 16;
+    const bool is_plain = to_.kind == 0;
     for (int32_t n = 0; n < 16; n += 4) {
       const int32x4_t multiplier = vld1q_s32(step_.multiplier + first_filter + n);
       int32x4_t rows[4][6];  // by row of outputs, by column of points
@@ -226,22 +251,37 @@ class WinogradConvolution {
 #pragma GCC unroll 4
         for (int32_t i = 0; i < 4; ++i) rows[i][j] = outputs[i];
       }
+      int16x8_t words[4][2];
 #pragma GCC unroll 4
       for (int32_t i = 0; i < 4; ++i) {
         int32x4_t outputs[4];
         transform_back(rows[i], outputs);
 #pragma GCC unroll 4
         for (int32_t j = 0; j < 4; ++j) {
-          const int32x4_t sum = vshrq_n_s32(vmulq_n_s32(outputs[j], inverse_of_9), 6);
-          outputs[j] = scale<shifts>(sum, multiplier, to_);
+          // 64 times the sum; only a shift to the left has no room for the 64
+          const int32x4_t sum = vmulq_n_s32(outputs[j], inverse_of_9);
+          outputs[j] = vqdmulhq_s32(shifts ? vshlq_s32(vshrq_n_s32(sum, 6), to_.shift) : sum, multiplier);
         }
-        const int8x16_t bytes = narrow(outputs[0], outputs[1], outputs[2], outputs[3], to_);
-        store_word<0>(places[4 * i] + n, bytes);
-        store_word<1>(places[4 * i + 1] + n, bytes);
-        store_word<2>(places[4 * i + 2] + n, bytes);
-        store_word<3>(places[4 * i + 3] + n, bytes);
+        words[i][0] = round_eight < shifts ? 1 : 7 > (outputs[0], outputs[1]);
+        words[i][1] = round_eight < shifts ? 1 : 7 > (outputs[2], outputs[3]);
+      }
+#pragma GCC unroll 4
+      for (int32_t i = 0; i < 4; ++i) {
+        store_words(places[i] + n, stride,
+                    is_plain ? vqmovun_high_s16(vqmovun_s16(words[i][0]), words[i][1])
+                             : narrow_words(words[i][0], words[i][1], to_));
       }
     }
+  }
+
+  /// Four lanes of 32 bits, `stride` bytes apart.
+  static void store_words(uint8_t* to, int64_t stride, uint8x16_t bytes) {
+    asm volatile(
+        "st1 {%1.s}[0], [%0], %2\n\tst1 {%1.s}[1], [%0], %2\n\t"
+        "st1 {%1.s}[2], [%0], %2\n\tst1 {%1.s}[3], [%0]"
+        : "+&r"(to)
+        : "w"(bytes), "r"(stride)
+        : "memory");
   }
 
   static constexpr int32_t inverse_of_9 = 0x38e38e39;  // modulo 2^32

@@ -26,19 +26,13 @@ constexpr int32_t depthwise_first_channel(const Convolution& step, int32_t chann
   const int32_t last = step.output.channels - channels;
   return block * channels < last ? block * channels : last;
 }
-/// Output rows of a band, as many as keep the copy of their input within 64 KB, at least one.
-constexpr int32_t depthwise_band_rows(const Convolution& step) {
-  int32_t rows = 1;
-  while (rows < step.output.height && signed_rows_bytes(step, rows + 1) <= 64 * 1024) ++rows;
-  return rows;
-}
 /// Bytes of the weights of all blocks, decoded: whole groups.
 constexpr int32_t depthwise_decoded_bytes(const Convolution& step, int32_t channels) {
   return (depthwise_blocks(step, channels) * channels * depthwise_taps(step) + 127) / 128 * 128;
 }
 /// The copy of a band, the decoded weights of fewer than 8 bits, and those of a block as numbers of 16 bits.
 constexpr int32_t depthwise_8_neon_scratch_bytes(const Convolution& step, bool decodes) {
-  return signed_rows_bytes(step, depthwise_band_rows(step)) + (decodes ? depthwise_decoded_bytes(step, 8) : 0) +
+  return signed_rows_bytes(step, signed_rows_of_band(step)) + (decodes ? depthwise_decoded_bytes(step, 8) : 0) +
          16 * depthwise_taps(step);
 }
 
@@ -55,12 +49,11 @@ struct DepthwiseBlock {
 inline int16x8_t load_channels(const uint8_t* from) { return vmovl_s8(vreinterpret_s8_u8(vld1_u8(from))); }
 
 /// The output of 8 channels of a pixel, of their sums.
-template <bool shifts>
 inline void store_channels(const DepthwiseBlock& block, const int32x4_t (&sums)[2], const Requantization& to,
                            uint8_t* pixel) {
-  const int32x4_t low = scale<shifts>(sums[0], block.multiplier[0], to);
-  const int32x4_t high = scale<shifts>(sums[1], block.multiplier[1], to);
-  vst1_s8(reinterpret_cast<int8_t*>(pixel), narrow_eight(low, high, to));
+  const int32x4_t low = scale_twice(sums[0], block.multiplier[0], to);
+  const int32x4_t high = scale_twice(sums[1], block.multiplier[1], to);
+  vst1_u8(pixel, narrow_eight(low, high, to));
 }
 
 inline void multiply_add(int32x4_t (&sums)[2], int16x8_t numbers, int16x8_t weights) {
@@ -69,7 +62,7 @@ inline void multiply_add(int32x4_t (&sums)[2], int16x8_t numbers, int16x8_t weig
 }
 
 /// A row of outputs by windows of 3 x 3. `columns` columns of the window move on from pixel to pixel.
-template <bool shifts, int32_t columns>
+template <int32_t columns>
 inline void depthwise_row_3x3(const uint8_t* from, int32_t pitch, int32_t channels, const DepthwiseBlock& block,
                               const Requantization& to, int32_t count, uint8_t* pixel, int32_t stride) {
   int16x8_t weights[9];
@@ -91,7 +84,7 @@ inline void depthwise_row_3x3(const uint8_t* from, int32_t pitch, int32_t channe
       multiply_add(sums, b[i], weights[3 * i + 1]);
       multiply_add(sums, c[i], weights[3 * i + 2]);
     }
-    store_channels<shifts>(block, sums, to, pixel);
+    store_channels(block, sums, to, pixel);
     pixel += stride;
   };
   load(window[0]);
@@ -123,7 +116,6 @@ inline void depthwise_row_3x3(const uint8_t* from, int32_t pitch, int32_t channe
 }
 
 /// A row of outputs by windows of any shape.
-template <bool shifts>
 inline void depthwise_row(const Convolution& step, const uint8_t* from, int32_t pitch, const DepthwiseBlock& block,
                           const Requantization& to, uint8_t* pixel) {
   const Window& window = step.window;
@@ -138,7 +130,7 @@ inline void depthwise_row(const Convolution& step, const uint8_t* from, int32_t 
         weights += 8;
       }
     }
-    store_channels<shifts>(block, sums, to, pixel);
+    store_channels(block, sums, to, pixel);
     from += window.stride_columns * step.input.channels;
   }
 }
@@ -164,12 +156,12 @@ inline void prepare_block(const Convolution& step, const int8_t* weights, int32_
   block.multiplier[1] = vld1q_s32(step.multiplier + channel + 4);
 }
 
-template <bool shifts, bool nested>
+template <bool nested>
 inline void depthwise(const Convolution& step, Strip strip, InputRows input, OutputRows output, uint8_t* scratch) {
   const int32_t taps = depthwise_taps(step);
   const int32_t channels = step.output.channels;
   const int32_t pitch = signed_columns(step) * channels;
-  const int32_t most = depthwise_band_rows(step);
+  const int32_t most = signed_rows_of_band(step);
   const Window& window = step.window;
   const bool is_3x3 = window.kernel_height == 3 && window.kernel_width == 3 && window.dilation_rows == 1 &&
                       window.dilation_columns == 1 && window.stride_columns <= 2;
@@ -195,13 +187,11 @@ inline void depthwise(const Convolution& step, Strip strip, InputRows input, Out
       for (int32_t y = band.first; y < band.first + band.count; ++y, from += window.stride_rows * pitch) {
         uint8_t* const pixel = output[y] + channel;
         if (!is_3x3) {
-          depthwise_row<shifts>(step, from, pitch, block, to, pixel);
+          depthwise_row(step, from, pitch, block, to, pixel);
         } else if (window.stride_columns == 1) {
-          depthwise_row_3x3<shifts, 1>(from, pitch, channels, block, to, step.output.width, pixel,
-                                       step.output.pixel_stride);
+          depthwise_row_3x3<1>(from, pitch, channels, block, to, step.output.width, pixel, step.output.pixel_stride);
         } else {
-          depthwise_row_3x3<shifts, 2>(from, pitch, channels, block, to, step.output.width, pixel,
-                                       step.output.pixel_stride);
+          depthwise_row_3x3<2>(from, pitch, channels, block, to, step.output.width, pixel, step.output.pixel_stride);
         }
       }
     }
@@ -212,20 +202,12 @@ inline void depthwise(const Convolution& step, Strip strip, InputRows input, Out
 
 inline void depthwise_8_neon(const Convolution& step, Strip strip, InputRows input, OutputRows output,
                              uint8_t* scratch) {
-  if (step.shift != 0) {
-    neon::depthwise<true, false>(step, strip, input, output, scratch);
-  } else {
-    neon::depthwise<false, false>(step, strip, input, output, scratch);
-  }
+  neon::depthwise<false>(step, strip, input, output, scratch);
 }
 /// The same for nested weights (nested_weights.h).
 inline void depthwise_8_nested_neon(const Convolution& step, Strip strip, InputRows input, OutputRows output,
                                     uint8_t* scratch) {
-  if (step.shift != 0) {
-    neon::depthwise<true, true>(step, strip, input, output, scratch);
-  } else {
-    neon::depthwise<false, true>(step, strip, input, output, scratch);
-  }
+  neon::depthwise<true>(step, strip, input, output, scratch);
 }
 
 #endif

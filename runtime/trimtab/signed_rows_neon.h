@@ -57,30 +57,53 @@ constexpr int32_t signed_rows_bytes(const Convolution& step, int32_t output_rows
   return (signed_rows(step, output_rows) * signed_columns(step) * step.input.channels + 15) / 16 * 16 + 32;
 }
 
+/// Output rows whose input, copied, takes no more than 64 KB: at least one, at most all.
+constexpr int32_t signed_rows_of_band(const Convolution& step) {
+  const int32_t inputs = 64 * 1024 / (signed_columns(step) * step.input.channels);
+  const int32_t more = inputs < signed_rows(step, 1) ? 0 : (inputs - signed_rows(step, 1)) / step.window.stride_rows;
+  return more + 1 < step.output.height ? more + 1 : step.output.height;
+}
+
 #if defined(__ARM_NEON)
 
 namespace neon {
 
-/// Copies bytes and flips their highest bit or none.
-inline void copy_flipped(const uint8_t* from, int32_t count, uint8x16_t flip, uint8_t* to) {
-  int32_t i = 0;
-  for (; i + 16 <= count; i += 16) vst1q_u8(to + i, veorq_u8(vld1q_u8(from + i), flip));
-  for (; i < count; ++i) to[i] = static_cast<uint8_t>(from[i] ^ vgetq_lane_u8(flip, 0));
+/// Copies bytes and flips their highest bit.
+inline void copy_flipped(const uint8_t* from, int32_t count, uint8_t* to) {
+  const uint8x16_t flip = vdupq_n_u8(0x80);
+  for (; count >= 64; count -= 64, from += 64, to += 64) {
+    const uint8x16_t a = vld1q_u8(from);
+    const uint8x16_t b = vld1q_u8(from + 16);
+    const uint8x16_t c = vld1q_u8(from + 32);
+    const uint8x16_t d = vld1q_u8(from + 48);
+    vst1q_u8(to, veorq_u8(a, flip));
+    vst1q_u8(to + 16, veorq_u8(b, flip));
+    vst1q_u8(to + 32, veorq_u8(c, flip));
+    vst1q_u8(to + 48, veorq_u8(d, flip));
+  }
+  for (; count >= 16; count -= 16, from += 16, to += 16) vst1q_u8(to, veorq_u8(vld1q_u8(from), flip));
+  for (; count > 0; --count) *to++ = *from++ ^ 0x80;
 }
 
-inline uint8x16_t flip_of(const Image& image) { return vdupq_n_u8(image.format.is_signed ? 0 : 0x80); }
+/// Copies bytes as signed ones.
+inline void copy_signed(const Image& image, const uint8_t* from, int32_t count, uint8_t* to) {
+  if (image.format.is_signed) {
+    memcpy(to, from, static_cast<size_t>(count));
+  } else {
+    copy_flipped(from, count, to);
+  }
+}
 
 /// Writes pixels of padding.
-inline void write_padding(const Convolution& step, int32_t columns, uint8x16_t flip, uint8_t* to) {
+inline void write_padding(const Convolution& step, int32_t columns, uint8_t* to) {
   const int32_t channels = step.input.channels;
+  const uint8_t flip = step.input.format.is_signed ? 0 : 0x80;
   if (step.padding_value == nullptr) {
-    memset(to, vgetq_lane_u8(flip, 0), static_cast<size_t>(columns * channels));
+    memset(to, flip, static_cast<size_t>(columns * channels));
     return;
   }
   for (int32_t column = 0; column < columns; ++column) {
-    for (int32_t c = 0; c < channels; ++c) {
-      *to++ = static_cast<uint8_t>(step.padding_value[c] ^ vgetq_lane_u8(flip, 0));
-    }
+    for (int32_t c = 0; c < channels; ++c) *to++ = static_cast<uint8_t>(step.padding_value[c] ^ flip);
   }
 }
 
@@ -92,25 +115,24 @@ inline void copy_signed_rows(const Convolution& step, Strip strip, InputRows inp
   const int32_t left = window.pad_left < columns ? window.pad_left : columns;
   const int32_t inside = columns - left < image.width ? columns - left : image.width;
   const int32_t channels = image.channels;
-  const uint8x16_t flip = flip_of(image);
   const int32_t count = signed_rows(step, strip.count);
   for (int32_t i = 0; i < count; ++i, to += columns * channels) {
     const int32_t row = strip.first * window.stride_rows - window.pad_top + i;
     if (row < 0 || row >= image.height) {
-      write_padding(step, columns, flip, to);
+      write_padding(step, columns, to);
       continue;
     }
     const uint8_t* const from = input[row];
     uint8_t* const middle = to + left * channels;
     if (image.pixel_stride == channels) {
-      copy_flipped(from, inside * channels, flip, middle);
+      copy_signed(image, from, inside * channels, middle);
     } else {
       for (int32_t x = 0; x < inside; ++x) {
-        copy_flipped(from + x * image.pixel_stride, channels, flip, middle + x * channels);
+        copy_signed(image, from + x * image.pixel_stride, channels, middle + x * channels);
       }
     }
-    write_padding(step, left, flip, to);
-    write_padding(step, columns - left - inside, flip, middle + inside * channels);
+    write_padding(step, left, to);
+    write_padding(step, columns - left - inside, middle + inside * channels);
   }
 }
 
@@ -120,16 +142,21 @@ struct Windows {
   int32_t row_step;     // input rows from one output row to the next
   int32_t column_step;  // bytes from one output pixel to the next
   int32_t first_row;    // that the copy begins with
-  uint8x16_t flip;      // that is still to be done
+  bool flips;           // whether the highest bits are still to be flipped
 
   const uint8_t* row(int32_t y) const { return rows[(y - first_row) * row_step]; }
+  /// Whether the first window of a row lies where the row before would go on.
+  bool continue_over_rows(const Convolution& step) const {
+    return rows.is_dense() && rows.pitch * row_step == step.output.width * column_step;
+  }
 };
 
 /// The windows of a strip; `copy` has room for signed_rows_bytes().
 inline Windows windows_of(const Convolution& step, Strip strip, InputRows input, uint8_t* copy) {
   const Window& window = step.window;
   if (reads_in_place(step)) {
-    return {input, window.stride_rows, window.stride_columns * step.input.pixel_stride, 0, flip_of(step.input)};
+    return {input, window.stride_rows, window.stride_columns * step.input.pixel_stride, 0,
+            !step.input.format.is_signed};
   }
   copy_signed_rows(step, strip, input, copy);
   const int32_t channels = step.input.channels;
@@ -137,17 +164,7 @@ inline Windows windows_of(const Convolution& step, Strip strip, InputRows input,
           window.stride_rows,
           window.stride_columns * channels,
           strip.first,
-          vdupq_n_u8(0)};
-}
-
-/// Bytes from a window's beginning to its run `i`.
-inline int32_t run_offset(const Convolution& step, int32_t i) {
-  const Window& window = step.window;
-  const int32_t channels = step.input.channels;
-  const int32_t pitch = signed_columns(step) * channels;
-  if (window_runs(step).count == window.kernel_height) return i * window.dilation_rows * pitch;
-  return i / window.kernel_width * window.dilation_rows * pitch +
-         i % window.kernel_width * window.dilation_columns * channels;
+          false};
 }
 
 }  // namespace neon

@@ -1,5 +1,7 @@
 // Kernels of the Cortex-A cores. What they do not take runs with the portable kernels.
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <string>
@@ -97,19 +99,22 @@ Kernel depthwise_kernel(const ConvolutionStep& step) {
   return kernel;
 }
 
-/// The same in the 64-bit state, whose registers hold more.
-Kernel wide_depthwise_kernel(const ConvolutionStep& step) {
+/// The same in blocks of so many channels, where two products fit 16 bits.
+Kernel depthwise_pairs_kernel(const ConvolutionStep& step, std::int32_t channels) {
   const Convolution& c = step.convolution;
-  if (step.weight_code == WeightCode::nested || !is_3x3(c.window, 2) || c.output.channels < 16 ||
+  if (step.weight_code == WeightCode::nested || !is_3x3(c.window, 2) || c.output.channels < channels ||
       !depthwise_pairs_fit(step)) {
     return depthwise_kernel(step);
   }
-  Kernel kernel =
-      make_kernel("depthwise_8_pairs_neon", "depthwise_8_pairs_neon", "16 channels together, two products in 16 bits");
-  kernel.layout = {WeightLayout::Kind::depthwise_blocks, 16};
-  kernel.scratch_bytes = aligned(runtime::depthwise_8_pairs_neon_scratch_bytes(c, c.weight_bits < 8));
+  Kernel kernel = make_kernel("depthwise_8_pairs_neon", "depthwise_8_pairs_neon",
+                              fmt::format("{} channels together, two products in 16 bits", channels));
+  kernel.layout = {WeightLayout::Kind::depthwise_blocks, channels};
+  kernel.scratch_bytes = aligned(runtime::depthwise_8_pairs_neon_scratch_bytes(c, channels, c.weight_bits < 8));
   return kernel;
 }
+
+constexpr std::int32_t channels_in_32_bit_state = 8;
+constexpr std::int32_t channels_in_64_bit_state = 16;
 
 /// Whether F(4x4, 3x3) computes every sum right. Where it takes fewer instructions is measured: from 16 inputs on.
 bool fits_winograd(const ConvolutionStep& step) {
@@ -123,9 +128,7 @@ bool fits_winograd(const ConvolutionStep& step) {
   for (std::int64_t filter = 0; filter < c.output.channels; ++filter) {
     std::int64_t sum = std::abs(std::int64_t{nth(step.bias, filter)});
     for (std::int64_t i = 0; i < size; ++i) {
-      const std::int64_t weight = nth(step.weights, filter * size + i);
-      if (weight < -127) return false;  // transformed weights must fit 16 bits
-      sum += std::abs(weight) * largest_input;
+      sum += std::abs(std::int64_t{nth(step.weights, filter * size + i)}) * largest_input;
     }
     if (sum > runtime::winograd_neon_largest_sum) return false;
   }
@@ -152,14 +155,14 @@ Kernel depthwise_dot_kernel(const Convolution& convolution) {
 std::optional<Kernel> choose_cortex_a15_kernel(const Step& step, Optimize /*optimize*/) {
   const auto* const s = std::get_if<ConvolutionStep>(&step.operation);
   if (s == nullptr) return std::nullopt;
-  if (fits_depthwise(*s)) return depthwise_kernel(*s);
+  if (fits_depthwise(*s)) return depthwise_pairs_kernel(*s, channels_in_32_bit_state);
   return pairs_kernel(*s);
 }
 
 std::optional<Kernel> choose_cortex_a53_kernel(const Step& step, Optimize /*optimize*/) {
   const auto* const s = std::get_if<ConvolutionStep>(&step.operation);
   if (s == nullptr) return std::nullopt;
-  if (fits_depthwise(*s)) return wide_depthwise_kernel(*s);
+  if (fits_depthwise(*s)) return depthwise_pairs_kernel(*s, channels_in_64_bit_state);
   if (step.points.empty() && fits_winograd(*s)) return winograd_kernel(s->convolution);
   return pairs_kernel(*s);
 }
@@ -170,7 +173,7 @@ std::optional<Kernel> choose_cortex_a76_kernel(const Step& step, Optimize /*opti
   if (fits_depthwise(*s)) {
     const bool by_dot = is_3x3(s->convolution.window, 1) && s->convolution.window.stride_rows == 1 &&
                         s->weight_code == WeightCode::integer;
-    return by_dot ? depthwise_dot_kernel(s->convolution) : wide_depthwise_kernel(*s);
+    return by_dot ? depthwise_dot_kernel(s->convolution) : depthwise_pairs_kernel(*s, channels_in_64_bit_state);
   }
   if (!fits_panels(*s)) return std::nullopt;
   return panel_kernel(*s, "8x8_dot", 8, runtime::convolution_8_8x8_dot_scratch_bytes(s->convolution, decodes(*s)),
