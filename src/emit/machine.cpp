@@ -40,8 +40,8 @@ std::vector<std::string> thumb(const std::string& processor) { return {"-mcpu=" 
 }  // namespace
 
 const ProcessorTraits& traits_of(Processor processor) {
-  // Widths: Arm's product pages of the Cortex-A cores (A53 and A55 dual-issue, A15 and A72 decode three instructions a
-  // cycle, A76 four).
+  // Widths: Arm's product pages of the Cortex-A cores (A7, A53 and A55 dual-issue, A15 and A72 decode three
+  // instructions a cycle, A76 four).
   static const std::map<Processor, ProcessorTraits> rows{
       {Processor::cortex_m0plus, {Core::cortex_m0, &arm_bare, thumb("cortex-m0plus")}},
       {Processor::cortex_m3, {Core::cortex_m3, &arm_bare, thumb("cortex-m3")}},
@@ -49,6 +49,8 @@ const ProcessorTraits& traits_of(Processor processor) {
       {Processor::cortex_m7, {Core::cortex_m4, &arm_bare, thumb("cortex-m7")}},
       {Processor::cortex_m33, {Core::cortex_m4, &arm_bare, thumb("cortex-m33")}},
       {Processor::cortex_m55, {Core::cortex_m55, &arm_bare, thumb("cortex-m55")}},
+      {Processor::cortex_a7,
+       {Core::cortex_a15, &arm_linux, {"-mcpu=cortex-a7", "-mfpu=neon-vfpv4", "-mfloat-abi=hard"}, "cortex-a7", 2}},
       {Processor::cortex_a15,
        {Core::cortex_a15, &arm_linux, {"-mcpu=cortex-a15", "-mfpu=neon-vfpv4", "-mfloat-abi=hard"}, "cortex-a15", 3}},
       {Processor::cortex_a53, {Core::cortex_a53, &aarch64_linux, {"-mcpu=cortex-a53"}, "cortex-a53", 2}},

@@ -20,7 +20,7 @@ enum class Core {
   cortex_m3,   ///< Armv7-M without DSP
   cortex_m4,   ///< Armv7E-M and Armv8-M with DSP extension: M4, M7, M33
   cortex_m55,  ///< Armv8.1-M with MVE (Helium)
-  cortex_a15,  ///< Armv7-A with NEON
+  cortex_a15,  ///< Armv7-A with NEON: A7, A15
   cortex_a53,  ///< Armv8-A in its 64-bit state, with NEON: A53, A72
   cortex_a76   ///< Armv8.2-A in its 64-bit state, with the dot product: A55, A76
 };

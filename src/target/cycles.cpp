@@ -178,6 +178,7 @@ std::optional<Model> model_of(Processor processor) {
                    "faster in MLPerf Tiny's results (U575 against L4R5, without waits for the flash), as Arm publishes "
                    "no timings of the Cortex-M33"};
     case Processor::cortex_m55:
+    case Processor::cortex_a7:
     case Processor::cortex_a15:
     case Processor::cortex_a53:
     case Processor::cortex_a55:

@@ -18,6 +18,7 @@ enum class Processor {
   cortex_m7,
   cortex_m33,
   cortex_m55,
+  cortex_a7,
   cortex_a15,
   cortex_a53,
   cortex_a55,

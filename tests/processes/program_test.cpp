@@ -101,7 +101,8 @@ TEST_P(Processes, CountInstructions) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cores, Processes,
-                         testing::Values("cortex-a15", "cortex-a53", "cortex-a55", "cortex-a72", "cortex-a76"),
+                         testing::Values("cortex-a7", "cortex-a15", "cortex-a53", "cortex-a55", "cortex-a72",
+                                         "cortex-a76"),
                          test::by_name);
 
 }  // namespace

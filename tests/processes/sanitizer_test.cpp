@@ -48,7 +48,8 @@ TEST_P(Sanitized, SelfTestRunsWithoutComplaint) {
   EXPECT_EQ(result.exit_code, 0) << result.output << result.errors.substr(0, 3000);
 }
 
-INSTANTIATE_TEST_SUITE_P(Cores, Sanitized, testing::Values("cortex-a15", "cortex-a53", "cortex-a76"), test::by_name);
+INSTANTIATE_TEST_SUITE_P(Cores, Sanitized, testing::Values("cortex-a7", "cortex-a15", "cortex-a53", "cortex-a76"),
+                         test::by_name);
 
 }  // namespace
 }  // namespace trimtab

@@ -34,7 +34,7 @@ TEST(Target, KnowsTheBoards) {
 }
 
 TEST(Target, ApplicationProcessorsLoadProgramsIntoRam) {
-  for (const std::string name : {"cortex-a15", "cortex-a53", "cortex-a55", "cortex-a72", "cortex-a76"}) {
+  for (const std::string name : {"cortex-a7", "cortex-a15", "cortex-a53", "cortex-a55", "cortex-a72", "cortex-a76"}) {
     const Target target = load_target(name);
     EXPECT_EQ(name_of(target.processor), name);
     EXPECT_EQ(target.flash_bytes.value, target.ram_bytes.value);
