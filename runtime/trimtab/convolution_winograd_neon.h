@@ -102,16 +102,16 @@ inline __attribute__((always_inline)) void transform_again(const int16x8_t (&d)[
   points[5] = vmlsq_n_s16(vsubq_s16(d[5], d[3]), t, 4);
 }
 
-/// 24 times four outputs of an axis, of six products.
-inline __attribute__((always_inline)) void transform_back(const int32x4_t (&m)[6], int32x4_t (&y)[4]) {
-  const int32x4_t a = vaddq_s32(m[1], m[2]);
-  const int32x4_t c = vsubq_s32(m[1], m[2]);
-  const int32x4_t b = vaddq_s32(m[3], m[4]);
-  const int32x4_t d = vsubq_s32(m[3], m[4]);
-  y[0] = vaddq_s32(vaddq_s32(m[0], a), b);
-  y[1] = vaddq_s32(c, vaddq_s32(d, d));
-  y[2] = vmlaq_n_s32(a, b, 4);
-  y[3] = vmlaq_n_s32(c, vaddq_s32(vshlq_n_s32(d, 2), m[5]), 2);
+/// 24 times four outputs of an axis, of six products, modulo 2^32.
+inline __attribute__((always_inline)) void transform_back(const uint32x4_t (&m)[6], uint32x4_t (&y)[4]) {
+  const uint32x4_t a = vaddq_u32(m[1], m[2]);
+  const uint32x4_t c = vsubq_u32(m[1], m[2]);
+  const uint32x4_t b = vaddq_u32(m[3], m[4]);
+  const uint32x4_t d = vsubq_u32(m[3], m[4]);
+  y[0] = vaddq_u32(vaddq_u32(m[0], a), b);
+  y[1] = vaddq_u32(c, vaddq_u32(d, d));
+  y[2] = vmlaq_n_u32(a, b, 4);
+  y[3] = vmlaq_n_u32(c, vaddq_u32(vshlq_n_u32(d, 2), m[5]), 2);
 }
 
 /// A convolution by tiles of 4 x 4 outputs.
@@ -239,31 +239,34 @@ class WinogradConvolution {
     const bool is_plain = to_.kind == 0;
     for (int32_t n = 0; n < 16; n += 4) {
       const int32x4_t multiplier = vld1q_s32(step_.multiplier + first_filter + n);
-      int32x4_t rows[4][6];  // by row of outputs, by column of points
+      uint32x4_t rows[4][6];  // by row of outputs, by column of points
 #pragma GCC unroll 6
       for (int32_t j = 0; j < 6; ++j) {
-        int32x4_t column[6];
+        uint32x4_t column[6];
 #pragma GCC unroll 6
-        for (int32_t i = 0; i < 6; ++i) column[i] = vld1q_s32(m + (i * 6 + j) * together * 16 + n);
-        if (j == 1) column[1] = vaddq_s32(column[1], vld1q_s32(bias() + first_filter + n));
-        int32x4_t outputs[4];
+        for (int32_t i = 0; i < 6; ++i)
+          column[i] = vreinterpretq_u32_s32(vld1q_s32(m + (i * 6 + j) * together * 16 + n));
+        if (j == 1) column[1] = vaddq_u32(column[1], vreinterpretq_u32_s32(vld1q_s32(bias() + first_filter + n)));
+        uint32x4_t outputs[4];
         transform_back(column, outputs);
 #pragma GCC unroll 4
         for (int32_t i = 0; i < 4; ++i) rows[i][j] = outputs[i];
       }
+      constexpr int times = shifts ? 1 : 7;  // how often a factor of 2 is left
       int16x8_t words[4][2];
 #pragma GCC unroll 4
       for (int32_t i = 0; i < 4; ++i) {
+        uint32x4_t sums_of_row[4];
+        transform_back(rows[i], sums_of_row);
         int32x4_t outputs[4];
-        transform_back(rows[i], outputs);
 #pragma GCC unroll 4
         for (int32_t j = 0; j < 4; ++j) {
           // 64 times the sum; only a shift to the left has no room for the 64
-          const int32x4_t sum = vmulq_n_s32(outputs[j], inverse_of_9);
+          const int32x4_t sum = vreinterpretq_s32_u32(vmulq_n_u32(sums_of_row[j], inverse_of_9));
           outputs[j] = vqdmulhq_s32(shifts ? vshlq_s32(vshrq_n_s32(sum, 6), to_.shift) : sum, multiplier);
         }
-        words[i][0] = round_eight < shifts ? 1 : 7 > (outputs[0], outputs[1]);
-        words[i][1] = round_eight < shifts ? 1 : 7 > (outputs[2], outputs[3]);
+        words[i][0] = round_eight<times>(outputs[0], outputs[1]);
+        words[i][1] = round_eight<times>(outputs[2], outputs[3]);
       }
 #pragma GCC unroll 4
       for (int32_t i = 0; i < 4; ++i) {
@@ -284,7 +287,7 @@ class WinogradConvolution {
         : "memory");
   }
 
-  static constexpr int32_t inverse_of_9 = 0x38e38e39;  // modulo 2^32
+  static constexpr uint32_t inverse_of_9 = 0x38e38e39;  // modulo 2^32
 
   const Convolution& step_;
   WinogradScratch at_;
