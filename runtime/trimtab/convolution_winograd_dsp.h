@@ -1,13 +1,13 @@
 #pragma once
 
-// Winograd's exact F(2,3) and F(4,3) (winograd_tiles.h) with the DSP extension: pairs are 16-bit halves.
+// Winograd's exact F(2,3), F(4,3) and F(4,5) (winograd_tiles.h) with the DSP extension: pairs are 16-bit halves.
 //
 // The packed weights are those of convolution_columns_dsp.h, so one layer can have strips by either. Nested weights
 // (nested_weights.h) count as odd integers, 2 * digits + 1, or these shifted left as far as the sums are to be, and fit
-// 9 bits. Their transforms fit 16 bits as well (7 * 255).
+// 9 bits. Their transforms fit 16 bits as well (7 * 255 or 121 * 255).
 //
-// Scratch: the transformed inputs, the transformed weights of two filters, a pixel of padding, then by turns the
-// decoded weights of two filters and their sums.
+// Scratch: the transformed inputs, the transformed weights of two filters, a pixel of padding, the bytes of two filters
+// where channels are no multiple of four, then by turns the decoded weights of two filters and their sums.
 
 #include "trimtab/convolution_columns_dsp.h"
 #include "trimtab/nested_weights.h"
@@ -21,22 +21,23 @@ namespace trimtab::TRIMTAB_RUNTIME {
 constexpr int32_t winograd_weight_words(const WinogradLayout& layout) {
   return layout.filter_pairs() * layout.points * 2;
 }
-constexpr int32_t winograd_decoded_words(const Convolution& step, const WinogradLayout& layout) {
-  return step.weight_bits == 8 ? 0 : plane_groups_around(3 * layout.filter_pairs());
+constexpr int32_t winograd_decoded_words(const Convolution& step) {
+  return step.weight_bits == 8 ? 0 : plane_groups_around(column_layout(step).pairs());
 }
 
 /// Scratch memory for strips of `rows` rows in tiles of `tile_rows`.
 constexpr int32_t convolution_winograd_scratch_bytes(const Convolution& step, int32_t tile_rows, int32_t rows) {
   const WinogradLayout layout = winograd_layout(step, tile_rows);
   const int32_t products = 4 * static_cast<int32_t>(sizeof(int32_t)) * 2 + 32 * layout.points;
-  const int32_t decoded = 4 * winograd_decoded_words(step, layout);
+  const int32_t decoded = 4 * winograd_decoded_words(step);
   return winograd_input_bytes(layout, tile_rows, rows) + 4 * winograd_weight_words(layout) +
-         (decoded > products ? decoded : products);
+         winograd_spread_bytes(step, layout) + (decoded > products ? decoded : products);
 }
 
 namespace detail {
 
 struct DspHalves {
+  static constexpr bool takes_all_channels = false;  // few of these are faster than by columns
   static uint32_t add(uint32_t a, uint32_t b) { return dsp::sadd16(a, b); }
   static uint32_t subtract(uint32_t a, uint32_t b) { return dsp::ssub16(a, b); }
   static uint32_t finish(uint32_t a) { return a; }
@@ -85,19 +86,42 @@ struct WeightBytes<true> {
 };
 
 /// The weights of two filters from their bytes.
-template <int Rows, bool Nested>
+template <int Rows, int Kernel, bool Nested>
 __attribute__((noinline)) void transform_filters(WeightBytes<Nested> weights, const uint8_t* bytes, int32_t row_pairs,
                                                  uint32_t* to) {
   const int32_t row_bytes = 4 * row_pairs;
   const uint8_t* const end = bytes + row_bytes;
-  for (; bytes != end; bytes += 4, to += 2 * (Rows + 2)) {
-    const uint32_t first = load_word(bytes);
-    const uint32_t second = load_word(bytes + row_bytes);
-    const uint32_t third = load_word(bytes + 2 * row_bytes);
-    transform_weights<DspHalves, Rows, 2>(weights.template pair<0>(first), weights.template pair<0>(second),
-                                          weights.template pair<0>(third), to);
-    transform_weights<DspHalves, Rows, 2>(weights.template pair<8>(first), weights.template pair<8>(second),
-                                          weights.template pair<8>(third), to + 1);
+  for (; bytes != end; bytes += 4, to += 2 * (Rows + Kernel - 1)) {
+    Array<uint32_t, Kernel> words;
+    Array<uint32_t, Kernel> pairs;
+#pragma GCC unroll 5
+    for (int i = 0; i < Kernel; ++i) words[i] = load_word(bytes + i * row_bytes);
+#pragma GCC unroll 5
+    for (int i = 0; i < Kernel; ++i) pairs[i] = weights.template pair<0>(words[i]);
+    transform_weights<DspHalves, Rows, Kernel, 2>(pairs, to);
+#pragma GCC unroll 5
+    for (int i = 0; i < Kernel; ++i) pairs[i] = weights.template pair<8>(words[i]);
+    transform_weights<DspHalves, Rows, Kernel, 2>(pairs, to + 1);
+  }
+}
+
+/// The bytes of two filters, with zeros behind the channels of every tap up to a multiple of four.
+__attribute__((noinline)) inline void spread_filters(const Convolution& step, const uint8_t* bytes, uint8_t* to) {
+  const ColumnLayout layout = column_layout(step);
+  const int32_t channels = step.input.channels;
+  const int32_t tap_bytes = (channels + 3) / 4 * 8;
+  const int32_t taps_per_run = layout.run_length / channels;
+  for (int32_t runs = layout.rows * layout.runs_per_row; runs > 0; --runs, bytes += 4 * layout.run_pairs) {
+    for (int32_t tap = 0; tap < taps_per_run; ++tap, to += tap_bytes) {
+      for (int32_t i = 0; i < tap_bytes; ++i) to[i] = 0;
+      for (int32_t channel = 0; channel < channels; ++channel) {
+        const ColumnPosition from = column_position(tap * channels + channel, layout.run_length, 4);
+        const int32_t at = 4 * from.pair + 2 * from.lane;
+        const int32_t place = channel / 4 * 8 + channel % 2 * 4 + channel % 4 / 2 * 2;
+        to[place] = bytes[at];
+        to[place + 1] = bytes[at + 1];
+      }
+    }
   }
 }
 
@@ -127,7 +151,7 @@ struct TileStoring {
 /// Writes what one filter has at `count` pixels, which lie `apart` bytes from each other, in the rows of a tile, which
 /// lie `below[1]`, `below[2]` ... bytes behind the first: the last row first, so that missing rows, which are said to
 /// lie on the first, leave nothing.
-template <int Rows, TileStore Kind>
+template <int Rows, int Kernel, TileStore Kind>
 inline void store_tile(const Convolution& step, const TileStoring& storing, const int32_t* sums, int32_t channel,
                        uint8_t* pixel, int32_t count, int32_t apart, const Array<int32_t, Rows>& below) {
   const int32_t multiplier = step.multiplier[channel];
@@ -136,7 +160,7 @@ inline void store_tile(const Convolution& step, const TileStoring& storing, cons
   Array<int32_t, Rows> outputs;
   if constexpr (Kind == TileStore::any || Kind == TileStore::nested_any) {
     for (; sums != end; ++sums, pixel += apart) {
-      outputs_of_sums<Rows>(sums, outputs);
+      outputs_of_sums<Rows, Kernel>(sums, outputs);
       for (int32_t i = Rows - 1; i >= 0; --i) {
         outputs[i] = (outputs[i] >> storing.scale) + step.bias[channel];
         store_any(step, channel, 1, &outputs[i], pixel + below[i]);
@@ -148,7 +172,7 @@ inline void store_tile(const Convolution& step, const TileStoring& storing, cons
   const auto bias = static_cast<int32_t>(static_cast<uint32_t>(step.bias[channel]) << (nested ? storing.scale : 0));
   pixel += channel;
   for (; sums != end; ++sums, pixel += apart) {
-    outputs_of_sums<Rows>(sums, outputs);
+    outputs_of_sums<Rows, Kernel>(sums, outputs);
 #pragma GCC unroll 4
     for (int32_t i = 0; i < Rows; ++i) {
       int32_t accumulator = outputs[i] + bias;
@@ -167,42 +191,42 @@ inline void store_tile(const Convolution& step, const TileStoring& storing, cons
 }
 
 /// All pixels of `filters` filters, one or two, in one tile.
-template <int Rows, TileStore Kind>
+template <int Rows, int Kernel, TileStore Kind>
 __attribute__((noinline)) void multiply_tile(const Convolution& step, const TileStoring& storing,
                                              const WinogradLayout& layout, const uint32_t* inputs, int32_t channel,
                                              int32_t filters, uint8_t* output, const Array<int32_t, Rows>& below,
-                                             PointProducts<Rows + 2>* products) {
+                                             PointProducts<Rows + Kernel - 1>* products) {
   const int32_t apart = layout.segment * step.output.pixel_stride;
   products->inputs = inputs;
   for (int32_t x = 0; x < layout.segment; ++x) {
     multiply_points(products);
-    products->inputs += layout.pixel_pairs * (Rows + 2) * 4;
+    products->inputs += layout.pixel_pairs * (Rows + Kernel - 1) * 4;
     int32_t count = 1;
     while (count < 4 && x + count * layout.segment < step.output.width) ++count;
     for (int32_t i = 0; i < filters; ++i) {
-      store_tile<Rows, Kind>(step, storing, products->sums + 4 * i, channel + i, output, count, apart, below);
+      store_tile<Rows, Kernel, Kind>(step, storing, products->sums + 4 * i, channel + i, output, count, apart, below);
     }
     output += step.output.pixel_stride;
   }
 }
 
 /// The function for a way to store; weights are nested, or they are not.
-template <int Rows, bool Nested>
+template <int Rows, int Kernel, bool Nested>
 inline auto multiply_tile_for(TileStore kind) {
   if constexpr (Nested) {
-    return kind == TileStore::nested ? multiply_tile<Rows, TileStore::nested>
-                                     : multiply_tile<Rows, TileStore::nested_any>;
+    return kind == TileStore::nested ? multiply_tile<Rows, Kernel, TileStore::nested>
+                                     : multiply_tile<Rows, Kernel, TileStore::nested_any>;
   } else {
-    return kind == TileStore::u8   ? multiply_tile<Rows, TileStore::u8>
-           : kind == TileStore::s8 ? multiply_tile<Rows, TileStore::s8>
-                                   : multiply_tile<Rows, TileStore::any>;
+    return kind == TileStore::u8   ? multiply_tile<Rows, Kernel, TileStore::u8>
+           : kind == TileStore::s8 ? multiply_tile<Rows, Kernel, TileStore::s8>
+                                   : multiply_tile<Rows, Kernel, TileStore::any>;
   }
 }
 
 }  // namespace detail
 
 /// `WeightBits` 0: nested weights, of as many bits as the step says.
-template <class A, int WeightBits, int Rows>
+template <class A, int WeightBits, int Rows, int Kernel>
 __attribute__((noinline)) void convolution_winograd(const Convolution& step, Strip strip, InputRows input,
                                                     OutputRows output, uint8_t* scratch) {
   const WinogradLayout layout = winograd_layout(step, Rows);
@@ -210,18 +234,19 @@ __attribute__((noinline)) void convolution_winograd(const Convolution& step, Str
   auto* const inputs = reinterpret_cast<uint32_t*>(scratch);
   uint32_t* const weights = inputs + (strip.count + Rows - 1) / Rows * layout.tile_words;
   auto* const padding = reinterpret_cast<uint8_t*>(weights + winograd_weight_words(layout));
-  uint8_t* const decoded = padding + layout.padding_bytes;
-  auto* const products = reinterpret_cast<detail::PointProducts<Rows + 2>*>(decoded);
+  uint8_t* const spread = padding + layout.padding_bytes;
+  uint8_t* const decoded = spread + winograd_spread_bytes(step, layout);
+  auto* const products = reinterpret_cast<detail::PointProducts<Rows + Kernel - 1>*>(decoded);
 
-  detail::transform_strip<detail::DspInputs<A>, Rows>(step, layout, strip, input, padding, inputs);
+  detail::transform_strip<detail::DspInputs<A>, Rows, Kernel>(step, layout, strip, input, padding, inputs);
 
   constexpr bool nested = WeightBits == 0;
   const detail::WeightBytes<nested> weight_bytes(step);
   const detail::TileStoring storing = detail::TileStoring::of(step, nested);
-  const auto multiply_tile = detail::multiply_tile_for<Rows, nested>(storing.kind);
+  const auto multiply_tile = detail::multiply_tile_for<Rows, Kernel, nested>(storing.kind);
   const auto filters_per_block = static_cast<int32_t>(load_word(step.weights));
   const uint8_t* packed = step.weights + convolution_columns_header_bytes;
-  const int32_t filter_words = 3 * layout.filter_pairs();
+  const int32_t filter_words = column_layout(step).pairs();
   int32_t first_word = 0;  // of two filters in their block
   constexpr bool decoded_first = WeightBits > 0 && WeightBits < 8;
   for (int32_t channel = 0; channel < step.output.channels; channel += 2) {
@@ -232,7 +257,11 @@ __attribute__((noinline)) void convolution_winograd(const Convolution& step, Str
                                        before + filter_words, decoded);
       bytes = decoded + 4 * before;
     }
-    detail::transform_filters<Rows>(weight_bytes, bytes, layout.filter_pairs(), weights);
+    if (Kernel == 5 && step.input.channels % 4 != 0) {
+      detail::spread_filters(step, bytes, spread);
+      bytes = spread;
+    }
+    detail::transform_filters<Rows, Kernel>(weight_bytes, bytes, layout.filter_pairs(), weights);
     first_word += filter_words;
     if ((channel + 2) % filters_per_block == 0) {
       packed += decoded_first ? weight_planes_bytes(first_word, WeightBits) : 4 * first_word;
@@ -250,35 +279,31 @@ __attribute__((noinline)) void convolution_winograd(const Convolution& step, Str
   }
 }
 
-/// convolution_FORMAT_wBITS_winograd2_dsp and ..._winograd4_dsp, with tiles of two and of four rows; nested weights
-/// have `nested` instead of wBITS.
-#define TRIMTAB_CONVOLUTION_WINOGRAD_(FORMAT, SIGNED, WEIGHT_BITS, ROWS)                                  \
-  inline void convolution_##FORMAT##_w##WEIGHT_BITS##_winograd##ROWS##_dsp(                               \
-      const Convolution& step, Strip strip, InputRows input, OutputRows output, uint8_t* scratch) {       \
-    convolution_winograd<Activations<8, SIGNED>, WEIGHT_BITS, ROWS>(step, strip, input, output, scratch); \
+/// convolution_FORMAT_wBITS_winograd2_dsp, ..._winograd4_dsp and ..._winograd4_5x5_dsp, with tiles of two and of four
+/// rows; nested weights have `nested` instead of wBITS.
+#define TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, WEIGHTS, WEIGHT_BITS, TILE, ROWS, KERNEL)                       \
+  inline void convolution_##FORMAT##_##WEIGHTS##_##TILE##_dsp(const Convolution& step, Strip strip, InputRows input, \
+                                                              OutputRows output, uint8_t* scratch) {                 \
+    convolution_winograd<Activations<8, SIGNED>, WEIGHT_BITS, ROWS, KERNEL>(step, strip, input, output, scratch);    \
   }
-#define TRIMTAB_CONVOLUTION_WINOGRAD_NESTED(FORMAT, SIGNED, ROWS)                                   \
-  inline void convolution_##FORMAT##_nested_winograd##ROWS##_dsp(                                   \
-      const Convolution& step, Strip strip, InputRows input, OutputRows output, uint8_t* scratch) { \
-    convolution_winograd<Activations<8, SIGNED>, 0, ROWS>(step, strip, input, output, scratch);     \
-  }
-#define TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, ROWS) \
-  TRIMTAB_CONVOLUTION_WINOGRAD_(FORMAT, SIGNED, 2, ROWS)   \
-  TRIMTAB_CONVOLUTION_WINOGRAD_(FORMAT, SIGNED, 3, ROWS)   \
-  TRIMTAB_CONVOLUTION_WINOGRAD_(FORMAT, SIGNED, 4, ROWS)   \
-  TRIMTAB_CONVOLUTION_WINOGRAD_(FORMAT, SIGNED, 5, ROWS)   \
-  TRIMTAB_CONVOLUTION_WINOGRAD_(FORMAT, SIGNED, 6, ROWS)   \
-  TRIMTAB_CONVOLUTION_WINOGRAD_(FORMAT, SIGNED, 7, ROWS)   \
-  TRIMTAB_CONVOLUTION_WINOGRAD_(FORMAT, SIGNED, 8, ROWS)   \
-  TRIMTAB_CONVOLUTION_WINOGRAD_NESTED(FORMAT, SIGNED, ROWS)
+#define TRIMTAB_CONVOLUTIONS_WINOGRAD(FORMAT, SIGNED, TILE, ROWS, KERNEL) \
+  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w2, 2, TILE, ROWS, KERNEL) \
+  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w3, 3, TILE, ROWS, KERNEL) \
+  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w4, 4, TILE, ROWS, KERNEL) \
+  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w5, 5, TILE, ROWS, KERNEL) \
+  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w6, 6, TILE, ROWS, KERNEL) \
+  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w7, 7, TILE, ROWS, KERNEL) \
+  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w8, 8, TILE, ROWS, KERNEL) \
+  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, nested, 0, TILE, ROWS, KERNEL)
 
-TRIMTAB_CONVOLUTION_WINOGRAD(u8, false, 2)
-TRIMTAB_CONVOLUTION_WINOGRAD(u8, false, 4)
-TRIMTAB_CONVOLUTION_WINOGRAD(s8, true, 2)
-TRIMTAB_CONVOLUTION_WINOGRAD(s8, true, 4)
+TRIMTAB_CONVOLUTIONS_WINOGRAD(u8, false, winograd2, 2, 3)
+TRIMTAB_CONVOLUTIONS_WINOGRAD(u8, false, winograd4, 4, 3)
+TRIMTAB_CONVOLUTIONS_WINOGRAD(u8, false, winograd4_5x5, 4, 5)
+TRIMTAB_CONVOLUTIONS_WINOGRAD(s8, true, winograd2, 2, 3)
+TRIMTAB_CONVOLUTIONS_WINOGRAD(s8, true, winograd4, 4, 3)
+TRIMTAB_CONVOLUTIONS_WINOGRAD(s8, true, winograd4_5x5, 4, 5)
 
-#undef TRIMTAB_CONVOLUTION_WINOGRAD_
-#undef TRIMTAB_CONVOLUTION_WINOGRAD_NESTED
 #undef TRIMTAB_CONVOLUTION_WINOGRAD
+#undef TRIMTAB_CONVOLUTIONS_WINOGRAD
 
 }  // namespace trimtab::TRIMTAB_RUNTIME

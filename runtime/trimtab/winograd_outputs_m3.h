@@ -51,7 +51,7 @@ class ChannelScale {
 
 /// Writes what one filter has in the rows of a tile, four pixels at a time: the last row first, so that missing rows,
 /// which are said to be the first, leave nothing.
-template <int Rows, TileRange Range>
+template <int Rows, int Kernel, TileRange Range>
 class TileWriter {
  public:
   /// `sums`: of its first point. The four pixels lie `apart` bytes from each other.
@@ -71,7 +71,7 @@ class TileWriter {
     Array<int32_t, Rows> outputs;
     if constexpr (Range != TileRange::any) offset += channel_;
     for (const int32_t* sums = sums_; sums != sums_ + count; ++sums, offset += apart_) {
-      outputs_of_sums<Rows>(sums, outputs);
+      outputs_of_sums<Rows, Kernel>(sums, outputs);
       if constexpr (Range != TileRange::any) {
 #pragma GCC unroll 4
         for (int32_t i = Rows - 1; i >= 0; --i) {
@@ -110,7 +110,7 @@ struct FourRows {
   const int32_t* end;   // 48: of the sums
 };
 
-/// TileWriter::write() for tiles of four rows and whole bytes: 59 instructions for four results. (A compiler runs out
+/// TileWriter::write() for tiles of F(4,3) and whole bytes: 59 instructions for four results. (A compiler runs out
 /// of registers and takes 80.)
 __attribute__((naked, noinline)) inline void store_four_rows(const FourRows* /*tile*/) {
 #define TRIMTAB_STORE_ROW(numerator, bits, row)                                                                       \
@@ -137,7 +137,7 @@ __attribute__((naked, noinline)) inline void store_four_rows(const FourRows* /*t
 }
 
 template <>
-class TileWriter<4, TileRange::whole_bytes> {
+class TileWriter<4, 3, TileRange::whole_bytes> {
  public:
   TileWriter(const Convolution& step, int32_t channel, const int32_t* sums, uint8_t* const (&rows)[4], int32_t apart)
       : tile_{sums,

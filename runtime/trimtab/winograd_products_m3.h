@@ -1,7 +1,7 @@
 #pragma once
 
-// The products of a convolution by Winograd's F(m,3) (winograd_tiles.h) on cores that multiply one product at a time:
-// at each of the m + 2 points four pixels times two filters.
+// The products of a convolution by Winograd's F(m,k) (winograd_tiles.h) on cores that multiply one product at a time:
+// at each of the m + k - 1 points four pixels times two filters.
 //
 // A word holds the inputs of two channels as the integer a + 2^16 * b, where a has been made positive by adding
 // `input_offset`. So b is the word shifted right by 16, and modulo 2^32
@@ -36,13 +36,13 @@ struct PointSums {
   Array<int32_t, 8 * Points> sums;    // by point: filter 0, pixels 0 to 3, filter 1
 };
 
-// A filter has a multiple of six pairs.
+// A filter of 3x3 has a multiple of six pairs, one of 5x5 (eight points) a multiple of ten.
 #if defined(__ARM_ARCH_7M__)
 
 #if defined(__OPTIMIZE_SIZE__)
-#define TRIMTAB_PAIRS_UNROLL "2"
+constexpr int32_t point_pairs_unrolled(int32_t /*points*/) { return 2; }
 #else
-#define TRIMTAB_PAIRS_UNROLL "6"
+constexpr int32_t point_pairs_unrolled(int32_t points) { return points == 8 ? 5 : 6; }
 #endif
 
 /// Overwrites the sums of all points: 18 instructions for each beside those of the pairs and 3 at the end of every
@@ -72,8 +72,7 @@ __attribute__((naked, noinline)) inline void multiply_points_m3(PointSums<Points
       "mov r10, r8\n\t"
       "mov r11, r8\n"
       "2:\n\t"
-      ".rept " TRIMTAB_PAIRS_UNROLL
-      "\n\t"
+      ".rept %c[unroll]\n\t"
       "ldrd r2, r3, [r1, %[step]]!\n\t"
       "ldrd r12, lr, [r0, %[step]]!\n\t"
       "mla r4, r12, r2, r4\n\t"
@@ -114,10 +113,9 @@ __attribute__((naked, noinline)) inline void multiply_points_m3(PointSums<Points
       "add sp, #20\n\t"
       "pop {r4-r11, pc}\n"
       :
-      : [start_bytes] "i"(8 * Points), [sums_bytes] "i"(32 * Points), [step] "i"(16 * Points));
+      : [start_bytes] "i"(8 * Points), [sums_bytes] "i"(32 * Points), [step] "i"(16 * Points),
+        [unroll] "i"(point_pairs_unrolled(Points)));
 }
-
-#undef TRIMTAB_PAIRS_UNROLL
 
 #else
 
@@ -126,7 +124,8 @@ template <int Points>
 inline void multiply_filter(const uint32_t* inputs, const uint32_t* weights, const uint32_t* weights_end,
                             uint32_t start, int32_t* sums) {
 #if defined(__ARM_ARCH_6M__) && !defined(__OPTIMIZE_SIZE__)
-  // Sums stay in high registers, which an ADD reaches (see sum_4x2_m3.h). A short jump spans three pairs.
+  // Sums stay in high registers, which an ADD reaches (see sum_4x2_m3.h). A short jump spans three pairs
+  // (two where pairs are no multiple of three).
   register const uint32_t* r0 asm("r0") = inputs;
   register const uint32_t* r1 asm("r1") = weights;
   register const uint32_t* end asm("r12") = weights_end;
@@ -139,7 +138,7 @@ inline void multiply_filter(const uint32_t* inputs, const uint32_t* weights, con
       "mov r10, r2\n\t"
       "mov r11, r2\n"
       "1:\n\t"
-      ".rept 3\n\t"
+      ".rept %c[unroll]\n\t"
       "ldm r1!, {r6, r7}\n\t"
       "adds r1, %[weights_step]\n\t"
       "ldm r0!, {r2, r3}\n\t"
@@ -175,7 +174,8 @@ inline void multiply_filter(const uint32_t* inputs, const uint32_t* weights, con
       "mov r7, r11\n\t"
       "stm r2!, {r4-r7}\n"
       : "+r"(r0), "+r"(r1), "+r"(r2)
-      : "r"(end), "r"(to), [weights_step] "i"(16 * Points - 8), [inputs_step] "i"(16 * Points - 16)
+      : "r"(end), "r"(to), [weights_step] "i"(16 * Points - 8), [inputs_step] "i"(16 * Points - 16),
+        [unroll] "i"(Points == 8 ? 2 : 3)
       : "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "cc", "memory");
 #else
   for (int32_t p = 0; p < 4; ++p) {

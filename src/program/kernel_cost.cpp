@@ -100,35 +100,44 @@ StripCost columns_cost(const runtime::Convolution& c, bool nested, std::int32_t 
   return all.cost();
 }
 
-/// F(2,3) and F(4,3).
+/// F(2,3), F(4,3) and F(4,5).
 StripCost winograd_cost(const runtime::Convolution& c, bool nested, std::int32_t tile_rows, std::int32_t rows) {
-  const bool four = tile_rows == 4;
-  const auto by_rows = [&](const Each& of_two, const Each& of_four) { return four ? of_four : of_two; };
-  const double points = tile_rows + 2;
+  const auto by_form = [&](const Each& of_2_3, const Each& of_4_3, const Each& of_4_5) {
+    return c.window.kernel_height == 5 ? of_4_5 : tile_rows == 4 ? of_4_3 : of_2_3;
+  };
+  const std::int32_t kernel = c.window.kernel_height;
+  const double points = tile_rows + kernel - 1;
   const double tiles = parts(rows, tile_rows);
   const double filter_pairs = parts(c.output.channels, 2);
-  const double pairs = 3.0 * c.input.channels / 2;  // of two filters in a kernel row
+  const double quads = parts(c.input.channels, 4);
+  const double pairs = kernel * quads * 2;  // of two filters in a kernel row
   const double segment = parts(c.output.width, 4);
-  const double columns = c.output.width + 2.0;
+  const double columns = c.output.width + kernel - 1.0;
   CostSum sum;
-  sum.add(1 + tiles, by_rows({99, 133}, {76, 105}));
-  sum.add(filter_pairs, by_rows({77, 138}, {78, 133}));
-  sum.add(filter_pairs * pairs, by_rows({27.1, 31.0}, {43.1, 46.9}));
+  sum.add(1 + tiles, by_form({99, 133}, {76, 105}, {174, 377}));
+  sum.add(filter_pairs, by_form({77, 138}, {78, 133}, {160, 178}));
+  sum.add(filter_pairs * pairs, by_form({27.1, 31.0}, {43.1, 46.9}, {118, 128}));
   if (nested) {
-    sum.add(filter_pairs * pairs, by_rows({24.3, 23.5}, {25.1, 22}));
-    sum.add(tiles * c.output.channels * c.output.width, by_rows({8, 13.1}, {16.3, 28.4}));
+    sum.add(filter_pairs * pairs, by_form({24.3, 23.5}, {25.1, 22}, {48.1, 52.4}));
+    sum.add(tiles * c.output.channels * c.output.width, by_form({8, 13.1}, {16.3, 28.4}, {19.2, 29.5}));
   } else {
-    sum.add(filter_pairs * pairs * 3 * 4, decoding[c.weight_bits]);
+    sum.add(filter_pairs * runtime::column_layout(c).pairs() * 4, decoding[c.weight_bits]);
   }
-  sum.add(tiles * columns, by_rows({90, 127}, {128, 181}));
-  sum.add(tiles * columns * c.input.channels / 4, by_rows({30.7, 34.7}, {91.5, 104.5}));
-  sum.add(tiles * c.input.channels / 2, by_rows({98, 153.5}, {150.7, 226.8}));
-  sum.add(tiles * filter_pairs, by_rows({66, 108}, {86, 162}));
+  if (c.input.channels % 4 != 0) {
+    const double taps = filter_pairs * kernel * kernel;
+    sum.add(taps, {47.4, 77.2});
+    sum.add(taps * c.input.channels, {33.4, 37.3});
+    sum.add(tiles * columns * (c.input.channels % 4), {30.5, 49.4});
+  }
+  sum.add(tiles * columns, by_form({90, 127}, {128, 181}, {151, 213}));
+  sum.add(tiles * columns * quads, by_form({30.7, 34.7}, {91.5, 104.5}, {220, 286}));
+  sum.add(tiles * 2 * quads, by_form({98, 153.5}, {150.7, 226.8}, {350, 482}));
+  sum.add(tiles * filter_pairs, by_form({66, 108}, {86, 162}, {100, 151}));
   const double blocks = tiles * filter_pairs * segment;
-  sum.add(blocks, by_rows({130.6, 239.6}, {155.6, 293.8}));
+  sum.add(blocks, by_form({130.6, 239.6}, {155.6, 293.8}, {194, 401}));
   sum.add(blocks * points * pairs, {11, 17});
   sum.add(blocks * points * parts(static_cast<std::int64_t>(pairs) - 1, 8), {3, 6});
-  sum.add(tiles * c.output.channels * c.output.width, by_rows({23.4, 31.2}, {50.8, 67.3}));
+  sum.add(tiles * c.output.channels * c.output.width, by_form({23.4, 31.2}, {50.8, 67.3}, {61.4, 74.5}));
   return sum.cost();
 }
 

@@ -11,23 +11,35 @@
 namespace trimtab {
 namespace {
 
-/// What the points of F(2,3) and F(4,3) multiply rows of inputs and of weights by.
-constexpr int point_inputs_2[4][6] = {{1, 0, -1}, {0, 1, 1}, {0, -1, 1}, {0, 1, 0, -1}};
-constexpr int point_inputs_4[6][6] = {{4, 0, -5, 0, 1},  {0, -4, -4, 1, 1}, {0, 4, -4, -1, 1},
-                                      {0, -2, -1, 2, 1}, {0, 2, -1, -2, 1}, {0, 4, 0, -5, 0, 1}};
-constexpr int point_weights_2[4][3] = {{1}, {1, 1, 1}, {1, -1, 1}, {0, 0, 1}};
-constexpr int point_weights_4[6][3] = {{1}, {1, 1, 1}, {1, -1, 1}, {1, 2, 4}, {1, -2, 4}, {0, 0, 1}};
+/// What a point multiplies rows of inputs, and rows of weights, by.
+struct PointFactors {
+  std::array<int, 8> inputs;
+  std::array<int, 5> weights;
+};
+constexpr PointFactors points_2_3[] = {
+    {{1, 0, -1}, {1}}, {{0, 1, 1}, {1, 1, 1}}, {{0, -1, 1}, {1, -1, 1}}, {{0, 1, 0, -1}, {0, 0, 1}}};
+constexpr PointFactors points_4_3[] = {{{4, 0, -5, 0, 1}, {1}},         {{0, -4, -4, 1, 1}, {1, 1, 1}},
+                                       {{0, 4, -4, -1, 1}, {1, -1, 1}}, {{0, -2, -1, 2, 1}, {1, 2, 4}},
+                                       {{0, 2, -1, -2, 1}, {1, -2, 4}}, {{0, 4, 0, -5, 0, 1}, {0, 0, 1}}};
+constexpr PointFactors points_4_5[] = {{{-36, 0, 49, 0, -14, 0, 1}, {1}},
+                                       {{0, 36, 36, -13, -13, 1, 1}, {1, 1, 1, 1, 1}},
+                                       {{0, -36, 36, 13, -13, -1, 1}, {1, -1, 1, -1, 1}},
+                                       {{0, 18, 9, -20, -10, 2, 1}, {1, 2, 4, 8, 16}},
+                                       {{0, -18, 9, 20, -10, -2, 1}, {1, -2, 4, -8, 16}},
+                                       {{0, 12, 4, -15, -5, 3, 1}, {1, 3, 9, 27, 81}},
+                                       {{0, -12, 4, 15, -5, -3, 1}, {1, -3, 9, -27, 81}},
+                                       {{0, -36, 0, 49, 0, -14, 0, 1}, {0, 0, 0, 0, 1}}};
 
 bool fits_16_bits(std::int64_t value) {
   return value >= std::numeric_limits<std::int16_t>::min() && value <= std::numeric_limits<std::int16_t>::max();
 }
 
-/// Whether combinations of numbers of that range fit 16 bits.
-bool combinations_fit(std::span<const int[6]> points, const ActivationGrid& grid) {
-  return std::ranges::all_of(points, [&](const auto& factors) {
+/// Whether the transformed numbers of that range fit 16 bits.
+bool inputs_fit(std::span<const PointFactors> points, const ActivationGrid& grid) {
+  return std::ranges::all_of(points, [&](const PointFactors& factors) {
     std::int64_t least = 0;
     std::int64_t most = 0;
-    for (const int factor : factors) {
+    for (const int factor : factors.inputs) {
       least += std::int64_t{factor} * (factor > 0 ? grid.minimum() : grid.maximum());
       most += std::int64_t{factor} * (factor > 0 ? grid.maximum() : grid.minimum());
     }
@@ -35,11 +47,12 @@ bool combinations_fit(std::span<const int[6]> points, const ActivationGrid& grid
   });
 }
 
-/// The same of a kernel column's weights.
-bool combinations_fit(std::span<const int[3]> points, const std::array<std::int32_t, 3>& column) {
-  return std::ranges::all_of(points, [&](const auto& factors) {
-    return fits_16_bits(std::int64_t{factors[0]} * column[0] + std::int64_t{factors[1]} * column[1] +
-                        std::int64_t{factors[2]} * column[2]);
+/// Whether the transformed weights of a kernel column, which may be followed by zeros, fit 16 bits.
+bool weights_fit(std::span<const PointFactors> points, const std::array<std::int32_t, 5>& column) {
+  return std::ranges::all_of(points, [&](const PointFactors& factors) {
+    std::int64_t sum = 0;
+    for (std::size_t i = 0; i < column.size(); ++i) sum += std::int64_t{factors.weights[i]} * column[i];
+    return fits_16_bits(sum);
   });
 }
 
@@ -71,22 +84,26 @@ std::int64_t largest_addition(std::int64_t multiplier_a, std::int64_t multiplier
 bool winograd_is_exact(const ConvolutionStep& step, int weight_bits, int tile_rows) {
   const runtime::Convolution& c = step.convolution;
   const ActivationGrid grid{1, c.input.format.bits, c.input.format.is_signed};
-  if (!(tile_rows == 2 ? combinations_fit(point_inputs_2, grid) : combinations_fit(point_inputs_4, grid))) return false;
+  const std::size_t kernel = static_cast<std::size_t>(c.window.kernel_height);
+  const std::span<const PointFactors> points = kernel == 5      ? std::span<const PointFactors>(points_4_5)
+                                               : tile_rows == 2 ? std::span<const PointFactors>(points_2_3)
+                                                                : std::span<const PointFactors>(points_4_3);
+  if (!inputs_fit(points, grid)) return false;
   // nested weights of fewer bits are multiplied as the stored bytes are
   const std::int32_t factor = step.weight_code == WeightCode::nested ? 1 << (8 - weight_bits) : 1;
   const std::size_t row = static_cast<std::size_t>(c.window.kernel_width) * static_cast<std::size_t>(c.input.channels);
-  for (std::size_t first = 0; first < step.weights.size(); first += 3 * row) {
+  for (std::size_t first = 0; first < step.weights.size(); first += kernel * row) {
     for (std::size_t i = first; i < first + row; ++i) {
-      const auto weight = [&](std::size_t at) { return factor * integer_weight(step, at, weight_bits); };
-      const std::array column{weight(i), weight(i + row), weight(i + 2 * row)};
-      if (!(tile_rows == 2 ? combinations_fit(point_weights_2, column) : combinations_fit(point_weights_4, column)))
-        return false;
+      std::array<std::int32_t, 5> column{};
+      for (std::size_t k = 0; k < kernel; ++k) column[k] = factor * integer_weight(step, i + k * row, weight_bits);
+      if (!weights_fit(points, column)) return false;
     }
   }
   const std::int64_t largest_input = std::max(std::abs(grid.minimum()), std::abs(grid.maximum()));
   const std::vector<std::int64_t> sums = largest_sums(step, weight_bits, largest_input);
-  return std::ranges::all_of(
-      sums, [&](std::int64_t sum) { return factor * sum <= runtime::winograd_largest_sum(tile_rows); });
+  return std::ranges::all_of(sums, [&](std::int64_t sum) {
+    return factor * sum <= runtime::winograd_largest_sum(c.window.kernel_height, tile_rows);
+  });
 }
 
 bool fits_after_shift(std::int64_t largest, int shift) {

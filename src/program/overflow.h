@@ -23,9 +23,9 @@ namespace trimtab {
 [[nodiscard]] std::int64_t largest_addition(std::int64_t multiplier_a, std::int64_t multiplier_b, int shift,
                                             std::int64_t largest_a, std::int64_t largest_b);
 
-/// Whether Winograd's F(tile_rows,3), 2 or 4 rows, gives the sums of a convolution with weights of `weight_bits` bits
-/// (one of its operating points) exactly, whatever its input is: all
-/// transformed numbers fit 16 bits, and no sum is beyond what the last division can tell apart modulo 2^32
+/// Whether Winograd's F(tile_rows,k), 2 or 4 rows and k = 3, or 4 rows and k = 5, gives the sums of a convolution with
+/// weights of `weight_bits` bits (one of its operating points) exactly, whatever its input is: all transformed numbers
+/// fit 16 bits, and no sum is beyond what the last division can tell apart modulo 2^32
 /// (runtime/trimtab/winograd_tiles.h, which must take the convolution). O(weights).
 [[nodiscard]] bool winograd_is_exact(const ConvolutionStep& step, int weight_bits, int tile_rows);
 

@@ -12,7 +12,7 @@
 namespace trimtab {
 namespace {
 
-/// What F(2,3) and F(4,3) take on a core.
+/// What Winograd's kernels take on a core.
 struct Winograd {
   const char* core;  ///< in names
   WeightLayout layout;
@@ -29,23 +29,27 @@ Winograd winograd_of(const runtime::Convolution& convolution, Core core) {
           runtime::convolution_winograd_m3_scratch_bytes};
 }
 
-/// Winograd's F(2,3) and F(4,3), with the weights as the core's usual convolution has them.
+/// Winograd's F(2,3) and F(4,3), or F(4,5), with the weights as the core's usual convolution has them.
 void add_winograd(std::vector<RowKernel>& kernels, const ConvolutionStep& step, unsigned widths, Core core) {
   const runtime::Convolution& convolution = step.convolution;
   if (!runtime::winograd_takes(convolution) || !padding_is_bytes(step)) return;
   const bool nested = step.weight_code == WeightCode::nested;
   const Winograd winograd = winograd_of(convolution, core);
+  const int size = convolution.window.kernel_height;
+  if (core == Core::cortex_m4 && size == 3 && convolution.input.channels % 4 != 0) return;
   for (const int tile_rows : {2, 4}) {
+    if (size == 5 && tile_rows == 2) continue;
     bool exact = true;
     for (int bits = 2; bits <= 8; ++bits)
       exact = exact && (!runtime::has_bit_width(widths, bits) || winograd_is_exact(step, bits, tile_rows));
     if (!exact) continue;
     RowKernel made;
-    made.kernel = make_kernel(
-        fmt::format("convolution_{}_{}_winograd{}_{}", name_of(convolution.input.format),
-                    nested ? "nested" : fmt::format("w{}", convolution.weight_bits), tile_rows, winograd.core),
-        fmt::format("convolution_winograd_{}", winograd.core),
-        fmt::format("F({},3) along the columns, {} products for {}", tile_rows, tile_rows + 2, 3 * tile_rows));
+    made.kernel = make_kernel(fmt::format("convolution_{}_{}_winograd{}_{}{}", name_of(convolution.input.format),
+                                          nested ? "nested" : fmt::format("w{}", convolution.weight_bits), tile_rows,
+                                          size == 5 ? "5x5_" : "", winograd.core),
+                              fmt::format("convolution_winograd_{}", winograd.core),
+                              fmt::format("F({},{}) along the columns, {} products for {}", tile_rows, size,
+                                          tile_rows + size - 1, size * tile_rows));
     made.kernel.layout = winograd.layout;
     made.tile_rows = tile_rows;
     made.reads_before_writing = true;

@@ -109,31 +109,32 @@ struct ConvolutionCase {
   }
 };
 
-/// A 3x3 convolution of random shape: with stride 1 and all channels, or depthwise with strides of 1 to 3 rows and 1 or
-/// 2 columns. Channels are a multiple of four. Nested weights are taken at `weight_bits` bits.
-inline ConvolutionCase random_3x3(std::uint64_t seed, bool depthwise, int weight_bits, CaseNumbers numbers,
-                                  WeightCode code = WeightCode::integer) {
+/// A convolution of random shape with a square kernel: with stride 1 and all channels, or depthwise with strides of 1
+/// to 3 rows and 1 or 2 columns. Channels are a multiple of four, of 5x5 kernels any. Nested weights are taken at
+/// `weight_bits` bits.
+inline ConvolutionCase random_square(int kernel, std::uint64_t seed, bool depthwise, int weight_bits,
+                                     CaseNumbers numbers, WeightCode code = WeightCode::integer) {
   const bool nested = code == WeightCode::nested;
   ProgramBuilder b(seed, nested ? 2 : 1);
   b.zero_points = true;
   const auto pick = [&](int low, int high) { return static_cast<int>(b.random.integer(low, high)); };
   ConvolutionShape shape;
-  shape.kernel_height = shape.kernel_width = 3;
+  shape.kernel_height = shape.kernel_width = kernel;
   shape.outputs = pick(0, 1) == 0 ? 2 * pick(1, 10) : pick(1, 19);
   shape.pad_top = pick(0, 2);
   shape.pad_left = pick(0, 2);
   shape.pad_bottom = pick(0, 2);
   shape.pad_right = pick(0, 2);
-  if (pick(0, 1) == 0) shape.pad_top = shape.pad_left = shape.pad_bottom = shape.pad_right = 1;
-  const int channels = 4 * pick(1, 9);
+  if (pick(0, 1) == 0) shape.pad_top = shape.pad_left = shape.pad_bottom = shape.pad_right = kernel / 2;
+  const int channels = !depthwise && pick(0, 1) == 0 ? pick(1, 19) : 4 * pick(1, 9);
   if (depthwise) {
     shape.outputs = shape.groups = channels;
     shape.stride_rows = pick(1, 3);
     shape.stride_columns = pick(1, 2);
   }
   const bool input_signed = pick(0, 1) == 1;
-  const int height = pick(std::max(1, 3 - shape.pad_top - shape.pad_bottom), 13);
-  const int width = pick(std::max(1, 3 - shape.pad_left - shape.pad_right), 19);
+  const int height = pick(std::max(1, kernel - shape.pad_top - shape.pad_bottom), 13);
+  const int width = pick(std::max(1, kernel - shape.pad_left - shape.pad_right), 19);
   b.program.input = b.add_buffer(height, width, channels, {1, 8, input_signed});
   const int output_bits = pick(0, 3) == 0 ? 1 << pick(1, 4) : 8;
   const BufferId y =
@@ -156,6 +157,11 @@ inline ConvolutionCase random_3x3(std::uint64_t seed, bool depthwise, int weight
     made.input.push_back(case_number(b.random, numbers, inputs.minimum(), inputs.maximum()));
   }
   return made;
+}
+
+inline ConvolutionCase random_3x3(std::uint64_t seed, bool depthwise, int weight_bits, CaseNumbers numbers,
+                                  WeightCode code = WeightCode::integer) {
+  return random_square(3, seed, depthwise, weight_bits, numbers, code);
 }
 
 }  // namespace trimtab

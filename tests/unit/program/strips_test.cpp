@@ -78,8 +78,11 @@ TEST(Strips, TheLargestValueOfTheCifarNetworkIsNeverWhole) {
   b.program.input = b.add_buffer(32, 32, 3, {1, 8, false});
   const BufferId x = b.convolution(b.program.input, square(32, 5, 1, 32), {1, 8, false}, 8);
   const Program program = b.finish(b.max_pool(x, 3, 2, 1));
-  const Schedule plan = schedule(program, Core::cortex_m4);
-  EXPECT_LT(plan.arena_bytes, 3072 + 8192 + 3 * 1024 + 2048);
+  const std::int64_t limit = 3072 + 8192 + 3 * 1024 + 2048;
+  ScheduleLimits limits;
+  limits.arena_bytes = limit;  // else F(4,5) takes more for its transformed inputs
+  const Schedule plan = schedule(program, Core::cortex_m4, Optimize::speed, limits);
+  EXPECT_LT(plan.arena_bytes, limit);
   EXPECT_TRUE(has_whole_maps(schedule(program, Core::host), program));
   expect_exact(program, plan, 1);
 }
