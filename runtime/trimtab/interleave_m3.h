@@ -8,7 +8,7 @@ namespace trimtab::TRIMTAB_RUNTIME::detail {
 
 /// Returns the end of the words.
 template <bool is_signed>
-inline int32_t* interleave_four(const uint8_t* const (&places)[4], int32_t count, int32_t* words) {
+__attribute__((noinline)) int32_t* interleave_four(const uint8_t* const (&places)[4], int32_t count, int32_t* words) {
 #if defined(__ARM_ARCH_7M__)
   // Four loads and a store of four words: 1.25 instructions per byte.
 #define TRIMTAB_INTERLEAVE(load)                                                      \

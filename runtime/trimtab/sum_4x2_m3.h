@@ -57,39 +57,33 @@ enum class FilterOutput { unsigned_bytes, signed_bytes, sums };
 
 #define TRIMTAB_BYTES "ldrsb r12, [r1], #1\n ldrsb lr, [r1], #1\n" TRIMTAB_PRODUCTS
 
-// One output: r0 shift and zero point (a shift by a register takes its lowest byte), r1 address, r12 multiplier, lr
-// stride.
-#define TRIMTAB_REQUANTIZE(sum, saturation)                                                            \
-  "lsls " sum ", r0\n mov r2, #0x80000000\n asrs r3, r0, #8\n smlal r2, r3, " sum ", r12\n" saturation \
-  " r3, #8, r3\n strb r3, [r1]\n add r1, lr\n"
+// Both outputs of a pixel: r0 is the address, r1 the zero point, r3 the stride, r12 and lr the multipliers.
+#define TRIMTAB_STORE_PIXEL(sum0, sum1, saturation)                                                            \
+  "smull r2, " sum0 ", " sum0 ", r12\n adds r2, #0x80000000\n adc " sum0 ", " sum0                             \
+  ", r1\n"                                                                                                     \
+  "smull r2, " sum1 ", " sum1 ", lr\n adds r2, #0x80000000\n adc " sum1 ", " sum1 ", r1\n" saturation " " sum0 \
+  ", #8, " sum0 "\n" saturation " " sum1 ", #8, " sum1 "\n bfi " sum0 ", " sum1 ", #8, #8\n strh " sum0        \
+  ", [r0]\n add r0, r3\n"
 
-// The next multiplier, the address of its channel, stride and shift.
-#define TRIMTAB_NEXT_CHANNEL                                                       \
-  "ldr r0, [sp, #4]\n ldr r2, [r0, #12]\n ldr r12, [r2], #4\n str r2, [r0, #12]\n" \
-  "ldrd r1, lr, [r0, #16]\n adds r2, r1, #1\n str r2, [r0, #16]\n ldr r0, [r0, #24]\n"
-
-#define TRIMTAB_STORE(saturation)       \
-  TRIMTAB_NEXT_CHANNEL                  \
-  TRIMTAB_REQUANTIZE("r4", saturation)  \
-  TRIMTAB_REQUANTIZE("r5", saturation)  \
-  TRIMTAB_REQUANTIZE("r6", saturation)  \
-  TRIMTAB_REQUANTIZE("r7", saturation)  \
-  TRIMTAB_NEXT_CHANNEL                  \
-  TRIMTAB_REQUANTIZE("r8", saturation)  \
-  TRIMTAB_REQUANTIZE("r9", saturation)  \
-  TRIMTAB_REQUANTIZE("r10", saturation) \
-  TRIMTAB_REQUANTIZE("r11", saturation)
+// r2 is first the shift and the zero point: a shift by a register takes its lowest byte.
+#define TRIMTAB_STORE(saturation)                                                                           \
+  "ldr r0, [sp, #4]\n ldr r2, [r0, #12]\n ldrd r12, lr, [r2], #8\n str r2, [r0, #12]\n ldr r2, [r0, #24]\n" \
+  "cbz r2, 5f\n lsls r4, r2\n lsls r5, r2\n lsls r6, r2\n lsls r7, r2\n lsl.w r8, r8, r2\n"                 \
+  "lsl.w r9, r9, r2\n lsl.w r10, r10, r2\n lsl.w r11, r11, r2\n asrs r2, r2, #8\n"                          \
+  "5:\n ldrd r1, r3, [r0, #16]\n adds r1, #2\n str r1, [r0, #16]\n subs r0, r1, #2\n mov r1, "              \
+  "r2\n" TRIMTAB_STORE_PIXEL("r4", "r8", saturation) TRIMTAB_STORE_PIXEL("r5", "r9", saturation)            \
+      TRIMTAB_STORE_PIXEL("r6", "r10", saturation) TRIMTAB_STORE_PIXEL("r7", "r11", saturation)
 
 #define TRIMTAB_SUMS_FROM_BIAS                                    \
   "ldr r3, [r2, #8]\n ldrd r4, r8, [r3], #8\n str r3, [r2, #8]\n" \
   "mov r5, r4\n mov r6, r4\n mov r7, r4\n mov r9, r8\n mov r10, r8\n mov r11, r8\n"
 
 // [sp] is the end of the words, [sp, #4] the run. Flags are free between the instructions of a block.
-#define TRIMTAB_RUN(start, products, store)                                                                   \
+#define TRIMTAB_RUN(start, loop, store)                                                                       \
   asm volatile(                                                                                               \
       "ldrd r1, r3, [r0, #4]\n mov r2, r0\n push {r1, r2}\n ldr r1, [r0, #32]\n"                              \
       "2:\n"                                                                                                  \
-      "ldr r2, [sp, #4]\n ldr r0, [r2]\n" start "1:\n" products                                               \
+      "ldr r2, [sp, #4]\n ldr r0, [r2]\n" start loop                                                          \
       "ldr r2, [sp]\n cmp r0, r2\n bne 1b\n"                                                                  \
       "ldr r0, [sp, #4]\n str r1, [r0, #32]\n" store                                                          \
       "ldr r0, [sp, #4]\n ldr r1, [r0, #32]\n ldr r3, [r0, #28]\n subs r3, #1\n str r3, [r0, #28]\n bne 2b\n" \
@@ -100,13 +94,22 @@ enum class FilterOutput { unsigned_bytes, signed_bytes, sums };
 
 #define TRIMTAB_STORE_SUMS "ldr r1, [r0, #16]\n stm r1!, {r4-r11}\n str r1, [r0, #16]\n"
 
-#define TRIMTAB_RUN_TO(products)                                          \
-  if constexpr (kind == FilterOutput::unsigned_bytes) {                   \
-    TRIMTAB_RUN(TRIMTAB_SUMS_FROM_BIAS, products, TRIMTAB_STORE("usat")); \
-  } else if constexpr (kind == FilterOutput::signed_bytes) {              \
-    TRIMTAB_RUN(TRIMTAB_SUMS_FROM_BIAS, products, TRIMTAB_STORE("ssat")); \
-  } else {                                                                \
-    TRIMTAB_RUN(TRIMTAB_SUMS_FROM_BIAS, products, TRIMTAB_STORE_SUMS);    \
+// Once around the loop is for four k, or for eight; then an odd number of fours enters in the middle.
+#define TRIMTAB_ONE_FOUR(products) "1:\n" products
+#if defined(__OPTIMIZE_SIZE__)
+#define TRIMTAB_TWO_FOURS(products) TRIMTAB_ONE_FOUR(products)
+#else
+#define TRIMTAB_TWO_FOURS(products) \
+  "ldr r3, [sp]\n subs r3, r0\n lsls r3, r3, #25\n bmi.w 3f\n 1:\n" products "3:\n" products
+#endif
+
+#define TRIMTAB_RUN_TO(products)                                                             \
+  if constexpr (kind == FilterOutput::unsigned_bytes) {                                      \
+    TRIMTAB_RUN(TRIMTAB_SUMS_FROM_BIAS, TRIMTAB_TWO_FOURS(products), TRIMTAB_STORE("usat")); \
+  } else if constexpr (kind == FilterOutput::signed_bytes) {                                 \
+    TRIMTAB_RUN(TRIMTAB_SUMS_FROM_BIAS, TRIMTAB_TWO_FOURS(products), TRIMTAB_STORE("ssat")); \
+  } else {                                                                                   \
+    TRIMTAB_RUN(TRIMTAB_SUMS_FROM_BIAS, TRIMTAB_ONE_FOUR(products), TRIMTAB_STORE_SUMS);     \
   }
 
 template <int bits, FilterOutput kind>
@@ -220,10 +223,11 @@ inline void sum_activations_4(NestedFilterRun& run) {
 #undef TRIMTAB_STORE_SUMS
 #undef TRIMTAB_SUMS_FROM_BIAS
 #undef TRIMTAB_RUN_TO
+#undef TRIMTAB_TWO_FOURS
+#undef TRIMTAB_ONE_FOUR
 #undef TRIMTAB_RUN
 #undef TRIMTAB_STORE
-#undef TRIMTAB_NEXT_CHANNEL
-#undef TRIMTAB_REQUANTIZE
+#undef TRIMTAB_STORE_PIXEL
 #undef TRIMTAB_BYTES
 #undef TRIMTAB_FIELDS
 #undef TRIMTAB_PRODUCTS

@@ -25,6 +25,10 @@ class WindowWidener {
         channels_(step.input.channels / step.groups),
         y_(first_row) {
     are_bytes_ = step.input.format.bits == 8;
+    const Window& window = step.window;
+    are_pixels_ = window.kernel_height == 1 && window.kernel_width == 1 && window.pad_top == 0 &&
+                  window.pad_left == 0 && (step.output.height - 1) * window.stride_rows < step.input.height &&
+                  (step.output.width - 1) * window.stride_columns < step.input.width;
     for (int32_t k = 0; k < channels_; ++k) {
       const int32_t value = padding_of(k);
       scratch[k] = static_cast<uint8_t>(value);
@@ -35,6 +39,10 @@ class WindowWidener {
 
   /// Fills `words` for the next `count` pixels, four at most; beyond them the last one is repeated.
   void widen(int32_t count, int32_t* words) {
+    if (are_pixels_ && are_bytes_) {
+      widen_pixels(count, words);
+      return;
+    }
     const Window& window = step_.window;
     int32_t rows[4];
     int32_t columns[4];
@@ -72,16 +80,33 @@ class WindowWidener {
 
   const uint8_t* pixel(int32_t row, int32_t column) const { return input_[row] + column * step_.input.pixel_stride; }
 
+  /// Windows of one pixel of 8 bits, all of them inside the image.
+  void widen_pixels(int32_t count, int32_t* words) {
+    const int32_t column_step = step_.window.stride_columns * step_.input.pixel_stride;
+    const uint8_t* places[4];
+    for (int32_t p = 0; p < 4; ++p) {
+      places[p] = input_[y_ * step_.window.stride_rows] + first_channel_ + x_ * column_step;
+      if (p + 1 < count) advance();
+    }
+    advance();
+    if (step_.input.format.is_signed) {
+      detail::interleave_four<true>(places, channels_, words);
+    } else {
+      detail::interleave_four<false>(places, channels_, words);
+    }
+  }
+
   /// Pixels of 8 bits.
   template <bool is_signed>
   void widen_bytes(const int32_t (&rows)[4], const int32_t (&columns)[4], bool inside, int32_t* words) const {
     const Window& window = step_.window;
     const Image& image = step_.input;
     const uint8_t* places[4];
+    // neighbouring pixels without gaps are one run
+    const bool whole = window.dilation_columns == 1 && image.pixel_stride == channels_;
+    const int32_t row_bytes = window.kernel_width * channels_;
     if (inside) {
-      // neighbouring pixels without gaps are one run
-      const bool whole = window.dilation_columns == 1 && image.pixel_stride == channels_;
-      const int32_t run = whole ? window.kernel_width * channels_ : channels_;
+      const int32_t run = whole ? row_bytes : channels_;
       const int32_t runs = whole ? 1 : window.kernel_width;
       const int32_t column_step = window.dilation_columns * image.pixel_stride;
       for (int32_t i = 0, down = 0; i < window.kernel_height; ++i, down += window.dilation_rows) {
@@ -129,7 +154,8 @@ class WindowWidener {
   const uint8_t* padding_;
   int32_t first_channel_;
   int32_t channels_;
-  bool are_bytes_;  // the input, and the values of its padding
+  bool are_bytes_;   // the input, and the values of its padding
+  bool are_pixels_;  // the windows, inside the image
   int32_t y_;
   int32_t x_ = 0;
 };

@@ -14,7 +14,7 @@
 namespace trimtab {
 
 [[nodiscard]] std::optional<Kernel> choose_host_kernel(const Step& step, Optimize optimize);
-[[nodiscard]] std::optional<Kernel> choose_cortex_m3_kernel(const Step& step, Optimize optimize);  ///< M0 as well
+[[nodiscard]] std::optional<Kernel> choose_cortex_m3_kernel(const Step& step, Core core);  ///< M0 as well
 [[nodiscard]] std::optional<Kernel> choose_cortex_m4_kernel(const Step& step, Optimize optimize,
                                                             std::int64_t scratch_limit, std::int32_t strip_rows);
 [[nodiscard]] std::optional<Kernel> choose_cortex_m55_kernel(const Step& step, Optimize optimize);
@@ -41,6 +41,9 @@ template <typename Pool>
 [[nodiscard]] std::string name_of(runtime::ActivationFormat format);
 /// Whether pixels of the one take the place of those of the other.
 [[nodiscard]] bool same_layout(const runtime::Image& a, const runtime::Image& b);
+/// Whether a depthwise convolution of bytes whose rows are read before they are written over leaves its output where
+/// its input lies.
+[[nodiscard]] bool can_run_in_place(const runtime::Convolution& convolution);
 /// One filter per channel.
 [[nodiscard]] bool is_depthwise(const runtime::Convolution& convolution);
 /// Whether the input's format can hold the padding, where it has 8 bits.

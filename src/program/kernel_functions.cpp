@@ -17,6 +17,7 @@
 #include "trimtab/convolution_winograd_dsp.h"
 #include "trimtab/convolution_winograd_m3.h"
 #include "trimtab/depthwise_1x4_dsp.h"
+#include "trimtab/depthwise_3x3_rows_m3.h"
 #include "trimtab/depthwise_8_plane_m3.h"
 #include "trimtab/depthwise_s16_1x16_avx2.h"
 #include "trimtab/depthwise_words_dsp.h"
@@ -90,6 +91,14 @@ const Entry kernels[] = {
     TRIMTAB_WINOGRAD_M3(s8, winograd2),
     TRIMTAB_WINOGRAD_M3(s8, winograd4),
     TRIMTAB_WINOGRAD_M3(s8, winograd4_5x5),
+    TRIMTAB_KERNEL(depthwise_3x3s1_u8_u8_rows_m3),
+    TRIMTAB_KERNEL(depthwise_3x3s1_u8_any_rows_m3),
+    TRIMTAB_KERNEL(depthwise_3x3s1_s8_u8_rows_m3),
+    TRIMTAB_KERNEL(depthwise_3x3s1_s8_any_rows_m3),
+    TRIMTAB_KERNEL(depthwise_3x3s2_u8_u8_rows_m3),
+    TRIMTAB_KERNEL(depthwise_3x3s2_u8_any_rows_m3),
+    TRIMTAB_KERNEL(depthwise_3x3s2_s8_u8_rows_m3),
+    TRIMTAB_KERNEL(depthwise_3x3s2_s8_any_rows_m3),
     TRIMTAB_KERNEL(depthwise_u8_nested_plane_m3),
     TRIMTAB_KERNEL(depthwise_s8_nested_plane_m3),
     TRIMTAB_KERNEL(depthwise_u8_plane_m3),

@@ -71,7 +71,7 @@ std::optional<Kernel> choose_core_kernel(const Step& step, Core core, Optimize o
       return choose_host_kernel(step, optimize);
     case Core::cortex_m0:
     case Core::cortex_m3:
-      return choose_cortex_m3_kernel(step, optimize);
+      return choose_cortex_m3_kernel(step, core);
     case Core::cortex_m4:
       return choose_cortex_m4_kernel(step, optimize, scratch_limit, strip_rows);
     case Core::cortex_m55: {
@@ -80,15 +80,15 @@ std::optional<Kernel> choose_core_kernel(const Step& step, Core core, Optimize o
     }
     case Core::cortex_a15: {
       std::optional<Kernel> kernel = choose_cortex_a15_kernel(step, optimize);
-      return kernel.has_value() ? kernel : choose_cortex_m3_kernel(step, optimize);
+      return kernel.has_value() ? kernel : choose_cortex_m3_kernel(step, core);
     }
     case Core::cortex_a53: {
       std::optional<Kernel> kernel = choose_cortex_a53_kernel(step, optimize);
-      return kernel.has_value() ? kernel : choose_cortex_m3_kernel(step, optimize);
+      return kernel.has_value() ? kernel : choose_cortex_m3_kernel(step, core);
     }
     case Core::cortex_a76: {
       std::optional<Kernel> kernel = choose_cortex_a76_kernel(step, optimize);
-      return kernel.has_value() ? kernel : choose_cortex_m3_kernel(step, optimize);
+      return kernel.has_value() ? kernel : choose_cortex_m3_kernel(step, core);
     }
   }
   return std::nullopt;
@@ -130,6 +130,11 @@ bool same_layout(const runtime::Image& a, const runtime::Image& b) {
 
 bool is_depthwise(const runtime::Convolution& convolution) {
   return convolution.groups == convolution.input.channels && convolution.groups == convolution.output.channels;
+}
+
+bool can_run_in_place(const runtime::Convolution& c) {
+  return c.output.pixel_stride == c.input.pixel_stride && c.output.width <= c.input.width &&
+         c.output.height <= c.input.height && c.window.pad_top < c.window.kernel_height;
 }
 
 bool padding_is_bytes(const ConvolutionStep& step) {

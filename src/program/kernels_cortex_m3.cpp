@@ -7,6 +7,7 @@
 
 #include "program/kernel_choices.h"
 #include "trimtab/convolution_s32_4x2_m3.h"
+#include "trimtab/depthwise_3x3_rows_m3.h"
 #include "trimtab/depthwise_8_plane_m3.h"
 
 namespace trimtab {
@@ -20,10 +21,25 @@ bool is_linear_of_bytes(const runtime::Convolution& c) {
          (c.input.pixel_stride == c.input.channels || (c.input.height == 1 && c.input.width == 1));
 }
 
-Kernel choose_convolution(const ConvolutionStep& step, unsigned widths) {
+/// Depthwise 3x3 convolutions by rows.
+Kernel choose_depthwise_rows(const runtime::Convolution& c, bool at_points) {
+  const bool whole_bytes = !at_points && c.output_minimum == 0 && c.output_maximum == 255 && c.shift == 0;
+  Kernel kernel = make_kernel(fmt::format("depthwise_3x3s{}_{}_{}_rows_m3", c.window.stride_columns,
+                                          name_of(c.input.format), whole_bytes ? "u8" : "any"),
+                              "depthwise_3x3_rows_m3", "one filter per channel: four outputs of each at a time",
+                              can_run_in_place(c));
+  kernel.scratch_bytes = runtime::depthwise_3x3_rows_m3_scratch_bytes(c);
+  kernel.layout.kind = WeightLayout::Kind::dense_filters;
+  return kernel;
+}
+
+Kernel choose_convolution(const ConvolutionStep& step, unsigned widths, bool at_points, Core core) {
   const runtime::Convolution& c = step.convolution;
   const bool nested = step.weight_code == WeightCode::nested;
   if (is_depthwise(c) && is_byte(c.input) && is_byte(c.output) && padding_is_bytes(step)) {
+    // on the Cortex-M0+ planes take fewer instructions
+    if (core == Core::cortex_m3 && !nested && runtime::depthwise_3x3_rows_m3_takes(c))
+      return choose_depthwise_rows(c, at_points);
     Kernel kernel = make_kernel("depthwise_" + name_of(c.input.format) + (nested ? "_nested" : "") + "_plane_m3",
                                 "depthwise_8_plane_m3", "one filter per channel: channel by channel in a plane",
                                 c.input.pixel_stride == c.output.pixel_stride &&
@@ -67,9 +83,11 @@ std::optional<Kernel> choose_addition(const runtime::Addition& step, bool at_poi
 
 }  // namespace
 
-std::optional<Kernel> choose_cortex_m3_kernel(const Step& step, Optimize /*optimize*/) {
+std::optional<Kernel> choose_cortex_m3_kernel(const Step& step, Core core) {
   return std::visit(
-      overloaded{[&](const ConvolutionStep& s) { return std::optional(choose_convolution(s, bit_widths(step))); },
+      overloaded{[&](const ConvolutionStep& s) {
+                   return std::optional(choose_convolution(s, bit_widths(step), !step.points.empty(), core));
+                 },
                  [](const MaxPoolStep& s) { return pool_of_bytes(s.pool, "max_pool_8_m3"); },
                  [](const AveragePoolStep& s) {
                    return pool_of_bytes(s.pool, "average_pool_" + name_of(s.pool.input.format) + "_m3");
