@@ -36,6 +36,7 @@ struct WeightLayout {
     columns,           ///< convolution_columns_dsp.h; parameter: filters that are decoded at a time
     depthwise_fours,   ///< depthwise_1x4_dsp.h; parameter: output rows of a band
     depthwise_words,   ///< depthwise_words_dsp.h
+    depthwise_eights,  ///< depthwise_3x3_rows_mve.h
     pairs,             ///< convolution_s32_4x2_m3.h; parameter: padded size of a filter
     chunk_pairs,       ///< convolution_8_4x2_mve.h, read where they lie
     lanes,             ///< convolution_8_4x2_mve.h, unpacked before use

@@ -6,6 +6,7 @@
 
 #include "program/kernel_choices.h"
 #include "trimtab/convolution_8_4x2_mve.h"
+#include "trimtab/depthwise_3x3_rows_mve.h"
 #include "trimtab/depthwise_8_plane_mve.h"
 
 namespace trimtab {
@@ -15,6 +16,13 @@ std::optional<Kernel> choose_convolution(const ConvolutionStep& step) {
   const runtime::Convolution& c = step.convolution;
   if (!is_byte(c.input) || !is_byte(c.output) || !padding_is_bytes(step)) return std::nullopt;
   const bool nested = step.weight_code == WeightCode::nested;
+  if (is_depthwise(c) && !nested && runtime::depthwise_3x3_rows_mve_takes(c)) {
+    Kernel kernel = make_kernel("depthwise_3x3_" + name_of(c.input.format) + "_rows_mve", "depthwise_3x3_rows_mve",
+                                "one filter per channel: eight channels at a time", can_run_in_place(c));
+    kernel.scratch_bytes = runtime::depthwise_3x3_rows_m3_scratch_bytes(c);
+    kernel.layout.kind = WeightLayout::Kind::depthwise_eights;
+    return kernel;
+  }
   if (is_depthwise(c)) {
     Kernel kernel = make_kernel("depthwise_" + name_of(c.input.format) + (nested ? "_nested" : "") + "_plane_mve",
                                 "depthwise_8_plane_mve",

@@ -171,6 +171,8 @@ std::vector<std::uint8_t> pack_weights(const ConvolutionStep& step, const Weight
       return pack_depthwise_1x4(step, layout.parameter);
     case WeightLayout::Kind::depthwise_words:
       return pack_depthwise_words(step);
+    case WeightLayout::Kind::depthwise_eights:
+      return pack_depthwise_eights(step);
     case WeightLayout::Kind::pairs:
       return pack_pairs(step, layout.parameter);
     case WeightLayout::Kind::chunk_pairs:

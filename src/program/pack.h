@@ -19,6 +19,7 @@ namespace trimtab {
 
 // Layouts in files of their own.
 [[nodiscard]] std::vector<std::uint8_t> pack_chunk_pairs(const ConvolutionStep& step);
+[[nodiscard]] std::vector<std::uint8_t> pack_depthwise_eights(const ConvolutionStep& step);
 [[nodiscard]] std::vector<std::uint8_t> pack_lanes(const ConvolutionStep& step);
 [[nodiscard]] std::vector<std::uint8_t> pack_panels(const ConvolutionStep& step, std::int32_t block);
 [[nodiscard]] std::vector<std::uint8_t> pack_depthwise_blocks(const ConvolutionStep& step, std::int32_t channels);
