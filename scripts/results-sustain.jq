@@ -54,6 +54,10 @@ def over($ambient; $policy; $other): 100 * (policy($ambient; $policy).rate_per_s
   "| \($drop) | \([$ambients[] as $a | (2, 10) as $k | $all | [row("policies-\($a)").reactive_grid[] | select(.drop_mhz == $drop and .hysteresis_k == $k)][0] |
      if .gain_fixed_percent == null then "hotter than the limit" else "\(.gain_fixed_percent | gain) % (\(.gain_dither_percent | gain) %)" end] | join(" | ")) |"),
 "",
+"The gain of the best single OPP depends on the ambient and on the drop. The dashed line is the published gain (up to 17 %):",
+"",
+"![Gain of the best single OPP over reactive policies, by ambient and drop](sustain-gain.svg)",
+"",
 "## Why",
 "",
 "- *Power*: the counters (cycles, instructions, L2 refills) do not see what is computed: `neon_mul` switches \($power.work_w_per_v2_ghz.neon_mul | two) W/(V² 10⁹ instructions/s), the median workload \($power.work_w_per_v2_ghz | [.[]] | sort | .[length / 2 | floor] | two); `openmp_mflops` executes more instructions per cycle the less power it takes, since its threads spin. With bus accesses as a fourth counter the halves give \([row("power-bus").power.held_out[] | select(.calibrated_at_lowest_and_highest_frequency | not) | "\(.mean_error_percent | two) / \(.p95_error_percent | two) %"] | join(" and ")). A network's own switching has to be measured, which `profile` at two frequencies does.",
