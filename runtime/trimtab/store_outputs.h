@@ -18,6 +18,22 @@ inline int32_t scale_sum(int32_t sum, int32_t multiplier, int shift, int32_t zer
 #endif
 }
 
+/// Whether scale_sum() adds a zero point without instructions of its own. On Armv6-M it takes a register too much.
+#if defined(__ARM_ARCH_6M__)
+constexpr bool adds_zero_for_free = false;
+#else
+constexpr bool adds_zero_for_free = true;
+#endif
+
+/// Bytes around any zero point. A function of its own, so that it takes no register from those without one.
+__attribute__((noinline)) inline void store_around_zero(const Convolution& step, const int32_t* sums, int32_t count,
+                                                        int32_t channel, uint8_t* pixels) {
+  for (int32_t p = 0; p < count; ++p, pixels += step.output.pixel_stride) {
+    const int32_t value = scale_sum(sums[p], step.multiplier[channel], step.shift, step.output_zero);
+    *pixels = static_cast<uint8_t>(saturate(value, step.output_minimum, step.output_maximum));
+  }
+}
+
 /// Stores channel `channel` of `count` neighbouring pixels, from sums[0], sums[1] ...
 inline void store_channel(const Convolution& step, const int32_t* sums, int32_t count, int32_t channel,
                           uint8_t* pixels) {
@@ -35,17 +51,19 @@ inline void store_channel(const Convolution& step, const int32_t* sums, int32_t 
     return;
   }
   pixels += channel;
+  if (!adds_zero_for_free && zero != 0) return store_around_zero(step, sums, count, channel, pixels);
+  const int32_t usual_zero = adds_zero_for_free ? zero : 0;
   if (minimum == 0 && maximum == 255) {
     for (int32_t p = 0; p < count; ++p, pixels += stride) {
-      *pixels = static_cast<uint8_t>(saturate(scale_sum(sums[p], multiplier, shift, zero), 0, 255));
+      *pixels = static_cast<uint8_t>(saturate(scale_sum(sums[p], multiplier, shift, usual_zero), 0, 255));
     }
   } else if (minimum == -128 && maximum == 127) {
     for (int32_t p = 0; p < count; ++p, pixels += stride) {
-      *pixels = static_cast<uint8_t>(saturate(scale_sum(sums[p], multiplier, shift, zero), -128, 127));
+      *pixels = static_cast<uint8_t>(saturate(scale_sum(sums[p], multiplier, shift, usual_zero), -128, 127));
     }
   } else {
     for (int32_t p = 0; p < count; ++p, pixels += stride) {
-      *pixels = static_cast<uint8_t>(saturate(scale_sum(sums[p], multiplier, shift, zero), minimum, maximum));
+      *pixels = static_cast<uint8_t>(saturate(scale_sum(sums[p], multiplier, shift, usual_zero), minimum, maximum));
     }
   }
 }
