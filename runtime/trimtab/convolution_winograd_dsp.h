@@ -226,9 +226,9 @@ inline auto multiply_tile_for(TileStore kind) {
 }  // namespace detail
 
 /// `WeightBits` 0: nested weights, of as many bits as the step says.
-template <class A, int WeightBits, int Rows, int Kernel>
-__attribute__((noinline)) void convolution_winograd(const Convolution& step, Strip strip, InputRows input,
-                                                    OutputRows output, uint8_t* scratch) {
+template <bool is_signed, int WeightBits, int Rows, int Kernel>
+__attribute__((noinline)) void convolution_winograd_dsp(const Convolution& step, Strip strip, InputRows input,
+                                                        OutputRows output, uint8_t* scratch) {
   const WinogradLayout layout = winograd_layout(step, Rows);
   const int32_t end = strip.first + strip.count;
   auto* const inputs = reinterpret_cast<uint32_t*>(scratch);
@@ -238,7 +238,8 @@ __attribute__((noinline)) void convolution_winograd(const Convolution& step, Str
   uint8_t* const decoded = spread + winograd_spread_bytes(step, layout);
   auto* const products = reinterpret_cast<detail::PointProducts<Rows + Kernel - 1>*>(decoded);
 
-  detail::transform_strip<detail::DspInputs<A>, Rows, Kernel>(step, layout, strip, input, padding, inputs);
+  detail::transform_strip<detail::DspInputs<Activations<8, is_signed>>, Rows, Kernel>(step, layout, strip, input,
+                                                                                      padding, inputs);
 
   constexpr bool nested = WeightBits == 0;
   const detail::WeightBytes<nested> weight_bytes(step);
@@ -279,31 +280,6 @@ __attribute__((noinline)) void convolution_winograd(const Convolution& step, Str
   }
 }
 
-/// convolution_FORMAT_wBITS_winograd2_dsp, ..._winograd4_dsp and ..._winograd4_5x5_dsp, with tiles of two and of four
-/// rows; nested weights have `nested` instead of wBITS.
-#define TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, WEIGHTS, WEIGHT_BITS, TILE, ROWS, KERNEL)                       \
-  inline void convolution_##FORMAT##_##WEIGHTS##_##TILE##_dsp(const Convolution& step, Strip strip, InputRows input, \
-                                                              OutputRows output, uint8_t* scratch) {                 \
-    convolution_winograd<Activations<8, SIGNED>, WEIGHT_BITS, ROWS, KERNEL>(step, strip, input, output, scratch);    \
-  }
-#define TRIMTAB_CONVOLUTIONS_WINOGRAD(FORMAT, SIGNED, TILE, ROWS, KERNEL) \
-  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w2, 2, TILE, ROWS, KERNEL) \
-  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w3, 3, TILE, ROWS, KERNEL) \
-  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w4, 4, TILE, ROWS, KERNEL) \
-  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w5, 5, TILE, ROWS, KERNEL) \
-  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w6, 6, TILE, ROWS, KERNEL) \
-  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w7, 7, TILE, ROWS, KERNEL) \
-  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w8, 8, TILE, ROWS, KERNEL) \
-  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, nested, 0, TILE, ROWS, KERNEL)
-
-TRIMTAB_CONVOLUTIONS_WINOGRAD(u8, false, winograd2, 2, 3)
-TRIMTAB_CONVOLUTIONS_WINOGRAD(u8, false, winograd4, 4, 3)
-TRIMTAB_CONVOLUTIONS_WINOGRAD(u8, false, winograd4_5x5, 4, 5)
-TRIMTAB_CONVOLUTIONS_WINOGRAD(s8, true, winograd2, 2, 3)
-TRIMTAB_CONVOLUTIONS_WINOGRAD(s8, true, winograd4, 4, 3)
-TRIMTAB_CONVOLUTIONS_WINOGRAD(s8, true, winograd4_5x5, 4, 5)
-
-#undef TRIMTAB_CONVOLUTION_WINOGRAD
-#undef TRIMTAB_CONVOLUTIONS_WINOGRAD
+TRIMTAB_CONVOLUTIONS_WINOGRAD(dsp)
 
 }  // namespace trimtab::TRIMTAB_RUNTIME

@@ -188,31 +188,6 @@ __attribute__((noinline)) void convolution_winograd_m3(const Convolution& step, 
   }
 }
 
-/// convolution_FORMAT_wBITS_winograd2_m3, ..._winograd4_m3 and ..._winograd4_5x5_m3, with tiles of two and of four
-/// rows; nested weights have `nested` instead of wBITS.
-#define TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, WEIGHTS, WEIGHT_BITS, TILE, ROWS, KERNEL)                      \
-  inline void convolution_##FORMAT##_##WEIGHTS##_##TILE##_m3(const Convolution& step, Strip strip, InputRows input, \
-                                                             OutputRows output, uint8_t* scratch) {                 \
-    convolution_winograd_m3<SIGNED, WEIGHT_BITS, ROWS, KERNEL>(step, strip, input, output, scratch);                \
-  }
-#define TRIMTAB_CONVOLUTIONS_WINOGRAD(FORMAT, SIGNED, TILE, ROWS, KERNEL) \
-  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w2, 2, TILE, ROWS, KERNEL) \
-  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w3, 3, TILE, ROWS, KERNEL) \
-  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w4, 4, TILE, ROWS, KERNEL) \
-  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w5, 5, TILE, ROWS, KERNEL) \
-  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w6, 6, TILE, ROWS, KERNEL) \
-  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w7, 7, TILE, ROWS, KERNEL) \
-  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, w8, 8, TILE, ROWS, KERNEL) \
-  TRIMTAB_CONVOLUTION_WINOGRAD(FORMAT, SIGNED, nested, 0, TILE, ROWS, KERNEL)
-
-TRIMTAB_CONVOLUTIONS_WINOGRAD(u8, false, winograd2, 2, 3)
-TRIMTAB_CONVOLUTIONS_WINOGRAD(u8, false, winograd4, 4, 3)
-TRIMTAB_CONVOLUTIONS_WINOGRAD(u8, false, winograd4_5x5, 4, 5)
-TRIMTAB_CONVOLUTIONS_WINOGRAD(s8, true, winograd2, 2, 3)
-TRIMTAB_CONVOLUTIONS_WINOGRAD(s8, true, winograd4, 4, 3)
-TRIMTAB_CONVOLUTIONS_WINOGRAD(s8, true, winograd4_5x5, 4, 5)
-
-#undef TRIMTAB_CONVOLUTION_WINOGRAD
-#undef TRIMTAB_CONVOLUTIONS_WINOGRAD
+TRIMTAB_CONVOLUTIONS_WINOGRAD(m3)
 
 }  // namespace trimtab::TRIMTAB_RUNTIME

@@ -317,3 +317,28 @@ inline void outputs_of_sums(const int32_t* sums, Array<int32_t, Rows>& outputs) 
 }  // namespace detail
 
 }  // namespace trimtab::TRIMTAB_RUNTIME
+
+/// convolution_FORMAT_wBITS_winograd2_CORE, ..._winograd4_CORE and ..._winograd4_5x5_CORE, with tiles of two and of
+/// four rows, by the template convolution_winograd_CORE<is_signed, weight bits, rows, kernel>. Nested weights have
+/// `nested` instead of wBITS.
+#define TRIMTAB_CONVOLUTION_WINOGRAD(CORE, FORMAT, SIGNED, WEIGHTS, WEIGHT_BITS, TILE, ROWS, KERNEL)     \
+  inline void convolution_##FORMAT##_##WEIGHTS##_##TILE##_##CORE(                                        \
+      const Convolution& step, Strip strip, InputRows input, OutputRows output, uint8_t* scratch) {      \
+    convolution_winograd_##CORE<SIGNED, WEIGHT_BITS, ROWS, KERNEL>(step, strip, input, output, scratch); \
+  }
+#define TRIMTAB_CONVOLUTION_WINOGRAD_BITS(CORE, FORMAT, SIGNED, TILE, ROWS, KERNEL) \
+  TRIMTAB_CONVOLUTION_WINOGRAD(CORE, FORMAT, SIGNED, w2, 2, TILE, ROWS, KERNEL)     \
+  TRIMTAB_CONVOLUTION_WINOGRAD(CORE, FORMAT, SIGNED, w3, 3, TILE, ROWS, KERNEL)     \
+  TRIMTAB_CONVOLUTION_WINOGRAD(CORE, FORMAT, SIGNED, w4, 4, TILE, ROWS, KERNEL)     \
+  TRIMTAB_CONVOLUTION_WINOGRAD(CORE, FORMAT, SIGNED, w5, 5, TILE, ROWS, KERNEL)     \
+  TRIMTAB_CONVOLUTION_WINOGRAD(CORE, FORMAT, SIGNED, w6, 6, TILE, ROWS, KERNEL)     \
+  TRIMTAB_CONVOLUTION_WINOGRAD(CORE, FORMAT, SIGNED, w7, 7, TILE, ROWS, KERNEL)     \
+  TRIMTAB_CONVOLUTION_WINOGRAD(CORE, FORMAT, SIGNED, w8, 8, TILE, ROWS, KERNEL)     \
+  TRIMTAB_CONVOLUTION_WINOGRAD(CORE, FORMAT, SIGNED, nested, 0, TILE, ROWS, KERNEL)
+#define TRIMTAB_CONVOLUTIONS_WINOGRAD(CORE)                               \
+  TRIMTAB_CONVOLUTION_WINOGRAD_BITS(CORE, u8, false, winograd2, 2, 3)     \
+  TRIMTAB_CONVOLUTION_WINOGRAD_BITS(CORE, u8, false, winograd4, 4, 3)     \
+  TRIMTAB_CONVOLUTION_WINOGRAD_BITS(CORE, u8, false, winograd4_5x5, 4, 5) \
+  TRIMTAB_CONVOLUTION_WINOGRAD_BITS(CORE, s8, true, winograd2, 2, 3)      \
+  TRIMTAB_CONVOLUTION_WINOGRAD_BITS(CORE, s8, true, winograd4, 4, 3)      \
+  TRIMTAB_CONVOLUTION_WINOGRAD_BITS(CORE, s8, true, winograd4_5x5, 4, 5)
