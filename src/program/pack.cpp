@@ -123,18 +123,9 @@ std::vector<std::uint8_t> pack_depthwise_1x4(const ConvolutionStep& step, std::i
   return packed;
 }
 
-/// Tap by tap of every four channels, whose number is a multiple of four.
 std::vector<std::uint8_t> pack_depthwise_words(const ConvolutionStep& step) {
-  const std::int32_t channels = step.convolution.output.channels;
-  const auto taps = static_cast<std::int32_t>(std::ssize(step.weights)) / channels;
-  std::vector<std::int16_t> words;
-  for (std::int32_t first = 0; first < channels; first += 4) {
-    for (std::int32_t tap = 0; tap < taps; ++tap) {
-      for (std::int32_t i = 0; i < 4; ++i) words.push_back(nth(step.weights, (first + i) * taps + tap));
-    }
-  }
   std::vector<std::uint8_t> packed;
-  append_words(packed, words, stored_bits(step));
+  append_words(packed, interleave_depthwise(step, 4), stored_bits(step));
   return packed;
 }
 
@@ -156,6 +147,18 @@ std::vector<std::uint8_t> pack_pairs(const ConvolutionStep& step, std::int64_t p
 }
 
 }  // namespace
+
+std::vector<std::int16_t> interleave_depthwise(const ConvolutionStep& step, std::int32_t together) {
+  const std::int32_t channels = step.convolution.output.channels;
+  const auto taps = static_cast<std::int32_t>(std::ssize(step.weights)) / channels;
+  std::vector<std::int16_t> weights;
+  for (std::int32_t first = 0; first < channels; first += together) {
+    for (std::int32_t tap = 0; tap < taps; ++tap) {
+      for (std::int32_t i = 0; i < together; ++i) weights.push_back(nth(step.weights, (first + i) * taps + tap));
+    }
+  }
+  return weights;
+}
 
 std::vector<std::uint8_t> pack_weights(const ConvolutionStep& step, const WeightLayout& layout) {
   switch (layout.kind) {

@@ -17,6 +17,9 @@ namespace trimtab {
 [[nodiscard]] std::vector<std::uint8_t> pack_filters(std::span<const std::int16_t> weights, std::int64_t filters,
                                                      int bits);
 
+/// A depthwise convolution's weights tap by tap of every `together` channels, whose number is a multiple of that.
+[[nodiscard]] std::vector<std::int16_t> interleave_depthwise(const ConvolutionStep& step, std::int32_t together);
+
 // Layouts in files of their own.
 [[nodiscard]] std::vector<std::uint8_t> pack_chunk_pairs(const ConvolutionStep& step);
 [[nodiscard]] std::vector<std::uint8_t> pack_depthwise_eights(const ConvolutionStep& step);

@@ -59,15 +59,7 @@ std::vector<std::uint8_t> pack_lanes(const ConvolutionStep& step) {
 
 /// As depthwise_3x3_rows_mve.h reads them: of every eight channels tap by tap.
 std::vector<std::uint8_t> pack_depthwise_eights(const ConvolutionStep& step) {
-  const std::int32_t channels = step.convolution.output.channels;
-  const auto taps = static_cast<std::int32_t>(std::ssize(step.weights)) / channels;
-  std::vector<std::int16_t> weights;
-  for (std::int32_t first = 0; first < channels; first += 8) {
-    for (std::int32_t tap = 0; tap < taps; ++tap) {
-      for (std::int32_t i = 0; i < 8; ++i) weights.push_back(nth(step.weights, (first + i) * taps + tap));
-    }
-  }
-  std::vector<std::uint8_t> packed = pack_filters(weights, 1, stored_bits(step));
+  std::vector<std::uint8_t> packed = pack_filters(interleave_depthwise(step, 8), 1, stored_bits(step));
   if (stored_bits(step) < 8) packed.push_back(0);
   return packed;
 }

@@ -36,6 +36,7 @@ void add_winograd(std::vector<RowKernel>& kernels, const ConvolutionStep& step, 
   const bool nested = step.weight_code == WeightCode::nested;
   const Winograd winograd = winograd_of(convolution, core);
   const int size = convolution.window.kernel_height;
+  // the first layer of ResNet-8 gained nothing on the Cortex-M4 and took 0.8 KB of code
   if (core == Core::cortex_m4 && size == 3 && convolution.input.channels % 4 != 0) return;
   for (const int tile_rows : {2, 4}) {
     if (size == 5 && tile_rows == 2) continue;
