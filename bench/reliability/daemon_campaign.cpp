@@ -20,10 +20,7 @@ int run(const std::string& soc_file, const std::string& variants_file, std::uint
         bool hidden_warming) {
   const Soc soc = read_soc(soc_file);
   const Cluster& cluster = soc.clusters.front();
-  std::vector<ThermalPoint> points;
-  for (const Variant& variant : read_variants(variants_file)) {
-    for (const ThermalPoint& point : thermal_points(cluster, variant)) points.push_back(point);
-  }
+  const std::vector<ThermalPoint> points = thermal_points(cluster, read_variants(variants_file));
   GovernOptions options;
   options.accuracy_floor = 69.9;
   std::vector<CampaignDay> days(seeds);

@@ -130,9 +130,7 @@ class Circle : public testing::Test {
                            variant.joule_per_v2 * 1e3, variant.accuracy);
     }
     write_file(path("net.csv"), table);
-    for (const Variant& variant : variants) {
-      for (const ThermalPoint& point : thermal_points(cluster_, variant)) points_.push_back(point);
-    }
+    points_ = thermal_points(cluster_, variants);
   }
 
   [[nodiscard]] std::string path(const char* name) const { return (folder_.path() / name).string(); }

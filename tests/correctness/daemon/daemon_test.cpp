@@ -15,12 +15,8 @@ constexpr double limit_c = 85;
 struct BoardModel {
   Soc soc = read_soc(source("targets/socs/exynos5422.toml"));
   Cluster cluster = find_cluster(soc, "a15");
-  std::vector<ThermalPoint> points;
-  BoardModel() {
-    for (const Variant& variant : read_variants(source("targets/socs/mobilenet_v1-exynos5422.csv"))) {
-      for (const ThermalPoint& point : thermal_points(cluster, variant)) points.push_back(point);
-    }
-  }
+  std::vector<ThermalPoint> points =
+      thermal_points(cluster, read_variants(source("targets/socs/mobilenet_v1-exynos5422.csv")));
 };
 
 /// The daemon on such a board.

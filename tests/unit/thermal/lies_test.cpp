@@ -28,9 +28,7 @@ struct LyingBoard : ::testing::Test {
   double rate = 0;
 
   LyingBoard() {
-    for (const Variant& variant : read_variants(source("targets/socs/mobilenet_v1-exynos5422.csv"))) {
-      for (const ThermalPoint& point : thermal_points(cluster, variant)) points.push_back(point);
-    }
+    points = thermal_points(cluster, read_variants(source("targets/socs/mobilenet_v1-exynos5422.csv")));
     options.accuracy_floor = 69.9;
   }
   [[nodiscard]] SteppedBoard board() const { return {soc, cluster, points, options, plant_of(soc, cluster), 25, 3}; }

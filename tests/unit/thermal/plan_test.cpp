@@ -25,10 +25,7 @@ std::vector<ClusterPoints> both_clusters(const Soc& soc) {
   for (const auto& [name, variants] : std::vector<std::pair<std::string, std::vector<Variant>>>{
            {"a15", {{"exact", 4, 0.14, 0.008, 0.16, 71}, {"fast", 4, 0.08, 0.005, 0.09, 68}}},
            {"a7", {{"exact", 4, 0.28, 0.008, 0.08, 71}, {"fast", 4, 0.17, 0.005, 0.05, 68}}}}) {
-    ClusterPoints own{find_cluster(soc, name), {}};
-    for (const Variant& variant : variants) {
-      for (const ThermalPoint& point : thermal_points(own.cluster, variant)) own.points.push_back(point);
-    }
+    ClusterPoints own{find_cluster(soc, name), thermal_points(find_cluster(soc, name), variants)};
     for (const Opp& opp : own.cluster.opps) own.points.push_back(idle_point(own.cluster, opp));
     clusters.push_back(own);
   }

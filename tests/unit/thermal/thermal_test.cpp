@@ -200,10 +200,8 @@ TEST(ThermalFit, PredictsOtherRuns) {
 TEST(SustainedPlan, BindsExactlyAndMixesAtMostAsManyPointsAsConstraints) {
   const Soc soc = read_soc(source("targets/socs/exynos5422.toml"));
   const Cluster& cluster = find_cluster(soc, "a15");
-  std::vector<ThermalPoint> points;
-  for (const Variant& v : read_variants(source("targets/socs/mobilenet_v1-exynos5422.csv"))) {
-    for (const ThermalPoint& p : thermal_points(cluster, v)) points.push_back(p);
-  }
+  const std::vector<ThermalPoint> points =
+      thermal_points(cluster, read_variants(source("targets/socs/mobilenet_v1-exynos5422.csv")));
   PlanRequest request;
   request.ambient_c = 35;
   request.accuracy_floor = 69.9;
