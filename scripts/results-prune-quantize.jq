@@ -1,8 +1,6 @@
 # results/prune_quantize.json (and, as $map, results/assess.json) as tables.
 include "results";
 def memory: if .arena_bytes then .weights_bytes + .arena_bytes else null end;
-# of the rows under a bound, runs of different seeds as one, the one with the highest mean
-def best_row: group_by(base) | max_by(map(.top1) | mean);
 ($map[0].deployed | map({row: "cifar10_quick-\(.budget_bytes / 1024 | floor)", top1, top1_float, weights_bytes, arena_bytes})) as $quick
 | sort_by(.row)
 | (. + $quick) as $all

@@ -2,10 +2,7 @@
 include "results";
 def one: . * 10 | round / 10 | tostring;
 def gain: (if . >= 0 then "+" else "" end) + one;
-def row($name): .[] | select(.name == $name) | .result;
 def met($ok): if $ok then "met" else "**missed**" end;
-def policy($ambient; $name): [row("policies-\($ambient)").policies[] | select(.policy == $name)][0];
-def over($ambient; $policy; $other): 100 * (policy($ambient; $policy).rate_per_s / policy($ambient; $other).rate_per_s - 1);
 
 . as $all |
 [row("latency-parsec1", "latency-parsec2", "latency-cbench").latency.held_out] as $latency |
