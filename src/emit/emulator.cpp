@@ -84,8 +84,8 @@ ImageRun run_with_plugin(const std::filesystem::path& elf, const Target& target,
   if (is_linux) options = {"-d", "plugin", "-D", "/dev/null"};
   options.insert(options.end(), {"-plugin", plugin.string() + ",out=" + file.string() + arguments});
   ImageRun run = run_image(elf, target, directory, limit, options);
-  if (is_linux && run.output.starts_with("Log items")) {  // it does not know the item "plugin", as that of Debian 13
-    throw failure("{} is built without plugins, which count instructions; that of Debian 12 has them",
+  if (is_linux && run.output.starts_with("Log items")) {  // without plugins, it lists the items that -d knows
+    throw failure("{} is built without plugins and cannot count instructions; Debian 12's package has plugins",
                   machine_of(target).emulator);
   }
   if (!std::filesystem::exists(file)) {
