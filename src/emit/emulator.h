@@ -19,7 +19,7 @@ struct ImageRun {
 };
 
 /// Runs an image on the target's emulated board, files of the image in `directory`, with further arguments of the
-/// emulator. Every instruction takes 64 ns of the emulator's clock. Throws Error: (bad input) naming the package where
+/// emulator. Every instruction takes 128 ns of the emulator's clock. Throws Error: (bad input) naming the package where
 /// the emulator is not installed, (failure) where the image does not end within the limit.
 [[nodiscard]] ImageRun run_image(const std::filesystem::path& elf, const Target& target,
                                  const std::filesystem::path& directory,
@@ -45,9 +45,9 @@ struct EmulatorRun {
     std::int64_t output_bytes, std::int64_t point = 0, std::chrono::milliseconds limit = std::chrono::minutes(30));
 
 /// Runs a program that build_firmware() linked with the harness over `inputs`, whose size is a multiple of
-/// `input_bytes`, every sample at all `points` operating points. Counts are exact to about two instructions and the
-/// same on every machine. Throws Error as run_image(), and (failure) where the core faults or the stack runs into the
-/// data.
+/// `input_bytes`, every sample at all `points` operating points. Counts are exact and the same on every machine; they
+/// hold the call and the reading of the counter. Throws Error as run_image(), and (failure) where the core faults or
+/// the stack runs into the data.
 [[nodiscard]] EmulatorRun run_firmware(const std::filesystem::path& elf, const Target& target,
                                        std::span<const std::uint8_t> inputs, std::int64_t input_bytes,
                                        std::int64_t output_bytes, std::int64_t points = 1,

@@ -29,7 +29,7 @@ namespace fs = std::filesystem;
 class EmulatedBoard {
  public:
   EmulatedBoard(const std::string& machine, const fs::path& elf, int first_serial_ports, const std::string& port) {
-    std::vector<std::string> command{"qemu-system-arm", "-M",   machine,    "-icount", "shift=6",
+    std::vector<std::string> command{"qemu-system-arm", "-M",   machine,    "-icount", "shift=7",
                                      "-display",        "none", "-monitor", "none"};
     for (int i = 0; i < first_serial_ports; ++i) command.insert(command.end(), {"-serial", "null"});
     command.insert(command.end(), {"-serial", port, "-kernel", elf.string()});
