@@ -22,9 +22,15 @@ std::int64_t weights_bytes(const Graph& network, const Plan& plan) {
   return bytes;
 }
 
-/// The value that is known of a plan. It is made where none is known.
+/// The value that is known of a plan, or of one that differs in the weight bits of layers without weights alone. It is
+/// made where none is known.
 template <typename Value, typename Make>
-const Value& once(std::map<std::string, Value>& known, const Plan& plan, const Make& make) {
+const Value& once(std::map<std::string, Value>& known, const Graph& network, Plan plan, const Make& make) {
+  const std::vector<WeightLayer> weighted = weight_layers(network);
+  for (LayerPlan& layer : plan.layers) {
+    if (std::ranges::none_of(weighted, [&](const WeightLayer& one) { return one.name == layer.layer; }))
+      layer.weight_bits = 8;
+  }
   std::string key = to_toml(plan);
   auto found = known.find(key);
   if (found == known.end()) found = known.emplace(std::move(key), make()).first;
@@ -34,11 +40,11 @@ const Value& once(std::map<std::string, Value>& known, const Plan& plan, const M
 }  // namespace
 
 std::int64_t BoundsCheck::arena_bytes(const Graph& network, const Plan& plan) {
-  return once(arenas_, plan, [&] { return pricer_.smallest_arena(pricer_.sketch(network, plan)); });
+  return once(arenas_, network, plan, [&] { return pricer_.smallest_arena(pricer_.sketch(network, plan)); });
 }
 
 const Deployment& BoundsCheck::measure(const Graph& network, const Plan& plan) {
-  return once(deployments_, plan, [&] {
+  return once(deployments_, network, plan, [&] {
     return pricer_.measure_within(pricer_.lower_network(pricer_.sketch(network, plan)), bounds_.image);
   });
 }

@@ -117,9 +117,11 @@ class PlanSearch {
           return bounds_.check(width.structure, plan_for(width.structure, weight_bits, activation_bits)).met;
         };
         const BitChoiceOptions& bits = options_.bits;
-        const bool narrow = fits_with(bits.weight_bits.front(), bits.activation_bits.front());
         const bool wide = fits_with(bits.weight_bits.back(), bits.activation_bits.back());
-        if (!narrow && !wide) continue;
+        // the widest activations before the narrowest: the choice of bits starts from them, and looks no image up twice
+        const bool fits = wide || fits_with(bits.weight_bits.front(), bits.activation_bits.back()) ||
+                          fits_with(bits.weight_bits.front(), bits.activation_bits.front());
+        if (!fits) continue;
         result.push_back(std::move(width));
         if (wide) return result;  // narrower networks have nothing to gain
         break;
