@@ -115,7 +115,7 @@ BuildResult build_process(const FirmwareSources& sources, const Target& target, 
   Command process = compilation(sources, target, optimize);
   append(process, harness(sources));
   append(process, objects);
-  append(process, {"-static", "-Wl,--gc-sections", "-o", elf.string()});
+  append(process, {"-static", "-pthread", "-Wl,--gc-sections", "-o", elf.string()});
   run(process, target, elf);
   if (sources.program_name.empty()) return {elf, read_image_size(elf)};
   const fs::path library = shared_object_of(elf, sources.program_name);

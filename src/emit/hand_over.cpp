@@ -129,7 +129,9 @@ The instructions were counted in {board}. They do not tell the time on a core; r
 
 `./classify FILE...` runs the network on binary PGM or PPM pictures of its size, or on raw inputs. It prints a line for every inference: file, input, answer,
 its name, operating point and milliseconds, tabs between them. `--loop` begins again behind the last input. `--point-file FILE` reads the operating point from
-a file before every inference; the signal SIGUSR1 chooses the next one. `--help` tells the rest. The program is static: copy it to the board.
+a file before every inference; the signal SIGUSR1 chooses the next one. `--threads N` runs N inferences at the same time, each with an arena of its own.
+`--help` tells the rest. The program is static: copy it to the board. To build it again, compile `classify.cpp` and `{name}.cpp` together, with
+`-D{NAME}_CALLER_ARENA -pthread -static` and the options below.
 
 ## Link
 

@@ -26,6 +26,8 @@ std::string classify_source(const Program& program, const std::string& name) {
 int main(int count, char **arguments) {{
   trimtab_classify::Network network = {{}};
   network.name = "{name}";
+  network.arena_bytes = {NAME}_ARENA_BYTES;
+  network.arena_alignment = {NAME}_ARENA_ALIGNMENT;
   network.input_bytes = {NAME}_INPUT_BYTES;
   network.output_bytes = {NAME}_OUTPUT_BYTES;
   network.height = {NAME}_INPUT_HEIGHT;
@@ -34,10 +36,10 @@ int main(int count, char **arguments) {{
   network.has_pixels = {NAME}_INPUT_BITS == 8 && {NAME}_INPUT_SIGNED == 0;
   network.points = {points};
   network.class_names = {names};
-  network.input = [] {{ return static_cast<void *>({name}_input()); }};
-  network.run = {name}_run;
-  network.output = [] {{ return static_cast<const void *>({name}_output()); }};
-  network.answer = [] {{ return static_cast<int32_t>({name}_argmax{suffix}({name}_output())); }};
+  network.input = [](void *arena) {{ return static_cast<void *>({name}_input_in(arena)); }};
+  network.run = {name}_run_in;
+  network.output = [](const void *arena) {{ return static_cast<const void *>({name}_output_in(arena)); }};
+  network.answer = [](const void *arena) {{ return static_cast<int32_t>({name}_argmax{suffix}({name}_output_in(arena))); }};
   network.set_point = {set};
   return trimtab_classify::run(network, count, arguments);
 }}
@@ -59,6 +61,7 @@ void write_linux_program(const Program& program, const Target& target, Optimize 
   FirmwareSources sources;
   sources.sources = {folder / (name + ".cpp"), folder / "classify.cpp"};
   sources.include_directories = {folder};
+  sources.definitions = {upper(name) + "_CALLER_ARENA"};  // every thread has an arena of its own
   static_cast<void>(build_firmware(sources, target, optimize, folder / "classify"));
 }
 

@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <map>
+#include <set>
 #include <sstream>
+#include <thread>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -94,6 +98,74 @@ TEST_P(Classify, LoopsAndFollowsAFile) {
   for (const auto& line : lines) EXPECT_EQ(line.at(4), "2");
 }
 
+/// Sixteen inputs that differ, each with the answer of the host.
+TEST_P(Classify, ThreadsGiveTheOutputsInOrder) {
+  const HandedOver folder(GetParam(), Optimize::speed, small_classifier(3));
+  const ProgramRunner runner(folder.program, schedule(folder.program, Core::generic), 1);
+  const auto elements = static_cast<std::size_t>(runner.output_elements());
+  std::vector<std::uint8_t> inputs;
+  std::vector<std::int32_t> expected;
+  for (int i = 0; i < 16; ++i) {
+    std::vector<std::uint8_t> input = folder.input;
+    std::rotate(input.begin(), input.begin() + 7 * i, input.end());
+    expected.resize(expected.size() + elements);
+    runner.run(input, 1, std::span(expected).last(elements));
+    inputs.insert(inputs.end(), input.begin(), input.end());
+  }
+  write_file(folder.path("raw"), inputs);
+  for (const std::string threads : {"1", "4", "20"}) {
+    const ProcessResult result = classify(folder, {"--threads", threads, "--count", "40", "--point", "1", "--outputs",
+                                                   folder.path("outputs").string(), folder.path("raw").string()});
+    ASSERT_EQ(result.exit_code, 0) << result.errors;
+    const std::vector<std::uint8_t> outputs = read_file(folder.path("outputs"));
+    ASSERT_EQ(outputs.size(), 40 * elements);
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+      ASSERT_EQ(static_cast<std::int8_t>(outputs[i]), expected[i % expected.size()]) << i << " of " << threads;
+    const auto lines = fields_of(result.output);
+    ASSERT_EQ(lines.size(), 40U);
+    for (std::size_t i = 0; i < lines.size(); ++i) EXPECT_EQ(lines[i].at(1), std::to_string(i % 16));
+  }
+}
+
+/// The file's point turns while four threads run: every line has the outputs of the point that it names.
+TEST_P(Classify, ThreadsRunAtThePointThatTheyName) {
+  const HandedOver folder(GetParam(), Optimize::speed, small_classifier(3));
+  write_file(folder.path("raw"), folder.input);
+  write_file(folder.path("point"), std::string_view("0"));
+  std::atomic<bool> ended = false;
+  std::thread turner([&] {
+    for (int i = 0; !ended; ++i) {
+      write_file(folder.path("point"), std::to_string(i % 3));
+      std::this_thread::sleep_for(std::chrono::milliseconds(3));
+    }
+  });
+  const ProcessResult result =
+      classify(folder, {"--threads", "4", "--count", "400", "--point-file", folder.path("point").string(), "--outputs",
+                        folder.path("outputs").string(), folder.path("raw").string()});
+  ended = true;
+  turner.join();
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  const std::vector<std::uint8_t> outputs = read_file(folder.path("outputs"));
+  const auto lines = fields_of(result.output);
+  ASSERT_EQ(lines.size(), 400U);
+  std::set<std::string> points;
+  std::map<std::string, std::vector<std::int32_t>> expected;
+  for (std::size_t point = 0; point < 3; ++point) {
+    const ProgramRunner runner(folder.program, schedule(folder.program, Core::generic), point);
+    std::vector<std::int32_t>& own = expected[std::to_string(point)];
+    own.resize(static_cast<std::size_t>(runner.output_elements()));
+    runner.run(folder.input, 1, own);
+  }
+  ASSERT_NE(expected.at("0"), expected.at("1"));
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const std::vector<std::int32_t>& own = expected.at(lines[i].at(4));
+    for (std::size_t e = 0; e < own.size(); ++e)
+      ASSERT_EQ(static_cast<std::int8_t>(outputs.at(i * own.size() + e)), own[e]) << i;
+    points.insert(lines[i].at(4));
+  }
+  EXPECT_GT(points.size(), 1U);
+}
+
 TEST_P(Classify, RefusesWhatIsWrong) {
   const HandedOver folder(GetParam(), Optimize::speed, small_classifier(3));
   write_file(folder.path("raw"), folder.input);
@@ -110,6 +182,8 @@ TEST_P(Classify, RefusesWhatIsWrong) {
   EXPECT_THAT(complaint({}), HasSubstr("give at least one picture"));
   EXPECT_THAT(complaint({"--lop", raw}), HasSubstr("no option --lop"));
   EXPECT_THAT(complaint({"--point", "3", raw}), HasSubstr("0 to 2"));
+  EXPECT_THAT(complaint({"--threads", "0", raw}), HasSubstr("1 to 256"));
+  EXPECT_THAT(complaint({"--threads", "300", raw}), HasSubstr("1 to 256"));
   EXPECT_THAT(complaint({"--point-file", folder.path("rubbish").string(), raw}), HasSubstr("no operating point"));
   EXPECT_THAT(complaint({folder.path("short").string()}), HasSubstr("3 bytes"));
   EXPECT_THAT(complaint({folder.path("large.ppm").string()}), HasSubstr("9 x 9 x 3; the network takes 8 x 8 x 3"));

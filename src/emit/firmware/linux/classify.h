@@ -2,11 +2,13 @@
 #pragma once
 
 // A program around a network: reads images or raw inputs, runs the network on them, once or in a loop, and prints a
-// line for every inference. The operating point comes from an argument, from a file that is read before every
-// inference, or from the signal SIGUSR1, which chooses the next one. C++17 on Linux.
+// line for every inference. Several threads run inferences at the same time, each in an arena of its own. The operating
+// point comes from an argument, from a file that is read before every inference, or from the signal SIGUSR1, which
+// chooses the next one. C++17 on Linux, with -pthread.
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,24 +16,28 @@
 #include <string.h>
 #include <time.h>
 
+#include <condition_variable>
+#include <mutex>
+#include <shared_mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace trimtab_classify {
 
-/// The functions and sizes of NAME.h.
+/// The functions and sizes of NAME.h, of an arena of the caller's.
 struct Network {
   const char* name;
-  size_t input_bytes, output_bytes;
+  size_t arena_bytes, arena_alignment, input_bytes, output_bytes;
   int height, width, channels;
   bool has_pixels;  ///< the input is of unsigned bytes
   int points;
   const char* const* class_names;  ///< or null
-  void* (*input)();
-  void (*run)();
-  const void* (*output)();
-  int32_t (*answer)();
-  int (*set_point)(int);
+  void* (*input)(void* arena);
+  void (*run)(void* arena);
+  const void* (*output)(const void* arena);
+  int32_t (*answer)(const void* arena);
+  int (*set_point)(int);  ///< for all arenas
 };
 
 /// Ends the program with the exit code for bad input.
@@ -111,9 +117,12 @@ inline std::vector<uint8_t> read_inputs(const Network& network, const std::strin
   return bytes;
 }
 
+constexpr long most_threads = 256;
+
 struct Options {
   bool loop = false;
-  long count = -1;  ///< inferences; -1: all inputs once
+  long count = -1;   ///< inferences; -1: all inputs once
+  long threads = 1;  ///< that run inferences at the same time
   std::string point_file, outputs;
   std::vector<std::string> files;
 };
@@ -121,7 +130,7 @@ struct Options {
 inline volatile sig_atomic_t stop = 0;
 inline volatile sig_atomic_t next_point = 0;
 
-/// Follows the wishes for an operating point.
+/// Follows the wishes for an operating point. The point is one for all threads: it changes when no inference runs.
 class Points {
  public:
   Points(const Network& network, std::string file) : network_(network), file_(std::move(file)) {
@@ -129,10 +138,12 @@ class Points {
   }
 
   void choose(long point) {
+    if (point == point_) return;
+    const std::unique_lock<std::shared_mutex> nothing_runs(running_);
     if (network_.set_point(static_cast<int>(point)) == 0) point_ = static_cast<int>(point);
   }
 
-  /// Before an inference. A file that turns bad is told once; the point stays.
+  /// Before an inference, by one thread at a time. A file that turns bad is told once; the point stays.
   int now() {
     if (!file_.empty()) {
       const bool good = follow_file();
@@ -144,6 +155,9 @@ class Points {
     }
     return point_;
   }
+
+  /// As long as it lives, the point stays.
+  std::shared_lock<std::shared_mutex> hold() { return std::shared_lock<std::shared_mutex>(running_); }
 
  private:
   /// An empty file is one that is being written.
@@ -166,22 +180,24 @@ class Points {
 
   const Network& network_;
   std::string file_;
+  std::shared_mutex running_;  ///< shared by the inferences that run
   int point_ = 0;
   bool was_good_ = true;
 };
 
 inline void print_usage(const Network& network) {
   printf(
-      "usage: classify [--loop] [--count N] [--point K | --point-file FILE] [--outputs FILE] FILE...\n"
+      "usage: classify [--loop] [--count N] [--threads N] [--point K | --point-file FILE] [--outputs FILE] FILE...\n"
       "Runs the network '%s' on binary PGM or PPM pictures, or on raw inputs of %zu bytes (several in a file follow\n"
       "each other), and prints file, input, answer, operating point and milliseconds, tabs between them.\n"
       "  --loop             begin again behind the last input, until a signal ends the program\n"
       "  --count N          end after N inferences\n"
+      "  --threads N        run N inferences at the same time, 1 to %ld, each with an arena of its own (1)\n"
       "  --point K          operating point, 0 to %d\n"
       "  --point-file FILE  read the operating point from FILE before every inference\n"
       "  --outputs FILE     write the network's outputs there, %zu bytes each\n"
       "SIGUSR1 chooses the next operating point.\n",
-      network.name, network.input_bytes, network.points - 1, network.output_bytes);
+      network.name, network.input_bytes, most_threads, network.points - 1, network.output_bytes);
 }
 
 inline Options parse(const Network& network, int count, char** arguments, long& point) {
@@ -200,6 +216,11 @@ inline Options parse(const Network& network, int count, char** arguments, long& 
     } else if (argument == "--count") {
       options.count = parse_number(value());
       if (options.count < 1) refuse("--count needs a number from 1 on");
+    } else if (argument == "--threads") {
+      options.threads = parse_number(value());
+      if (options.threads < 1 || options.threads > most_threads) {
+        refuse("--threads needs a number from 1 to " + std::to_string(most_threads));
+      }
     } else if (argument == "--point") {
       point = parse_number(value());
       if (point < 0 || point >= network.points) {
@@ -236,45 +257,111 @@ inline void install_signals() {
   sigaction(SIGUSR1, &action, nullptr);
 }
 
+/// Aligned memory for one inference at a time.
+class Arena {
+ public:
+  explicit Arena(const Network& network) : bytes_(network.arena_bytes + network.arena_alignment) {
+    const size_t beyond = reinterpret_cast<uintptr_t>(bytes_.data()) % network.arena_alignment;
+    start_ = beyond == 0 ? 0 : network.arena_alignment - beyond;
+  }
+  void* data() { return bytes_.data() + start_; }
+
+ private:
+  std::vector<uint8_t> bytes_;
+  size_t start_ = 0;
+};
+
+/// The inferences of all threads. Their lines and outputs are written in the order in which they began.
+class Inferences {
+ public:
+  Inferences(const Network& network, const Options& options, Points& points)
+      : network_(network), options_(options), points_(points) {
+    for (const std::string& file : options.files) inputs_.push_back(read_inputs(network, file));
+    for (size_t f = 0; f < inputs_.size(); ++f) {
+      for (size_t i = 0; i * network.input_bytes < inputs_[f].size(); ++i) items_.push_back({f, i});
+    }
+    most_ = options.count >= 0 ? options.count : options.loop ? LONG_MAX : static_cast<long>(items_.size());
+    if (!options.outputs.empty()) {
+      outputs_ = fopen(options.outputs.c_str(), "wb");
+      if (outputs_ == nullptr) refuse("cannot write " + options.outputs + ": " + strerror(errno));
+    }
+  }
+
+  /// Runs inferences until all are done, a signal comes, or the results cannot be written.
+  void work() {
+    Arena arena(network_);
+    for (;;) {
+      std::unique_lock<std::mutex> lock(mutex_);
+      if (stop != 0 || failed_ || begun_ == most_) return;
+      const long turn = begun_++;
+      const Item item = items_[static_cast<size_t>(turn) % items_.size()];
+      const int point = points_.now();
+      std::shared_lock<std::shared_mutex> point_stays = points_.hold();
+      lock.unlock();
+      memcpy(network_.input(arena.data()), inputs_[item.file].data() + item.input * network_.input_bytes,
+             network_.input_bytes);
+      const double begin = milliseconds();
+      network_.run(arena.data());
+      const double taken = milliseconds() - begin;
+      point_stays.unlock();
+      lock.lock();
+      written_next_.wait(lock, [&] { return written_ == turn; });
+      if (!failed_) write(item, point, taken, arena.data());
+      ++written_;
+      written_next_.notify_all();
+    }
+  }
+
+  /// When all threads have ended: whether all is written.
+  bool end() {
+    if (outputs_ != nullptr) failed_ |= fclose(outputs_) != 0;
+    failed_ |= fflush(stdout) != 0;
+    return !failed_;
+  }
+
+ private:
+  struct Item {
+    size_t file, input;
+  };
+
+  void write(const Item& item, int point, double taken, const void* arena) {
+    const int32_t answer = network_.answer(arena);
+    const char* const name = network_.class_names == nullptr || answer < 0 ? "" : network_.class_names[answer];
+    failed_ = printf("%s\t%zu\t%d\t%s\t%d\t%.3f\n", options_.files[item.file].c_str(), item.input,
+                     static_cast<int>(answer), name, point, taken) < 0;
+    if (outputs_ != nullptr) {
+      failed_ |= fwrite(network_.output(arena), 1, network_.output_bytes, outputs_) != network_.output_bytes;
+    }
+  }
+
+  const Network& network_;
+  const Options& options_;
+  Points& points_;
+  FILE* outputs_ = nullptr;
+  std::vector<std::vector<uint8_t>> inputs_;
+  std::vector<Item> items_;
+  long most_ = 0;
+  std::mutex mutex_;  ///< of all below, and of the points
+  std::condition_variable written_next_;
+  long begun_ = 0, written_ = 0;
+  bool failed_ = false;
+};
+
 inline int run(const Network& network, int count, char** arguments) {
   long point = 0;
   const Options options = parse(network, count, arguments, point);
-  std::vector<std::vector<uint8_t>> inputs;
-  for (const std::string& file : options.files) inputs.push_back(read_inputs(network, file));
-  FILE* const outputs = options.outputs.empty() ? nullptr : fopen(options.outputs.c_str(), "wb");
-  if (!options.outputs.empty() && outputs == nullptr) {
-    refuse("cannot write " + options.outputs + ": " + strerror(errno));
-  }
-  install_signals();
   Points points(network, options.point_file);
   if (options.point_file.empty()) points.choose(point);
+  Inferences inferences(network, options, points);
+  install_signals();
   setvbuf(stdout, nullptr, _IOLBF, 0);
-  long done = 0;
-  bool failed = false;
-  do {
-    for (size_t f = 0; f < inputs.size(); ++f) {
-      for (size_t i = 0; i * network.input_bytes < inputs[f].size(); ++i) {
-        if (stop != 0 || failed || done == options.count) break;
-        const int now = points.now();
-        memcpy(network.input(), inputs[f].data() + i * network.input_bytes, network.input_bytes);
-        const double begin = milliseconds();
-        network.run();
-        const double taken = milliseconds() - begin;
-        const int32_t answer = network.answer();
-        const char* const name = network.class_names == nullptr || answer < 0 ? "" : network.class_names[answer];
-        failed = printf("%s\t%zu\t%d\t%s\t%d\t%.3f\n", options.files[f].c_str(), i, static_cast<int>(answer), name, now,
-                        taken) < 0;
-        if (outputs != nullptr) {
-          failed |= fwrite(network.output(), 1, network.output_bytes, outputs) != network.output_bytes;
-        }
-        ++done;
-      }
-    }
-  } while ((options.loop || done < options.count) && stop == 0 && !failed && done != options.count);
-  if (outputs != nullptr) failed |= fclose(outputs) != 0;
-  failed |= fflush(stdout) != 0;
-  if (failed) fprintf(stderr, "classify: cannot write the results: %s\n", strerror(errno));
-  return failed ? 1 : 0;
+  std::vector<std::thread> others;
+  for (long i = 1; i < options.threads; ++i) others.emplace_back([&] { inferences.work(); });
+  inferences.work();
+  for (std::thread& thread : others) thread.join();
+  if (inferences.end()) return 0;
+  fprintf(stderr, "classify: cannot write the results: %s\n", strerror(errno));
+  return 1;
 }
 
 }  // namespace trimtab_classify
