@@ -15,7 +15,8 @@
 // takes part once, at point (1, 1), which every output has once.
 //
 // `step.weights`: the sum of every filter as 32 bits, then for every 16 filters and point the transformed weights
-// {input channel, filter} of 16 bits. They are the same size whatever the bits of the weights.
+// {input channel, filter} of 16 bits; zeros fill up the last 16 filters and the last 8 inputs. They are the same size
+// whatever the bits of the weights.
 
 #include <string.h>
 
@@ -34,9 +35,13 @@ constexpr bool winograd_neon_takes(const Convolution& step) {
   const Window& window = step.window;
   return window.kernel_height == 3 && window.kernel_width == 3 && window.stride_rows == 1 &&
          window.stride_columns == 1 && window.dilation_rows == 1 && window.dilation_columns == 1 && step.groups == 1 &&
-         step.input.format.bits == 8 && step.output.format.bits == 8 && step.input.channels % 8 == 0 &&
-         step.output.channels % 16 == 0;
+         step.input.format.bits == 8 && step.output.format.bits == 8 && step.input.channels % 4 == 0 &&
+         step.output.channels % 4 == 0;
 }
+/// Input channels with those that fill up the last eight: they read what lies behind a pixel, and have weights of 0.
+constexpr int32_t winograd_neon_inputs(const Convolution& step) { return (step.input.channels + 7) / 8 * 8; }
+/// Filters with those of zeros that fill up the last block.
+constexpr int32_t winograd_neon_filters(const Convolution& step) { return (step.output.channels + 15) / 16 * 16; }
 /// Sums with their bias must stay below this.
 constexpr int64_t winograd_neon_largest_sum = (int64_t{1} << 25) - 1;
 
@@ -62,7 +67,7 @@ constexpr WinogradScratch winograd_neon_scratch(const Convolution& step) {
   WinogradScratch at{};
   at.inputs = at.copy + signed_rows_bytes(step, winograd_band_rows(step)) + 3 * step.input.channels + 16;
   at.inputs = (at.inputs + 15) / 16 * 16;
-  at.sums = at.inputs + 36 * tiles * step.input.channels * 2;
+  at.sums = at.inputs + 36 * tiles * winograd_neon_inputs(step) * 2;
   at.bias = at.sums + 36 * tiles * 16 * 4;
   at.end = at.bias + 4 * step.output.channels;
   return at;
@@ -164,11 +169,12 @@ class WinogradConvolution {
   /// {point, four tiles, eight channels, tile, channel}
   __attribute__((noinline)) void transform_inputs(int32_t tile_row, int32_t tile_column, int32_t tile) const {
     const int32_t channels = step_.input.channels;
+    const int32_t inputs_of_point = winograd_neon_inputs(step_);
     const int64_t next_column = channels;
-    const int64_t next_point = 2 * together * channels;
+    const int64_t next_point = 2 * together * inputs_of_point;
     const uint8_t* from = scratch_ + at_.copy + tile_row * 4 * pitch_ + tile_column * 4 * channels;
-    int16_t* to = inputs() + tile / 4 * 4 * channels + tile % 4 * 8;
-    for (int32_t c = 0; c < channels; c += 8, from += 8, to += 32) {
+    int16_t* to = inputs() + tile / 4 * 4 * inputs_of_point + tile % 4 * 8;
+    for (int32_t c = 0; c < inputs_of_point; c += 8, from += 8, to += 32) {
       const uint8_t* rows[6];
 #pragma GCC unroll 6
       for (int32_t i = 0; i < 6; ++i) rows[i] = from + i * pitch_;
@@ -205,7 +211,7 @@ class WinogradConvolution {
 
   /// {point, tile, filter} of 16 filters.
   void multiply(int32_t first_filter, int32_t tiles) const {
-    const int32_t channels = step_.input.channels;
+    const int32_t channels = winograd_neon_inputs(step_);
     const int16_t* weights = weights_ + 36 * channels * first_filter;
     for (int32_t point = 0; point < 36; ++point, weights += 16 * channels) {
       multiply_4x16(inputs() + point * together * channels, weights, channels, (tiles + 3) / 4,
@@ -213,7 +219,13 @@ class WinogradConvolution {
     }
   }
 
-  /// 16 filters of a tile at output row `y` of the band and column `x`.
+  /// Filters of a block: 16, or those that are left.
+  int32_t filters_from(int32_t first_filter) const {
+    const int32_t left = step_.output.channels - first_filter;
+    return left < 16 ? left : 16;
+  }
+
+  /// A block of filters of a tile at output row `y` of the band and column `x`.
   void make_outputs(Strip band, OutputRows output, int32_t y, int32_t x, int32_t tile, int32_t first_filter) const {
     const int32_t stride = step_.output.pixel_stride;
     if (y + 4 <= band.count && x + 4 <= step_.output.width) {
@@ -228,7 +240,7 @@ class WinogradConvolution {
     for (int32_t i = 0; i < 4 && y + i < band.count; ++i) {
       uint8_t* to = output[band.first + y + i] + x * stride + first_filter;
       for (int32_t j = 0; j < 4 && x + j < step_.output.width; ++j, to += stride)
-        memcpy(to, pixels + 64 * i + 16 * j, 16);
+        memcpy(to, pixels + 64 * i + 16 * j, static_cast<size_t>(filters_from(first_filter)));
     }
   }
 
@@ -237,7 +249,8 @@ class WinogradConvolution {
                                            int64_t stride) const {
     const int32_t* m = sums() + tile * 16;
     const bool is_plain = to_.kind == 0;
-    for (int32_t n = 0; n < 16; n += 4) {
+    const int32_t filters = filters_from(first_filter);
+    for (int32_t n = 0; n < filters; n += 4) {
       const int32x4_t multiplier = vld1q_s32(step_.multiplier + first_filter + n);
       uint32x4_t rows[4][6];  // by row of outputs, by column of points
 #pragma GCC unroll 6

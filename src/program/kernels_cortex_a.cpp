@@ -116,11 +116,13 @@ Kernel depthwise_pairs_kernel(const ConvolutionStep& step, std::int32_t channels
 constexpr std::int32_t channels_in_32_bit_state = 8;
 constexpr std::int32_t channels_in_64_bit_state = 16;
 
-/// Whether F(4x4, 3x3) computes every sum right. Where it takes fewer instructions is measured: from 16 inputs on.
+/// Whether F(4x4, 3x3) computes every sum right. Where it takes fewer instructions is measured: from 12 inputs on, and
+/// where at least three quarters of the filters' blocks are filters.
 bool fits_winograd(const ConvolutionStep& step) {
   const Convolution& c = step.convolution;
   if (!runtime::winograd_neon_takes(c) || step.weight_code != WeightCode::integer || !padding_is_bytes(step) ||
-      c.input.channels < 16 || c.output.height < 4 || c.output.width < 4) {
+      c.input.channels < 12 || 4 * c.output.channels < 3 * runtime::winograd_neon_filters(c) || c.output.height < 4 ||
+      c.output.width < 4) {
     return false;
   }
   const std::int64_t size = std::ssize(step.weights) / c.output.channels;

@@ -137,10 +137,11 @@ std::vector<std::uint8_t> pack_winograd_panels(const ConvolutionStep& step) {
   }
   for (std::int32_t block = 0; block < filters; block += 16) {
     for (std::int32_t point = 0; point < 36; ++point) {
-      for (std::int32_t input = 0; input < inputs; ++input) {
+      for (std::int32_t input = 0; input < runtime::winograd_neon_inputs(step.convolution); ++input) {
         for (std::int32_t filter = block; filter < block + 16; ++filter) {
+          const bool is_padding = input >= inputs || filter >= filters;
           std::int32_t weight = 0;
-          for (std::int32_t tap = 0; tap < 9; ++tap) {
+          for (std::int32_t tap = 0; tap < 9 && !is_padding; ++tap) {
             weight += runtime::winograd_weight(point, tap / 3, tap % 3) *
                       nth(step.weights, (filter * 9 + tap) * inputs + input);
           }

@@ -58,6 +58,9 @@ TEST_P(Kernels, RoundHalvesAndSaturateInEveryKindOfOutput) {
       add(9, 13, 16, square(20, 3, 2, 9));
       add(10, 9, 16, square(32, 3, 1, 9));   // F(4x4, 3x3), its tiles over the edges
       add(8, 12, 24, square(16, 3, 1, 12));  // the same without
+      add(10, 9, 16, square(28, 3, 1, 9));   // with fewer filters than its blocks have
+      add(8, 8, 24, square(12, 3, 1, 8));
+      add(9, 8, 12, square(12, 3, 1, 8));  // and fewer inputs
       add(11, 10, 3, square(16, 3, 2, 10));
       add(6, 5, 4, square(9, 2, 1, 5));
       add(1, 1, 96, square(40, 1, 1, 1));
