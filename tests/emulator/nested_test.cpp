@@ -65,7 +65,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(NestedCase{"resnet8", {3, 16, 16}, "stm32f412"}, NestedCase{"resnet8", {3, 16, 16}, "cortex-m3"},
                     NestedCase{"resnet8", {3, 16, 16}, "cortex-m55"},
                     NestedCase{"squeezenet", {3, 32, 32}, "stm32f412"}, NestedCase{"dscnn", {1, 49, 10}, "stm32f412"},
-                    NestedCase{"dscnn", {1, 49, 10}, "cortex-m3"}, NestedCase{"dscnn", {1, 49, 10}, "cortex-m55"}),
+                    NestedCase{"dscnn", {1, 49, 10}, "cortex-m3"}, NestedCase{"dscnn", {1, 49, 10}, "cortex-m55"},
+                    NestedCase{"resnet8", {3, 16, 16}, "esp32c3"}),
     [](const auto& instance) {
       return test::test_name(std::string(instance.param.network) + "_" + instance.param.target);
     });
