@@ -48,12 +48,12 @@ inline void pack_pixels(const uint32_t* a, uint32_t* to) {
   }
 }
 
-/// The sums of six pixels, or what comes to them where `Adds`.
-template <bool Adds>
+/// The sums of six pixels, or of the first three, or what comes to them where `Adds`.
+template <bool Adds, int Triples>
 inline void unpack_sums(const uint32_t* t, uint32_t* sums) {
   const auto put = [](uint32_t& sum, uint32_t value) { sum = Adds ? sum + value : value; };
 #pragma GCC unroll 2
-  for (int i = 0; i < 2; ++i, t += 2, sums += 3) {
+  for (int i = 0; i < Triples; ++i, t += 2, sums += 3) {
     const uint32_t first = low_signed_21(t[0]);
     const uint32_t low = (t[0] - first) >> 11;
     const uint32_t rest = t[1] - low;
@@ -108,19 +108,20 @@ inline uint32_t paired_weight(const uint8_t* group, int32_t index) {
   return static_cast<uint32_t>(load_field<Bits>(group, index));
 }
 
-/// The packed sums of `Pairs` pairs of filters, whose weights lie `pair_bytes` apart.
-template <int Bits, int Pairs>
+/// The packed sums of `Pairs` pairs of filters, whose weights lie `pair_bytes` apart, and of one or two triples of
+/// pixels.
+template <int Bits, int Pairs, int Triples>
 __attribute__((noinline)) void multiply_packed(const int32_t* words, const int32_t* end, const uint8_t* weights,
                                                int32_t pair_bytes, uint32_t* to) {
-  constexpr int n = packed_words;
-  Array<uint32_t, 2 * Pairs* n> sums = {};
+  constexpr int n = 2 * Triples;
+  Array<uint32_t, 2 * n* Pairs> sums = {};
   const uint8_t* second = weights + (Pairs == 2 ? pair_bytes : 0);
-  for (; words != end; words += 4 * n, weights += Bits, second += Bits) {
+  for (; words != end; words += 4 * packed_words, weights += Bits, second += Bits) {
 #pragma GCC unroll 4
     for (int k = 0; k < 4; ++k) {
       Array<uint32_t, n> a;
 #pragma GCC unroll 4
-      for (int i = 0; i < n; ++i) a[i] = static_cast<uint32_t>(words[n * k + i]);
+      for (int i = 0; i < n; ++i) a[i] = static_cast<uint32_t>(words[packed_words * k + i]);
 #pragma GCC unroll 4
       for (int f = 0; f < 2 * Pairs; ++f) {
         const uint32_t weight = paired_weight<Bits>(f < 2 ? weights : second, 2 * k + f % 2);
@@ -130,24 +131,24 @@ __attribute__((noinline)) void multiply_packed(const int32_t* words, const int32
     }
   }
 #pragma GCC unroll 16
-  for (int i = 0; i < 2 * Pairs * n; ++i) to[i] = sums[i];
+  for (int i = 0; i < 2 * n * Pairs; ++i) to[i] = sums[i];
 }
 
 /// The sums of `Pairs` pairs of filters over all parts: of each filter those of six pixels.
-template <int Bits, int Pairs>
+template <int Bits, int Pairs, int Triples>
 inline void sum_packed(const int32_t* words, const int32_t* end, int32_t part, const uint8_t* weights,
                        int32_t pair_bytes, uint32_t* sums) {
   bool is_first = true;
   for (const int32_t* from = words; from != end; is_first = false) {
     const int32_t* const to = end - from < packed_words * part ? end : from + packed_words * part;
-    Array<uint32_t, 2 * Pairs * packed_words> packed;
-    multiply_packed<Bits, Pairs>(from, to, weights, pair_bytes, packed);
+    Array<uint32_t, 4 * Pairs * Triples> packed;
+    multiply_packed<Bits, Pairs, Triples>(from, to, weights, pair_bytes, packed);
     uint32_t* of = sums;
     for (int f = 0; f < 2 * Pairs; ++f, of += packed_pixels) {
       if (is_first) {
-        unpack_sums<false>(packed + packed_words * f, of);
+        unpack_sums<false, Triples>(packed + 2 * Triples * f, of);
       } else {
-        unpack_sums<true>(packed + packed_words * f, of);
+        unpack_sums<true, Triples>(packed + 2 * Triples * f, of);
       }
     }
     weights += (to - from) / (4 * packed_words) * Bits;
@@ -220,10 +221,12 @@ inline void convolution_packed(const Convolution& step, Strip strip, InputRows i
         uint32_t sums[4 * packed_pixels];
         while (channel < end) {
           const int32_t filters = end - channel < 4 ? end - channel : 4;
-          if (filters > 2) {
-            sum_packed<Bits, 2>(words, words_end, part, weights, pair_bytes, sums);
+          if (filters > 2 && count <= 3) {
+            sum_packed<Bits, 2, 1>(words, words_end, part, weights, pair_bytes, sums);
+          } else if (filters > 2) {
+            sum_packed<Bits, 2, 2>(words, words_end, part, weights, pair_bytes, sums);
           } else {
-            sum_packed<Bits, 1>(words, words_end, part, weights, pair_bytes, sums);
+            sum_packed<Bits, 1, 2>(words, words_end, part, weights, pair_bytes, sums);
           }
           weights += 2 * pair_bytes;
           const uint32_t* of = sums;
@@ -237,7 +240,7 @@ inline void convolution_packed(const Convolution& step, Strip strip, InputRows i
 
 }  // namespace detail
 
-/// convolution_wBITS_packed_rv32, and with windows in two, four and eight parts ..._packed2_rv32 and so on.
+/// convolution_wBITS_packed_rv32, and with windows in 2, 3, 4, 6 or 8 parts ..._packed2_rv32 and so on.
 #define TRIMTAB_CONVOLUTION(bits, name, parts)                                                           \
   inline void convolution_w##bits##_##name##_rv32(const Convolution& step, Strip strip, InputRows input, \
                                                   OutputRows output, uint8_t* scratch) {                 \
@@ -246,7 +249,9 @@ inline void convolution_packed(const Convolution& step, Strip strip, InputRows i
 #define TRIMTAB_CONVOLUTIONS(bits)      \
   TRIMTAB_CONVOLUTION(bits, packed, 1)  \
   TRIMTAB_CONVOLUTION(bits, packed2, 2) \
+  TRIMTAB_CONVOLUTION(bits, packed3, 3) \
   TRIMTAB_CONVOLUTION(bits, packed4, 4) \
+  TRIMTAB_CONVOLUTION(bits, packed6, 6) \
   TRIMTAB_CONVOLUTION(bits, packed8, 8)
 TRIMTAB_CONVOLUTIONS(2)
 TRIMTAB_CONVOLUTIONS(3)

@@ -64,9 +64,10 @@ struct Entry {
       TRIMTAB_KERNEL(depthwise_##shape##_w6_words_dsp), TRIMTAB_KERNEL(depthwise_##shape##_w7_words_dsp), \
       TRIMTAB_KERNEL(depthwise_##shape##_w8_words_dsp)
 
-#define TRIMTAB_KERNELS_RV32(bits)                                                                       \
-  TRIMTAB_KERNEL(convolution_w##bits##_packed_rv32), TRIMTAB_KERNEL(convolution_w##bits##_packed2_rv32), \
-      TRIMTAB_KERNEL(convolution_w##bits##_packed4_rv32), TRIMTAB_KERNEL(convolution_w##bits##_packed8_rv32)
+#define TRIMTAB_KERNELS_RV32(bits)                                                                            \
+  TRIMTAB_KERNEL(convolution_w##bits##_packed_rv32), TRIMTAB_KERNEL(convolution_w##bits##_packed2_rv32),      \
+      TRIMTAB_KERNEL(convolution_w##bits##_packed3_rv32), TRIMTAB_KERNEL(convolution_w##bits##_packed4_rv32), \
+      TRIMTAB_KERNEL(convolution_w##bits##_packed6_rv32), TRIMTAB_KERNEL(convolution_w##bits##_packed8_rv32)
 #define TRIMTAB_KERNELS_M3(bits) TRIMTAB_KERNEL(convolution_w##bits##_4x2_m3), TRIMTAB_KERNEL(linear_8_w##bits##_1x2_m3)
 
 #define TRIMTAB_WINOGRAD_M3(format, tile)                                                                           \

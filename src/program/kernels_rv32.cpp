@@ -42,7 +42,7 @@ std::optional<Kernel> choose_rv32_kernel(const Step& step) {
   const bool one_pixel = c.output.height == 1 && c.output.width == 1;
   if (c.weight_bits > 8 || !is_byte(c.input) || !padding_is_bytes(*convolution) || is_depthwise(c) || one_pixel)
     return std::nullopt;
-  for (const int parts : {1, 2, 4, 8}) {
+  for (const int parts : {1, 2, 3, 4, 6, 8}) {
     if (!fits_packing(*convolution, parts)) continue;
     Kernel kernel = make_kernel(
         fmt::format("convolution_w{}_packed{}_rv32", c.weight_bits, parts == 1 ? "" : std::to_string(parts)),
