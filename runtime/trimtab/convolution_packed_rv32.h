@@ -108,13 +108,12 @@ inline uint32_t paired_weight(const uint8_t* group, int32_t index) {
   return static_cast<uint32_t>(load_field<Bits>(group, index));
 }
 
-/// The packed sums of `Pairs` pairs of filters, whose weights lie `pair_bytes` apart, and of one or two triples of
-/// pixels.
+/// Adds to the packed sums of `Pairs` pairs of filters, whose weights lie `pair_bytes` apart, and of one or two triples
+/// of pixels.
 template <int Bits, int Pairs, int Triples>
-__attribute__((noinline)) void multiply_packed(const int32_t* words, const int32_t* end, const uint8_t* weights,
-                                               int32_t pair_bytes, uint32_t* to) {
+[[gnu::always_inline]] inline void add_packed_products(const int32_t* words, const int32_t* end, const uint8_t* weights,
+                                                       int32_t pair_bytes, Array<uint32_t, 4 * Pairs * Triples>& sums) {
   constexpr int n = 2 * Triples;
-  Array<uint32_t, 2 * n* Pairs> sums = {};
   const uint8_t* second = weights + (Pairs == 2 ? pair_bytes : 0);
   for (; words != end; words += 4 * packed_words, weights += Bits, second += Bits) {
 #pragma GCC unroll 4
@@ -130,8 +129,35 @@ __attribute__((noinline)) void multiply_packed(const int32_t* words, const int32
       }
     }
   }
+}
+
+/// The packed sums.
+template <int Bits, int Pairs, int Triples>
+__attribute__((noinline)) void multiply_packed(const int32_t* words, const int32_t* end, const uint8_t* weights,
+                                               int32_t pair_bytes, uint32_t* to) {
+  Array<uint32_t, 4 * Pairs* Triples> sums = {};
+  add_packed_products<Bits, Pairs, Triples>(words, end, weights, pair_bytes, sums);
 #pragma GCC unroll 16
-  for (int i = 0; i < 2 * n * Pairs; ++i) to[i] = sums[i];
+  for (int i = 0; i < 4 * Pairs * Triples; ++i) to[i] = sums[i];
+}
+
+/// The plain bytes (has_plain_bytes()) of six pixels and four filters: the sums stay in registers.
+template <int Bits>
+__attribute__((noinline)) void multiply_and_store_packed(const Convolution& step, const int32_t* words,
+                                                         const int32_t* end, const uint8_t* weights, int32_t pair_bytes,
+                                                         int32_t channel, uint8_t* pixels) {
+  Array<uint32_t, 4 * packed_words> packed = {};
+  add_packed_products<Bits, 2, 2>(words, end, weights, pair_bytes, packed);
+  const int32_t stride = step.output.pixel_stride;
+#pragma GCC unroll 4
+  for (int f = 0; f < 4; ++f) {
+    uint32_t sums[packed_pixels];
+    unpack_sums<false, 2>(packed + packed_words * f, sums);
+    const ByteScale<true> scale(step, channel + f);
+    uint8_t* to = pixels + channel + f;
+#pragma GCC unroll 6
+    for (int p = 0; p < packed_pixels; ++p, to += stride) *to = scale(sums[p] + scale.bias());
+  }
 }
 
 /// The sums of `Pairs` pairs of filters over all parts: of each filter those of six pixels.
@@ -206,6 +232,7 @@ inline void convolution_packed(const Convolution& step, Strip strip, InputRows i
   auto* const words = reinterpret_cast<int32_t*>(scratch);
   int32_t* const words_end = words + packed_words * size;
   for (int32_t k = packed_words * used; k < packed_words * size; ++k) words[k] = 0;
+  const bool is_plain = step.output.format.bits == 8 && has_plain_bytes(step);
   const uint8_t* group_weights = step.weights;
   for (int32_t first = 0; first < step.output.channels; first += group_outputs) {
     WindowWidenerBy<PackedWords> windows(step, input, strip.first, first / group_outputs * group_inputs,
@@ -218,6 +245,10 @@ inline void convolution_packed(const Convolution& step, Strip strip, InputRows i
         windows.widen(count, words);
         const uint8_t* weights = group_weights;
         int32_t channel = first;
+        if (Parts == 1 && is_plain && count == packed_pixels) {
+          for (; end - channel >= 4; channel += 4, weights += 2 * pair_bytes)
+            multiply_and_store_packed<Bits>(step, words, words_end, weights, pair_bytes, channel, out);
+        }
         uint32_t sums[4 * packed_pixels];
         while (channel < end) {
           const int32_t filters = end - channel < 4 ? end - channel : 4;
