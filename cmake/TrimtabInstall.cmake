@@ -56,7 +56,7 @@ set(CPACK_DEBIAN_COMMAND_PACKAGE_SHLIBDEPS ON)
 # what `fit` for a microcontroller links, and emulates, with
 set(CPACK_DEBIAN_COMMAND_PACKAGE_DEPENDS
     "gcc-arm-none-eabi, libnewlib-arm-none-eabi, libstdc++-arm-none-eabi-newlib, qemu-system-arm")
-set(CPACK_DEBIAN_COMMAND_PACKAGE_RECOMMENDS "gnuplot-nox, libopenblas0, g++-aarch64-linux-gnu, g++-arm-linux-gnueabihf, qemu-user")
+set(CPACK_DEBIAN_COMMAND_PACKAGE_RECOMMENDS "gnuplot-nox, libopenblas0, g++-aarch64-linux-gnu, g++-arm-linux-gnueabihf, qemu-user, gcc-riscv64-unknown-elf, picolibc-riscv64-unknown-elf, qemu-system-misc")
 set(CPACK_DEBIAN_COMMAND_PACKAGE_SUGGESTS "yosys, verilator, wordnet-base, openmpi-bin")
 set(CPACK_COMPONENT_COMMAND_DESCRIPTION "fits trained ConvNets to edge devices
  Turns a network (ONNX or TensorFlow Lite) into a verified program for a

@@ -31,6 +31,9 @@ constexpr int32_t multiply_high_by_halves(int32_t a, int32_t b) {
 inline int32_t multiply_high_rounded(int32_t a, int32_t b) {
 #if defined(__ARM_ARCH_6M__)
   return multiply_high_by_halves(a, b);  // without the C library's product of 64 bits
+#elif defined(__riscv)
+  const int64_t product = static_cast<int64_t>(a) * b;  // the half carries where the low word's highest bit is set
+  return static_cast<int32_t>(product >> 32) + static_cast<int32_t>(static_cast<uint32_t>(product) >> 31);
 #else
   return static_cast<int32_t>((static_cast<int64_t>(a) * b + INT64_C(0x80000000)) >> 32);
 #endif

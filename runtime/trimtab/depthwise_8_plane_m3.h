@@ -8,6 +8,7 @@
 // Weights: packed as in weights.h, channel after channel without gaps: at 2 bits, filters of 9 weights that began at
 // bytes would take a third more. The padding's values are numbers of the input's format.
 
+#include "trimtab/arithmetic_rv32.h"
 #include "trimtab/nested_weights.h"
 #include "trimtab/rows.h"
 #include "trimtab/store_outputs.h"
@@ -100,10 +101,74 @@ inline uint8_t requantize_byte(int32_t sum, int32_t multiplier, int32_t shift, i
   return static_cast<uint8_t>(saturate(value, minimum, maximum));
 }
 
+#if defined(__riscv) && !defined(__OPTIMIZE_SIZE__)
+#define TRIMTAB_PLANES_3X3 1
+
+/// All outputs of a channel, for a kernel of 3x3 whose weights stay in registers: of four outputs, 18 (stride 2: 27)
+/// loads and 72 instructions for the products.
+template <typename Activation, int stride, bool Plain>
+__attribute__((noinline)) void depthwise_plane_3x3(const Convolution& step, const DepthwiseAxis& along,
+                                                   const DepthwiseAxis& across, const Activation* plane,
+                                                   const int32_t* filter, int32_t channel, uint8_t* output) {
+  const ByteScale<Plain> scale(step, channel);
+  const int32_t out_step = along.output_step;
+  const int32_t row_step = across.dilation * along.plane;
+  Array<uint32_t, 9> weights;
+#pragma GCC unroll 9
+  for (int i = 0; i < 9; ++i) weights[i] = static_cast<uint32_t>(filter[i]);
+  for (int32_t rows = across.output; rows > 0; --rows) {
+    const Activation* from[3] = {plane, plane + row_step, plane + 2 * row_step};
+    uint8_t* out = output;
+    int32_t left = along.output;
+    for (; left >= 4; left -= 4) {
+      Array<uint32_t, 4> sums;
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) sums[i] = scale.bias();
+#pragma GCC unroll 3
+      for (int row = 0; row < 3; ++row) {
+#pragma GCC unroll 9
+        for (int column = 0; column < 3 * stride + 3; ++column) {
+          const auto number = static_cast<uint32_t>(from[row][column]);
+#pragma GCC unroll 4
+          for (int i = 0; i < 4; ++i) {
+            const int tap = column - i * stride;
+            if (tap >= 0 && tap < 3) add_product(sums[i], number, weights[3 * row + tap]);
+          }
+        }
+        from[row] += 4 * stride;
+      }
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i, out += out_step) *out = scale(sums[i]);
+    }
+    for (; left > 0; --left, out += out_step) {
+      uint32_t sum = scale.bias();
+#pragma GCC unroll 3
+      for (int row = 0; row < 3; ++row) {
+#pragma GCC unroll 3
+        for (int tap = 0; tap < 3; ++tap)
+          add_product(sum, static_cast<uint32_t>(from[row][tap]), weights[3 * row + tap]);
+        from[row] += stride;
+      }
+      *out = scale(sum);
+    }
+    plane += across.stride * along.plane;
+    output += across.output_step;
+  }
+}
+
+#endif
+
 /// All outputs of a channel, for a kernel of three neighbouring places along the rows of the plane.
 template <typename Activation, int32_t stride, bool whole_byte>
 inline void depthwise_plane_3(const Convolution& step, const DepthwiseAxis& along, const DepthwiseAxis& across,
                               const Activation* plane, const int32_t* filter, int32_t channel, uint8_t* output) {
+#if defined(TRIMTAB_PLANES_3X3)
+  if (across.kernel == 3) {
+    const auto made = has_plain_bytes(step) ? depthwise_plane_3x3<Activation, stride, true>
+                                            : depthwise_plane_3x3<Activation, stride, false>;
+    return made(step, along, across, plane, filter, channel, output);
+  }
+#endif
   const int32_t bias = step.bias[channel];
   const int32_t multiplier = step.multiplier[channel];
   const int32_t shift = step.shift;
@@ -249,6 +314,8 @@ inline void depthwise_8_plane(const Convolution& step, const uint8_t* input, uin
     }
   }
 }
+
+#undef TRIMTAB_PLANES_3X3
 
 }  // namespace detail
 

@@ -10,7 +10,7 @@ namespace trimtab::TRIMTAB_RUNTIME {
 /// shift and an SMLAL: the zero point lies above the half that the product is added to.
 inline int32_t scale_sum(int32_t sum, int32_t multiplier, int shift, int32_t zero) {
   const auto scaled = static_cast<int32_t>(static_cast<uint32_t>(sum) << shift);
-#if defined(__ARM_ARCH_6M__)
+#if defined(__ARM_ARCH_6M__) || defined(__riscv)
   return multiply_high_rounded(scaled, multiplier) + zero;
 #else
   const int64_t start = zero * (INT64_C(1) << 32) + INT64_C(0x80000000);

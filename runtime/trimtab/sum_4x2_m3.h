@@ -2,6 +2,7 @@
 
 // The inner loops of convolution_s32_4x2_m3.h: filters two by two over the widened windows of four pixels.
 
+#include "trimtab/arithmetic_rv32.h"
 #include "trimtab/nested_weights.h"
 #include "trimtab/saturate_eight.h"
 #include "trimtab/weights.h"
@@ -293,6 +294,44 @@ TRIMTAB_ALONE inline void sum_filter_4x1(const int32_t* words, const int32_t* en
 #undef TRIMTAB_ALONE
 #undef TRIMTAB_HIGH_SUMS
 
+#if defined(__riscv) && !defined(__OPTIMIZE_SIZE__)
+
+/// Both filters of the pair, which share the loads of activations: 22 instructions for eight products of bytes.
+template <int bits, bool nested = false>
+__attribute__((noinline)) inline void sum_filters_4x2(const FilterRun& run, int32_t bias0, int32_t bias1,
+                                                      int32_t* sums) {
+  Array<uint32_t, 8> totals;
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) totals[i] = static_cast<uint32_t>(i < 4 ? bias0 : bias1);
+  const uint8_t* weights = run.weights;
+  const int32_t* const end = run.words_end;
+  for (const int32_t* words = run.words; words != end; words += 16, weights += nested ? 8 : bits) {
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k) {
+      Array<uint32_t, 4> activations;
+#pragma GCC unroll 4
+      for (int p = 0; p < 4; ++p) activations[p] = static_cast<uint32_t>(words[4 * k + p]);
+#pragma GCC unroll 2
+      for (int filter = 0; filter < 2; ++filter) {
+        int32_t weight;
+        if constexpr (nested) {
+          weight = nested_digits(static_cast<int8_t>(weights[2 * k + filter]), bits);
+        } else if constexpr (bits == 8) {
+          weight = static_cast<int8_t>(weights[2 * k + filter]);
+        } else {
+          weight = load_field<bits>(weights, 2 * k + filter);
+        }
+#pragma GCC unroll 4
+        for (int p = 0; p < 4; ++p) add_product(totals[4 * filter + p], activations[p], static_cast<uint32_t>(weight));
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) sums[i] = static_cast<int32_t>(totals[i]);
+}
+
+#else
+
 /// Both filters of the pair.
 template <int bits, bool nested = false>
 inline void sum_filters_4x2(const FilterRun& run, int32_t bias0, int32_t bias1, int32_t* sums) {
@@ -301,6 +340,8 @@ inline void sum_filters_4x2(const FilterRun& run, int32_t bias0, int32_t bias1, 
   sum_filter_4x1<bits, in_bytes ? 0 : 1, nested>(run.words, run.words_end, run.weights + (in_bytes ? 1 : 0), bias1,
                                                  sums + 4);
 }
+
+#endif
 
 template <int bits, FilterOutput kind>
 inline void run_filters_4x2(FilterRun& run) {

@@ -9,15 +9,34 @@
 
 namespace trimtab::TRIMTAB_RUNTIME {
 
-/// Walks over the windows of the output pixels from a row on, row by row, up to four at a time.
-class WindowWidener {
+namespace detail {
+
+/// Four places, a word for each of their numbers.
+struct WideWords {
+  static constexpr int places = 4;
+  static constexpr bool takes_any_format = true;
+
+  template <bool is_signed>
+  static int32_t* interleave(const uint8_t* const (&from)[4], int32_t count, int32_t* words) {
+    return interleave_four<is_signed>(from, count, words);
+  }
+};
+
+}  // namespace detail
+
+/// Walks over the windows of the output pixels from a row on, row by row, up to `Words::places` at a time. `Words`: how
+/// the numbers of so many places become words, and whether it takes other numbers than bytes, too.
+template <class Words>
+class WindowWidenerBy {
+  static constexpr int places_ = Words::places;
+
  public:
   /// Bytes of scratch memory: a pixel of padding.
   static constexpr int32_t scratch_bytes(const Convolution& step) {
     return (step.input.channels / step.groups + 7) / 8 * 8;
   }
 
-  WindowWidener(const Convolution& step, InputRows input, int32_t first_row, int32_t first_channel, uint8_t* scratch)
+  WindowWidenerBy(const Convolution& step, InputRows input, int32_t first_row, int32_t first_channel, uint8_t* scratch)
       : step_(step),
         input_(input),
         padding_(scratch),
@@ -37,19 +56,19 @@ class WindowWidener {
     }
   }
 
-  /// Fills `words` for the next `count` pixels, four at most; beyond them the last one is repeated.
+  /// Fills `words` for the next `count` pixels, places_ at most; beyond them the last one is repeated.
   void widen(int32_t count, int32_t* words) {
     if (are_pixels_ && are_bytes_) {
       widen_pixels(count, words);
       return;
     }
     const Window& window = step_.window;
-    int32_t rows[4];
-    int32_t columns[4];
+    Array<int32_t, places_> rows;
+    Array<int32_t, places_> columns;
     const int32_t last_row = (window.kernel_height - 1) * window.dilation_rows;
     const int32_t last_column = (window.kernel_width - 1) * window.dilation_columns;
     bool inside = true;
-    for (int32_t p = 0; p < 4; ++p) {
+    for (int32_t p = 0; p < places_; ++p) {
       rows[p] = y_ * window.stride_rows - window.pad_top;
       columns[p] = x_ * window.stride_columns - window.pad_left;
       inside = inside && rows[p] >= 0 && columns[p] >= 0 && rows[p] + last_row < step_.input.height &&
@@ -57,8 +76,8 @@ class WindowWidener {
       if (p + 1 < count) advance();
     }
     advance();
-    if (!are_bytes_) {
-      for (int32_t p = 0; p < 4; ++p) widen_any(rows[p], columns[p], words + p);
+    if (Words::takes_any_format && !are_bytes_) {
+      for (int32_t p = 0; p < places_; ++p) widen_any(rows[p], columns[p], words + p);
     } else if (step_.input.format.is_signed) {
       widen_bytes<true>(rows, columns, inside, words);
     } else {
@@ -83,25 +102,26 @@ class WindowWidener {
   /// Windows of one pixel of 8 bits, all of them inside the image.
   void widen_pixels(int32_t count, int32_t* words) {
     const int32_t column_step = step_.window.stride_columns * step_.input.pixel_stride;
-    const uint8_t* places[4];
-    for (int32_t p = 0; p < 4; ++p) {
+    Array<const uint8_t*, places_> places;
+    for (int32_t p = 0; p < places_; ++p) {
       places[p] = input_[y_ * step_.window.stride_rows] + first_channel_ + x_ * column_step;
       if (p + 1 < count) advance();
     }
     advance();
     if (step_.input.format.is_signed) {
-      detail::interleave_four<true>(places, channels_, words);
+      Words::template interleave<true>(places, channels_, words);
     } else {
-      detail::interleave_four<false>(places, channels_, words);
+      Words::template interleave<false>(places, channels_, words);
     }
   }
 
   /// Pixels of 8 bits.
   template <bool is_signed>
-  void widen_bytes(const int32_t (&rows)[4], const int32_t (&columns)[4], bool inside, int32_t* words) const {
+  void widen_bytes(const Array<int32_t, places_>& rows, const Array<int32_t, places_>& columns, bool inside,
+                   int32_t* words) const {
     const Window& window = step_.window;
     const Image& image = step_.input;
-    const uint8_t* places[4];
+    Array<const uint8_t*, places_> places;
     // neighbouring pixels without gaps are one run
     const bool whole = window.dilation_columns == 1 && image.pixel_stride == channels_;
     const int32_t row_bytes = window.kernel_width * channels_;
@@ -110,9 +130,9 @@ class WindowWidener {
       const int32_t runs = whole ? 1 : window.kernel_width;
       const int32_t column_step = window.dilation_columns * image.pixel_stride;
       for (int32_t i = 0, down = 0; i < window.kernel_height; ++i, down += window.dilation_rows) {
-        for (int32_t p = 0; p < 4; ++p) places[p] = pixel(rows[p] + down, columns[p]) + first_channel_;
+        for (int32_t p = 0; p < places_; ++p) places[p] = pixel(rows[p] + down, columns[p]) + first_channel_;
         for (int32_t j = 0; j < runs; ++j) {
-          words = detail::interleave_four<is_signed>(places, run, words);
+          words = Words::template interleave<is_signed>(places, run, words);
           for (const uint8_t*& place : places) place += column_step;
         }
       }
@@ -120,14 +140,14 @@ class WindowWidener {
     }
     for (int32_t i = 0, down = 0; i < window.kernel_height; ++i, down += window.dilation_rows) {
       for (int32_t j = 0, right = 0; j < window.kernel_width; ++j, right += window.dilation_columns) {
-        for (int32_t p = 0; p < 4; ++p) {
+        for (int32_t p = 0; p < places_; ++p) {
           const int32_t row = rows[p] + down;
           const int32_t column = columns[p] + right;
           places[p] = row >= 0 && row < image.height && column >= 0 && column < image.width
                           ? pixel(row, column) + first_channel_
                           : padding_;
         }
-        words = detail::interleave_four<is_signed>(places, channels_, words);
+        words = Words::template interleave<is_signed>(places, channels_, words);
       }
     }
   }
@@ -159,5 +179,7 @@ class WindowWidener {
   int32_t y_;
   int32_t x_ = 0;
 };
+
+using WindowWidener = WindowWidenerBy<detail::WideWords>;
 
 }  // namespace trimtab::TRIMTAB_RUNTIME

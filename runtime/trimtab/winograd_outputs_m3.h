@@ -16,7 +16,7 @@ class ChannelScale {
   ChannelScale(const Convolution& step, int32_t channel, int32_t zero)
       : multiplier_(step.multiplier[channel]), shift_(step.shift) {
     const int32_t bias = scaled(step.bias[channel]);
-#if defined(__ARM_ARCH_6M__)
+#if defined(__ARM_ARCH_6M__) || defined(__riscv)
     bias_ = bias;
     zero_ = zero;
 #else
@@ -25,14 +25,14 @@ class ChannelScale {
 #endif
   }
   int32_t operator()(int32_t sum) const {
-#if defined(__ARM_ARCH_6M__)
+#if defined(__ARM_ARCH_6M__) || defined(__riscv)
     return multiply_high_rounded(scaled(sum) + bias_, multiplier_) + zero_;
 #else
     return static_cast<int32_t>((start_ + static_cast<int64_t>(scaled(sum)) * multiplier_) >> 32);
 #endif
   }
 
-#if !defined(__ARM_ARCH_6M__)
+#if !defined(__ARM_ARCH_6M__) && !defined(__riscv)
   /// What one SMLAL adds the product of sum and multiplier to.
   int64_t start() const { return start_; }
 #endif
@@ -42,7 +42,7 @@ class ChannelScale {
 
   int32_t multiplier_;
   int shift_;
-#if defined(__ARM_ARCH_6M__)
+#if defined(__ARM_ARCH_6M__) || defined(__riscv)
   int32_t bias_, zero_;
 #else
   int64_t start_;

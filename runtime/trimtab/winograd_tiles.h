@@ -282,7 +282,7 @@ inline void outputs_of_sums(const int32_t* sums, Array<int32_t, Rows>& outputs) 
   const uint32_t difference = point(1) - point(2);
   const auto times_3 = [](uint32_t value) { return value + 2 * value; };
   [[maybe_unused]] const auto inverse = [](uint32_t value) {
-#if defined(__ARM_ARCH_6M__)
+#if defined(__ARM_ARCH_6M__) || defined(__riscv)
     asm("" : "+r"(value));  // else GCC takes a dozen shifts and additions for a product
 #endif
     return value;

@@ -144,6 +144,9 @@ ImageRun run_image(const std::filesystem::path& elf, const Target& target, const
   } else {
     add({"-M", std::string(machine.name), "-icount", "shift=7", "-semihosting-config", "enable=on,target=native",
          "-display", "none", "-monitor", "none", "-serial", "none", "-kernel", image});
+    for (const std::string_view argument : machine.arguments) {
+      if (!argument.empty()) command.emplace_back(argument);
+    }
     add(arguments);
   }
   const ProcessResult result =

@@ -106,7 +106,7 @@ std::string describe_costs(const Program& program, const Schedule& schedule, con
         milliseconds(sum->expected), milliseconds(sum->least), milliseconds(sum->most),
         milliseconds(sum->without_waits));
   } else {
-    text += fmt::format("There is no estimate of cycles for the {}: Arm publishes no timings of it.\n",
+    text += fmt::format("There is no estimate of cycles for the {}: no timings of it are published.\n",
                         name_of(target.processor));
   }
   return text;

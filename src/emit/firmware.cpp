@@ -59,6 +59,8 @@ Command compilation(const FirmwareSources& sources, const Target& target, Optimi
   const BuildRecipe recipe = recipe_of(target, optimize);
   append(command, recipe.core_flags);
   append(command, recipe.flags);
+  const std::string_view library = traits_of(target.processor).toolchain->library;
+  if (!library.empty()) command.emplace_back(library);
   // first the sources' own copies of the runtime's headers: #pragma once does not see that they are the same
   for (const fs::path& directory : sources.include_directories) command.push_back("-I" + directory.string());
   append(command, {"-I" + runtime_directory().string(), "-I" + firmware_directory().string()});
@@ -91,7 +93,7 @@ BuildResult build_image(const FirmwareSources& sources, const Target& target, Op
   append(command, {"-DTRIMTAB_BOARD_" + macro_of(machine), (firmware / "startup.cpp").string()});
   append(command, harness(sources));
   for (const fs::path& source : sources.sources) command.push_back(source.string());
-  append(command, {"-nostartfiles", "-Wl,--gc-sections", "-L" + firmware.string(),
+  append(command, {"-nostartfiles", "-nodefaultlibs", "-lc", "-lgcc", "-Wl,--gc-sections", "-L" + firmware.string(),
                    fmt::format("-T{}/{}.ld", firmware.string(), machine),
                    fmt::format("-Wl,--defsym=trimtab_flash_bytes={}", target.flash_bytes.value),
                    fmt::format("-Wl,--defsym=trimtab_ram_bytes={}", target.ram_bytes.value),

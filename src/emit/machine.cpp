@@ -9,31 +9,42 @@
 namespace trimtab {
 namespace {
 
-// GCC 12 spills the accumulators of kernels for 32-bit Arm where it schedules before register allocation. A shared
-// object needs code that runs at any address.
+// GCC 12 spills the accumulators of kernels for 32-bit Arm and RISC-V where it schedules before register allocation. A
+// shared object needs code that runs at any address.
 constexpr Toolchain arm_bare{"arm-none-eabi-g++",
                              "install the packages gcc-arm-none-eabi and libnewlib-arm-none-eabi",
                              false,
-                             {"-fno-schedule-insns"}};
+                             {"-fno-schedule-insns"},
+                             true};
 constexpr Toolchain arm_linux{
     "arm-linux-gnueabihf-g++", "install the package g++-arm-linux-gnueabihf", true, {"-fno-schedule-insns", "-fPIC"}};
 constexpr Toolchain aarch64_linux{
     "aarch64-linux-gnu-g++", "install the package g++-aarch64-linux-gnu", true, {"-fPIC"}};
+// Debian's compiler has no C library of its own. Images take memcpy and memset from picolibc, and do without its
+// start-up code.
+constexpr Toolchain riscv_bare{"riscv64-unknown-elf-g++",
+                               "install the packages gcc-riscv64-unknown-elf and picolibc-riscv64-unknown-elf",
+                               false,
+                               {"-fno-schedule-insns"},
+                               false,
+                               "--specs=picolibc.specs"};
 
 // The MPS2 boards have 4 MB of code memory and 4 MB of SRAM; AN547 has tightly coupled memories of 512 KB (see the .ld
 // files).
 constexpr std::int64_t mps2_bytes = std::int64_t{4} << 20;
 constexpr std::int64_t mps3_bytes = std::int64_t{512} << 10;
 
-constexpr std::array machines{Machine{"microbit", "qemu-system-arm", "qemu-system-arm", 16'000'000, 0},
-                              Machine{"mps2-an385", "qemu-system-arm", "qemu-system-arm", 25'000'000, mps2_bytes},
-                              Machine{"mps2-an386", "qemu-system-arm", "qemu-system-arm", 25'000'000, mps2_bytes},
-                              Machine{"mps2-an500", "qemu-system-arm", "qemu-system-arm", 25'000'000, mps2_bytes},
-                              Machine{"mps2-an505", "qemu-system-arm", "qemu-system-arm", 20'000'000, mps2_bytes},
-                              Machine{"mps3-an547", "qemu-system-arm", "qemu-system-arm", 20'000'000, mps3_bytes},
-                              Machine{"netduinoplus2", "qemu-system-arm", "qemu-system-arm"},  // an STM32F405
-                              Machine{"qemu-arm", "qemu-arm", "qemu-user"},
-                              Machine{"qemu-aarch64", "qemu-aarch64", "qemu-user"}};
+constexpr std::array machines{
+    Machine{"microbit", "qemu-system-arm", "qemu-system-arm", 16'000'000, 0},
+    Machine{"mps2-an385", "qemu-system-arm", "qemu-system-arm", 25'000'000, mps2_bytes},
+    Machine{"mps2-an386", "qemu-system-arm", "qemu-system-arm", 25'000'000, mps2_bytes},
+    Machine{"mps2-an500", "qemu-system-arm", "qemu-system-arm", 25'000'000, mps2_bytes},
+    Machine{"mps2-an505", "qemu-system-arm", "qemu-system-arm", 20'000'000, mps2_bytes},
+    Machine{"mps3-an547", "qemu-system-arm", "qemu-system-arm", 20'000'000, mps3_bytes},
+    Machine{"netduinoplus2", "qemu-system-arm", "qemu-system-arm"},  // an STM32F405
+    Machine{"virt", "qemu-system-riscv32", "qemu-system-misc", 7'812'500, mps2_bytes, {"-bios", "none"}},
+    Machine{"qemu-arm", "qemu-arm", "qemu-user"},
+    Machine{"qemu-aarch64", "qemu-aarch64", "qemu-user"}};
 
 std::vector<std::string> thumb(const std::string& processor) { return {"-mcpu=" + processor, "-mthumb"}; }
 
@@ -56,7 +67,8 @@ const ProcessorTraits& traits_of(Processor processor) {
       {Processor::cortex_a53, {Core::cortex_a53, &aarch64_linux, {"-mcpu=cortex-a53"}, "cortex-a53", 2}},
       {Processor::cortex_a72, {Core::cortex_a53, &aarch64_linux, {"-mcpu=cortex-a72"}, "cortex-a72", 3}},
       {Processor::cortex_a55, {Core::cortex_a76, &aarch64_linux, {"-mcpu=cortex-a55"}, "cortex-a76", 2}},
-      {Processor::cortex_a76, {Core::cortex_a76, &aarch64_linux, {"-mcpu=cortex-a76"}, "cortex-a76", 4}}};
+      {Processor::cortex_a76, {Core::cortex_a76, &aarch64_linux, {"-mcpu=cortex-a76"}, "cortex-a76", 4}},
+      {Processor::rv32imc, {Core::rv32imc, &riscv_bare, {"-march=rv32imc", "-mabi=ilp32"}}}};
   return rows.at(processor);
 }
 

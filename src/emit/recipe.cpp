@@ -35,6 +35,7 @@ BuildRecipe recipe_of(const Target& target, Optimize optimize) {
   // A hot loop that fills a small cache of flash lines must not lie across one line more, wherever the linker puts it.
   if (optimize == Optimize::speed && target.flash_cache)
     recipe.flags.push_back(fmt::format("-falign-functions={}", target.flash_cache->line_bytes));
+  if (!traits.toolchain->has_float_abi) return recipe;
   if (!target.fpu.empty()) recipe.core_flags.push_back("-mfpu=" + target.fpu);
   const bool hard = !target.fpu.empty() || traits.core == Core::cortex_m55;
   recipe.core_flags.emplace_back(hard ? "-mfloat-abi=hard" : "-mfloat-abi=soft");
@@ -57,6 +58,8 @@ std::string wrong_core_condition(Core core) {
       return "!defined(__aarch64__)";
     case Core::cortex_a76:
       return "!defined(__aarch64__) || !defined(__ARM_FEATURE_DOTPROD)";
+    case Core::rv32imc:
+      return "!defined(__riscv_mul) || __riscv_xlen != 32";
     case Core::host:
     case Core::generic:
       return "";

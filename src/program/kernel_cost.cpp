@@ -201,6 +201,7 @@ std::optional<StripCost> cost_of_strip(const Step& step, const Kernel& kernel, C
   if (kernel.header == "depthwise_1x4_dsp.h" && kernel.name.find("3x3") != std::string::npos) {
     return depthwise_planes_cost(c, kernel.layout.parameter, first, rows, is_dense);
   }
+  if (core == Core::rv32imc) return cost_of_rv32_strip(*convolution, kernel, first, rows);
   return cost_of_m3_strip(*convolution, kernel, core, first, rows);
 }
 

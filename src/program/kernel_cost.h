@@ -22,7 +22,7 @@ struct StripCost {
 /// are no multiple of four), 3.3 % and 5 %; on the others 0.4 % (Winograd; 1 % where channels are no multiple of four),
 /// 1 % (blocks) and 0.7 % (rows), and the largest 3.2 % (5.5 %), 9 % and 3.5 %. Nothing for other kernels. O(width of
 /// the output + rows). `is_dense`: the rows follow each other, which planes make use of; blocks of pixels still end
-/// with a row.
+/// with a row. Those of RISC-V cores are rough, and no cycles are known of them.
 [[nodiscard]] std::optional<StripCost> cost_of_strip(const Step& step, const Kernel& kernel, Core core,
                                                      std::int32_t first, std::int32_t rows, bool is_dense = false);
 

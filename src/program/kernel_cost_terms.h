@@ -30,4 +30,8 @@ inline double parts(std::int64_t count, std::int64_t by) { return double((count 
 [[nodiscard]] std::optional<StripCost> cost_of_m3_strip(const ConvolutionStep& step, const Kernel& kernel, Core core,
                                                         std::int32_t first, std::int32_t rows);
 
+/// The same for RISC-V cores with 32 bits: instructions alone.
+[[nodiscard]] std::optional<StripCost> cost_of_rv32_strip(const ConvolutionStep& step, const Kernel& kernel,
+                                                          std::int32_t first, std::int32_t rows);
+
 }  // namespace trimtab

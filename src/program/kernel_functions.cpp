@@ -12,6 +12,7 @@
 #include "trimtab/convolution_nested.h"
 #include "trimtab/convolution_nested_4x2_dsp.h"
 #include "trimtab/convolution_nested_4x2_m3.h"
+#include "trimtab/convolution_packed_rv32.h"
 #include "trimtab/convolution_s16_4x16_avx2.h"
 #include "trimtab/convolution_wide.h"
 #include "trimtab/convolution_winograd_dsp.h"
@@ -63,6 +64,10 @@ struct Entry {
       TRIMTAB_KERNEL(depthwise_##shape##_w6_words_dsp), TRIMTAB_KERNEL(depthwise_##shape##_w7_words_dsp), \
       TRIMTAB_KERNEL(depthwise_##shape##_w8_words_dsp)
 
+#define TRIMTAB_KERNELS_RV32(bits)                                                                            \
+  TRIMTAB_KERNEL(convolution_w##bits##_packed_rv32), TRIMTAB_KERNEL(convolution_w##bits##_packed2_rv32),      \
+      TRIMTAB_KERNEL(convolution_w##bits##_packed3_rv32), TRIMTAB_KERNEL(convolution_w##bits##_packed4_rv32), \
+      TRIMTAB_KERNEL(convolution_w##bits##_packed6_rv32), TRIMTAB_KERNEL(convolution_w##bits##_packed8_rv32)
 #define TRIMTAB_KERNELS_M3(bits) TRIMTAB_KERNEL(convolution_w##bits##_4x2_m3), TRIMTAB_KERNEL(linear_8_w##bits##_1x2_m3)
 
 #define TRIMTAB_WINOGRAD_M3(format, tile)                                                                           \
@@ -73,6 +78,13 @@ struct Entry {
 
 const Entry kernels[] = {
     // those of cores without DSP, which run everywhere
+    TRIMTAB_KERNELS_RV32(2),
+    TRIMTAB_KERNELS_RV32(3),
+    TRIMTAB_KERNELS_RV32(4),
+    TRIMTAB_KERNELS_RV32(5),
+    TRIMTAB_KERNELS_RV32(6),
+    TRIMTAB_KERNELS_RV32(7),
+    TRIMTAB_KERNELS_RV32(8),
     TRIMTAB_KERNELS_M3(2),
     TRIMTAB_KERNELS_M3(3),
     TRIMTAB_KERNELS_M3(4),
@@ -182,6 +194,7 @@ const Entry kernels[] = {
 };
 
 #undef TRIMTAB_KERNELS_M3
+#undef TRIMTAB_KERNELS_RV32
 #undef TRIMTAB_CONVOLUTIONS_DSP
 #undef TRIMTAB_DEPTHWISE_1X4_DSP
 #undef TRIMTAB_DEPTHWISE_WORDS_DSP

@@ -72,6 +72,10 @@ std::optional<Kernel> choose_core_kernel(const Step& step, Core core, Optimize o
     case Core::cortex_m0:
     case Core::cortex_m3:
       return choose_cortex_m3_kernel(step, core);
+    case Core::rv32imc: {
+      std::optional<Kernel> kernel = choose_rv32_kernel(step);
+      return kernel.has_value() ? kernel : choose_cortex_m3_kernel(step, core);
+    }
     case Core::cortex_m4:
       return choose_cortex_m4_kernel(step, optimize, scratch_limit, strip_rows);
     case Core::cortex_m55: {

@@ -22,7 +22,8 @@ enum class Core {
   cortex_m55,  ///< Armv8.1-M with MVE (Helium)
   cortex_a15,  ///< Armv7-A with NEON: A7, A15
   cortex_a53,  ///< Armv8-A in its 64-bit state, with NEON: A53, A72
-  cortex_a76   ///< Armv8.2-A in its 64-bit state, with the dot product: A55, A76
+  cortex_a76,  ///< Armv8.2-A in its 64-bit state, with the dot product: A55, A76
+  rv32imc      ///< RISC-V of 32 bits with multiplication: ESP32-C3
 };
 
 enum class Optimize { speed, size };

@@ -84,7 +84,7 @@ std::vector<RowKernel> row_kernels(const Step& step, Core core) {
   std::vector<RowKernel> kernels;
   const auto* convolution = std::get_if<ConvolutionStep>(&step.operation);
   if (convolution == nullptr) return kernels;
-  if (core == Core::cortex_m4 || core == Core::cortex_m3 || core == Core::cortex_m0) {
+  if (core == Core::cortex_m4 || core == Core::cortex_m3 || core == Core::cortex_m0 || core == Core::rv32imc) {
     add_winograd(kernels, *convolution, bit_widths(step), core);
   }
   if (core == Core::cortex_m4) add_depthwise_words(kernels, *convolution);

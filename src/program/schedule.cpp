@@ -22,6 +22,7 @@ bool makes_strips(Core core) {
     case Core::cortex_m3:
     case Core::cortex_m4:
     case Core::cortex_m55:
+    case Core::rv32imc:
       return true;
     case Core::host:
     case Core::generic:

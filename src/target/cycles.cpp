@@ -184,6 +184,7 @@ std::optional<Model> model_of(Processor processor) {
     case Processor::cortex_a55:
     case Processor::cortex_a72:
     case Processor::cortex_a76:
+    case Processor::rv32imc:
       return std::nullopt;
   }
   return std::nullopt;

@@ -23,13 +23,19 @@ struct NamedProcessor {
   Processor processor;
   std::string_view name;
 };
-constexpr std::array processors{
-    NamedProcessor{Processor::cortex_m0plus, "cortex-m0plus"}, NamedProcessor{Processor::cortex_m3, "cortex-m3"},
-    NamedProcessor{Processor::cortex_m4, "cortex-m4"},         NamedProcessor{Processor::cortex_m7, "cortex-m7"},
-    NamedProcessor{Processor::cortex_m33, "cortex-m33"},       NamedProcessor{Processor::cortex_m55, "cortex-m55"},
-    NamedProcessor{Processor::cortex_a7, "cortex-a7"},         NamedProcessor{Processor::cortex_a15, "cortex-a15"},
-    NamedProcessor{Processor::cortex_a53, "cortex-a53"},       NamedProcessor{Processor::cortex_a55, "cortex-a55"},
-    NamedProcessor{Processor::cortex_a72, "cortex-a72"},       NamedProcessor{Processor::cortex_a76, "cortex-a76"}};
+constexpr std::array processors{NamedProcessor{Processor::cortex_m0plus, "cortex-m0plus"},
+                                NamedProcessor{Processor::cortex_m3, "cortex-m3"},
+                                NamedProcessor{Processor::cortex_m4, "cortex-m4"},
+                                NamedProcessor{Processor::cortex_m7, "cortex-m7"},
+                                NamedProcessor{Processor::cortex_m33, "cortex-m33"},
+                                NamedProcessor{Processor::cortex_m55, "cortex-m55"},
+                                NamedProcessor{Processor::cortex_a7, "cortex-a7"},
+                                NamedProcessor{Processor::cortex_a15, "cortex-a15"},
+                                NamedProcessor{Processor::cortex_a53, "cortex-a53"},
+                                NamedProcessor{Processor::cortex_a55, "cortex-a55"},
+                                NamedProcessor{Processor::cortex_a72, "cortex-a72"},
+                                NamedProcessor{Processor::cortex_a76, "cortex-a76"},
+                                NamedProcessor{Processor::rv32imc, "rv32imc"}};
 
 constexpr std::int64_t most_hz = 10'000'000'000;
 constexpr std::string_view microcontroller = "microcontroller";

@@ -23,10 +23,11 @@ enum class Processor {
   cortex_a53,
   cortex_a55,
   cortex_a72,
-  cortex_a76
+  cortex_a76,
+  rv32imc
 };
 
-/// "cortex-m4" and so on, as the compiler's -mcpu names it.
+/// "cortex-m4" and so on, as the compiler's -mcpu names it; an instruction set of RISC-V as its -march does.
 [[nodiscard]] std::string_view name_of(Processor processor);
 
 /// A number of a target and where it comes from.

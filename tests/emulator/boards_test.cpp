@@ -32,7 +32,11 @@ extern "C" void small_run(void) {
   memset((void*)frame, 1, sizeof frame);
   for (unsigned i = 0; i < sizeof input; ++i) output[i] = (uint8_t)(input[i] + table[i % 3] + frame[i % STACK]);
   uint32_t count = LOOPS;
+#if defined(__riscv)
+  asm volatile("1: addi %0, %0, -1\n bnez %0, 1b" : "+r"(count));
+#else
   asm volatile(".syntax unified\n 1: subs %0, #1\n bne 1b" : "+l"(count) : : "cc");
+#endif
 }
 )";
 
@@ -169,14 +173,28 @@ TEST(Firmware, SaysWhatDoesNotFit) {
   EXPECT_THAT(text, testing::HasSubstr("flash"));
 }
 
-TEST(Firmware, SaysThatTheCoreFaultsOrNeverEnds) {
+/// On a core of every architecture.
+TEST(Firmware, EndsWith125WhereTheCoreFaults) {
+  for (const auto& [name, nonsense] : {std::pair{"stm32f412", "asm volatile(\"udf #0\")"},
+                                       {"esp32c3", "asm volatile(\"unimp\")"},
+                                       {"esp32c3", "asm volatile(\"ebreak\")"},
+                                       {"esp32c3", "*(volatile int*)0x30 = 1"}}) {
+    SCOPED_TRACE(std::string(name) + ": " + nonsense);
+    const Target target = load_target(name);
+    const TemporaryDirectory directory;
+    FirmwareSources sources;
+    sources.sources = {directory.path() / "main.cpp"};
+    write_file(directory.path() / "main.cpp", fmt::format("int main() {{ {}; return 0; }}", nonsense));
+    const BuildResult fault = build_firmware(sources, target, Optimize::speed, directory.path() / "fault.elf");
+    EXPECT_EQ(run_image(fault.elf, target, directory.path()).exit_code, 125);
+  }
+}
+
+TEST(Firmware, SaysThatTheCoreNeverEnds) {
   const Target target = load_target("stm32f412");
   const TemporaryDirectory directory;
   FirmwareSources sources;
   sources.sources = {directory.path() / "main.cpp"};
-  write_file(directory.path() / "main.cpp", "int main() { asm volatile(\"udf #0\"); return 0; }");
-  const BuildResult fault = build_firmware(sources, target, Optimize::speed, directory.path() / "fault.elf");
-  EXPECT_EQ(run_image(fault.elf, target, directory.path()).exit_code, 125);
   write_file(directory.path() / "main.cpp", "int main() { for (;;) asm volatile(\"\"); }");
   const BuildResult endless = build_firmware(sources, target, Optimize::speed, directory.path() / "endless.elf");
   std::string text;
@@ -191,14 +209,18 @@ TEST(Firmware, SaysThatTheCoreFaultsOrNeverEnds) {
 }
 
 TEST(Firmware, NamesThePackagesThatAreMissing) {
-  const Target target = load_target("stm32f412");
   const std::string path = std::getenv("PATH");
   ::setenv("PATH", "/nowhere", 1);
-  std::string text;
-  EXPECT_EQ(code_of([&] { (void)build_firmware({}, target, Optimize::speed, "x.elf"); }, text), ExitCode::bad_input);
-  EXPECT_THAT(text, testing::HasSubstr("gcc-arm-none-eabi"));
-  EXPECT_EQ(code_of([&] { (void)run_image("x.elf", target, "."); }, text), ExitCode::bad_input);
-  EXPECT_THAT(text, testing::HasSubstr("qemu-system-arm"));
+  for (const auto& [name, compiler, emulator] :
+       {std::tuple{"stm32f412", "gcc-arm-none-eabi", "qemu-system-arm"},
+        {"esp32c3", "gcc-riscv64-unknown-elf and picolibc-riscv64-unknown-elf", "qemu-system-misc"}}) {
+    const Target target = load_target(name);
+    std::string text;
+    EXPECT_EQ(code_of([&] { (void)build_firmware({}, target, Optimize::speed, "x.elf"); }, text), ExitCode::bad_input);
+    EXPECT_THAT(text, testing::HasSubstr(compiler));
+    EXPECT_EQ(code_of([&] { (void)run_image("x.elf", target, "."); }, text), ExitCode::bad_input);
+    EXPECT_THAT(text, testing::HasSubstr(emulator));
+  }
   ::setenv("PATH", path.c_str(), 1);
 }
 

@@ -33,15 +33,28 @@ inline std::string replaced(std::string text, const std::string& key, const std:
   return text;
 }
 
+inline bool is_riscv(const Flags& core_flags) {
+  return std::ranges::any_of(core_flags, [](const std::string& flag) { return flag.starts_with("-march=rv"); });
+}
+
+/// The compiler of a firmware with these options, and its options: Debian's for RISC-V is told where a C library is.
+inline std::string compiler_for(const Flags& core_flags) {
+  return is_riscv(core_flags) ? "riscv64-unknown-elf-g++" : "arm-none-eabi-g++";
+}
+inline Flags firmware_flags(Flags core_flags) {
+  if (is_riscv(core_flags)) core_flags.emplace_back("--specs=picolibc.specs");
+  return core_flags;
+}
+
 /// The smallest firmware project: its first goal is the default one, whatever the included file brings. Its own options
 /// must not matter: -O0 and frame pointers leave assembly too few registers, and warnings are its errors.
 inline std::filesystem::path by_make(const std::filesystem::path& device, const Flags& core_flags,
                                      const std::string& name = "net", const std::string& setting = "") {
-  write_file(device / "Makefile",
-             fmt::format("CXX := arm-none-eabi-g++\nCXXFLAGS := -O0 -flto -fno-omit-frame-pointer -Wall -Wextra "
-                         "-Wconversion -Wsign-conversion -Werror {0}\n{3}\ninclude {1}.mk\n\n"
-                         "firmware: $({2}_OBJECT)\n\tcp $< firmware.o\n",
-                         fmt::join(core_flags, " "), name, upper(name), setting));
+  write_file(device / "Makefile", fmt::format("CXX := {4}\nCXXFLAGS := -O0 -flto -fno-omit-frame-pointer -Wall -Wextra "
+                                              "-Wconversion -Wsign-conversion -Werror {0}\n{3}\ninclude {1}.mk\n\n"
+                                              "firmware: $({2}_OBJECT)\n\tcp $< firmware.o\n",
+                                              fmt::join(firmware_flags(core_flags), " "), name, upper(name), setting,
+                                              compiler_for(core_flags)));
   execute({"make", "-s", "-B", "-C", device.string()});
   return device / "firmware.o";
 }
@@ -56,16 +69,18 @@ inline void build_by_cmake(const std::filesystem::path& project, const std::stri
 
 constexpr const char* cross_project =
     "cmake_minimum_required(VERSION 3.20)\nset(CMAKE_SYSTEM_NAME Generic)\n"
-    "set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)\nset(CMAKE_CXX_COMPILER arm-none-eabi-g++)\n";
+    "set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)\n";
 
 /// A project that is a release, of a later language, and optimizes while it links.
 inline std::filesystem::path by_cmake(const std::filesystem::path& device, const Flags& core_flags,
                                       const std::string& setting = "") {
-  build_by_cmake(device / "project",
-                 fmt::format("{}set(CMAKE_BUILD_TYPE Release)\nset(CMAKE_CXX_STANDARD 20)\nproject(firmware CXX)\n"
-                             "set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)\nadd_compile_options({})\n{}\n"
-                             "add_subdirectory(.. net)\n",
-                             cross_project, fmt::join(core_flags, " "), setting));
+  build_by_cmake(
+      device / "project",
+      fmt::format("{}set(CMAKE_CXX_COMPILER {})\nset(CMAKE_BUILD_TYPE Release)\nset(CMAKE_CXX_STANDARD "
+                  "20)\nproject(firmware CXX)\n"
+                  "set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)\nadd_compile_options({})\n{}\n"
+                  "add_subdirectory(.. net)\n",
+                  cross_project, compiler_for(core_flags), fmt::join(firmware_flags(core_flags), " "), setting));
   return device / "project" / "build" / "net" / "libnet.a";
 }
 
@@ -75,8 +90,9 @@ inline Objects compile_sources(const std::filesystem::path& folder, const Flags&
   for (const std::filesystem::directory_entry& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.path().extension() != ".cpp") continue;
     objects.emplace_back(entry.path().string() + ".o");
-    execute(joined({"arm-none-eabi-g++"}, joined(flags, {"-I" + folder.string(), "-c", entry.path().string(), "-o",
-                                                         objects.back().string()})));
+    execute(joined({compiler_for(flags)},
+                   joined(firmware_flags(flags),
+                          {"-I" + folder.string(), "-c", entry.path().string(), "-o", objects.back().string()})));
   }
   return objects;
 }
@@ -140,10 +156,12 @@ add_subdirectory({module}/zephyr net)
 
 inline Objects by_zephyr(const HandedOver& handed) {
   const std::string flags = fmt::format("{} -Os -g -fno-strict-aliasing -fno-common -ffreestanding -Wall -fno-pic",
-                                        fmt::join(handed.core_flags(), " "));
+                                        fmt::join(firmware_flags(handed.core_flags()), " "));
   const std::filesystem::path project = handed.path("zephyr-project");
-  build_by_cmake(project, cross_project + replaced(replaced(std::string(zephyr_functions), "{flags}", flags),
-                                                   "{module}", handed.package("zephyr").string()));
+  const std::string compiler = fmt::format("set(CMAKE_CXX_COMPILER {})\n", compiler_for(handed.core_flags()));
+  build_by_cmake(project, cross_project + compiler +
+                              replaced(replaced(std::string(zephyr_functions), "{flags}", flags), "{module}",
+                                       handed.package("zephyr").string()));
   return {project / "build" / "net" / "libtrimtab_net.a"};
 }
 

@@ -67,6 +67,7 @@ TEST_P(ShippedForms, AreTheMeasuredImage) {
   HandedOver::record("measured", handed.measured.flash_bytes(), handed.measured.instructions(),
                      handed.measured.stack_bytes);
   for (const Form& form : forms) {
+    if (std::string(form.name) == "arduino" && is_riscv(handed.core_flags())) continue;  // it has sources alone
     const Objects objects = form.build(handed);
     if (HasFatalFailure()) return;
     handed.expect_image(form.name, objects, form.has_recipe);

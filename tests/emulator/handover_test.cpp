@@ -171,7 +171,7 @@ TEST_P(OwnBuilds, AreRightWithoutOptimization) {
     const TemporaryDirectory folder;
     write_sources(program, schedule(program, core_of(target)), recipe, "net", runtime_directory(), folder.path());
     const fs::path object = folder.path() / "net.o";
-    std::vector<std::string> command{"arm-none-eabi-g++",
+    std::vector<std::string> command{compiler_for(recipe.core_flags),
                                      "-std=c++17",
                                      "-O0",
                                      "-g",
@@ -183,7 +183,8 @@ TEST_P(OwnBuilds, AreRightWithoutOptimization) {
                                      (folder.path() / "net.cpp").string(),
                                      "-o",
                                      object.string()};
-    for (const auto* flags : {&test::strict_warnings, &recipe.core_flags})
+    const Flags core_flags = firmware_flags(recipe.core_flags);
+    for (const auto* flags : {&test::strict_warnings, &core_flags})
       command.insert(command.end(), flags->begin(), flags->end());
     execute(command);
     FirmwareSources sources;
@@ -200,17 +201,23 @@ TEST_P(OwnBuilds, AreRightWithoutOptimization) {
     // clang, which Arm's own compiler is built on; the kernels need the frame pointer's register
     command.front() = "clang++";
     std::ranges::replace(command, "-fno-omit-frame-pointer", "-fomit-frame-pointer");
-    std::string library = run_process({"arm-none-eabi-g++", "-print-file-name=libc.a"}, "").output;
-    library.resize(library.find_last_not_of('\n') + 1);
-    command.insert(command.end(), {"--target=arm-none-eabi", "-isystem",
-                                   (fs::path(library).parent_path().parent_path() / "include").string()});
+    if (is_riscv(recipe.core_flags)) {
+      std::erase(command, "--specs=picolibc.specs");
+      command.insert(command.end(),
+                     {"--target=riscv32-unknown-elf", "-isystem", "/usr/lib/picolibc/riscv64-unknown-elf/include"});
+    } else {
+      std::string library = run_process({"arm-none-eabi-g++", "-print-file-name=libc.a"}, "").output;
+      library.resize(library.find_last_not_of('\n') + 1);
+      command.insert(command.end(), {"--target=arm-none-eabi", "-isystem",
+                                     (fs::path(library).parent_path().parent_path() / "include").string()});
+    }
     execute(command);
     expect_right();
   }
 }
 
 /// A target of every core.
-constexpr std::array cores{"rp2040", "cortex-m3", "stm32f412", "cortex-m55"};
+constexpr std::array cores{"rp2040", "cortex-m3", "stm32f412", "cortex-m55", "esp32c3"};
 INSTANTIATE_TEST_SUITE_P(Cores, TwoPrograms, testing::ValuesIn(cores), test::by_name);
 INSTANTIATE_TEST_SUITE_P(Cores, OwnBuilds, testing::ValuesIn(cores), test::by_name);
 

@@ -151,6 +151,7 @@ std::string complaint_about(const std::filesystem::path& source, const Target& t
     command.insert(command.end(), flags->begin(), flags->end());
   command.erase(std::find(command.begin(), command.end(), "-w"));
   command.insert(command.end(), {"-fsyntax-only", "-Wshadow", "-I", source.parent_path().string(), source.string()});
+  if (!toolchain.library.empty()) command.emplace_back(toolchain.library);
   const ProcessResult result = run_process(command, std::string(toolchain.hint));
   return result.errors.substr(0, 2000);
 }

@@ -6,7 +6,7 @@
 namespace trimtab {
 namespace {
 
-INSTANTIATE_TEST_SUITE_P(Cores, Kernels, testing::Values("rp2040", "cortex-m3", "stm32f412", "cortex-m55"),
+INSTANTIATE_TEST_SUITE_P(Cores, Kernels, testing::Values("rp2040", "cortex-m3", "stm32f412", "cortex-m55", "esp32c3"),
                          test::by_name);
 
 }  // namespace

@@ -54,9 +54,11 @@ TEST_P(Nested, GivesTheBitsOfTheHostAtEveryPoint) {
   EXPECT_EQ(deployment.mismatches, 0);
   EXPECT_GT(deployment.stack_bytes, 0);
   ASSERT_EQ(deployment.point_instructions.size(), points.size());
-  // no point takes more than the one with all bits, but for a few instructions of saturation
+  // no point takes more than the one with all bits, but for a few instructions of saturation; RISC-V takes a shift for
+  // every digit that is cut from a byte, which was 3.4 %
+  const double most = core_of(target) == Core::rv32imc ? 1.04 : 1.005;
   for (const std::int64_t instructions : deployment.point_instructions) {
-    EXPECT_LE(static_cast<double>(instructions), 1.005 * static_cast<double>(deployment.point_instructions[0]));
+    EXPECT_LE(static_cast<double>(instructions), most * static_cast<double>(deployment.point_instructions[0]));
   }
 }
 
@@ -65,7 +67,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(NestedCase{"resnet8", {3, 16, 16}, "stm32f412"}, NestedCase{"resnet8", {3, 16, 16}, "cortex-m3"},
                     NestedCase{"resnet8", {3, 16, 16}, "cortex-m55"},
                     NestedCase{"squeezenet", {3, 32, 32}, "stm32f412"}, NestedCase{"dscnn", {1, 49, 10}, "stm32f412"},
-                    NestedCase{"dscnn", {1, 49, 10}, "cortex-m3"}, NestedCase{"dscnn", {1, 49, 10}, "cortex-m55"}),
+                    NestedCase{"dscnn", {1, 49, 10}, "cortex-m3"}, NestedCase{"dscnn", {1, 49, 10}, "cortex-m55"},
+                    NestedCase{"resnet8", {3, 16, 16}, "esp32c3"}),
     [](const auto& instance) {
       return test::test_name(std::string(instance.param.network) + "_" + instance.param.target);
     });

@@ -100,7 +100,7 @@ extern "C" void reads_run(void) {
 }
 
 TEST(Profile, StepsAddUpToTheCountOfTheBoard) {
-  for (const std::string name : {"stm32f412", "cortex-m55"}) {
+  for (const std::string name : {"stm32f412", "cortex-m55", "esp32c3"}) {
     const Target target = load_target(name);
     ProgramBuilder b(3);
     b.program.input = b.add_buffer(12, 12, 8, {1, 8, false});

@@ -90,7 +90,11 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"dscnn", {1, 49, 10}, 8, 8, "stm32f412"}, Case{"dscnn", {1, 49, 10}, 8, 8, "rp2040"},
         Case{"dscnn", {1, 49, 10}, 4, 4, "cortex-m55"}, Case{"mobilenet_v1:0.25", {3, 32, 32}, 8, 8, "stm32f412"},
         Case{"mobilenet_v1:0.25", {3, 32, 32}, 8, 8, "cortex-m55"}, Case{"squeezenet", {3, 32, 32}, 8, 8, "stm32f767"},
-        Case{"cifar10_quick", {3, 16, 16}, 8, 8, "stm32f412"}, Case{"cifar10_quick", {3, 16, 16}, 4, 8, "rp2040"}));
+        Case{"cifar10_quick", {3, 16, 16}, 8, 8, "stm32f412"}, Case{"cifar10_quick", {3, 16, 16}, 4, 8, "rp2040"},
+        Case{"resnet8", {3, 16, 16}, 8, 8, "esp32c3"}, Case{"resnet8", {3, 16, 16}, 3, 8, "esp32c3"},
+        Case{"resnet8", {3, 16, 16}, 16, 16, "esp32c3"}, Case{"resnet8", {3, 16, 16}, 8, 8, "esp32c3", Optimize::size},
+        Case{"dscnn", {1, 49, 10}, 5, 4, "esp32c3"}, Case{"mobilenet_v1:0.25", {3, 32, 32}, 8, 8, "esp32c3"},
+        Case{"cifar10_quick", {3, 16, 16}, 8, 8, "esp32c3"}));
 
 }  // namespace
 }  // namespace trimtab

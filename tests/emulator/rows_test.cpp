@@ -52,13 +52,16 @@ class Rows : public testing::TestWithParam<const char*> {};
 TEST_P(Rows, MatchTheDefinition) { expect_definition(GetParam(), Optimize::speed, 0); }
 TEST_P(Rows, MatchTheDefinitionInTheSizeSetting) { expect_definition(GetParam(), Optimize::size, 100); }
 
-INSTANTIATE_TEST_SUITE_P(Cores, Rows, testing::Values("rp2040", "cortex-m3", "stm32f412"), test::by_name);
+INSTANTIATE_TEST_SUITE_P(Cores, Rows, testing::Values("rp2040", "cortex-m3", "stm32f412", "esp32c3"), test::by_name);
 
 TEST(RowsOfTheCortexM4, MatchTheDefinitionWithChainedLoads) {
   expect_definition("stm32f412", Optimize::speed, 200, {"TRIMTAB_CHAINED_LOADS=1"});
 }
 
-TEST_P(Rows, CostWhatIsEstimated) {
+/// Of cores whose costs were fitted.
+class RowCosts : public Rows {};
+
+TEST_P(RowCosts, AreWhatIsEstimated) {
   const Target target = load_target(GetParam());
   const Core core = core_of(target);
   struct Shape {
@@ -130,6 +133,8 @@ TEST_P(Rows, CostWhatIsEstimated) {
     EXPECT_NEAR(estimated.cycles / cycles, 1, most) << i << " " << one.kernel.name;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Cores, RowCosts, testing::Values("rp2040", "cortex-m3", "stm32f412"), test::by_name);
 
 /// Depthwise layers as whole maps: what strips are held against. Widths that are no multiple of four among them.
 TEST(WholeMaps, CostWhatIsEstimated) {

@@ -82,8 +82,8 @@ TEST_P(EmulatedStrips, ChainsOfRandomShapes) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Cores, EmulatedStrips, testing::Values("rp2040", "cortex-m3", "stm32f412", "cortex-m55"),
-                         test::by_name);
+INSTANTIATE_TEST_SUITE_P(Cores, EmulatedStrips,
+                         testing::Values("rp2040", "cortex-m3", "stm32f412", "cortex-m55", "esp32c3"), test::by_name);
 
 }  // namespace
 }  // namespace trimtab

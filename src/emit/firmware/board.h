@@ -16,7 +16,7 @@ constexpr uintptr_t fpga_io = 0x40028000;
 constexpr uintptr_t fpga_io = 0x50302000;  // the secure alias
 #elif defined(TRIMTAB_BOARD_MPS3_AN547)
 constexpr uintptr_t fpga_io = 0x59302000;  // the secure alias
-#elif !defined(TRIMTAB_BOARD_MICROBIT)
+#elif !defined(TRIMTAB_BOARD_MICROBIT) && !defined(TRIMTAB_BOARD_VIRT)
 #error "no board is chosen"
 #endif
 
@@ -33,6 +33,19 @@ inline uint32_t ticks() {
   }
   *timer(0x040) = 1;     // TASKS_CAPTURE[0]
   return *timer(0x540);  // CC[0]
+}
+#elif defined(TRIMTAB_BOARD_VIRT)
+// With -icount QEMU's minstret counts the nanoseconds of its virtual clock, 128 of them for an instruction: a tick is
+// one instruction.
+inline uint32_t ticks() {
+  uint32_t high, low, again;
+  do {
+    asm volatile(
+        ".option push\n .option arch, +zicsr\n csrr %0, minstreth\n csrr %1, minstret\n csrr %2, minstreth\n .option "
+        "pop"
+        : "=r"(high), "=r"(low), "=r"(again));
+  } while (high != again);
+  return high << 25 | low >> 7;
 }
 #else
 inline uint32_t ticks() { return *reinterpret_cast<const volatile uint32_t*>(fpga_io + 0x18); }

@@ -54,7 +54,11 @@ inline void after_layer(int layer) { TRIMTAB_FUNCTION(_after_layer)(layer); }
 
 inline uint32_t* stack_pointer() {
   uint32_t* pointer;
+#if defined(__riscv)
+  asm volatile("mv %0, sp" : "=r"(pointer));
+#else
   asm volatile("mov %0, sp" : "=r"(pointer));
+#endif
   return pointer;
 }
 

@@ -1,16 +1,28 @@
 #pragma once
 
-// Files and exit through the emulator: Arm's "Semihosting for AArch32 and AArch64" (IHI 0070).
+// Files and exit through the emulator: Arm's "Semihosting for AArch32 and AArch64" (IHI 0070), and the same operations
+// as "RISC-V Semihosting" calls them.
 
 #include <stdint.h>
 
 namespace trimtab::firmware {
 
 inline int32_t semihosting(uint32_t operation, const void* argument) {
+#if defined(__riscv)
+  register uint32_t a0 asm("a0") = operation;
+  register const void* a1 asm("a1") = argument;
+  // three instructions of 32 bits that lie in one page
+  asm volatile(".balign 16\n .option push\n .option norvc\n slli x0, x0, 0x1f\n ebreak\n srai x0, x0, 7\n .option pop"
+               : "+r"(a0)
+               : "r"(a1)
+               : "memory");
+  return static_cast<int32_t>(a0);
+#else
   register uint32_t r0 asm("r0") = operation;
   register const void* r1 asm("r1") = argument;
   asm volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
   return static_cast<int32_t>(r0);
+#endif
 }
 
 enum class FileMode : uint32_t { read = 1, write = 5 };  // "rb", "wb"

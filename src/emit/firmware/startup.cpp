@@ -1,5 +1,5 @@
-// From reset to main on every emulated board: vector table, memory, floating point and vector unit. A fault ends the
-// emulator with exit code 125.
+// From reset to main on every emulated board: vector table or trap vector, memory, floating point and vector unit. A
+// fault ends the emulator with exit code 125.
 
 #include <stdint.h>
 
@@ -32,6 +32,19 @@ __attribute__((noreturn, used)) void trimtab_start() {
   trimtab::firmware::exit_emulator(static_cast<uint32_t>(main()));
 }
 
+#if defined(__riscv)
+// Machine mode from reset on; every exception is a fault, and there are no interrupts. The core starts here, at the
+// beginning of the image.
+__attribute__((aligned(4), used)) void trimtab_trap() { trimtab_fault(); }
+
+__attribute__((naked, section(".vectors"), used)) void trimtab_reset() {
+  asm volatile(
+      ".option push\n .option arch, +zicsr\n"
+      "la sp, trimtab_stack_top\n la t0, trimtab_trap\n csrw mtvec, t0\n"
+      ".option pop\n"
+      "j trimtab_start");
+}
+#else
 // The address of the stack is loaded by the core; Armv8-M's stack limit stays 0.
 __attribute__((naked)) void trimtab_reset() { asm volatile("bl trimtab_start"); }
 
@@ -45,4 +58,5 @@ __attribute__((section(".vectors"), used)) extern const Vectors trimtab_vectors 
     trimtab_stack_top,
     {trimtab_reset, trimtab_fault, trimtab_fault, trimtab_fault, trimtab_fault, trimtab_fault, trimtab_fault, nullptr,
      nullptr, nullptr, trimtab_fault, trimtab_fault, nullptr, trimtab_fault, trimtab_fault}};
+#endif
 }

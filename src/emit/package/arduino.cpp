@@ -80,6 +80,7 @@ void make_archive(const DeviceFolder& device, const fs::path& sources, const std
 /// of floating point. The compiler refuses to link ABIs of two kinds, so that every kind has its archive.
 void make_archives(const DeviceFolder& device, const fs::path& sources) {
   const std::string core = value_of(device.core_flags, "-mcpu=");
+  if (core.empty()) return;  // no Arm: boards of other makers have names of their own, and compile the sources
   const std::string fpu = value_of(device.core_flags, "-mfpu=");
   const std::string file = "lib" + device.name + ".a";
   if (value_of(device.core_flags, "-mfloat-abi=") != "hard") {

@@ -8,14 +8,14 @@
 #include "emit/recipe.h"
 
 // An ESP-IDF component: CMakeLists.txt with idf_component_register, idf_component.yml, examples/NAME as a project. The
-// chips are no Arm: they run the portable form of the kernels.
+// chips are no Arm: of kernels for Arm's cores they run the portable form.
 
 namespace trimtab {
 
 void esp_idf_package(const DeviceFolder& device, const std::filesystem::path& folder) {
   if (!std::ranges::all_of(device.headers, has_portable_form)) {
     throw bad_input(
-        "{} holds vector instructions of {} and runs on no chip of ESP-IDF; make it for a target such as stm32f412",
+        "{} holds vector instructions of {} and runs on no chip of ESP-IDF; make it for a target such as esp32c3",
         device.path.string(), device.target);
   }
   copy_sources(device, folder / "src");
