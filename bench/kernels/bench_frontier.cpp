@@ -1,6 +1,7 @@
 // The frontier of working memory against speed: the schedules of a network for a series of limits on the arena, each
 // linked, run in the emulator and compared with the host.
-//   bench_frontier TARGET NETWORK WEIGHT_BITS [LIMIT_BYTES ...]
+//   bench_frontier TARGET NETWORK WEIGHT_BITS [--rows] [LIMIT_BYTES ...]
+// --rows: the input is pushed row by row.
 
 #include <fmt/format.h>
 
@@ -15,7 +16,7 @@
 int main(int argc, char** argv) {
   using namespace trimtab;
   if (argc < 4) {
-    fmt::print(stderr, "usage: bench_frontier TARGET NETWORK WEIGHT_BITS [LIMIT_BYTES ...]\n");
+    fmt::print(stderr, "usage: bench_frontier TARGET NETWORK WEIGHT_BITS [--rows] [LIMIT_BYTES ...]\n");
     return 2;
   }
   const Target target = with_memory_of_board(load_target(argv[1]));
@@ -27,9 +28,11 @@ int main(int argc, char** argv) {
   Bits bits;
   bits.weights = std::atoi(argv[3]);
   const Program program = network->make(bits);
+  const bool pushed = argc > 4 && std::string(argv[4]) == "--rows";
   const auto row = [&](const std::string& name, std::optional<std::int64_t> limit) {
     const auto begin = std::chrono::steady_clock::now();
-    const Schedule plan = schedule(program, core_of(target), Optimize::speed, {limit});
+    const Schedule plan =
+        schedule(program, core_of(target), Optimize::speed, {limit}, pushed ? InputForm::pushed : InputForm::whole);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
     const Deployment run = measure(program, plan, target);
     fmt::print(
@@ -37,6 +40,10 @@ int main(int argc, char** argv) {
         "{:.2f} s{}\n",
         name, plan.arena_bytes, plan.lower_bound_bytes, run.instructions(), run.stack_bytes, run.image.text,
         plan.operations.size(), seconds.count(), run.mismatches == 0 ? "" : "  WRONG");
+    if (run.pushes.has_value()) {
+      fmt::print("          longest push {:>9} instructions, after the last row {:>9}\n", run.pushes->longest,
+                 run.pushes->last);
+    }
     if (std::getenv("TRIMTAB_STRIPS") != nullptr) {
       const std::vector<std::int32_t> rows = strip_rows(plan);
       for (std::size_t s = 0; s < program.steps.size(); ++s) {
@@ -47,5 +54,5 @@ int main(int argc, char** argv) {
   };
   row("default", std::nullopt);
   row("0", 0);
-  for (int i = 4; i < argc; ++i) row(argv[i], std::atoll(argv[i]));
+  for (int i = pushed ? 5 : 4; i < argc; ++i) row(argv[i], std::atoll(argv[i]));
 }

@@ -27,7 +27,6 @@ struct Candidate {
   std::int32_t rows = 1;  ///< at a time
   Kernel kernel;
   std::int64_t scratch_bytes = 0;
-  bool reads_first = false;
   bool is_direct = true;  ///< by the kernel that choose_kernel() gives
   double cost = 0;
 };
@@ -37,8 +36,8 @@ class StripSearch {
   /// By step, the index of a candidate.
   using Chosen = std::vector<std::size_t>;
 
-  StripSearch(const Program& program, Core core, Optimize optimize, bool one_kernel_each)
-      : program_(program), core_(core), optimize_(optimize), planner_(program) {
+  StripSearch(const Program& program, Core core, Optimize optimize, bool one_kernel_each, InputForm input)
+      : program_(program), core_(core), optimize_(optimize), planner_(program, input) {
     for (std::size_t s = 0; s < program.steps.size(); ++s) {
       const Step& step = program.steps[s];
       const std::int32_t height = planner_.rows_of(s);
@@ -47,15 +46,15 @@ class StripSearch {
         Kernel kernel = choose_kernel(step, core, optimize, 0, rows);
         if (kernel.whole_maps && rows < height) continue;
         const double cost = strip_cost(step, kernel, core, rows);
-        candidates.push_back({rows, kernel, kernel.scratch_bytes, false, true, cost});
+        candidates.push_back({rows, kernel, kernel.scratch_bytes, true, cost});
       }
       whole_.push_back(candidates.size() - 1);
       if (optimize == Optimize::size || one_kernel_each) continue;
       for (const RowKernel& other : row_kernels(step, core)) {
         for (const std::int32_t rows : heights_of(height)) {
           if (rows < height && rows % other.tile_rows != 0) continue;
-          candidates.push_back({rows, other.kernel, other.scratch_bytes(rows), other.reads_before_writing, false,
-                                strip_cost(step, other.kernel, core, rows)});
+          candidates.push_back(
+              {rows, other.kernel, other.scratch_bytes(rows), false, strip_cost(step, other.kernel, core, rows)});
         }
       }
     }
@@ -150,8 +149,8 @@ class StripSearch {
     choices_.clear();
     for (std::size_t s = 0; s < chosen.size(); ++s) {
       const Candidate& candidate = candidates_[s][chosen[s]];
-      choices_.push_back({candidate.rows, candidate.scratch_bytes, candidate.kernel.whole_maps, candidate.reads_first,
-                          candidate.kernel.in_place});
+      choices_.push_back({candidate.rows, candidate.scratch_bytes, candidate.kernel.whole_maps,
+                          candidate.kernel.reads_before_writing, candidate.kernel.in_place});
     }
   }
 
@@ -310,6 +309,7 @@ Schedule StripSearch::place(const Chosen& chosen, std::int64_t limit_bytes) cons
   }
   result.arena_bytes = arena.bytes;
   result.lower_bound_bytes = arena.lower_bound_bytes;
+  result.pushes = plan.pushes;
 
   // kernels that are faster with more scratch memory take what all strips of their step leave free
   std::vector<ArenaPiece> rows = plan.pieces;
@@ -384,8 +384,8 @@ Schedule StripSearch::place(const Chosen& chosen, std::int64_t limit_bytes) cons
 }  // namespace
 
 std::optional<StripSchedule> schedule_strips(const Program& program, Core core, Optimize optimize,
-                                             std::int64_t limit_bytes, bool one_kernel_each) {
-  const StripSearch search(program, core, optimize, one_kernel_each);
+                                             std::int64_t limit_bytes, bool one_kernel_each, InputForm input) {
+  const StripSearch search(program, core, optimize, one_kernel_each, input);
   if (search.is_too_large()) return std::nullopt;
   const StripSearch::Chosen smallest = search.smallest();
   constexpr std::int64_t most_bytes = 8 * std::int64_t{UINT16_MAX};  // that tables of rows can name
@@ -405,8 +405,9 @@ std::optional<StripSchedule> schedule_strips(const Program& program, Core core, 
   return result.schedule.arena_bytes > most_bytes ? std::nullopt : std::optional(std::move(result));
 }
 
-Schedule schedule_in_strips(const Program& program, Core core, Optimize optimize, std::span<const std::int32_t> rows) {
-  const StripSearch search(program, core, optimize, false);
+Schedule schedule_in_strips(const Program& program, Core core, Optimize optimize, std::span<const std::int32_t> rows,
+                            InputForm input) {
+  const StripSearch search(program, core, optimize, false, input);
   StripSearch::Chosen chosen;
   for (std::size_t s = 0; s < program.steps.size(); ++s) chosen.push_back(search.nearest(s, rows[s]));
   return search.place(chosen, 0);
