@@ -29,6 +29,7 @@ struct Candidate {
   std::int64_t scratch_bytes = 0;
   bool is_direct = true;  ///< by the kernel that choose_kernel() gives
   double cost = 0;
+  bool is_dense = false;  ///< all rows at once, which lie without gaps: blocks of pixels may cross them
 };
 
 class StripSearch {
@@ -49,6 +50,14 @@ class StripSearch {
         candidates.push_back({rows, kernel, kernel.scratch_bytes, true, cost});
       }
       whole_.push_back(candidates.size() - 1);
+      dense_.push_back(candidates.size() - 1);
+      if (Kernel kernel = choose_kernel(step, core, optimize); height > 1 && !kernel.whole_maps) {
+        const double cost = whole_map_cost(step, kernel, core);
+        if (cost < candidates.back().cost) {
+          dense_.back() = candidates.size();
+          candidates.push_back({height, kernel, kernel.scratch_bytes, true, cost, true});
+        }
+      }
       if (optimize == Optimize::size || one_kernel_each) continue;
       for (const RowKernel& other : row_kernels(step, core)) {
         for (const std::int32_t rows : heights_of(height)) {
@@ -96,10 +105,12 @@ class StripSearch {
     const Share share(*this);
     for (const std::int32_t height : {1, 2, 4}) {
       for (std::size_t cut = 1; cut <= program_.steps.size() && share.is_left(); ++cut) {
-        Chosen start = whole_;
-        for (std::size_t s = 0; s < cut; ++s) start[s] = nearest(s, height);
-        const auto one = score(price(start));
-        if (one < best_score) std::tie(best, best_score) = std::pair(std::move(start), one);
+        for (const Chosen& rest : {whole_, dense_}) {
+          Chosen start = rest;
+          for (std::size_t s = 0; s < cut; ++s) start[s] = nearest(s, height);
+          const auto one = score(price(start));
+          if (one < best_score) std::tie(best, best_score) = std::pair(std::move(start), one);
+        }
       }
     }
     return descend(best, score, 0);
@@ -149,7 +160,7 @@ class StripSearch {
     choices_.clear();
     for (std::size_t s = 0; s < chosen.size(); ++s) {
       const Candidate& candidate = candidates_[s][chosen[s]];
-      choices_.push_back({candidate.rows, candidate.scratch_bytes, candidate.kernel.whole_maps,
+      choices_.push_back({candidate.rows, candidate.scratch_bytes, candidate.kernel.whole_maps || candidate.is_dense,
                           candidate.kernel.reads_before_writing, candidate.kernel.in_place});
     }
   }
@@ -164,9 +175,10 @@ class StripSearch {
     Chosen rows;
     for (std::size_t s = 0; s < candidates_.size(); ++s) {
       rows.push_back(nearest(s, 1));
-      if (whole_[s] + 1 == candidates_[s].size()) continue;
+      std::vector<std::size_t> of_kernels = lowest_by_kernel(s);
+      if (of_kernels.size() == 1) continue;
       steps.push_back(s);
-      lowest.push_back(lowest_by_kernel(s));
+      lowest.push_back(std::move(of_kernels));
       kinds = std::max(kinds, lowest.back().size());
     }
     const Share share(*this);
@@ -192,7 +204,7 @@ class StripSearch {
       const auto same = [&](std::size_t other) {
         return candidates_[step][other].kernel.name == candidates_[step][option].kernel.name;
       };
-      if (std::ranges::none_of(lowest, same)) lowest.push_back(option);
+      if (!candidates_[step][option].is_dense && std::ranges::none_of(lowest, same)) lowest.push_back(option);
     }
     return lowest;
   }
@@ -276,6 +288,7 @@ class StripSearch {
   StripPlanner planner_;
   std::vector<std::vector<Candidate>> candidates_;  // by step: direct ones, the lowest strips first, then others
   Chosen whole_;                                    // direct, all rows at once
+  Chosen dense_;                                    // the same without gaps where that is faster
   std::int64_t options_ = 0;
   std::int64_t rows_ = 0;  ///< of all steps
   mutable std::int64_t rows_left_ = most_rows_priced;
