@@ -79,7 +79,8 @@ struct Schedule {
 [[nodiscard]] std::vector<std::int32_t> strip_rows(const Schedule& schedule);
 
 struct ScheduleLimits {
-  /// The arena should keep within so many bytes; 0: be as small as possible. Without it, within those of whole maps.
+  /// The arena should keep within so many bytes; 0: be as small as possible. Without it, within those of whole maps,
+  /// less those of an input that is pushed.
   std::optional<std::int64_t> arena_bytes;
   std::int64_t room_bytes = INT64_MAX;  ///< that there are for the arena
   /// Only one kernel for every step, the one of choose_kernel(): less code.
