@@ -22,6 +22,7 @@ def joint_gain($soc; $ambient; $lost; $pace):
 "|---|---|",
 "| [fit](fit.md), [prune_quantize](prune_quantize.md), [assess](assess.md) | How accurate is a network within so many bytes of a microcontroller? |",
 "| [kernels](kernels.md), [cores](cores.md), [cortex-a](cortex-a.md), [host](host.md) | How fast do the kernels run, and how fast do others? |",
+"| [rows](rows.md) | How much RAM do pushed rows save, and what is left to do after the last one? |",
 "| [networks](networks.md), [quantized](quantized.md) | Which networks are read, and with the same answers? |",
 "| [handover](handover.md), [newcomer](newcomer.md) | Is what is handed over what was measured? How long does a newcomer need? |",
 "| [scale](scale.md), [hardware](hardware.md) | How much energy do fewer bits and coarser answers save? |",

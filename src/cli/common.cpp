@@ -233,6 +233,15 @@ CLI::Option* add_optimize_option(CLI::App& command, std::string& optimize) {
       ->capture_default_str();
 }
 
+CLI::Option* add_input_option(CLI::App& command, std::string& input) {
+  return command
+      .add_option(
+          "--input", input,
+          "how the program takes its input: whole, or rows: they are pushed as a camera or a front end delivers "
+          "them, and only those that are still needed take memory")
+      ->check(CLI::IsMember({"whole", "rows"}));
+}
+
 CLI::Option* add_flash_option(CLI::App& command, std::string& flash) {
   return command.add_option("--flash", flash, "bound on flash, such as 64KB")->default_str("all of the target");
 }

@@ -83,6 +83,7 @@ CLI::Option* add_bfloat16_flag(CLI::App& command, bool& bfloat16);
 
 CLI::Option* add_target_option(CLI::App& command, std::string& target);
 CLI::Option* add_optimize_option(CLI::App& command, std::string& optimize);
+CLI::Option* add_input_option(CLI::App& command, std::string& input);
 CLI::Option* add_flash_option(CLI::App& command, std::string& flash);
 CLI::Option* add_frontier_flag(CLI::App& command, bool& frontier);
 CLI::Option* add_name_option(CLI::App& command, std::string& name);

@@ -36,6 +36,7 @@ void add_bound_options(CLI::App& fit, FitCommand& command) {
       ->capture_default_str();
   add_duty_options(fit, command.options.bounds);
   add_optimize_option(fit, command.optimize);
+  add_input_option(fit, command.input)->capture_default_str();
   add_verify_option(fit, command.options.verify_samples);
   add_dump_passes_option(fit, command.options.dump_passes);
 }

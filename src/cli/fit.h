@@ -24,6 +24,7 @@ struct FitCommand {
   std::string plan;
   std::string calibration = "mse";
   std::string optimize = "speed";
+  std::string input = "whole";
   std::string out;
   DataOptions source;
   TaskWords task;

@@ -35,6 +35,7 @@ struct InspectOptions {
   ModelChoice choice;
   std::string target = "stm32f412";
   std::string optimize = "speed";
+  std::string input;
   std::size_t point = 0;
   std::string arena;
   bool draw_memory = false;
@@ -109,20 +110,25 @@ std::string table(const Graph& graph, const GraphSummary& summary) {
   return text;
 }
 
-/// The limit on the arena that the options name, else the arena that was measured for this target in the folder.
-ScheduleLimits schedule_limits(const InspectOptions& options, const std::filesystem::path& program) {
+/// The schedule of a program: as the options say, else as it was made for this target in the folder.
+Schedule schedule_of(const InspectOptions& options, const std::filesystem::path& path, const Program& program,
+                     Core core) {
   ScheduleLimits limits;
-  if (!options.arena.empty()) {
-    limits.arena_bytes = options.arena == "0" ? 0 : parse_bytes(options.arena, "--arena");
-    return limits;
+  std::string input = options.input;
+  if (!options.arena.empty()) limits.arena_bytes = options.arena == "0" ? 0 : parse_bytes(options.arena, "--arena");
+  const std::filesystem::path result = path.parent_path() / "result.json";
+  if (std::filesystem::exists(result)) {
+    const auto json = nlohmann::json::parse(read_text(result), nullptr, false);
+    const bool of_target = json.is_object() && json.value("target", nlohmann::json()) == options.target;
+    const auto arena = of_target ? json.find("arena_bytes") : json.end();
+    const auto form = of_target ? json.find("input") : json.end();
+    if (input.empty() && form != json.end() && form->is_string()) input = form->get<std::string>();
+    const bool made_so = form == json.end() || *form == input;
+    if (options.arena.empty() && made_so && arena != json.end() && arena->is_number_integer())
+      limits.arena_bytes = arena->get<std::int64_t>();
   }
-  const std::filesystem::path result = program.parent_path() / "result.json";
-  if (!std::filesystem::exists(result)) return limits;
-  const auto json = nlohmann::json::parse(read_text(result), nullptr, false);
-  if (!json.is_object() || json.value("target", nlohmann::json()) != options.target) return limits;
-  const auto arena = json.find("arena_bytes");
-  if (arena != json.end() && arena->is_number_integer()) limits.arena_bytes = arena->get<std::int64_t>();
-  return limits;
+  const Optimize optimize = options.optimize == "size" ? Optimize::size : Optimize::speed;
+  return schedule(program, core, optimize, limits, parse_input_form(input));
 }
 
 /// Describes the integer program of a finished folder, as it runs on a target at an operating point.
@@ -130,9 +136,7 @@ Result inspect_program(const InspectOptions& options, const std::filesystem::pat
   const Program program = load_program(path);
   const bool device = options.target != "host";
   const Target target = device ? load_target(options.target) : Target{};
-  const Optimize optimize = options.optimize == "size" ? Optimize::size : Optimize::speed;
-  const Schedule plan =
-      schedule(program, device ? core_of(target) : Core::host, optimize, schedule_limits(options, path));
+  const Schedule plan = schedule_of(options, path, program, device ? core_of(target) : Core::host);
   if (options.point >= program.points.size()) {
     throw bad_input("--point is {}; the program has {} operating points, numbered from 0", options.point,
                     program.points.size());
@@ -152,6 +156,7 @@ Result inspect_program(const InspectOptions& options, const std::filesystem::pat
   result.text = fmt::format("{} on {}\n\n{}", program.name, options.target,
                             describe_steps(shown, plan, options.explain && !measured));
   if (measured) result.text += "\n" + describe_costs(shown, plan, target, costs);
+  result.text += describe_pushes(shown, plan);
   if (options.draw_memory) result.text += "\n" + draw_arena(shown, plan);
   if (program.points.size() > 1) result.text += "\n" + describe_points(program, options.point);
   return result;
@@ -207,6 +212,7 @@ void add_inspect(CLI::App& app, const Surroundings& around) {
   add_model(*command, options->model, options->choice)->required();
   add_target_option(*command, options->target);
   add_optimize_option(*command, options->optimize);
+  add_input_option(*command, options->input)->default_str("as in OUT's result.json, or whole");
   add_point_option(*command, options->point);
   command
       ->add_option("--arena", options->arena,

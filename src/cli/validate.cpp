@@ -37,6 +37,8 @@ struct ValidateOptions {
 struct DeviceNotes {
   std::string target;
   Optimize optimize = Optimize::speed;
+  InputForm input = InputForm::whole;
+  ScheduleLimits limits;  ///< of the schedule that was deployed
   double latency_ms = 0;
 };
 
@@ -51,9 +53,12 @@ DeviceNotes read_notes(const fs::path& out) {
   };
   notes.target = text("target");
   if (text("optimize") == "size") notes.optimize = Optimize::size;
+  notes.input = parse_input_form(text("input"));
   if (json.contains("result") && json.at("result").is_object()) {
     const auto& lower = json.at("result").value("latency_lower_ms", nlohmann::json());
     if (lower.is_number()) notes.latency_ms = lower.get<double>();
+    const auto& arena = json.at("result").value("arena_bytes", nlohmann::json());
+    if (arena.is_number_integer()) notes.limits.arena_bytes = arena.get<std::int64_t>();
   }
   return notes;
 }
@@ -73,7 +78,7 @@ void add_estimates(ValidationRun& run, const Program& program, const DeviceNotes
   try {
     if (notes.target.empty()) throw bad_input("{} has no device/manifest.json", run.out);
     const Target target = load_target(notes.target);
-    const Schedule plan = schedule(program, core_of(target), notes.optimize);
+    const Schedule plan = schedule(program, core_of(target), notes.optimize, notes.limits, notes.input);
     run.costs = measure_steps(program, plan, with_memory_of_board(target), run.point);
     run.target = target;
   } catch (const Error& error) {

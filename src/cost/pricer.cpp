@@ -83,14 +83,15 @@ void add_latency(nlohmann::ordered_json& json, const Target& target, const Deplo
 }
 
 Pricer::Pricer(Target target, Optimize optimize, const Dataset& samples, const Dataset& probe,
-               Preprocessing preprocessing, std::string name, bool with_cycles)
+               Preprocessing preprocessing, std::string name, bool with_cycles, InputForm input)
     : target_(std::move(target)),
       optimize_(optimize),
       samples_(samples.slice(0, std::min(sketch_samples, samples.size()))),
       probe_(probe.slice(0, 1)),
       preprocessing_(std::move(preprocessing)),
       name_(std::move(name)),
-      with_cycles_(with_cycles) {}
+      with_cycles_(with_cycles),
+      input_(input) {}
 
 QuantizedNetwork Pricer::sketch(const Graph& prepared, const Plan& plan) const {
   const std::uint64_t network = fingerprint(prepared);
@@ -120,7 +121,7 @@ Schedule Pricer::schedule_of(const Program& program, ScheduleLimits limits) cons
   // for the stack, and for all else that is no arena
   constexpr std::int64_t rest = 1536;
   limits.room_bytes = target_.ram_bytes.value - rest;
-  return schedule(program, core_of(target_), optimize_, limits);
+  return schedule(program, core_of(target_), optimize_, limits, input_);
 }
 
 std::optional<Schedule> Pricer::smaller_schedule(const Program& program, const Schedule& last,

@@ -61,9 +61,9 @@ class Pricer {
  public:
   /// `samples` are raw ones as the prepared graph takes them, `probe` a data set whose first sample is run (as loaded;
   /// `preprocessing` is the program's own, of features). `name` is the prefix of the C functions. `with_cycles`:
-  /// measure() estimates them, which takes a second image.
+  /// measure() estimates them, which takes a second image. `input`: of all schedules.
   Pricer(Target target, Optimize optimize, const Dataset& samples, const Dataset& probe, Preprocessing preprocessing,
-         std::string name, bool with_cycles);
+         std::string name, bool with_cycles, InputForm input = InputForm::whole);
 
   /// A network of the plan whose numbers are of no use, but whose sizes are right: quickly quantized.
   [[nodiscard]] QuantizedNetwork sketch(const Graph& prepared, const Plan& plan) const;
@@ -112,6 +112,7 @@ class Pricer {
   Preprocessing preprocessing_;
   std::string name_;
   bool with_cycles_;
+  InputForm input_;
   /// Of the network that was sketched last, and its fingerprint: a search sketches one network for many plans.
   mutable std::optional<std::pair<std::uint64_t, QuickQuantizer>> quantizer_;
 };

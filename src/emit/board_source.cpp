@@ -3,14 +3,39 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "base/index.h"
 #include "emit/c_text.h"
 #include "emit/source.h"
+#include "emit/value_functions.h"
 #include "target/share.h"
 
 namespace trimtab {
 namespace {
 
-std::string board_source(const Program& program, const std::string& name) {
+/// How the harness runs the network. The samples of a program that takes rows lie beside its arena.
+std::string run_functions(const Program& program, const std::string& name, InputForm input) {
+  const bool pushed = input == InputForm::pushed;
+  const std::string type = element_type(nth(program.buffers, program.input).grid);
+  const auto functions = [&](const std::string& suffix, const std::string& arena) {
+    const std::string separator = arena.empty() ? "" : ", ";
+    return fmt::format(
+        "{4}static void board_run_network(void) {{ {0}_run{5}{1}({2}{6}); }}\n"
+        "static const void *board_output(void) {{ return {0}_output{1}({2}); }}\n",
+        name, suffix, arena, type,
+        pushed ? "" : fmt::format("static void *board_input(void) {{ return {}_input{}({}); }}\n", name, suffix, arena),
+        pushed ? "_sample" : "", pushed ? fmt::format("{}(const {} *)(const void *)sample", separator, type) : "");
+  };
+  return fmt::format(
+      "{2}#ifdef {0}_CALLER_ARENA\nstatic {0}_ALIGNED uint8_t arena[{0}_ARENA_BYTES];\n{1}#else\n{3}#endif\n",
+      upper(name), functions("_in", "arena"),
+      pushed ? fmt::format("static {0}_ALIGNED uint8_t sample[{0}_INPUT_BYTES];\nstatic void *board_input(void) {{ "
+                           "return sample; }}\n",
+                           upper(name))
+             : "",
+      functions("", ""));
+}
+
+std::string board_source(const Program& program, const std::string& name, InputForm input) {
   const bool points = program.points.size() > 1;
   return fmt::format(
       R"(/* SPDX-License-Identifier: Apache-2.0 */
@@ -21,17 +46,7 @@ std::string board_source(const Program& program, const std::string& name) {
 #include "{name}.h"
 #include "trimtab/board_harness.h"
 
-#ifdef {NAME}_CALLER_ARENA
-static {NAME}_ALIGNED uint8_t arena[{NAME}_ARENA_BYTES];
-static void *board_input(void) {{ return {name}_input_in(arena); }}
-static void board_run_network(void) {{ {name}_run_in(arena); }}
-static const void *board_output(void) {{ return {name}_output_in(arena); }}
-#else
-static void *board_input(void) {{ return {name}_input(); }}
-static void board_run_network(void) {{ {name}_run(); }}
-static const void *board_output(void) {{ return {name}_output(); }}
-#endif
-
+{run}
 #if defined(TRIMTAB_BOARD_COUNTER)
 static uint32_t (*const counter)(void) = trimtab_board_cycles;
 static int start_counter(void) {{ return 1; }}
@@ -52,11 +67,12 @@ void {name}_after_layer(int layer) {{
   uint32_t count;
   if (!counts) return;
   count = counter();
-  layer_cycles[layer] = count - last_count;
+  layer_cycles[layer] += count - last_count; /* a layer in strips has several operations */
   last_count = counter(); /* without the cycles of this function */
 }}
 
 static void board_run(void) {{
+  memset(layer_cycles, 0, sizeof layer_cycles);
   if (counts) last_count = counter();
   board_run_network();
 }}
@@ -96,14 +112,16 @@ void trimtab_board_serve(void) {{
 }}
 )",
       fmt::arg("version", TRIMTAB_VERSION), fmt::arg("name", name), fmt::arg("NAME", upper(name)),
+      fmt::arg("run", run_functions(program, name, input)),
       fmt::arg("points", points ? upper(name) + "_OPERATING_POINTS" : "1"),
       fmt::arg("set_point", points ? name + "_set_operating_point" : "0"));
 }
 
 }  // namespace
 
-void write_board_sources(const Program& program, const std::string& name, const std::filesystem::path& folder) {
-  write_file(folder / (name + "_board.c"), board_source(program, name));
+void write_board_sources(const Program& program, const std::string& name, InputForm input,
+                         const std::filesystem::path& folder) {
+  write_file(folder / (name + "_board.c"), board_source(program, name, input));
   copy_runtime_header("board_harness.h", runtime_directory(), folder);
   make_directory(folder / "boards");
   for (const auto& board : std::filesystem::directory_iterator(firmware_directory() / "boards"))

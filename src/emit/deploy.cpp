@@ -28,6 +28,7 @@ FirmwareSources write_program(const Program& program, const Schedule& schedule, 
   if (profile) sources.definitions = {"TRIMTAB_PROFILE", upper(name) + "_PROFILE"};
   sources.program_name = name;
   sources.points = program.points.size();
+  if (schedule.input_form() == InputForm::pushed) sources.pushed_rows = nth(program.buffers, program.input).height;
   return sources;
 }
 
@@ -97,7 +98,9 @@ Deployment deploy(const Program& program, const Schedule& schedule, const Target
   const EmulatorRun run =
       run_firmware(image.elf, target, inputs, input.bytes(), output.bytes(), static_cast<std::int64_t>(points));
   deployment.stack_bytes = run.stack_bytes;
-  write_header(program, schedule, recipe_of(target, schedule.optimize), name, run.stack_bytes, folder);
+  write_header(program, schedule, recipe_of(target, schedule.optimize), name, MeasuredRun{run.stack_bytes, run.pushes},
+               folder);
+  if (schedule.input_form() == InputForm::pushed) deployment.pushes = run.pushes;
   deployment.point_instructions = run.greatest_instructions;
   deployment.samples = std::ssize(inputs) / input.bytes();
 
@@ -120,7 +123,8 @@ Deployment deploy(const Program& program, const Schedule& schedule, const Target
     deployment.armv6m_samples = deployment.samples;
     if (*small != run.outputs) throw failure("the program answers otherwise on an emulated Armv6-M than on an Armv7-M");
   }
-  write_file(folder / (name + "_selftest.cpp"), selftest_source(program, name, {inputs, run.outputs}));
+  write_file(folder / (name + "_selftest.cpp"),
+             selftest_source(program, name, schedule.input_form(), {inputs, run.outputs}));
   return deployment;
 }
 
@@ -132,13 +136,16 @@ std::vector<std::vector<ExecutedBlock>> profile_steps(const Program& program, co
   const BuildResult image = build_firmware(sources, target, schedule.optimize, directory.path() / "firmware.elf");
   auto segments = profile_firmware(image.elf, target, input, nth(program.buffers, program.output).bytes(),
                                    static_cast<std::int64_t>(point));
-  if (segments.size() < schedule.operations.size()) {
-    throw failure("the emulator's profile has {} steps; there are more", segments.size());
-  }
+  // the harness makes a mark before every push, too; before the first of them nothing is kept
+  const std::size_t marks = schedule.operations.size() + (schedule.pushes.empty() ? 0 : schedule.pushes.size() - 1);
+  if (segments.size() < marks) throw failure("the emulator's profile has {} steps; there are more", segments.size());
   std::vector<std::vector<ExecutedBlock>> steps(program.steps.size());
+  std::size_t push = 0;
   for (std::size_t i = 0; i < schedule.operations.size(); ++i) {
+    while (push < schedule.pushes.size() && schedule.pushes[push] == i) ++push;
+    const std::vector<ExecutedBlock>& segment = segments[i + push];
     std::vector<ExecutedBlock>& step = steps[schedule.operations[i].step];
-    step.insert(step.end(), segments[i].begin(), segments[i].end());
+    step.insert(step.end(), segment.begin(), segment.end());
   }
   return steps;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "emit/elf.h"
+#include "emit/emulator.h"
 #include "program/program.h"
 #include "program/schedule.h"
 #include "target/cycles.h"
@@ -22,8 +23,9 @@ struct Deployment {
   std::int64_t stack_bytes = 0;  ///< most that a run used; 0 where it was not run
   /// By operating point: of one inference, the most over the samples; empty where it was not run.
   std::vector<std::int64_t> point_instructions;
-  std::int64_t samples = 0;     ///< that were run and compared, each at all points
-  std::int64_t mismatches = 0;  ///< outputs (numbers, not samples) that differ from the host's
+  std::optional<PushInstructions> pushes;  ///< where rows are pushed and it was run
+  std::int64_t samples = 0;                ///< that were run and compared, each at all points
+  std::int64_t mismatches = 0;             ///< outputs (numbers, not samples) that differ from the host's
   /// Of the samples: run on the micro:bit, too, whose core faults on what an Armv6-M faults on; 0 where the program
   /// does not fit its 16 KB of RAM and 256 KB of flash, or is for another architecture.
   std::int64_t armv6m_samples = 0;

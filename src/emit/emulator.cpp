@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <sstream>
 #include <system_error>
 
@@ -24,7 +25,7 @@ struct Header {
 };
 /// The beginning of report.bin; the most ticks of every operating point follow where there are several.
 struct Report {
-  std::uint32_t samples, least_ticks, most_ticks, stack_bytes;
+  std::uint32_t samples, least_ticks, most_ticks, stack_bytes, longest_push, last_push;
 };
 
 void check_exit(const ImageRun& run, const Target& target) {
@@ -97,8 +98,8 @@ ImageRun run_with_plugin(const std::filesystem::path& elf, const Target& target,
   return run;
 }
 
-/// Instructions of every run of the harness, of which the plugin wrote the counts before and after. Two marks with
-/// nothing between them come first.
+/// Instructions of every run or push of the harness, of which the plugin wrote the counts before and after. Two marks
+/// with nothing between them come first.
 std::vector<std::int64_t> parse_counts(const std::string& text) {
   std::vector<std::int64_t> runs;
   std::istringstream numbers(text);
@@ -110,13 +111,19 @@ std::vector<std::int64_t> parse_counts(const std::string& text) {
   return runs;
 }
 
-/// Of all samples at all points, in the order in which the harness runs them.
-void add_counts(EmulatorRun& run, const std::vector<std::int64_t>& counts, std::int64_t points) {
+/// Of all samples at all points, in the order in which the harness runs them; each may be several pushes.
+void add_counts(EmulatorRun& run, const std::vector<std::int64_t>& counts, std::int64_t runs, std::int64_t points) {
+  const std::size_t pushes = counts.size() / static_cast<std::size_t>(runs);
   run.greatest_instructions.assign(static_cast<std::size_t>(points), 0);
-  run.least_instructions = *std::ranges::min_element(counts);
-  for (std::size_t i = 0; i < counts.size(); ++i) {
+  run.least_instructions = INT64_MAX;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(runs); ++i) {
+    const std::span<const std::int64_t> own = std::span(counts).subspan(i * pushes, pushes);
+    const std::int64_t sum = std::reduce(own.begin(), own.end());
     std::int64_t& most = run.greatest_instructions[i % static_cast<std::size_t>(points)];
-    most = std::max(most, counts[i]);
+    most = std::max(most, sum);
+    run.least_instructions = std::min(run.least_instructions, sum);
+    run.pushes.longest = std::max(run.pushes.longest, *std::ranges::max_element(own));
+    run.pushes.last = std::max(run.pushes.last, own.back());
   }
 }
 
@@ -198,13 +205,15 @@ EmulatorRun run_firmware(const std::filesystem::path& elf, const Target& target,
   std::memcpy(&report, report_bytes.data(), sizeof report);
   run.stack_bytes = report.stack_bytes;
   if (by_plugin) {
-    add_counts(run, parse_counts(read_text(counts, std::int64_t{1} << 30)), points);
+    add_counts(run, parse_counts(read_text(counts, std::int64_t{1} << 30)), samples * points, points);
     return run;
   }
   std::memcpy(ticks.data(), report_bytes.data() + sizeof report, ticks.size() * sizeof(std::uint32_t));
   if (points == 1) ticks.push_back(report.most_ticks);
   for (const std::uint32_t most : ticks) run.greatest_instructions.push_back(instructions_of_ticks(target, most));
   run.least_instructions = instructions_of_ticks(target, report.least_ticks);
+  run.pushes.longest = instructions_of_ticks(target, report.longest_push);
+  run.pushes.last = instructions_of_ticks(target, report.last_push);
   return run;
 }
 

@@ -72,6 +72,7 @@ Command compilation(const FirmwareSources& sources, const Target& target, Optimi
 Command harness(const FirmwareSources& sources) {
   if (sources.program_name.empty()) return {};
   return {"-DTRIMTAB_NAME=" + sources.program_name, fmt::format("-DTRIMTAB_POINTS={}", sources.points),
+          fmt::format("-DTRIMTAB_PUSHED_ROWS={}", sources.pushed_rows),
           (firmware_directory() / "harness.cpp").string()};
 }
 

@@ -27,6 +27,9 @@ struct FirmwareSources {
   /// Adds the harness that runs the emitted program of that name (firmware/harness.cpp): the sources export
   /// `void* NAME_input(void)`, `void NAME_run(void)` and `const void* NAME_output(void)`.
   std::string program_name;
+  /// Rows of an input that is pushed: the sources export `void* NAME_next_row(void)` and `int NAME_push_row(void)` in
+  /// place of the first two. 0: it is whole.
+  std::int32_t pushed_rows = 0;
   std::size_t points = 1;  ///< its operating points; with several it exports `int NAME_set_operating_point(int)`
 };
 

@@ -28,7 +28,31 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string example(const Program& program, const std::string& name) {
+std::string example(const Program& program, const std::string& name, InputForm input) {
+  if (input == InputForm::pushed) {
+    return fmt::format(
+        R"(/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs the samples of {0}_selftest.cpp, then a frame of zeros: main() returns 0 where the network answers as it was
+ * measured to. */
+#include <string.h>
+
+#include "{0}.h"
+
+/* Your camera: waits until its next row lies at `row`. */
+static void read_row(void *row) {{ memset(row, 0, {1}_INPUT_ROW_BYTES); }}
+
+int main(void) {{
+  const int differing = {0}_selftest();
+  int32_t answer;
+  do {{
+    read_row({0}_next_row()); /* or from floats {0}_quantize_row(values, {0}_next_row()) */
+  }} while ({0}_push_row() > 0);
+  answer = {0}_argmax{2}({0}_output());
+  return differing == 0 && answer >= 0 ? 0 : 1;
+}}
+)",
+        name, upper(name), output_ends(program).front().suffix);
+  }
   return fmt::format(
       R"(/* SPDX-License-Identifier: Apache-2.0 */
 /* Runs the samples of {0}_selftest.cpp: main() returns 0 where the network answers as it was measured to. */
@@ -79,9 +103,9 @@ constexpr std::string_view image_readme = R"(| | measured on the image `firmware
 | of it the arena | {arena} |
 | of it the stack of a run | {stack} |
 | instructions of a run | {instructions} |
-| time of a run at {clock} | {latency} |
+{pushes}| time of a run at {clock} | {latency} |
 
-Flash and RAM include the start-up code and the harness of the measurement. `manifest.json` has all figures, and the hashes of the network and of every file.
+{rows}Flash and RAM include the start-up code and the harness of the measurement. `manifest.json` has all figures, and the hashes of the network and of every file.
 
 ## Build
 
@@ -178,6 +202,15 @@ std::string readme(const HandOver& hand_over, const Program& program, const Targ
   if (!is_linux) {
     add("clock", format_frequency(static_cast<double>(target.clock_hz.value)));
     add("latency", latency_of(result));
+    const std::optional<PushInstructions>& pushes = hand_over.deployment.pushes;
+    add("pushes", pushes.has_value()
+                      ? fmt::format("| of it the longest push | {} |\n| of it after the last row | {} |\n",
+                                    format_count(pushes->longest), format_count(pushes->last))
+                      : "");
+    add("rows",
+        pushes.has_value()
+            ? fmt::format("The input is pushed row by row: see ROWS in `{}.h`, and `main.c`.\n\n", hand_over.name)
+            : "");
     add("compiler", compiler_of(target));
     add("manager",
         has_manager(program, target, hand_over.deployment)
@@ -229,11 +262,12 @@ void write_hand_over(const HandOver& hand_over, const Program& program, const Ta
   const bool is_linux = traits_of(target.processor).toolchain->is_linux;
   write_file(folder / "README.md", readme(hand_over, program, target, recipe));
   write_file(folder / "LICENSE", read_text(license_file()));
-  write_file(folder / "main.c", example(program, hand_over.name));
+  const InputForm input = hand_over.deployment.pushes.has_value() ? InputForm::pushed : InputForm::whole;
+  write_file(folder / "main.c", example(program, hand_over.name, input));
   if (is_linux) {
     write_linux_program(program, target, optimize, hand_over.name, folder);
   } else {
-    write_board_sources(program, hand_over.name, folder);
+    write_board_sources(program, hand_over.name, input, folder);
     write_manager(program, target, hand_over.deployment, hand_over.name, runtime_directory(), folder);
   }
   const nlohmann::ordered_json manifest = {{"format", 1},
@@ -244,6 +278,7 @@ void write_hand_over(const HandOver& hand_over, const Program& program, const Ta
                                            {"target_description", target.description},
                                            {"system", is_linux ? "linux" : "bare"},
                                            {"optimize", optimize == Optimize::speed ? "speed" : "size"},
+                                           {"input", name_of(input)},
                                            {"core_flags", recipe.core_flags},
                                            {"flags", recipe.flags},
                                            {"compiler", compiler_of(target)},

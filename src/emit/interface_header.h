@@ -4,15 +4,22 @@
 #include <optional>
 #include <string>
 
+#include "emit/emulator.h"
 #include "emit/recipe.h"
 #include "program/program.h"
 #include "program/schedule.h"
 
 namespace trimtab {
 
-/// NAME.h: the firmware's interface to the program in C99 and C++, and its only documentation. `stack_bytes`: what a
-/// run was measured to use, where it was.
+/// What runs were measured to take at most.
+struct MeasuredRun {
+  std::int64_t stack_bytes = 0;
+  PushInstructions pushes{};  ///< where rows are pushed
+};
+
+/// NAME.h: the firmware's interface to the program in C99 and C++, and its only documentation. `run`: where it was
+/// measured.
 [[nodiscard]] std::string interface_header(const Program& program, const Schedule& schedule, const BuildRecipe& recipe,
-                                           const std::string& name, std::optional<std::int64_t> stack_bytes);
+                                           const std::string& name, const std::optional<MeasuredRun>& run);
 
 }  // namespace trimtab

@@ -6,6 +6,7 @@
 
 #include "base/index.h"
 #include "emit/c_text.h"
+#include "emit/value_functions.h"
 
 namespace trimtab {
 namespace {
@@ -23,9 +24,21 @@ std::string rows(std::span<const std::uint8_t> bytes, std::int64_t row_bytes) {
   return text + "}";
 }
 
+/// Runs inputs[sample].
+std::string run_of(const Program& program, const std::string& name, InputForm input, const std::string& suffix,
+                   const std::string& arena) {
+  if (input == InputForm::pushed) {
+    return fmt::format("      {}_run_sample{}({}{}(const {} *)(const void *)inputs[sample]);\n", name, suffix, arena,
+                       arena.empty() ? "" : ", ", element_type(nth(program.buffers, program.input).grid));
+  }
+  return fmt::format("      memcpy({0}_input{2}({3}), inputs[sample], {1}_INPUT_BYTES);\n      {0}_run{2}({3});\n",
+                     name, upper(name), suffix, arena);
+}
+
 }  // namespace
 
-std::string selftest_source(const Program& program, const std::string& name, const TestVectors& vectors) {
+std::string selftest_source(const Program& program, const std::string& name, InputForm input,
+                            const TestVectors& vectors) {
   const std::int64_t input_bytes = nth(program.buffers, program.input).bytes();
   const std::int64_t output_bytes = nth(program.buffers, program.output).bytes();
   const auto points = std::ssize(program.points);
@@ -70,13 +83,9 @@ int {name}_selftest(void) {{
   for (int sample = 0; sample < samples; ++sample) {{
     for (int point = 0; point < points; ++point) {{
 {choose}#ifdef {NAME}_CALLER_ARENA
-      memcpy({name}_input_in(arena), inputs[sample], {NAME}_INPUT_BYTES);
-      {name}_run_in(arena);
-      count += differing({name}_output_in(arena), sample * points + point);
+{run_in}      count += differing({name}_output_in(arena), sample * points + point);
 #else
-      memcpy({name}_input(), inputs[sample], {NAME}_INPUT_BYTES);
-      {name}_run();
-      count += differing({name}_output(), sample * points + point);
+{run}      count += differing({name}_output(), sample * points + point);
 #endif
     }}
   }}
@@ -87,6 +96,8 @@ int {name}_selftest(void) {{
 )",
       fmt::arg("version", TRIMTAB_VERSION), fmt::arg("name", name), fmt::arg("NAME", upper(name)),
       fmt::arg("samples", samples), fmt::arg("points", points),
+      fmt::arg("run_in", run_of(program, name, input, "_in", "arena")),
+      fmt::arg("run", run_of(program, name, input, "", "")),
       fmt::arg("inputs", rows(vectors.inputs.first(static_cast<std::size_t>(samples * input_bytes)), input_bytes)),
       fmt::arg("outputs",
                rows(vectors.outputs.first(static_cast<std::size_t>(samples * points * output_bytes)), output_bytes)),

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "program/program.h"
+#include "program/schedule.h"
 
 namespace trimtab {
 
@@ -16,6 +17,7 @@ struct TestVectors {
 
 /// NAME_selftest.cpp: a few of the vectors (four, or fewer where they are large), and NAME_selftest(), which runs them
 /// and counts the bytes that differ. At least one sample.
-[[nodiscard]] std::string selftest_source(const Program& program, const std::string& name, const TestVectors& vectors);
+[[nodiscard]] std::string selftest_source(const Program& program, const std::string& name, InputForm input,
+                                          const TestVectors& vectors);
 
 }  // namespace trimtab

@@ -5,15 +5,16 @@
 #include <optional>
 #include <string>
 
+#include "emit/interface_header.h"
 #include "emit/recipe.h"
 #include "program/program.h"
 #include "program/schedule.h"
 
 namespace trimtab {
 
-/// NAME.h with the stack that a run was measured to use; write_sources() writes it without.
+/// NAME.h with what a run was measured to take; write_sources() writes it without.
 void write_header(const Program& program, const Schedule& schedule, const BuildRecipe& recipe, const std::string& name,
-                  std::optional<std::int64_t> stack_bytes, const std::filesystem::path& folder);
+                  const std::optional<MeasuredRun>& run, const std::filesystem::path& folder);
 
 /// Writes the scheduled program as C++17 for the device into `folder`:
 ///   NAME.h          the firmware's interface in C and C++, with its documentation

@@ -61,7 +61,7 @@ std::string list(const Program& program, std::int64_t channels, bool means) {
   return text;
 }
 
-std::string quantize_function(const Program& program, const std::string& name, const ProgramEnd& end) {
+std::string quantize_function(const Program& program, const std::string& name, const ProgramEnd& end, bool row) {
   const Buffer& input = nth(program.buffers, program.input);
   const bool several = !program.input_parts.empty();
   std::string constants;
@@ -75,10 +75,11 @@ std::string quantize_function(const Program& program, const std::string& name, c
   }
   const std::string which =
       several ? fmt::format("The input '{}', {}, channels first", in_comment(end.name), to_string(end.shape))
+      : row   ? "One row of real numbers, width x channels"
               : "One sample of real numbers, height x width x channels";
   const std::string begin = several ? fmt::format("{}_{}_FIRST", upper(name), end.macro) : "0";
   const std::string limit = several ? fmt::format("{0} + {1}_{2}_COUNT", begin, upper(name), end.macro)
-                                    : fmt::format("{}_INPUTS", upper(name));
+                                    : fmt::format("{}_{}", upper(name), row ? "ROW_INPUTS" : "INPUTS");
   if (several) {
     const std::size_t at = real.find("values[i]");
     real.replace(at, 9, fmt::format("values[i - {}]", begin));
@@ -102,7 +103,7 @@ static inline void {1}_quantize{10}(const float *values, {2} *input) {{
 }}
 )",
       preprocessed, name, element_type(input.grid), constants, upper(name), real, end.grid.lowest_step(),
-      end.grid.highest_step(), store(input), which, end.suffix, begin, limit, end.macro);
+      end.grid.highest_step(), store(input), which, row ? "_row" : end.suffix, begin, limit, end.macro);
 }
 
 std::string outputs_of(const ProgramEnd& end) {
@@ -207,9 +208,13 @@ std::vector<ProgramEnd> output_ends(const Program& program) {
   return ends_of(nth(program.buffers, program.output), program.output_parts, "OUTPUT");
 }
 
-std::string value_functions(const Program& program, const std::string& name) {
+std::string value_functions(const Program& program, const std::string& name, InputForm input) {
   std::string text;
-  for (const ProgramEnd& end : input_ends(program)) text += quantize_function(program, name, end);
+  if (input == InputForm::pushed) {
+    text += quantize_function(program, name, input_ends(program).front(), true);
+  } else {
+    for (const ProgramEnd& end : input_ends(program)) text += quantize_function(program, name, end, false);
+  }
   text += load_function(nth(program.buffers, program.output), name);
   for (const ProgramEnd& end : output_ends(program))
     text += output_functions(name, end) + softmax_function(program, name, end);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "program/program.h"
+#include "program/schedule.h"
 
 namespace trimtab {
 
@@ -28,7 +29,9 @@ struct ProgramEnd {
 [[nodiscard]] bool names_outputs(const Program& program);
 
 /// For NAME.h: static inline functions in C99 and C++ between the integers of the program's ends and real numbers. This
-/// is the only place that says so in C: real = scale * (integer - zero point).
-[[nodiscard]] std::string value_functions(const Program& program, const std::string& name);
+/// is the only place that says so in C: real = scale * (integer - zero point). Rows that are pushed are made of real
+/// numbers one by one.
+[[nodiscard]] std::string value_functions(const Program& program, const std::string& name,
+                                          InputForm input = InputForm::whole);
 
 }  // namespace trimtab

@@ -10,6 +10,7 @@
 #include "emit/c_text.h"
 #include "emit/firmware.h"
 #include "emit/hand_over.h"
+#include "emit/recipe.h"
 #include "learn/clean_network.h"
 #include "learn/inference.h"
 #include "learn/network_warnings.h"
@@ -60,6 +61,7 @@ class Fitting {
       throw bad_input("the training data are {}, the test data are not", train_.is_pixels() ? "pixels" : "features");
     if (!options.dump_passes.empty()) dump_ = PassDump(options.dump_passes);
     dump_.add("imported", graph);
+    check_input_form();
     prepared_ = prepare_for_deployment(graph, pixels_ ? preprocessing : Preprocessing{}, dump_.observer());
     samples_ = preprocess_features(train_, preprocessing);
     const std::vector<std::string> left = layers_without(&FormTraits::runs, prepared_);
@@ -101,6 +103,17 @@ class Fitting {
  private:
   void tell(const std::string& line) const {
     if (options_.report) options_.report(line);
+  }
+
+  void check_input_form() const {
+    if (options_.input == InputForm::whole) return;
+    if (!options_.target.has_value() || !makes_strips(core_of(*options_.target)))
+      throw bad_input("--input rows is for a microcontroller, and {} is none",
+                      options_.target.has_value() ? options_.target->name : "this machine");
+    const Shape& shape = graph_.input_shape();
+    if (shape.size() < 3 || shape[1] < 2 || graph_.input_parts.size() > 1)
+      throw bad_input("--input rows needs an input of several rows, and that of {} has {}", graph_.name,
+                      graph_.input_parts.size() > 1 ? "several parts" : "the shape " + to_string(shape));
   }
 
   [[nodiscard]] Plan make_plan(int weight_bits, int activation_bits) const {
@@ -199,8 +212,8 @@ class Fitting {
   }
 
   [[nodiscard]] Pricer pricer() const {
-    return {
-        *options_.target, options_.optimize, samples_, test_, preprocessing_, name(), options_.bounds.need_cycles()};
+    return {*options_.target, options_.optimize, samples_, test_, preprocessing_, name(), options_.bounds.need_cycles(),
+            options_.input};
   }
 
   [[nodiscard]] Program lower_network(const QuantizedNetwork& network) const {

@@ -50,9 +50,10 @@ struct FitOptions {
   bool train = false;  ///< quantization-aware training, as `training` says; otherwise post-training quantization only
   QatOptions training;
   Optimize optimize = Optimize::speed;
-  TaskChoice task;                    ///< what the user says of it; the rest follows from network and data
-  std::int64_t verify_samples = 32;   ///< run in the emulator and compared bit for bit
-  bool frontier = false;              ///< measure what less and more RAM cost in time, too
+  InputForm input = InputForm::whole;  ///< pushed: the program takes its input row by row
+  TaskChoice task;                     ///< what the user says of it; the rest follows from network and data
+  std::int64_t verify_samples = 32;    ///< run in the emulator and compared bit for bit
+  bool frontier = false;               ///< measure what less and more RAM cost in time, too
   std::filesystem::path dump_passes;  ///< folder for what every pass leaves, as text (program/pass_dump.h); empty: none
   int threads = 0;
   std::function<void(const std::string&)> report;  ///< told what is being done, one line each; may be empty

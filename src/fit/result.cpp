@@ -52,7 +52,12 @@ void add_deployment(nlohmann::ordered_json& json, const FitOptions& options, con
   json["arena_bytes"] = deployment.arena_bytes;
   json["text_bytes"] = deployment.image.text;
   json["rodata_bytes"] = deployment.image.rodata;
+  json["input"] = name_of(options.input);
   json["instructions"] = deployment.instructions();
+  if (deployment.pushes.has_value()) {
+    json["longest_push_instructions"] = deployment.pushes->longest;
+    json["last_push_instructions"] = deployment.pushes->last;
+  }
   json["device"] = {
       {"machine", target.emulated_board}, {"samples", deployment.samples}, {"mismatches", deployment.mismatches}};
   if (deployment.armv6m_samples > 0) json["device"]["armv6m_samples"] = deployment.armv6m_samples;
@@ -131,6 +136,14 @@ std::string describe_answers(const FitResult& result) {
   return text;
 }
 
+std::string describe_pushes(const PushInstructions& pushes, std::int64_t instructions) {
+  const auto share = [&](std::int64_t count) {
+    return fmt::format("{} ({:.1f} %)", format_count(count), 100.0 * double(count) / double(instructions));
+  };
+  return fmt::format("pushed rows   the longest push takes {} of them, the last one {}\n", share(pushes.longest),
+                     share(pushes.last));
+}
+
 std::string summarize(const FitRun& run, const FitOptions& options, const FitResult& result) {
   std::string text = describe_answers(result);
   if (!result.clean_up.empty()) text += fmt::format("clean-up      {}\n", result.clean_up);
@@ -158,6 +171,7 @@ std::string summarize(const FitRun& run, const FitOptions& options, const FitRes
                       format_bytes(bounds.ram_bytes), format_bytes(deployment.arena_bytes),
                       format_bytes(deployment.stack_bytes));
   text += fmt::format("instructions  {} per inference\n", format_count(deployment.instructions()));
+  if (deployment.pushes.has_value()) text += describe_pushes(*deployment.pushes, deployment.instructions());
   text += fmt::format("latency       {}{}\n", describe_latency(target, deployment),
                       bounds.latency_ms > 0 ? fmt::format(" of {:.2f} ms", bounds.latency_ms) : "");
   text += energy_lines(target, deployment, bounds);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/index.h"
 #include "base/units.h"
@@ -92,6 +93,19 @@ std::string describe_steps(const Program& program, const Schedule& schedule, boo
   return text;
 }
 
+std::string describe_pushes(const Program& program, const Schedule& schedule) {
+  if (schedule.input_form() == InputForm::whole) return {};
+  const std::vector<std::int64_t> products = push_products(schedule, program);
+  const std::int64_t all =
+      std::max<std::int64_t>(std::accumulate(products.begin(), products.end(), std::int64_t{0}), 1);
+  const auto longest = std::ranges::max_element(products);
+  const auto share = [&](std::int64_t count) {
+    return fmt::format("{} MACs ({:.1f} %)", format_count(count), 100.0 * double(count) / double(all));
+  };
+  return fmt::format("{} rows are pushed; the longest push, of row {}, takes {}; after the last row {} remain\n",
+                     products.size(), longest - products.begin(), share(*longest), share(products.back()));
+}
+
 std::string draw_arena(const Program& program, const Schedule& schedule) {
   constexpr std::int64_t columns = 96;
   const std::int64_t unit = std::max<std::int64_t>((schedule.arena_bytes + columns - 1) / columns, 1);
@@ -151,11 +165,13 @@ nlohmann::ordered_json to_json(const Program& program, const Schedule& schedule)
     const RowPlaces& places = nth(schedule.places, step.output);
     if (places.table < 0) steps.back()["output_offset"] = places.offset;
   }
-  return {{"name", program.name},
-          {"layers", steps},
-          {"arena_bytes", schedule.arena_bytes},
-          {"arena_lower_bound_bytes", schedule.lower_bound_bytes},
-          {"version", TRIMTAB_VERSION}};
+  nlohmann::ordered_json json = {{"name", program.name},
+                                 {"layers", steps},
+                                 {"arena_bytes", schedule.arena_bytes},
+                                 {"arena_lower_bound_bytes", schedule.lower_bound_bytes}};
+  if (schedule.input_form() == InputForm::pushed) json["push_macs"] = push_products(schedule, program);
+  json["version"] = TRIMTAB_VERSION;
+  return json;
 }
 
 nlohmann::ordered_json memory_json(const Program& program, const Schedule& schedule) {

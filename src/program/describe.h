@@ -12,11 +12,14 @@ namespace trimtab {
 /// with `explain` also why that kernel was chosen.
 [[nodiscard]] std::string describe_steps(const Program& program, const Schedule& schedule, bool explain);
 
+/// Of pushed rows: the longest push and the work after the last row, in multiply-accumulates. Else nothing.
+[[nodiscard]] std::string describe_pushes(const Program& program, const Schedule& schedule);
+
 /// The arena over time, one line a step: columns are addresses, letters the buffers (listed below), '+' scratch memory,
 /// '*' where a result is written over an input, '.' free memory.
 [[nodiscard]] std::string draw_arena(const Program& program, const Schedule& schedule);
 
-/// The same facts for machines, and by layer the layers that it reads (-1: the input).
+/// The same facts for machines, and by layer the layers that it reads (-1: the input); of pushed rows "push_macs".
 [[nodiscard]] nlohmann::ordered_json to_json(const Program& program, const Schedule& schedule);
 
 /// The working memory over time: "arena_bytes", "arena_lower_bound_bytes", "operations" (by operation the index of its

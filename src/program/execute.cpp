@@ -151,13 +151,18 @@ struct ProgramRunner::Binding {
     }
   }
 
-  /// Copies a sample without gaps to its place, which has gaps where it is a part of a concatenation.
-  void load(const std::uint8_t* sample, std::uint8_t* arena) const {
-    const auto pixel = static_cast<std::size_t>(runtime::pixel_bytes(input.channels, input.format.bits));
-    std::uint8_t* place = arena + nth(schedule.places, program.input).offset;
-    for (std::int64_t i = 0; i < std::int64_t{input.height} * input.width; ++i) {
-      std::memcpy(place + i * input.pixel_stride, sample + i * static_cast<std::int64_t>(pixel), pixel);
+  /// Runs all operations on a sample without gaps, whose rows are copied to their places: all of them before, or each
+  /// before its push.
+  void run(const std::uint8_t* sample, std::uint8_t* arena) const {
+    const BoundRows places(program, schedule, program.input);
+    const auto row_bytes = static_cast<std::size_t>(input.width) * static_cast<std::size_t>(input.pixel_stride);
+    std::size_t next = 0;
+    for (std::int32_t row = 0; row < input.height; ++row, sample += row_bytes) {
+      std::memcpy(places.output(arena)[row], sample, row_bytes);
+      if (schedule.input_form() == InputForm::whole) continue;
+      for (; next < nth(schedule.pushes, row); ++next) run_call(calls[next], arena);
     }
+    for (; next < calls.size(); ++next) run_call(calls[next], arena);
   }
 
   void store(const std::uint8_t* arena, std::int32_t* result) const {
@@ -204,8 +209,7 @@ void ProgramRunner::run(std::span<const std::uint8_t> inputs, std::int64_t count
     std::vector<std::uint64_t> arena(static_cast<std::size_t>(schedule().arena_bytes / 8 + 1));  // aligned to 8 bytes
     auto* bytes = reinterpret_cast<std::uint8_t*>(arena.data());
     for (std::int64_t i = next++; i < count; i = next++) {
-      binding_->load(inputs.data() + i * sample, bytes);
-      for (const AnyCall& call : binding_->calls) run_call(call, bytes);
+      binding_->run(inputs.data() + i * sample, bytes);
       binding_->store(bytes, outputs.data() + i * result);
     }
   };

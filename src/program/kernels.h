@@ -63,7 +63,9 @@ struct Kernel {
   std::int64_t scratch_bytes = 0;  ///< that it was chosen for, aligned to 8 bytes
   WeightLayout layout;             ///< how it wants its weights (convolutions)
   bool in_place = false;           ///< its output may lie where its first input lies, row for row
-  bool whole_maps = false;         ///< it makes all rows at once, from rows and to rows that lie densely
+  bool reads_before_writing =
+      false;                ///< it has read all input rows of a strip before it writes the first of its output
+  bool whole_maps = false;  ///< it makes all rows at once, from rows and to rows that lie densely
   /// Its output may overlap its first input (where that is not needed any more) if the output begins at least so many
   /// bytes before the input: it is written no faster than the input is read for the last time. 0 is in place.
   std::optional<std::int64_t> overlap_lead_bytes;

@@ -53,7 +53,7 @@ void add_winograd(std::vector<RowKernel>& kernels, const ConvolutionStep& step, 
                                           tile_rows + size - 1, size * tile_rows));
     made.kernel.layout = winograd.layout;
     made.tile_rows = tile_rows;
-    made.reads_before_writing = true;
+    made.kernel.reads_before_writing = true;
     made.strip_scratch_bytes = winograd.scratch_bytes(convolution, tile_rows, 0);
     made.tile_scratch_bytes = winograd.scratch_bytes(convolution, tile_rows, tile_rows) - made.strip_scratch_bytes;
     made.kernel.scratch_bytes = made.scratch_bytes(convolution.output.height);

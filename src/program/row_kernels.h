@@ -13,8 +13,6 @@ struct RowKernel {
   Kernel kernel;  ///< its scratch memory is for the whole map as one strip
   /// Rows that it makes together. Any strip will do, but the last tile of fewer rows takes what a whole one takes.
   std::int32_t tile_rows = 1;
-  /// It has read all input rows of a strip before it writes the strip's first output row.
-  bool reads_before_writing = false;
   /// Bytes of scratch memory of a strip: for the strip, and for each of its tiles. Aligned in sum only.
   std::int64_t strip_scratch_bytes = 0;
   std::int64_t tile_scratch_bytes = 0;

@@ -27,9 +27,9 @@ struct Candidate {
   std::int32_t rows = 1;  ///< at a time
   Kernel kernel;
   std::int64_t scratch_bytes = 0;
-  bool reads_first = false;
   bool is_direct = true;  ///< by the kernel that choose_kernel() gives
   double cost = 0;
+  bool is_dense = false;  ///< all rows at once, which lie without gaps: blocks of pixels may cross them
 };
 
 class StripSearch {
@@ -37,8 +37,8 @@ class StripSearch {
   /// By step, the index of a candidate.
   using Chosen = std::vector<std::size_t>;
 
-  StripSearch(const Program& program, Core core, Optimize optimize, bool one_kernel_each)
-      : program_(program), core_(core), optimize_(optimize), planner_(program) {
+  StripSearch(const Program& program, Core core, Optimize optimize, bool one_kernel_each, InputForm input)
+      : program_(program), core_(core), optimize_(optimize), planner_(program, input) {
     for (std::size_t s = 0; s < program.steps.size(); ++s) {
       const Step& step = program.steps[s];
       const std::int32_t height = planner_.rows_of(s);
@@ -47,15 +47,23 @@ class StripSearch {
         Kernel kernel = choose_kernel(step, core, optimize, 0, rows);
         if (kernel.whole_maps && rows < height) continue;
         const double cost = strip_cost(step, kernel, core, rows);
-        candidates.push_back({rows, kernel, kernel.scratch_bytes, false, true, cost});
+        candidates.push_back({rows, kernel, kernel.scratch_bytes, true, cost});
       }
       whole_.push_back(candidates.size() - 1);
+      dense_.push_back(candidates.size() - 1);
+      if (Kernel kernel = choose_kernel(step, core, optimize); height > 1 && !kernel.whole_maps) {
+        const double cost = whole_map_cost(step, kernel, core);
+        if (cost < candidates.back().cost) {
+          dense_.back() = candidates.size();
+          candidates.push_back({height, kernel, kernel.scratch_bytes, true, cost, true});
+        }
+      }
       if (optimize == Optimize::size || one_kernel_each) continue;
       for (const RowKernel& other : row_kernels(step, core)) {
         for (const std::int32_t rows : heights_of(height)) {
           if (rows < height && rows % other.tile_rows != 0) continue;
-          candidates.push_back({rows, other.kernel, other.scratch_bytes(rows), other.reads_before_writing, false,
-                                strip_cost(step, other.kernel, core, rows)});
+          candidates.push_back(
+              {rows, other.kernel, other.scratch_bytes(rows), false, strip_cost(step, other.kernel, core, rows)});
         }
       }
     }
@@ -97,10 +105,12 @@ class StripSearch {
     const Share share(*this);
     for (const std::int32_t height : {1, 2, 4}) {
       for (std::size_t cut = 1; cut <= program_.steps.size() && share.is_left(); ++cut) {
-        Chosen start = whole_;
-        for (std::size_t s = 0; s < cut; ++s) start[s] = nearest(s, height);
-        const auto one = score(price(start));
-        if (one < best_score) std::tie(best, best_score) = std::pair(std::move(start), one);
+        for (const Chosen& rest : {whole_, dense_}) {
+          Chosen start = rest;
+          for (std::size_t s = 0; s < cut; ++s) start[s] = nearest(s, height);
+          const auto one = score(price(start));
+          if (one < best_score) std::tie(best, best_score) = std::pair(std::move(start), one);
+        }
       }
     }
     return descend(best, score, 0);
@@ -150,8 +160,8 @@ class StripSearch {
     choices_.clear();
     for (std::size_t s = 0; s < chosen.size(); ++s) {
       const Candidate& candidate = candidates_[s][chosen[s]];
-      choices_.push_back({candidate.rows, candidate.scratch_bytes, candidate.kernel.whole_maps, candidate.reads_first,
-                          candidate.kernel.in_place});
+      choices_.push_back({candidate.rows, candidate.scratch_bytes, candidate.kernel.whole_maps || candidate.is_dense,
+                          candidate.kernel.reads_before_writing, candidate.kernel.in_place});
     }
   }
 
@@ -165,9 +175,10 @@ class StripSearch {
     Chosen rows;
     for (std::size_t s = 0; s < candidates_.size(); ++s) {
       rows.push_back(nearest(s, 1));
-      if (whole_[s] + 1 == candidates_[s].size()) continue;
+      std::vector<std::size_t> of_kernels = lowest_by_kernel(s);
+      if (of_kernels.size() == 1) continue;
       steps.push_back(s);
-      lowest.push_back(lowest_by_kernel(s));
+      lowest.push_back(std::move(of_kernels));
       kinds = std::max(kinds, lowest.back().size());
     }
     const Share share(*this);
@@ -193,7 +204,7 @@ class StripSearch {
       const auto same = [&](std::size_t other) {
         return candidates_[step][other].kernel.name == candidates_[step][option].kernel.name;
       };
-      if (std::ranges::none_of(lowest, same)) lowest.push_back(option);
+      if (!candidates_[step][option].is_dense && std::ranges::none_of(lowest, same)) lowest.push_back(option);
     }
     return lowest;
   }
@@ -277,6 +288,7 @@ class StripSearch {
   StripPlanner planner_;
   std::vector<std::vector<Candidate>> candidates_;  // by step: direct ones, the lowest strips first, then others
   Chosen whole_;                                    // direct, all rows at once
+  Chosen dense_;                                    // the same without gaps where that is faster
   std::int64_t options_ = 0;
   std::int64_t rows_ = 0;  ///< of all steps
   mutable std::int64_t rows_left_ = most_rows_priced;
@@ -310,6 +322,7 @@ Schedule StripSearch::place(const Chosen& chosen, std::int64_t limit_bytes) cons
   }
   result.arena_bytes = arena.bytes;
   result.lower_bound_bytes = arena.lower_bound_bytes;
+  result.pushes = plan.pushes;
 
   // kernels that are faster with more scratch memory take what all strips of their step leave free
   std::vector<ArenaPiece> rows = plan.pieces;
@@ -384,8 +397,8 @@ Schedule StripSearch::place(const Chosen& chosen, std::int64_t limit_bytes) cons
 }  // namespace
 
 std::optional<StripSchedule> schedule_strips(const Program& program, Core core, Optimize optimize,
-                                             std::int64_t limit_bytes, bool one_kernel_each) {
-  const StripSearch search(program, core, optimize, one_kernel_each);
+                                             std::int64_t limit_bytes, bool one_kernel_each, InputForm input) {
+  const StripSearch search(program, core, optimize, one_kernel_each, input);
   if (search.is_too_large()) return std::nullopt;
   const StripSearch::Chosen smallest = search.smallest();
   constexpr std::int64_t most_bytes = 8 * std::int64_t{UINT16_MAX};  // that tables of rows can name
@@ -405,8 +418,9 @@ std::optional<StripSchedule> schedule_strips(const Program& program, Core core, 
   return result.schedule.arena_bytes > most_bytes ? std::nullopt : std::optional(std::move(result));
 }
 
-Schedule schedule_in_strips(const Program& program, Core core, Optimize optimize, std::span<const std::int32_t> rows) {
-  const StripSearch search(program, core, optimize, false);
+Schedule schedule_in_strips(const Program& program, Core core, Optimize optimize, std::span<const std::int32_t> rows,
+                            InputForm input) {
+  const StripSearch search(program, core, optimize, false, input);
   StripSearch::Chosen chosen;
   for (std::size_t s = 0; s < program.steps.size(); ++s) chosen.push_back(search.nearest(s, rows[s]));
   return search.place(chosen, 0);

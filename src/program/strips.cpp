@@ -43,8 +43,9 @@ StripPlanner::Need StripPlanner::need_of(const Step& step, std::size_t input) co
   return need;
 }
 
-StripPlanner::StripPlanner(const Program& program)
+StripPlanner::StripPlanner(const Program& program, InputForm input)
     : program_(program),
+      input_form_(input),
       input_(static_cast<std::size_t>(place_in_owner(program, program.input).owner)),
       output_(static_cast<std::size_t>(place_in_owner(program, program.output).owner)),
       producers_(program.buffers.size()) {
@@ -67,22 +68,6 @@ StripPlanner::StripPlanner(const Program& program)
     for (std::size_t i = 0; i < step.inputs.size(); ++i) rows.needs.push_back(need_of(step, i));
     producers_[rows.output].push_back(s);
     steps_.push_back(std::move(rows));
-  }
-}
-
-/// Calls visit(row) for the rows of the operand that the operation reads; some more than once.
-template <typename Visit>
-void StripPlanner::for_needed_rows(const Need& need, const StripOperation& operation, Visit visit) const {
-  const std::int32_t height = values_[need.value].height;
-  if (need.all) {
-    for (std::int32_t row = 0; row < height; ++row) visit(row);
-    return;
-  }
-  for (std::int32_t r = operation.first_row; r < operation.first_row + operation.rows; ++r) {
-    for (std::int32_t k = 0; k < need.kernel; ++k) {
-      const std::int32_t row = r * need.stride - need.pad + k * need.dilation;
-      if (row >= 0 && row < height) visit(row);
-    }
   }
 }
 
@@ -140,13 +125,27 @@ std::int64_t whole_units(std::int64_t bytes) { return (bytes + 7) / 8 * 8; }
 
 void StripPlanner::find_dense_values(std::span<const StripChoice> choices, StripMemory& memory) const {
   memory.dense.assign(values_.size(), false);
-  memory.dense[input_] = true;
+  memory.dense[input_] = input_form_ == InputForm::whole;
   memory.dense[output_] = true;
   for (std::size_t s = 0; s < steps_.size(); ++s) {
     if (!choices[s].whole_maps) continue;
     memory.dense[steps_[s].output] = true;
     for (const Need& need : steps_[s].needs) memory.dense[need.value] = true;
   }
+}
+
+void StripPlanner::find_pushes(std::span<const StripOperation> operations, std::vector<std::size_t>& pushes) const {
+  // by row: the first operation that reads it or a later one
+  pushes.assign(static_cast<std::size_t>(values_[input_].height), operations.size());
+  for (std::size_t t = operations.size(); t-- > 0;) {
+    for (const Need& need : steps_[operations[t].step].needs) {
+      if (need.value != input_) continue;
+      for_needed_rows(need, operations[t], [&](std::int32_t row) { nth(pushes, row) = t; });
+    }
+  }
+  for (std::size_t row = pushes.size() - 1; row > 0; --row) pushes[row - 1] = std::min(pushes[row - 1], pushes[row]);
+  std::ranges::rotate(pushes, pushes.begin() + 1);
+  pushes.back() = operations.size();
 }
 
 /// From when to when each row is needed.
@@ -158,7 +157,13 @@ void StripPlanner::find_times(std::span<const StripChoice> choices, StripMemory&
     if (memory.first[index] == never) memory.first[index] = first;
     memory.last[index] = std::max(memory.last[index], last);
   };
-  for (std::int32_t row = 0; row < values_[input_].height; ++row) touch(input_, row, -1, -1);
+  memory.pushes.clear();
+  if (input_form_ == InputForm::pushed) find_pushes(memory.operations, memory.pushes);
+  for (std::int32_t row = 0; row < values_[input_].height; ++row) {
+    // a row is written before the operation that its push begins with
+    const std::int64_t time = input_form_ == InputForm::whole || row == 0 ? -1 : begin_of(nth(memory.pushes, row - 1));
+    touch(input_, row, time, time);
+  }
   for (std::size_t t = 0; t < memory.operations.size(); ++t) {
     const StripOperation& operation = memory.operations[t];
     const StepRows& rows = steps_[operation.step];
@@ -234,6 +239,7 @@ StripPlan StripPlanner::plan(std::span<const StripChoice> choices) const {
   find_memory(choices, memory);
   StripPlan plan;
   plan.operations = memory.operations;
+  plan.pushes = memory.pushes;
   plan.dense = memory.dense;
   plan.row_shapes.resize(values_.size());
   std::size_t shapes = 0;

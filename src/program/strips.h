@@ -8,6 +8,7 @@
 
 #include "program/arena.h"
 #include "program/program.h"
+#include "program/schedule.h"
 
 namespace trimtab {
 
@@ -32,6 +33,7 @@ struct StripOperation {
 /// writes until time 2t + 1; -1 is before the run, and twice the number of operations after it.
 struct StripPlan {
   std::vector<StripOperation> operations;
+  std::vector<std::size_t> pushes;  ///< as Schedule::pushes
   /// Rows of values and scratch memory. Rows that follow each other without gaps are pieces of one shape.
   std::vector<ArenaPiece> pieces;
   std::vector<std::vector<std::int64_t>>
@@ -43,6 +45,7 @@ struct StripPlan {
 /// The memory that strips need, without places.
 struct StripMemory {
   std::vector<StripOperation> operations;
+  std::vector<std::size_t> pushes;        ///< as Schedule::pushes
   std::vector<std::int64_t> first, last;  ///< by row of all values: the times of its first and last use
   /// By row of all values: the row whose place it takes, which ends before it begins; -1: none.
   std::vector<std::int32_t> place_of;
@@ -54,12 +57,12 @@ struct StripMemory {
 };
 
 /// Orders the strips of a program. The order is *pull*: to make rows of the last value, the rows that they need are
-/// made first, in the order of the step's inputs. Nothing is made twice. The program's input lies there as a whole and
-/// is given up row by row; its output is left as a whole.
+/// made first, in the order of the step's inputs. Nothing is made twice. The program's input lies there as a whole, or
+/// its rows are pushed when the next operation needs them; it is given up row by row. The output is left as a whole.
 class StripPlanner {
  public:
   /// The program must outlive the planner.
-  explicit StripPlanner(const Program& program);
+  explicit StripPlanner(const Program& program, InputForm input = InputForm::whole);
 
   /// The strips for a choice by step, and the memory that they need. The result is written over `memory`, whose storage
   /// is used again. O(rows of all values * rows of a window).
@@ -69,6 +72,16 @@ class StripPlanner {
 
   /// Rows that a step makes in all: fewer than its output has where it fills a part of it.
   [[nodiscard]] std::int32_t rows_of(std::size_t step) const { return steps_[step].end - steps_[step].first; }
+
+  /// Calls visit(input, row) for the rows of each of the step's inputs that an operation reads; some more than once.
+  template <typename Visit>
+  void for_read_rows(const StripOperation& operation, Visit visit) const {
+    const std::vector<Need>& needs = steps_[operation.step].needs;
+    for (std::size_t input = 0; input < needs.size(); ++input)
+      for_needed_rows(needs[input], operation, [&](std::int32_t row) { visit(input, row); });
+  }
+  /// By row of the input, how many operations can run before the next row is needed.
+  void find_pushes(std::span<const StripOperation> operations, std::vector<std::size_t>& pushes) const;
 
  private:
   /// The rows of an operand that row r needs: r * stride - pad + k * dilation for k below `kernel`, or all of them.
@@ -92,13 +105,26 @@ class StripPlanner {
 
   [[nodiscard]] Need need_of(const Step& step, std::size_t input) const;
   template <typename Visit>
-  void for_needed_rows(const Need& need, const StripOperation& operation, Visit visit) const;
+  void for_needed_rows(const Need& need, const StripOperation& operation, Visit visit) const {
+    const std::int32_t height = values_[need.value].height;
+    if (need.all) {
+      for (std::int32_t row = 0; row < height; ++row) visit(row);
+      return;
+    }
+    for (std::int32_t r = operation.first_row; r < operation.first_row + operation.rows; ++r) {
+      for (std::int32_t k = 0; k < need.kernel; ++k) {
+        const std::int32_t row = r * need.stride - need.pad + k * need.dilation;
+        if (row >= 0 && row < height) visit(row);
+      }
+    }
+  }
   void find_dense_values(std::span<const StripChoice> choices, StripMemory& memory) const;
   void find_times(std::span<const StripChoice> choices, StripMemory& memory) const;
   void find_places(std::span<const StripChoice> choices, StripMemory& memory) const;
   void count_alive(std::span<const StripChoice> choices, StripMemory& memory) const;
 
   const Program& program_;
+  InputForm input_form_;
   std::vector<Value> values_;   // by buffer
   std::size_t input_, output_;  // owners
   std::size_t rows_ = 0;        // of all values

@@ -6,6 +6,7 @@
 #include "base/index.h"
 #include "program/arena.h"
 #include "program/overlap.h"
+#include "program/strips.h"
 
 namespace trimtab {
 namespace {
@@ -78,7 +79,7 @@ Round first_round(const Program& program, Core core, Optimize optimize, std::int
 
 }  // namespace
 
-Schedule schedule_whole_maps(const Program& program, Core core, Optimize optimize) {
+Schedule schedule_whole_maps(const Program& program, Core core, Optimize optimize, InputForm input) {
   Schedule result;
   result.core = core;
   result.optimize = optimize;
@@ -109,6 +110,11 @@ Schedule schedule_whole_maps(const Program& program, Core core, Optimize optimiz
     scratch.bytes = kernel.scratch_bytes;
     if (scratch.bytes > 0) result.uses.push_back({-1, gap.offset, scratch.bytes, at, at});
     result.add_whole(program, std::move(kernel), gap.offset);
+  }
+  if (input == InputForm::pushed) {
+    std::vector<StripOperation> operations;
+    for (const ScheduledOperation& one : result.operations) operations.push_back({one.step, one.first_row, one.rows});
+    StripPlanner(program, input).find_pushes(operations, result.pushes);
   }
   result.arena_bytes = arena.bytes;
   result.lower_bound_bytes = arena.lower_bound_bytes;

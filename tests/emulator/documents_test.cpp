@@ -10,7 +10,9 @@
 #include <span>
 
 #include "emit/source.h"
+#include "forms.h"
 #include "handed_over.h"
+#include "support/pooled_program.h"
 #include "target/share.h"
 
 namespace trimtab {
@@ -102,6 +104,44 @@ TEST(Documents, WhatIsHandedOverIsUsedAsThePagesSay) {
   execute_in(folder, snippet("docs/handover.md", "## Packages", ""));
   EXPECT_TRUE(fs::exists(folder / "resnet8" / "library.json"));
 #endif
+}
+
+// The caller of the page, the example, the self-test, the builds and the firmware for `trimtab validate` of a program
+// that takes rows.
+TEST(Documents, RowsArePushedAsThePageSays) {
+  const HandedOver handed("stm32f412", Optimize::speed, pooled_program(4, 3, {8}), InputForm::pushed);
+  ASSERT_EQ(handed.measured.mismatches, 0);
+  const fs::path folder = handed.out().parent_path();
+  const fs::path device = handed.out() / "device";
+  const std::string flags = fmt::format("{}", fmt::join(handed.core_flags(), " "));
+  write_file(folder / "classify.c",
+             "extern void camera_read(void *row, int bytes);\n" + snippet("docs/handover.md", "## Pushed rows", "c"));
+  execute_in(folder, fmt::format("arm-none-eabi-gcc -std=c99 -Wall -Wextra {} -Iout/device -c classify.c", flags));
+  for (const std::string arena : {"-DNET_PROFILE", "-DNET_PROFILE -DNET_CALLER_ARENA"}) {
+    for (const std::string source : {"net_board.c", "main.c"}) {
+      if (source == "main.c" && arena.ends_with("ARENA")) continue;
+      execute_in(folder, fmt::format("arm-none-eabi-gcc -std=c99 -Wall -Wextra -Wconversion -Wno-unused-parameter "
+                                     "-Werror {} {} -Iout/device -c out/device/{} -o any.o",
+                                     flags, arena, source));
+    }
+  }
+  handed.expect_image("make", {by_make(device, handed.core_flags())}, true);
+  FirmwareSources sources;
+  sources.sources = {device / "net.cpp", device / "net_selftest.cpp", device / "main.c"};
+  sources.include_directories = {device};
+  const BuildResult example =
+      build_firmware(sources, with_memory_of_board(handed.target), Optimize::speed, folder / "example.elf");
+  EXPECT_EQ(run_image(example.elf, handed.target, folder).exit_code, 0);
+
+  const std::string readme = read_text(device / "README.md");
+  EXPECT_NE(readme.find("pushed row by row"), std::string::npos);
+  EXPECT_NE(readme.find("after the last row"), std::string::npos);
+  const std::string header = read_text(device / "net.h");
+  EXPECT_NE(header.find(fmt::format("#define NET_LAST_PUSH_INSTRUCTIONS {}\n", handed.measured.pushes->last)),
+            std::string::npos);
+  const std::string sketch = read_text(handed.package("arduino") / "examples" / "net_selftest" / "net_selftest.ino");
+  EXPECT_NE(sketch.find("net_push_row()"), std::string::npos);
+  EXPECT_EQ(sketch.find("net_run()"), std::string::npos);
 }
 
 /// A classifier with three operating points, of ten classes and of two kinds. The cheaper a point, the worse it is.

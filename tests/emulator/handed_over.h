@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/index.h"
 #include "base/process.h"
 #include "emit/deploy.h"
 #include "emit/emulator.h"
@@ -40,11 +41,12 @@ inline std::string name_of_setting(Optimize setting) { return setting == Optimiz
 /// A folder as fit leaves it.
 class HandedOver {
  public:
-  HandedOver(const std::string& target_name, Optimize optimize, Program network = RandomProgram::make(11))
+  HandedOver(const std::string& target_name, Optimize optimize, Program network = RandomProgram::make(11),
+             InputForm form = InputForm::whole)
       : target(load_target(target_name)), setting(optimize), program(std::move(network)), random_(1) {
     const RandomSample sample(program, random_);
     input = sample.bytes;
-    measured = deploy(program, schedule(program, core_of(target), optimize), target, "net", input,
+    measured = deploy(program, schedule(program, core_of(target), optimize, {}, form), target, "net", input,
                       host_outputs(program, input, 1), out() / "device");
     const nlohmann::ordered_json result = {
         {"flash_bytes", measured.flash_bytes()},   {"ram_bytes", measured.ram_bytes()},
@@ -52,7 +54,8 @@ class HandedOver {
         {"instructions", measured.instructions()}, {"latency_lower_ms", 1.5}};
     write_file(folder_.path() / "model", "a network");
     save_program(program, out() / "program.bin");
-    write_hand_over({"net", folder_.path() / "model", {}, result}, program, target, optimize, out() / "device");
+    write_hand_over({"net", folder_.path() / "model", {}, result, measured}, program, target, optimize,
+                    out() / "device");
   }
   [[nodiscard]] std::filesystem::path out() const { return folder_.path() / "out"; }
   [[nodiscard]] std::filesystem::path path(const std::string& name) const { return folder_.path() / name; }
@@ -70,6 +73,7 @@ class HandedOver {
     FirmwareSources sources;
     sources.sources = objects;
     sources.program_name = "net";
+    if (measured.pushes.has_value()) sources.pushed_rows = nth(program.buffers, program.input).height;
     const BuildResult built = build_firmware(sources, target, setting, path("package.elf"));
     const EmulatorRun run = run_firmware(built.elf, target, input, std::ssize(input),
                                          program.buffers[static_cast<std::size_t>(program.output)].bytes());

@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "base/file.h"
+#include "base/index.h"
 #include "emit/deploy.h"
+#include "emit/explain.h"
 #include "emit/firmware.h"
 #include "emit/recipe.h"
 #include "program/strip_schedule.h"
@@ -79,6 +81,70 @@ TEST_P(EmulatedStrips, ChainsOfRandomShapes) {
     if (has_whole_maps(plan, program)) continue;
     ++programs;
     expect_definition(program, plan, target, seed);
+  }
+}
+
+TEST_P(EmulatedStrips, OfPushedRows) {
+  const Target target = with_memory_of_board(load_target(GetParam()));
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    SCOPED_TRACE(seed);
+    const Program program = seed % 2 == 0 ? pooled_program(seed, 3) : pooled_program(seed, 3, {8});
+    const std::optional<std::int64_t> limit = seed > 2 ? std::optional<std::int64_t>(0) : std::nullopt;
+    expect_definition(program,
+                      schedule(program, core_of(target), seed % 3 == 0 ? Optimize::size : Optimize::speed,
+                               {.arena_bytes = limit}, InputForm::pushed),
+                      target, seed);
+  }
+}
+
+// The pushes of a sample together take what the whole program takes, but for the calls; the longest is one of them.
+TEST(PushedRows, AreMeasuredPushByPush) {
+  const Program program = pooled_program(4, 3, {8});
+  const std::int32_t rows = nth(program.buffers, program.input).height;
+  Random random(2);
+  const RandomSample sample(program, random);
+  const std::vector<std::int32_t> expected = host_outputs(program, sample.bytes, 1);
+  const Target target = load_target("stm32f412");
+  const std::vector<std::int32_t> heights(program.steps.size(), 1);
+  const auto run = [&](InputForm input) {
+    const TemporaryDirectory folder;
+    const Schedule plan = schedule_in_strips(program, Core::cortex_m4, Optimize::speed, heights, input);
+    Deployment deployment = deploy(program, plan, target, "net", sample.bytes, expected, folder.path());
+    EXPECT_EQ(deployment.mismatches, 0);
+    return deployment;
+  };
+  const Deployment whole = run(InputForm::whole);
+  const Deployment pushed = run(InputForm::pushed);
+  EXPECT_FALSE(whole.pushes.has_value());
+  ASSERT_TRUE(pushed.pushes.has_value());
+  constexpr std::int64_t most_of_a_call = 100;
+  EXPECT_NEAR(double(pushed.instructions()), double(whole.instructions()), double(rows * most_of_a_call));
+  EXPECT_LT(pushed.pushes->longest, pushed.instructions());
+  EXPECT_GE(pushed.pushes->longest * rows, pushed.instructions());
+  EXPECT_LE(pushed.pushes->last, pushed.pushes->longest);
+  EXPECT_GT(pushed.pushes->last, 0);
+  // the profile of single layers leaves out what lies between two pushes
+  const Schedule plan = schedule(program, Core::cortex_m4, Optimize::speed, {.arena_bytes = 0}, InputForm::pushed);
+  const TemporaryDirectory folder;
+  const std::int64_t all = deploy(program, plan, target, "net", sample.bytes, expected, folder.path()).instructions();
+  std::int64_t sum = 0;
+  for (const StepCost& cost : measure_steps(program, plan, target)) sum += cost.instructions;
+  EXPECT_NEAR(double(sum), double(all), 0.02 * double(all));
+}
+
+// Of several operating points: the one that a frame begins with holds for all of its rows.
+TEST(PushedRows, ServeSeveralOperatingPoints) {
+  const Program program = long_chain(70, 2);
+  const std::vector<std::int32_t> heights(program.steps.size(), 2);
+  Random random(3);
+  const RandomSample sample(program, random);
+  const std::vector<std::int32_t> expected = host_outputs(program, sample.bytes, 1);
+  const Target target = with_memory_of_board(load_target("stm32f412"));
+  for (const Schedule& plan :
+       {schedule_in_strips(program, Core::cortex_m4, Optimize::speed, heights, InputForm::pushed),
+        schedule(program, Core::cortex_m4, Optimize::size, {}, InputForm::pushed)}) {
+    const TemporaryDirectory folder;
+    EXPECT_EQ(deploy(program, plan, target, "net", sample.bytes, expected, folder.path()).mismatches, 0);
   }
 }
 

@@ -152,6 +152,12 @@ TEST_F(FitErrors, BoundsThatAreNone) {
   expect_fit_refused({"--ram", "262145"}, "--ram is 262145 bytes; stm32f412 has 262144 bytes of RAM");
 }
 
+TEST_F(FitErrors, RowsWithoutAMicrocontroller) {
+  expect_fit_refused({"--input", "rows", "--target", "host"}, "--input rows is for a microcontroller");
+  expect_fit_refused({"--input", "rows", "--target", "cortex-a53"},
+                     "--input rows is for a microcontroller, and cortex-a53 is none");
+}
+
 TEST_F(FitErrors, NamesThatAreNoPrefix) {
   const std::string words = "it becomes the prefix of C functions, so give a letter followed by letters, digits and";
   for (const std::string name : {"2nd", "my net", "_net", "模型", "a/b", "x;y"})

@@ -73,6 +73,22 @@ TEST_P(Processes, MultiplyNestedWeights) {
   }
 }
 
+// fit refuses rows here; the library serves them all the same, and counts every push.
+TEST_P(Processes, TakeRows) {
+  const Program program = nested_chain(2);
+  const Target target = load_target(GetParam());
+  const std::vector<std::uint8_t> inputs = random_inputs(program, 2);
+  const Schedule plan = schedule(program, core_of(target), Optimize::speed, {}, InputForm::pushed);
+  const TemporaryDirectory folder;
+  const Deployment deployment =
+      deploy(program, plan, target, "net", inputs, host_outputs(program, inputs, 2), folder.path());
+  EXPECT_EQ(deployment.mismatches, 0);
+  ASSERT_TRUE(deployment.pushes.has_value());
+  EXPECT_EQ(deployment.pushes->longest, deployment.pushes->last);  // all maps are whole
+  EXPECT_LT(deployment.pushes->last, deployment.instructions());   // the other pushes return at once
+  EXPECT_GT(deployment.pushes->last * 11, deployment.instructions() * 10);
+}
+
 /// A loop of a known number of instructions, as the program that the harness runs.
 EmulatorRun run_loop(const Target& target, int turns) {
   const TemporaryDirectory directory;

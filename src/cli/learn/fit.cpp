@@ -125,6 +125,8 @@ void configure(FitCommand& command) {
   } else if (options.frontier) {
     throw bad_input("--frontier measures a microcontroller; with --target host there is none");
   }
+  if (command.input == "rows" && !options.target.has_value())
+    throw bad_input("--input rows is for a microcontroller; with --target host there is none");
   check_duty(options.bounds, options.target);
   configure_search(command);
   options.importance = parse_importance(command.importance);
@@ -132,6 +134,7 @@ void configure(FitCommand& command) {
   if (!command.plan.empty()) options.plan_file = command.plan;
   options.calibration.activations = parse_range_method(command.calibration);
   options.optimize = command.optimize == "size" ? Optimize::size : Optimize::speed;
+  options.input = parse_input_form(command.input);
   // the numbers of a search depend on the threads of a trial, not on how many run at once
   options.threads = options.search.has_value() ? command.threads_per_trial : command.common.threads;
   options.calibration.threads = options.threads;

@@ -2,7 +2,8 @@
 // writes the program's outputs for them to outputs.bin and what the runs took to report.bin. TRIMTAB_NAME is the
 // program's name: it exports NAME_input(), NAME_run() and NAME_output(). TRIMTAB_POINTS is the number of its operating
 // points: where there are several, inputs.bin holds every sample once for each of them, and the runs of a sample go
-// through the points.
+// through the points. TRIMTAB_PUSHED_ROWS is the number of rows of an input that is pushed: the program then exports
+// NAME_next_row() and NAME_push_row() in place of the first two.
 
 #include <stdint.h>
 
@@ -18,8 +19,13 @@
 #define TRIMTAB_FUNCTION(part) TRIMTAB_JOIN(TRIMTAB_NAME, part)
 
 extern "C" {
+#if TRIMTAB_PUSHED_ROWS > 0
+void* TRIMTAB_FUNCTION(_next_row)(void);
+int TRIMTAB_FUNCTION(_push_row)(void);
+#else
 void* TRIMTAB_FUNCTION(_input)(void);
 void TRIMTAB_FUNCTION(_run)(void);
+#endif
 const void* TRIMTAB_FUNCTION(_output)(void);
 void TRIMTAB_FUNCTION(_after_layer)(int);
 int main();
@@ -74,8 +80,8 @@ int main() {
     uint32_t samples, input_bytes, output_bytes, first_point;
   } header;
   struct {
-    uint32_t samples, least_ticks, most_ticks, stack_bytes;
-  } report = {0, UINT32_MAX, 0, 0};
+    uint32_t samples, least_ticks, most_ticks, stack_bytes, longest_push, last_push;
+  } report = {0, UINT32_MAX, 0, 0, 0, 0};
 #if TRIMTAB_POINTS > 1
   uint32_t most_ticks[TRIMTAB_POINTS] = {};
   uint32_t point = 0;
@@ -94,14 +100,31 @@ int main() {
 #endif
   (void)(ticks() - ticks());  // two marks with nothing between them, for machines that count between marks
   for (; report.samples < header.samples; ++report.samples) {
-    if (!read_bytes(inputs, TRIMTAB_FUNCTION(_input)(), header.input_bytes)) return 2;
 #if TRIMTAB_POINTS > 1
     if (TRIMTAB_FUNCTION(_set_operating_point)(static_cast<int>(point)) != 0) return 4;
 #endif
+    uint32_t taken = 0;
+    uint32_t last = 0;
+#if TRIMTAB_PUSHED_ROWS > 0
+    for (int missing = TRIMTAB_PUSHED_ROWS; missing > 0;) {
+      if (!read_bytes(inputs, TRIMTAB_FUNCTION(_next_row)(), header.input_bytes / TRIMTAB_PUSHED_ROWS)) return 2;
+      after_layer(-1);
+      const uint32_t begin = ticks();
+      const int left = TRIMTAB_FUNCTION(_push_row)();
+      last = ticks() - begin;
+      taken += last;
+      if (last > report.longest_push) report.longest_push = last;
+      if (left != --missing) return 5;
+    }
+#else
+    if (!read_bytes(inputs, TRIMTAB_FUNCTION(_input)(), header.input_bytes)) return 2;
     after_layer(-1);
     const uint32_t begin = ticks();
     TRIMTAB_FUNCTION(_run)();
-    const uint32_t taken = ticks() - begin;
+    taken = last = ticks() - begin;
+    if (last > report.longest_push) report.longest_push = last;
+#endif
+    if (last > report.last_push) report.last_push = last;
     if (taken < report.least_ticks) report.least_ticks = taken;
     if (taken > report.most_ticks) report.most_ticks = taken;
 #if TRIMTAB_POINTS > 1

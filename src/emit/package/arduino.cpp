@@ -36,15 +36,19 @@ void setup() {{
 
 void loop() {{
   const unsigned long begin = micros();
-  {0}_run();  // write your sample to {0}_input() before
-  Serial.print("microseconds: ");
+{1}  Serial.print("microseconds: ");
   Serial.print(micros() - begin);
   Serial.print(", first output: ");
   Serial.println({0}_output_at({0}_output(), 0));
   delay(1000);
 }}
 )",
-      device.name);
+      device.name,
+      device.takes_rows
+          ? fmt::format("  do {{\n    memset({0}_next_row(), 0, {1}_INPUT_ROW_BYTES);  // write the next row of your "
+                        "sample instead\n  }} while ({0}_push_row() > 0);\n",
+                        device.name, upper(device.name))
+          : fmt::format("  {0}_run();  // write your sample to {0}_input() before\n", device.name));
 }
 
 /// The value of an option such as "-mcpu=", or nothing.
@@ -117,9 +121,10 @@ void arduino_package(const DeviceFolder& device, const std::filesystem::path& fo
                          "Processing\nurl=https://example.com/\narchitectures=*\nincludes={0}.h\nprecompiled=full\n",
                          device.name, device.version, device.sentence()));
   write_file(folder / "keywords.txt",
-             fmt::format("{0}\tKEYWORD1\n{0}_input\tKEYWORD2\n{0}_run\tKEYWORD2\n{0}_output\tKEYWORD2\n{0}_output_at\t"
+             fmt::format("{0}\tKEYWORD1\n{0}_{2}\tKEYWORD2\n{0}_{3}\tKEYWORD2\n{0}_output\tKEYWORD2\n{0}_output_at\t"
                          "KEYWORD2\n{1}_INPUT_BYTES\tLITERAL1\n",
-                         device.name, upper(device.name)));
+                         device.name, upper(device.name), device.takes_rows ? "next_row" : "input",
+                         device.takes_rows ? "push_row" : "run"));
 }
 
 }  // namespace trimtab

@@ -76,6 +76,7 @@ DeviceFolder read_device_folder(const fs::path& out) {
     device.target = manifest.at("target").get<std::string>();
     device.description = manifest.at("target_description").get<std::string>();
     device.version = manifest.at("trimtab").get<std::string>();
+    device.takes_rows = manifest.value("input", "whole") == "rows";
     device.core_flags = manifest.at("core_flags").get<std::vector<std::string>>();
     device.flags = manifest.at("flags").get<std::vector<std::string>>();
     for (const auto& [path, hash] : manifest.at("files").items()) {

@@ -17,6 +17,7 @@ struct DeviceFolder {
   std::vector<std::string> core_flags;
   std::vector<std::string> flags;
   std::vector<std::string> headers;  ///< paths of trimtab/*.h, and of the manager where there is one
+  bool takes_rows = false;           ///< the input is pushed row by row
 
   /// One line about the package.
   [[nodiscard]] std::string sentence() const;

@@ -93,7 +93,7 @@ void expect_host_values(const ActivationGrid& input_grid, const ActivationGrid& 
   const Buffer& output = program.buffers[static_cast<std::size_t>(program.output)];
   const TemporaryDirectory folder;
   const auto path = [&](const std::string& name) { return (folder.path() / name).string(); };
-  write_file(path("net.h"), interface_header(program, {}, {}, "net", 100));
+  write_file(path("net.h"), interface_header(program, {}, {}, "net", MeasuredRun{100}));
   write_file(path("main.c"), caller);
   std::string element = output_grid.bits == 16 ? "int16_t" : "int8_t";
   if (!output_grid.is_signed || output_grid.bits < 8) element.insert(0, "u");
@@ -192,7 +192,7 @@ TEST(ValueFunctions, OfSeveralInputsAndOutputs) {
   program.output_parts = {{"scores", {2}, {0.125F, 8, true, 1}}, {"boxes", {3}, {4, 8, true}}};
   const TemporaryDirectory folder;
   const auto path = [&](const std::string& name) { return (folder.path() / name).string(); };
-  write_file(path("net.h"), interface_header(program, {}, {}, "net", 100));
+  write_file(path("net.h"), interface_header(program, {}, {}, "net", MeasuredRun{100}));
   write_file(path("main.c"), joined_caller);
   std::vector<std::string> command{"gcc", "-std=c99", "-O2", path("main.c"), "-o", path("main")};
   command.insert(command.end(), test::strict_warnings.begin(), test::strict_warnings.end());
@@ -215,13 +215,38 @@ int classify(const float *values, uint16_t *probabilities) {
 }
 )";
 
-TEST(Interface, CompilesWithoutWarnings) {
+/// The same of a program that takes rows.
+constexpr std::string_view row_user = R"(#include <string.h>
+#include "net.h"
+int classify(const float *values, uint16_t *probabilities);
+int classify(const float *values, uint16_t *probabilities) {
+  static const uint8_t sample[NET_INPUT_BYTES] = {0};
+  do {
+    memcpy(net_next_row(), sample, NET_INPUT_ROW_BYTES);
+    net_quantize_row(values, net_next_row());
+  } while (net_push_row() > 0);
+  net_new_frame();
+  net_run_sample((const void *)sample);
+  net_softmax(net_output(), probabilities);
+  return net_argmax(net_output()) + net_selftest() + (net_dequantize(1) > 0 ? 1 : 0) +
+         NET_LAST_PUSH_INSTRUCTIONS + NET_LONGEST_PUSH_INSTRUCTIONS;
+}
+)";
+
+class Interface : public testing::TestWithParam<InputForm> {};
+
+TEST_P(Interface, CompilesWithoutWarnings) {
   const TemporaryDirectory folder;
   const auto path = [&](const std::string& name) { return (folder.path() / name).string(); };
   const Program program = RandomProgram::make(4);
-  write_file(path("net.h"), interface_header(program, schedule(program, Core::generic), {}, "net", 100));
-  write_file(path("user.c"), user);
-  write_file(path("user.cpp"), user);
+  const Schedule plan = schedule(program, Core::generic, Optimize::speed, {}, GetParam());
+  write_file(path("net.h"), interface_header(program, plan, {}, "net", MeasuredRun{100, {30, 20}}));
+  std::string text(GetParam() == InputForm::pushed ? row_user : user);
+  write_file(path("user.c"), text);
+  // a pointer to anything becomes one to the input's numbers in C alone
+  const std::size_t anything = text.find("(const void *)sample");
+  if (anything != std::string::npos) text.insert(anything, "(decltype(net_next_row()))(void *)");
+  write_file(path("user.cpp"), text);
   for (const std::string optimization : {"-O0", "-O1", "-O2", "-O3", "-Os", "-flto"}) {
     for (const std::vector<std::string>& compiler :
          {std::vector<std::string>{"gcc", "-std=c99", path("user.c")},
@@ -237,6 +262,9 @@ TEST(Interface, CompilesWithoutWarnings) {
     }
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Forms, Interface, testing::Values(InputForm::whole, InputForm::pushed),
+                         [](const auto& test) { return name_of(test.param); });
 
 /// Two instances and a network of another kind in one arena, whose runs alternate.
 constexpr std::string_view instances = R"(#include <stdio.h>

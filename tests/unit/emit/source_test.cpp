@@ -8,6 +8,7 @@
 #include "base/process.h"
 #include "emit/c_text.h"
 #include "program/execute.h"
+#include "support/pooled_program.h"
 #include "support/random_program.h"
 #include "target/share.h"
 
@@ -35,13 +36,44 @@ int main(int count, char **names) {
 }
 )";
 
+/// The same for a program that takes rows: pushed one by one, in the middle of which a frame is given up, and all at
+/// once. Twice the outputs.
+constexpr const char* row_program = R"(#include <stdio.h>
+#include <string.h>
+#include "net.h"
+int main(int count, char **names) {
+  static char sample[NET_INPUT_BYTES + 8];
+  FILE *in = fopen(names[1], "rb"), *out = fopen(names[2], "wb");
+  if (count != 3 || in == NULL || out == NULL) return 1;
+  while (fread(sample, NET_INPUT_BYTES, 1, in) == 1) {
+    int row = 0, missing;
+    memset(net_next_row(), 0, NET_INPUT_ROW_BYTES);
+    if (net_push_row() != NET_INPUT_HEIGHT - 1) return 2;
+    net_new_frame();
+    do {
+      memcpy(net_next_row(), sample + row * NET_INPUT_ROW_BYTES, NET_INPUT_ROW_BYTES);
+      missing = net_push_row();
+      if (missing != NET_INPUT_HEIGHT - ++row) return 3;
+    } while (missing > 0);
+    fwrite(net_output(), NET_OUTPUT_BYTES, 1, out);
+    net_run_sample((const void *)sample);
+    fwrite(net_output(), NET_OUTPUT_BYTES, 1, out);
+  }
+  return fclose(in) + fclose(out);
+}
+)";
+
 /// Numbers that differ from the host's over a few random samples.
-void expect_same_outputs(const Program& program, Core core, std::uint64_t seed) {
+void expect_same_outputs(const Program& program, Core core, std::uint64_t seed, InputForm input = InputForm::whole) {
   const TemporaryDirectory folder;
   const auto path = [&](const std::string& name) { return (folder.path() / name).string(); };
   const BuildRecipe recipe{"this machine", core, {}, {}};
-  write_sources(program, schedule(program, core), recipe, "net", runtime_directory(), folder.path());
-  write_file(path("main.c"), main_program);
+  const bool pushed = input == InputForm::pushed;
+  ScheduleLimits limits;
+  if (pushed) limits.arena_bytes = 0;
+  const Schedule plan = schedule(program, core, Optimize::speed, limits, input);
+  write_sources(program, plan, recipe, "net", runtime_directory(), folder.path());
+  write_file(path("main.c"), pushed ? row_program : main_program);
   // the header and its user are C, the network C++
   compile({"gcc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-c", path("main.c"), "-o", path("main.o")});
   compile({"g++", "-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "-fno-exceptions", "-fno-rtti", path("net.cpp"),
@@ -58,11 +90,18 @@ void expect_same_outputs(const Program& program, Core core, std::uint64_t seed) 
   ASSERT_EQ(run_process({path("net"), path("inputs"), path("outputs")}, "").exit_code, 0);
 
   const ProgramRunner runner(program, Core::generic);
-  std::vector<std::int32_t> expected(static_cast<std::size_t>(runner.output_elements() * samples));
-  runner.run(inputs, samples, expected);
+  std::vector<std::int32_t> expected;
+  const int times = pushed ? 2 : 1;  // that every sample is run
+  for (int i = 0; i < samples; ++i) {
+    std::vector<std::int32_t> one(static_cast<std::size_t>(runner.output_elements()));
+    runner.run(std::span(inputs).subspan(static_cast<std::size_t>(i * runner.input_bytes()),
+                                         static_cast<std::size_t>(runner.input_bytes())),
+               1, one);
+    for (int k = 0; k < times; ++k) expected.insert(expected.end(), one.begin(), one.end());
+  }
   const std::vector<std::uint8_t> outputs = read_file(path("outputs"));
   const Buffer& output = program.buffers[static_cast<std::size_t>(program.output)];
-  ASSERT_EQ(static_cast<std::int64_t>(outputs.size()), samples * output.bytes());
+  ASSERT_EQ(static_cast<std::int64_t>(outputs.size()), samples * times * output.bytes());
   const runtime::Image image = image_of(program, program.output);
   std::vector<std::int32_t> integers;
   for (std::int64_t i = 0; i < static_cast<std::int64_t>(expected.size()); ++i)
@@ -80,6 +119,7 @@ TEST_P(Sources, ComputeWhatTheHostComputes) {
     if (program.buffers[static_cast<std::size_t>(program.output)].parent.has_value()) continue;  // no network's is
     SCOPED_TRACE(seed);
     expect_same_outputs(program, GetParam(), seed);
+    expect_same_outputs(program, GetParam(), seed, InputForm::pushed);
     ++programs;
   }
 }
@@ -134,6 +174,60 @@ TEST(Source, PointsAreChosenByTheMeasureOfTheTask) {
   EXPECT_EQ(chosen_by_sources(with_points(Measure::sqnr_db, {infinite, 40, 20}),
                               "  CHOOSE(1000, 4000);\n  CHOOSE(1000, 9999);\n"),
             "1+0+");
+}
+
+/// Frames of two cameras whose rows take turns, each with an arena of its own; then a whole sample.
+TEST(Source, RowsArePushedIntoSeveralArenas) {
+  const Program program = pooled_program(4, 3, {8});
+  const TemporaryDirectory folder;
+  const auto path = [&](const std::string& name) { return (folder.path() / name).string(); };
+  const Schedule plan = schedule(program, Core::cortex_m4, Optimize::speed, {.arena_bytes = 0}, InputForm::pushed);
+  write_sources(program, plan, {"this machine", Core::cortex_m4, {}, {}}, "net", runtime_directory(), folder.path());
+  write_file(path("main.c"), R"(#include <stdio.h>
+#include <string.h>
+#include "net.h"
+static NET_ALIGNED uint8_t arenas[2][NET_ARENA_BYTES];
+static char samples[2][NET_INPUT_BYTES];
+int main(int count, char **names) {
+  struct net_frame frames[2] = {{0, 0}, {0, 0}};
+  FILE *in = fopen(names[1], "rb"), *out = fopen(names[2], "wb");
+  int row, camera;
+  if (count != 3 || in == NULL || out == NULL || fread(samples, sizeof samples, 1, in) != 1) return 1;
+  for (row = 0; row < NET_INPUT_HEIGHT; ++row) {
+    for (camera = 0; camera < 2; ++camera) {
+      memcpy(net_next_row_in(arenas[camera], &frames[camera]), samples[camera] + row * NET_INPUT_ROW_BYTES,
+             NET_INPUT_ROW_BYTES);
+      if (net_push_row_in(arenas[camera], &frames[camera]) != NET_INPUT_HEIGHT - 1 - row) return 2;
+    }
+  }
+  for (camera = 0; camera < 2; ++camera) fwrite(net_output_in(arenas[camera]), NET_OUTPUT_BYTES, 1, out);
+  net_run_sample_in(arenas[0], (const void *)samples[1]);
+  fwrite(net_output_in(arenas[0]), NET_OUTPUT_BYTES, 1, out);
+  return fclose(in) + fclose(out);
+}
+)");
+  compile({"gcc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-c", path("main.c"), "-o", path("main.o")});
+  compile({"g++", "-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "-DNET_CALLER_ARENA", path("net.cpp"),
+           path("main.o"), "-I" + folder.path().string(), "-o", path("net")});
+  Random random(5);
+  std::vector<std::uint8_t> inputs;
+  for (int i = 0; i < 2; ++i) {
+    const RandomSample sample(program, random);
+    inputs.insert(inputs.end(), sample.bytes.begin(), sample.bytes.end());
+  }
+  write_file(path("inputs"), inputs);
+  ASSERT_EQ(run_process({path("net"), path("inputs"), path("outputs")}, "").exit_code, 0);
+  const ProgramRunner runner(program, Core::generic);
+  std::vector<std::int32_t> expected(static_cast<std::size_t>(2 * runner.output_elements()));
+  runner.run(inputs, 2, expected);
+  expected.insert(expected.end(), expected.begin() + runner.output_elements(), expected.end());
+  const runtime::Image image = image_of(program, program.output);
+  ASSERT_EQ(image.format.bits, 8);
+  std::vector<std::int32_t> integers;
+  for (const std::uint8_t byte : read_file(path("outputs"))) {
+    integers.push_back(runtime::load_activation(&byte, 0, image.format));
+  }
+  EXPECT_EQ(integers, expected);
 }
 
 TEST(Source, NamesFromOutsideStayInTheirComments) {
