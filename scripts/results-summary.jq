@@ -26,7 +26,7 @@ def joint_gain($soc; $ambient; $lost; $pace):
 "| [networks](networks.md), [quantized](quantized.md) | Which networks are read, and with the same answers? |",
 "| [handover](handover.md), [newcomer](newcomer.md) | Is what is handed over what was measured? How long does a newcomer need? |",
 "| [scale](scale.md), [hardware](hardware.md) | How much energy do fewer bits and coarser answers save? |",
-"| [sustain](sustain.md), [joint](joint.md), [reliability](reliability.md) | Which speed can a board keep up? Does the daemon hold the limit? |",
+"| [sustain](sustain.md), [joint](joint.md), [reliability](reliability.md), [circle](circle.md) | Which speed can a board keep up? Does the daemon hold the limit? |",
 "| [training](training.md) | How long does training take, and against what? |",
 "",
 "## Three published results: reproduced, then left behind",

@@ -1,6 +1,8 @@
 // The whole circle, all of it real processes: `train` and `scale` make a program for a Cortex-A72, `variants` tells
 // what its operating points take, `govern` chooses point and frequency, and classify, the emitted program, runs in the
 // emulator with the point that it is told. This process is the board, with a clock of its own.
+// scripts/results-circle runs it with a network of its own: TRIMTAB_CIRCLE is a folder with out/ (of `scale`), net.csv
+// (of `variants`) and data/ (of `data`), TRIMTAB_CIRCLE_LABEL_OFFSET what the network adds to a label.
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -92,13 +94,30 @@ struct Phase {
 constexpr double hot_c = 50;
 constexpr double margin_k =
     0.5;  ///< that the daemon keeps from the limit; its default of 2 would be a sixth of the headroom here
-constexpr double phase_s = 1250;
 constexpr double settled_after_s = 1000;
 
 /// A trained network with two operating points on a Cortex-A72, the table of its variants, and its test samples.
 class Circle : public testing::Test {
  protected:
   void SetUp() override {
+    if (const char* const given = std::getenv("TRIMTAB_CIRCLE")) {
+      folder_ = given;
+      settled_s_ = 2000;  // that accuracy is told to a fraction of a point
+    } else {
+      make();
+    }
+    const NpyArray pixels = read_npy(folder_ / "data" / "x.npy");
+    write_file(samples_.path() / "samples", rows_first(pixels));
+    labels_ = std::get<std::vector<std::int64_t>>(read_npy(folder_ / "data" / "y.npy").data);
+    if (const char* const offset = std::getenv("TRIMTAB_CIRCLE_LABEL_OFFSET")) {
+      for (std::int64_t& label : labels_) label += std::atoll(offset);
+    }
+    points_ = thermal_points(cluster_, read_variants(path("net.csv")));
+  }
+
+  /// A network of its own.
+  void make() {
+    folder_ = made_.path();
     constexpr const char* shapes = "synthetic:shapes:500";
     run({"train", "--net", "resnet8:0.5", "--data", "synthetic:shapes:1500", "--epochs", "6", "--batch-size", "16",
          "--crop", "0", "--threads", "1", "-o", path("float")});
@@ -116,9 +135,6 @@ class Circle : public testing::Test {
     run({"variants", path("out"), "--soc", soc_file, "--cluster", "a72", "--instructions-per-cycle", "0.01", "-o",
          path("net.csv")});
     run({"data", shapes, "-o", path("data")});
-    const NpyArray pixels = read_npy(folder_.path() / "data" / "x.npy");
-    write_file(path("samples"), rows_first(pixels));
-    labels_ = std::get<std::vector<std::int64_t>>(read_npy(folder_.path() / "data" / "y.npy").data);
     // `scale` judges its points on half of the samples; the program runs on all of them.
     std::vector<Variant> variants = read_variants(path("net.csv"));
     std::string table = "variant,cores,gcycles,fixed_ms,mj_per_v2,accuracy\n";
@@ -130,10 +146,9 @@ class Circle : public testing::Test {
                            variant.joule_per_v2 * 1e3, variant.accuracy);
     }
     write_file(path("net.csv"), table);
-    points_ = thermal_points(cluster_, variants);
   }
 
-  [[nodiscard]] std::string path(const char* name) const { return (folder_.path() / name).string(); }
+  [[nodiscard]] std::string path(const char* name) const { return (folder_ / name).string(); }
 
   /// Height, width, channels of every sample, as the program reads them.
   static std::vector<std::uint8_t> rows_first(const NpyArray& pixels) {
@@ -149,7 +164,10 @@ class Circle : public testing::Test {
     return bytes;
   }
 
-  TemporaryDirectory folder_;
+  TemporaryDirectory made_;
+  TemporaryDirectory samples_;
+  std::filesystem::path folder_;
+  double settled_s_ = 250;
   std::string soc_file = source("targets/socs/rk3399.toml");
   Soc soc_ = read_soc(soc_file);
   Cluster cluster_ = find_cluster(soc_, "a72");
@@ -164,8 +182,9 @@ TEST_F(Circle, DeliversWhatThePlanPromises) {
     best = std::max(best, point.accuracy);
     least = std::min(least, point.accuracy);
   }
-  ASSERT_GT(best, least + 5);  // else there is nothing to choose between
+  ASSERT_GT(best, least + 2);  // else there is nothing to choose between
   const double floor = (best + least) / 2;
+  const double phase_s = settled_after_s + settled_s_;
 
   const std::vector<double> ambients{25, 28, 31};
   FakeBoard::Faults faults;
@@ -178,8 +197,8 @@ TEST_F(Circle, DeliversWhatThePlanPromises) {
                         fmt::format("{}", hot_c), "--margin", fmt::format("{}", margin_k), "--min-accuracy",
                         fmt::format("{}", floor)});
   daemon.run(5);
-  auto classifier = std::make_unique<Classifier>(folder_.path() / "out" / "device" / "classify", board.variant_file(),
-                                                 path("samples"));
+  auto classifier = std::make_unique<Classifier>(folder_ / "out" / "device" / "classify", board.variant_file(),
+                                                 samples_.path() / "samples");
   std::vector<Phase> phases(ambients.size());
   std::vector<std::size_t> at_point(2);
   double due = 0;
@@ -225,8 +244,8 @@ TEST_F(Circle, DeliversWhatThePlanPromises) {
   }
   fmt::print("peak {:.2f} degrees, limit {}; {} and {} answers at the two points; {:.2f} % right, floor {:.2f} %\n",
              board.worst(), hot_c, at_point[0], at_point[1], 100 * right / answers, floor);
-  // A few thousand answers tell the accuracy to about half a point.
-  EXPECT_NEAR(100 * right / answers, floor, 1.0);
+  // A few hundred answers a phase tell the accuracy to about half a point.
+  EXPECT_NEAR(100 * right / answers, floor, settled_s_ > 1000 ? 0.3 : 1.0);
 }
 
 }  // namespace
