@@ -144,7 +144,7 @@ void StripPlanner::find_pushes(std::span<const StripOperation> operations, std::
     }
   }
   for (std::size_t row = pushes.size() - 1; row > 0; --row) pushes[row - 1] = std::min(pushes[row - 1], pushes[row]);
-  std::ranges::rotate(pushes, pushes.begin() + 1);
+  std::rotate(pushes.begin(), pushes.begin() + 1, pushes.end());
   pushes.back() = operations.size();
 }
 
