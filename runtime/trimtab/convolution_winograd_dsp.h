@@ -148,38 +148,36 @@ struct TileStoring {
   }
 };
 
-/// Writes what one filter has at `count` pixels, which lie `apart` bytes from each other, in the rows of a tile, which
-/// lie `below[1]`, `below[2]` ... bytes behind the first: the last row first, so that missing rows, which are said to
-/// lie on the first, leave nothing.
-template <int Rows, int Kernel, TileStore Kind>
-inline void store_tile(const Convolution& step, const TileStoring& storing, const int32_t* sums, int32_t channel,
-                       uint8_t* pixel, int32_t count, int32_t apart, const Array<int32_t, Rows>& below) {
-  const int32_t multiplier = step.multiplier[channel];
-  [[maybe_unused]] const int32_t zero = step.output_zero;
-  const int32_t* const end = sums + count;
-  Array<int32_t, Rows> outputs;
-  if constexpr (Kind == TileStore::any || Kind == TileStore::nested_any) {
-    for (; sums != end; ++sums, pixel += apart) {
-      outputs_of_sums<Rows, Kernel>(sums, outputs);
+/// What a filter's sums become, and where: a way to store them in tiles of `Rows` rows.
+template <int Rows, TileStore Kind>
+class FilterStore {
+ public:
+  FilterStore(const Convolution& step, const TileStoring& storing, int32_t channel)
+      : step_(step),
+        storing_(storing),
+        channel_(channel),
+        multiplier_(step.multiplier[channel]),
+        bias_(static_cast<int32_t>(static_cast<uint32_t>(step.bias[channel]) << (is_nested ? storing.scale : 0))),
+        zero_(step.output_zero) {}
+
+  /// Writes the outputs of one pixel in the rows of a tile, which lie `below[1]`, `below[2]` ... bytes behind the
+  /// first: the last row first, so that missing rows, which are said to lie on the first, leave nothing.
+  void store(Array<int32_t, Rows>& outputs, uint8_t* pixel, const Array<int32_t, Rows>& below) const {
+    if constexpr (Kind == TileStore::any || Kind == TileStore::nested_any) {
       for (int32_t i = Rows - 1; i >= 0; --i) {
-        outputs[i] = (outputs[i] >> storing.scale) + step.bias[channel];
-        store_any(step, channel, 1, &outputs[i], pixel + below[i]);
+        outputs[i] = (outputs[i] >> storing_.scale) + bias_;
+        store_any(step_, channel_, 1, &outputs[i], pixel + below[i]);
       }
+      return;
     }
-    return;
-  }
-  constexpr bool nested = Kind == TileStore::nested;
-  const auto bias = static_cast<int32_t>(static_cast<uint32_t>(step.bias[channel]) << (nested ? storing.scale : 0));
-  pixel += channel;
-  for (; sums != end; ++sums, pixel += apart) {
-    outputs_of_sums<Rows, Kernel>(sums, outputs);
 #pragma GCC unroll 4
     for (int32_t i = 0; i < Rows; ++i) {
-      int32_t accumulator = outputs[i] + bias;
-      if (nested) accumulator = static_cast<int32_t>(static_cast<uint32_t>(accumulator) << storing.shift);
-      outputs[i] = nested ? dsp::smmulr(accumulator, multiplier) : dsp::smmlar(accumulator, multiplier, zero);
+      int32_t accumulator = outputs[i] + bias_;
+      if (is_nested) accumulator = static_cast<int32_t>(static_cast<uint32_t>(accumulator) << storing_.shift);
+      outputs[i] = is_nested ? dsp::smmulr(accumulator, multiplier_) : dsp::smmlar(accumulator, multiplier_, zero_);
     }
-    if (nested) saturate_last(storing.saturation, outputs);
+    if (is_nested) saturate_last(storing_.saturation, outputs);
+    pixel += channel_;
 #pragma GCC unroll 4
     for (int32_t i = Rows - 1; i >= 0; --i) {
       int32_t value = outputs[i];
@@ -187,6 +185,25 @@ inline void store_tile(const Convolution& step, const TileStoring& storing, cons
       if (Kind == TileStore::s8) value = dsp::ssat<8>(value);
       *(i == 0 ? pixel : pixel + below[i]) = static_cast<uint8_t>(value);
     }
+  }
+
+ private:
+  static constexpr bool is_nested = Kind == TileStore::nested;
+
+  const Convolution& step_;
+  const TileStoring& storing_;
+  int32_t channel_, multiplier_, bias_, zero_;
+};
+
+/// Writes what one filter has at `count` pixels, which lie `apart` bytes from each other, in the rows of a tile.
+template <int Rows, int Kernel, TileStore Kind>
+inline void store_tile(const Convolution& step, const TileStoring& storing, const int32_t* sums, int32_t channel,
+                       uint8_t* pixel, int32_t count, int32_t apart, const Array<int32_t, Rows>& below) {
+  const FilterStore<Rows, Kind> filter(step, storing, channel);
+  Array<int32_t, Rows> outputs;
+  for (const int32_t* const end = sums + count; sums != end; ++sums, pixel += apart) {
+    outputs_of_sums<Rows, Kernel>(sums, outputs);
+    filter.store(outputs, pixel, below);
   }
 }
 
@@ -223,6 +240,46 @@ inline auto multiply_tile_for(TileStore kind) {
   }
 }
 
+/// The packed weights (convolution_columns_dsp.h) of two filters after another, decoded where they have fewer than 8
+/// bits. `WeightBits` 0: nested weights.
+template <int WeightBits>
+class FilterPairs {
+ public:
+  /// `decoded`: room for winograd_decoded_words().
+  FilterPairs(const Convolution& step, uint8_t* decoded)
+      : packed_(step.weights + convolution_columns_header_bytes),
+        decoded_(decoded),
+        pairs_left_((static_cast<int32_t>(load_word(step.weights)) + 1) / 2),
+        pairs_per_block_(pairs_left_),
+        words_(column_layout(step).pairs()) {}
+
+  /// The bytes of the next two.
+  const uint8_t* next() {
+    constexpr bool is_decoded = WeightBits > 0 && WeightBits < 8;
+    const uint8_t* bytes = packed_ + 4 * first_word_;
+    if constexpr (is_decoded) {
+      const int32_t before = first_word_ % plane_group_words;
+      unpack_weight_planes<WeightBits>(packed_ + weight_planes_bytes(first_word_ - before, WeightBits), before + words_,
+                                       decoded_);
+      bytes = decoded_ + 4 * before;
+    }
+    first_word_ += words_;
+    if (--pairs_left_ == 0) {
+      packed_ += is_decoded ? weight_planes_bytes(first_word_, WeightBits) : 4 * first_word_;
+      first_word_ = 0;
+      pairs_left_ = pairs_per_block_;
+    }
+    return bytes;
+  }
+
+ private:
+  const uint8_t* packed_;  // of a block of filters
+  uint8_t* decoded_;
+  int32_t pairs_left_, pairs_per_block_;
+  int32_t words_;           // of two filters
+  int32_t first_word_ = 0;  // of the next two in their block
+};
+
 }  // namespace detail
 
 /// `WeightBits` 0: nested weights, of as many bits as the step says.
@@ -245,29 +302,14 @@ __attribute__((noinline)) void convolution_winograd_dsp(const Convolution& step,
   const detail::WeightBytes<nested> weight_bytes(step);
   const detail::TileStoring storing = detail::TileStoring::of(step, nested);
   const auto multiply_tile = detail::multiply_tile_for<Rows, Kernel, nested>(storing.kind);
-  const auto filters_per_block = static_cast<int32_t>(load_word(step.weights));
-  const uint8_t* packed = step.weights + convolution_columns_header_bytes;
-  const int32_t filter_words = column_layout(step).pairs();
-  int32_t first_word = 0;  // of two filters in their block
-  constexpr bool decoded_first = WeightBits > 0 && WeightBits < 8;
+  detail::FilterPairs<WeightBits> filter_pairs(step, decoded);
   for (int32_t channel = 0; channel < step.output.channels; channel += 2) {
-    const uint8_t* bytes = packed + 4 * first_word;
-    if constexpr (decoded_first) {
-      const int32_t before = first_word % plane_group_words;
-      unpack_weight_planes<WeightBits>(packed + weight_planes_bytes(first_word - before, WeightBits),
-                                       before + filter_words, decoded);
-      bytes = decoded + 4 * before;
-    }
+    const uint8_t* bytes = filter_pairs.next();
     if (Kernel == 5 && step.input.channels % 4 != 0) {
       detail::spread_filters(step, bytes, spread);
       bytes = spread;
     }
     detail::transform_filters<Rows, Kernel>(weight_bytes, bytes, layout.filter_pairs(), weights);
-    first_word += filter_words;
-    if ((channel + 2) % filters_per_block == 0) {
-      packed += decoded_first ? weight_planes_bytes(first_word, WeightBits) : 4 * first_word;
-      first_word = 0;
-    }
     products->weights = weights;
     products->set_pairs(layout.filter_pairs());
     const uint32_t* tile = inputs;

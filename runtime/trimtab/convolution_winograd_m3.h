@@ -127,7 +127,7 @@ __attribute__((noinline)) void multiply_tile_m3(const Convolution& step, const W
   int32_t offset = 0;
   sums->inputs = inputs;
   for (int32_t x = 0; x < layout.segment; ++x) {
-    multiply_points_m3(sums);
+    multiply_points_m3<Rows + Kernel - 1, 2 * Kernel>(sums);
     sums->inputs += layout.pixel_pairs * (Rows + Kernel - 1) * 4;
     int32_t count = 1;
     while (count < 4 && x + count * layout.segment < step.output.width) ++count;

@@ -49,39 +49,31 @@ class ChannelScale {
 #endif
 };
 
-/// Writes what one filter has in the rows of a tile, four pixels at a time: the last row first, so that missing rows,
-/// which are said to be the first, leave nothing.
-template <int Rows, int Kernel, TileRange Range>
-class TileWriter {
+/// Writes what one filter has in the rows of a tile: the last row first, so that missing rows, which are said to be the
+/// first, leave nothing.
+template <int Rows, TileRange Range>
+class RowsWriter {
  public:
-  /// `sums`: of its first point. The four pixels lie `apart` bytes from each other.
-  TileWriter(const Convolution& step, int32_t channel, const int32_t* sums, const Array<uint8_t*, Rows>& rows,
-             int32_t apart)
+  RowsWriter(const Convolution& step, int32_t channel, const Array<uint8_t*, Rows>& rows)
       : step_(step),
         scale_(step, channel, step.output_zero - step.output_minimum),
         channel_(channel),
-        sums_(sums),
-        rows_(rows),
-        apart_(apart) {}
+        rows_(rows) {}
 
-  /// The first pixel lies `offset` bytes behind the beginnings of the rows.
-  void write(int32_t offset, int32_t count) const {
+  /// The outputs of the pixel that lies `offset` bytes behind the beginnings of the rows.
+  void write(const Array<int32_t, Rows>& outputs, int32_t offset) const {
     const int32_t least = step_.output_minimum;
     const int32_t span = Range == TileRange::whole_bytes ? 255 : step_.output_maximum - least;
-    Array<int32_t, Rows> outputs;
-    if constexpr (Range != TileRange::any) offset += channel_;
-    for (const int32_t* sums = sums_; sums != sums_ + count; ++sums, offset += apart_) {
-      outputs_of_sums<Rows, Kernel>(sums, outputs);
-      if constexpr (Range != TileRange::any) {
+    if constexpr (Range != TileRange::any) {
+      offset += channel_;
 #pragma GCC unroll 4
-        for (int32_t i = Rows - 1; i >= 0; --i) {
-          rows_[i][offset] = static_cast<uint8_t>(saturate(scale_(outputs[i]), 0, span) + least);
-        }
-      } else {
-        for (int32_t i = Rows - 1; i >= 0; --i) {
-          store_activation(rows_[i] + offset, channel_, saturate(scale_(outputs[i]), 0, span) + least,
-                           step_.output.format);
-        }
+      for (int32_t i = Rows - 1; i >= 0; --i) {
+        rows_[i][offset] = static_cast<uint8_t>(saturate(scale_(outputs[i]), 0, span) + least);
+      }
+    } else {
+      for (int32_t i = Rows - 1; i >= 0; --i) {
+        store_activation(rows_[i] + offset, channel_, saturate(scale_(outputs[i]), 0, span) + least,
+                         step_.output.format);
       }
     }
   }
@@ -90,8 +82,30 @@ class TileWriter {
   const Convolution& step_;
   ChannelScale scale_;
   int32_t channel_;
-  const int32_t* sums_;
   const Array<uint8_t*, Rows>& rows_;
+};
+
+/// ... four pixels at a time, from the sums of their points.
+template <int Rows, int Kernel, TileRange Range>
+class TileWriter {
+ public:
+  /// `sums`: of its first point. The four pixels lie `apart` bytes from each other.
+  TileWriter(const Convolution& step, int32_t channel, const int32_t* sums, const Array<uint8_t*, Rows>& rows,
+             int32_t apart)
+      : rows_(step, channel, rows), sums_(sums), apart_(apart) {}
+
+  /// The first pixel lies `offset` bytes behind the beginnings of the rows.
+  void write(int32_t offset, int32_t count) const {
+    Array<int32_t, Rows> outputs;
+    for (const int32_t* sums = sums_; sums != sums_ + count; ++sums, offset += apart_) {
+      outputs_of_sums<Rows, Kernel>(sums, outputs);
+      rows_.write(outputs, offset);
+    }
+  }
+
+ private:
+  RowsWriter<Rows, Range> rows_;
+  const int32_t* sums_;
   int32_t apart_;
 };
 

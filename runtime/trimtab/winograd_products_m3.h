@@ -37,18 +37,20 @@ struct PointSums {
   Array<int32_t, 8 * Points> sums;    // by point: filter 0, pixels 0 to 3, filter 1
 };
 
-// A filter of 3x3 has a multiple of six pairs, one of 5x5 (eight points) a multiple of ten.
+// `Pairs`: what pairs are a multiple of.
 #if defined(__ARM_ARCH_7M__)
 
+constexpr int32_t point_pairs_unrolled(int32_t pairs) {
 #if defined(__OPTIMIZE_SIZE__)
-constexpr int32_t point_pairs_unrolled(int32_t /*points*/) { return 2; }
+  return pairs % 2 == 0 ? 2 : pairs;
 #else
-constexpr int32_t point_pairs_unrolled(int32_t points) { return points == 8 ? 5 : 6; }
+  return pairs == 10 ? 5 : pairs;
 #endif
+}
 
 /// Overwrites the sums of all points: 18 instructions for each beside those of the pairs and 3 at the end of every
 /// loop.
-template <int Points>
+template <int Points, int Pairs>
 __attribute__((naked, noinline)) inline void multiply_points_m3(PointSums<Points>* /*sums*/) {
   asm volatile(
       "push {r4-r11, lr}\n\t"
@@ -115,14 +117,14 @@ __attribute__((naked, noinline)) inline void multiply_points_m3(PointSums<Points
       "pop {r4-r11, pc}\n"
       :
       : [start_bytes] "i"(8 * Points), [sums_bytes] "i"(32 * Points), [step] "i"(16 * Points),
-        [unroll] "i"(point_pairs_unrolled(Points)));
+        [unroll] "i"(point_pairs_unrolled(Pairs)));
 }
 
 #elif defined(__riscv) && !defined(__OPTIMIZE_SIZE__)
 
 /// The products of a point's four pixels and both filters: eight sums, a word and its half, and four weights stay in
 /// registers. A pair takes 45 instructions.
-template <int Points>
+template <int Points, int Pairs>
 __attribute__((noinline)) inline void multiply_points_m3(PointSums<Points>* sums) {
   const uint32_t* inputs = sums->inputs;
   const uint32_t* weights = sums->weights;
@@ -166,12 +168,11 @@ __attribute__((noinline)) inline void multiply_points_m3(PointSums<Points>* sums
 #else
 
 /// sums[p] = start + the products of a point's four pixels and one filter.
-template <int Points>
+template <int Points, int Pairs>
 inline void multiply_filter(const uint32_t* inputs, const uint32_t* weights, const uint32_t* weights_end,
                             uint32_t start, int32_t* sums) {
 #if defined(__ARM_ARCH_6M__) && !defined(__OPTIMIZE_SIZE__)
-  // Sums stay in high registers, which an ADD reaches (see sum_4x2_m3.h). A short jump spans three pairs
-  // (two where pairs are no multiple of three).
+  // Sums stay in high registers, which an ADD reaches (see sum_4x2_m3.h). A short jump spans three pairs.
   register const uint32_t* r0 asm("r0") = inputs;
   register const uint32_t* r1 asm("r1") = weights;
   register const uint32_t* end asm("r12") = weights_end;
@@ -221,7 +222,7 @@ inline void multiply_filter(const uint32_t* inputs, const uint32_t* weights, con
       "stm r2!, {r4-r7}\n"
       : "+r"(r0), "+r"(r1), "+r"(r2)
       : "r"(end), "r"(to), [weights_step] "i"(16 * Points - 8), [inputs_step] "i"(16 * Points - 16),
-        [unroll] "i"(Points == 8 ? 2 : 3)
+        [unroll] "i"(Pairs % 3 == 0 ? 3 : 2)
       : "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "cc", "memory");
 #else
   for (int32_t p = 0; p < 4; ++p) {
@@ -235,7 +236,7 @@ inline void multiply_filter(const uint32_t* inputs, const uint32_t* weights, con
 #endif
 }
 
-template <int Points>
+template <int Points, int Pairs>
 __attribute__((noinline)) inline void multiply_points_m3(PointSums<Points>* sums) {
   const uint32_t* inputs = sums->inputs;
   const uint32_t* weights = sums->weights;
@@ -243,7 +244,7 @@ __attribute__((noinline)) inline void multiply_points_m3(PointSums<Points>* sums
   for (const uint32_t* start = sums->start; start != sums->start + 2 * Points; start += 2) {
     for (int32_t filter = 0; filter < 2; ++filter, to += 4) {
       const uint32_t* const first = weights + point_weight(filter, 0);
-      multiply_filter<Points>(inputs, first, first + sums->bytes / 4, start[filter], to);
+      multiply_filter<Points, Pairs>(inputs, first, first + sums->bytes / 4, start[filter], to);
     }
     inputs += 4;
     weights += 4;

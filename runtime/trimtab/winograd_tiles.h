@@ -95,12 +95,11 @@ constexpr int32_t winograd_spread_bytes(const Convolution& step, const WinogradL
 
 namespace detail {
 
-/// The points of two inputs in as many rows.
-template <class Arithmetic, int Points>
-inline void transform_inputs(const Array<uint32_t, Points>& d, uint32_t* to) {
+/// put(point, pair) for every point of two inputs in as many rows.
+template <class Arithmetic, int Points, class Put>
+inline __attribute__((always_inline)) void transform_inputs(const Array<uint32_t, Points>& d, Put put) {
   const auto add = [](uint32_t a, uint32_t b) { return Arithmetic::add(a, b); };
   const auto subtract = [](uint32_t a, uint32_t b) { return Arithmetic::subtract(a, b); };
-  const auto put = [&](int32_t point, uint32_t pair) { to[4 * point] = Arithmetic::finish(pair); };
   const auto twice = [&](uint32_t a) { return add(a, a); };
   if constexpr (Points == 4) {
     put(0, subtract(d[0], d[2]));
@@ -108,14 +107,17 @@ inline void transform_inputs(const Array<uint32_t, Points>& d, uint32_t* to) {
     put(2, subtract(d[2], d[1]));
     put(3, subtract(d[1], d[3]));
   } else if constexpr (Points == 6) {
+    const auto four_times = [&](uint32_t a) { return twice(twice(a)); };
     const uint32_t even = subtract(d[4], d[2]);
     const uint32_t odd = twice(subtract(d[3], d[1]));
     put(3, add(even, odd));
     put(4, subtract(even, odd));
     put(5, subtract(subtract(d[5], d[3]), twice(odd)));
-    put(0, add(twice(twice(subtract(d[0], d[2]))), even));
-    put(1, subtract(add(d[4], d[3]), twice(twice(add(d[2], d[1])))));
-    put(2, subtract(subtract(d[4], d[3]), twice(twice(subtract(d[2], d[1])))));
+    put(0, add(four_times(subtract(d[0], d[2])), even));
+    const uint32_t even_1 = subtract(d[4], four_times(d[2]));
+    const uint32_t odd_1 = subtract(d[3], four_times(d[1]));
+    put(1, add(even_1, odd_1));
+    put(2, subtract(even_1, odd_1));
   } else {
     static_assert(Points == 8);
     const auto four_times = [&](uint32_t a) { return twice(twice(a)); };
@@ -189,6 +191,7 @@ inline void transform_column(const uint8_t* const* pixels, int32_t channels, uin
 #pragma GCC unroll 8
   for (int i = 0; i < Points; ++i) from[i] = pixels[i];
   const uint8_t* const end = from[0] + channels;
+  const auto put = [&to](int32_t point, uint32_t pair) { to[4 * point] = Arithmetic::finish(pair); };
   while (from[0] < end) {
     Array<uint32_t, Points> words;
     Array<uint32_t, Points> pairs;
@@ -206,11 +209,12 @@ inline void transform_column(const uint8_t* const* pixels, int32_t channels, uin
     }
 #pragma GCC unroll 8
     for (int i = 0; i < Points; ++i) pairs[i] = Arithmetic::template pair<0>(words[i]);
-    transform_inputs<Arithmetic, Points>(pairs, to);
+    transform_inputs<Arithmetic, Points>(pairs, put);
+    to += 4 * Points;
 #pragma GCC unroll 8
     for (int i = 0; i < Points; ++i) pairs[i] = Arithmetic::template pair<1>(words[i]);
-    transform_inputs<Arithmetic, Points>(pairs, to + 4 * Points);
-    to += 8 * Points;
+    transform_inputs<Arithmetic, Points>(pairs, put);
+    to += 4 * Points;
   }
 }
 
@@ -273,33 +277,49 @@ inline void find_rows(OutputRows output, int32_t top, int32_t end, Array<int32_t
   }
 }
 
+/// 24 y0, 12 y1, 6 y2 and 6 y3 of F(4,3), of its points' sums m, modulo 2^32.
+inline __attribute__((always_inline)) void multiples_of_outputs(const Array<uint32_t, 6>& m, Array<uint32_t, 4>& y) {
+  const auto times_3 = [](uint32_t value) { return value + 2 * value; };
+  const uint32_t sum = m[1] + m[2];
+  const uint32_t difference = m[1] - m[2];
+  const uint32_t sum_2 = m[3] + m[4];
+  const uint32_t difference_2 = m[3] - m[4];
+  y[0] = sum_2 + 2 * (times_3(m[0]) - 2 * sum);
+  y[1] = difference_2 - 2 * difference;
+  y[2] = sum_2 - sum;
+  y[3] = 2 * (times_3(m[5]) + difference_2) - difference;
+}
+
+/// The same value, of which the compiler knows nothing: else GCC takes a dozen shifts and additions for a product.
+inline uint32_t opaque(uint32_t value) {
+#if defined(__ARM_ARCH_6M__) || defined(__riscv)
+  asm("" : "+r"(value));
+#endif
+  return value;
+}
+
 /// The outputs of one pixel in all rows of a tile, from the points' sums.
 template <int Rows, int Kernel>
 inline void outputs_of_sums(const int32_t* sums, Array<int32_t, Rows>& outputs) {
   const auto point = [&](int32_t i) { return static_cast<uint32_t>(sums[8 * i]); };
   const auto halved = [](uint32_t sum, int times) { return static_cast<int32_t>(sum) >> times; };
-  const uint32_t sum = point(1) + point(2);
-  const uint32_t difference = point(1) - point(2);
-  const auto times_3 = [](uint32_t value) { return value + 2 * value; };
-  [[maybe_unused]] const auto inverse = [](uint32_t value) {
-#if defined(__ARM_ARCH_6M__) || defined(__riscv)
-    asm("" : "+r"(value));  // else GCC takes a dozen shifts and additions for a product
-#endif
-    return value;
-  };
+  [[maybe_unused]] const uint32_t sum = point(1) + point(2);
+  [[maybe_unused]] const uint32_t difference = point(1) - point(2);
+  [[maybe_unused]] const auto times_3 = [](uint32_t value) { return value + 2 * value; };
   if constexpr (Rows == 2) {
     outputs[0] = halved(sum + 2 * point(0), 1);
     outputs[1] = halved(difference - 2 * point(3), 1);
   } else if constexpr (Kernel == 3) {
-    const uint32_t third = inverse(0xaaaaaaabU);
-    const uint32_t sum_2 = point(3) + point(4);
-    const uint32_t difference_2 = point(3) - point(4);
-    outputs[0] = halved((sum_2 + 2 * (times_3(point(0)) - 2 * sum)) * third, 3);
-    outputs[1] = halved((difference_2 - 2 * difference) * third, 2);
-    outputs[2] = halved((sum_2 - sum) * third, 1);
-    outputs[3] = halved((2 * (times_3(point(5)) + difference_2) - difference) * third, 1);
+    const uint32_t third = opaque(0xaaaaaaabU);
+    const Array<uint32_t, 6> points = {point(0), point(1), point(2), point(3), point(4), point(5)};
+    Array<uint32_t, 4> multiples;
+    multiples_of_outputs(points, multiples);
+    outputs[0] = halved(multiples[0] * third, 3);
+    outputs[1] = halved(multiples[1] * third, 2);
+    outputs[2] = halved(multiples[2] * third, 1);
+    outputs[3] = halved(multiples[3] * third, 1);
   } else {
-    const uint32_t fifteenth = inverse(0xeeeeeeefU);
+    const uint32_t fifteenth = opaque(0xeeeeeeefU);
     const auto times_5 = [](uint32_t value) { return value + 4 * value; };
     const uint32_t sum_2 = point(3) + point(4);
     const uint32_t difference_2 = point(3) - point(4);
@@ -307,7 +327,7 @@ inline void outputs_of_sums(const int32_t* sums, Array<int32_t, Rows>& outputs) 
     const uint32_t difference_3 = point(5) - point(6);
     const uint32_t sum_5 = times_5(sum);
     const uint32_t difference_5 = times_5(difference);
-    outputs[0] = halved((times_3(sum_5 - 2 * sum_2) - 4 * times_5(point(0)) + sum_3) * inverse(0xa4fa4fa5U), 4);
+    outputs[0] = halved((times_3(sum_5 - 2 * sum_2) - 4 * times_5(point(0)) + sum_3) * opaque(0xa4fa4fa5U), 4);
     outputs[1] = halved((difference_5 - 4 * difference_2 + difference_3) * fifteenth, 4);
     outputs[2] = halved((sum_5 - 8 * sum_2 + times_3(sum_3)) * fifteenth, 4);
     outputs[3] = halved((difference_5 - 16 * difference_2 + 9 * difference_3) * fifteenth + 16 * point(7), 4);

@@ -194,6 +194,8 @@ std::optional<StripCost> cost_of_strip(const Step& step, const Kernel& kernel, C
   if (kernel.header == "convolution_winograd_dsp.h") {
     return winograd_cost(c, nested, kernel.name.find("winograd2") != std::string::npos ? 2 : 4, rows);
   }
+  if (kernel.header.starts_with("convolution_winograd_4x4_"))
+    return cost_of_winograd_4x4_strip(*convolution, core, rows);
   if (kernel.header == "convolution_4x2_dsp.h" || kernel.header == "convolution_nested_4x2_dsp.h") {
     return columns_cost(c, nested, kernel.layout.parameter, first, rows);
   }

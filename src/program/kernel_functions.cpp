@@ -15,8 +15,8 @@
 #include "trimtab/convolution_packed_rv32.h"
 #include "trimtab/convolution_s16_4x16_avx2.h"
 #include "trimtab/convolution_wide.h"
-#include "trimtab/convolution_winograd_dsp.h"
-#include "trimtab/convolution_winograd_m3.h"
+#include "trimtab/convolution_winograd_4x4_dsp.h"
+#include "trimtab/convolution_winograd_4x4_m3.h"
 #include "trimtab/depthwise_1x4_dsp.h"
 #include "trimtab/depthwise_3x3_rows_m3.h"
 #include "trimtab/depthwise_8_plane_m3.h"
@@ -99,9 +99,11 @@ const Entry kernels[] = {
     TRIMTAB_KERNEL(depthwise_s8_nested_1x4_dsp),
     TRIMTAB_WINOGRAD_M3(u8, winograd2),
     TRIMTAB_WINOGRAD_M3(u8, winograd4),
+    TRIMTAB_WINOGRAD_M3(u8, winograd4x4),
     TRIMTAB_WINOGRAD_M3(u8, winograd4_5x5),
     TRIMTAB_WINOGRAD_M3(s8, winograd2),
     TRIMTAB_WINOGRAD_M3(s8, winograd4),
+    TRIMTAB_WINOGRAD_M3(s8, winograd4x4),
     TRIMTAB_WINOGRAD_M3(s8, winograd4_5x5),
     TRIMTAB_KERNEL(depthwise_3x3s1_u8_u8_rows_m3),
     TRIMTAB_KERNEL(depthwise_3x3s1_u8_any_rows_m3),
@@ -139,15 +141,19 @@ const Entry kernels[] = {
     TRIMTAB_CONVOLUTIONS_DSP(s2, 2x2),
     TRIMTAB_CONVOLUTIONS_DSP(u8, winograd2),
     TRIMTAB_CONVOLUTIONS_DSP(u8, winograd4),
+    TRIMTAB_CONVOLUTIONS_DSP(u8, winograd4x4),
     TRIMTAB_CONVOLUTIONS_DSP(u8, winograd4_5x5),
     TRIMTAB_CONVOLUTIONS_DSP(s8, winograd2),
     TRIMTAB_CONVOLUTIONS_DSP(s8, winograd4),
+    TRIMTAB_CONVOLUTIONS_DSP(s8, winograd4x4),
     TRIMTAB_CONVOLUTIONS_DSP(s8, winograd4_5x5),
     TRIMTAB_KERNEL(convolution_u8_nested_winograd2_dsp),
     TRIMTAB_KERNEL(convolution_u8_nested_winograd4_dsp),
+    TRIMTAB_KERNEL(convolution_u8_nested_winograd4x4_dsp),
     TRIMTAB_KERNEL(convolution_u8_nested_winograd4_5x5_dsp),
     TRIMTAB_KERNEL(convolution_s8_nested_winograd2_dsp),
     TRIMTAB_KERNEL(convolution_s8_nested_winograd4_dsp),
+    TRIMTAB_KERNEL(convolution_s8_nested_winograd4x4_dsp),
     TRIMTAB_KERNEL(convolution_s8_nested_winograd4_5x5_dsp),
     TRIMTAB_KERNEL(max_pool_u8_dsp),
     TRIMTAB_KERNEL(max_pool_s8_dsp),

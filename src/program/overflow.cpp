@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "base/index.h"
-#include "trimtab/winograd_tiles.h"
+#include "trimtab/winograd_4x4_tiles.h"
 
 namespace trimtab {
 namespace {
@@ -56,6 +56,20 @@ bool weights_fit(std::span<const PointFactors> points, const std::array<std::int
   });
 }
 
+/// Nested weights of fewer bits are multiplied as the stored bytes are.
+std::int32_t weight_factor(const ConvolutionStep& step, int weight_bits) {
+  return step.weight_code == WeightCode::nested ? 1 << (8 - weight_bits) : 1;
+}
+
+/// Whether no sum of products is beyond `limit`, whatever the input is.
+bool sums_stay_within(const ConvolutionStep& step, int weight_bits, std::int64_t limit) {
+  const runtime::Convolution& c = step.convolution;
+  const ActivationGrid grid{1, c.input.format.bits, c.input.format.is_signed};
+  const std::int64_t largest_input = std::max(std::abs(grid.minimum()), std::abs(grid.maximum()));
+  return std::ranges::all_of(largest_sums(step, weight_bits, largest_input),
+                             [&](std::int64_t sum) { return weight_factor(step, weight_bits) * sum <= limit; });
+}
+
 }  // namespace
 
 std::vector<std::int64_t> largest_sums(const ConvolutionStep& step, int weight_bits, std::int64_t largest_input) {
@@ -89,8 +103,7 @@ bool winograd_is_exact(const ConvolutionStep& step, int weight_bits, int tile_ro
                                                : tile_rows == 2 ? std::span<const PointFactors>(points_2_3)
                                                                 : std::span<const PointFactors>(points_4_3);
   if (!inputs_fit(points, grid)) return false;
-  // nested weights of fewer bits are multiplied as the stored bytes are
-  const std::int32_t factor = step.weight_code == WeightCode::nested ? 1 << (8 - weight_bits) : 1;
+  const std::int32_t factor = weight_factor(step, weight_bits);
   const std::size_t row = static_cast<std::size_t>(c.window.kernel_width) * static_cast<std::size_t>(c.input.channels);
   for (std::size_t first = 0; first < step.weights.size(); first += kernel * row) {
     for (std::size_t i = first; i < first + row; ++i) {
@@ -99,11 +112,12 @@ bool winograd_is_exact(const ConvolutionStep& step, int weight_bits, int tile_ro
       if (!weights_fit(points, column)) return false;
     }
   }
-  const std::int64_t largest_input = std::max(std::abs(grid.minimum()), std::abs(grid.maximum()));
-  const std::vector<std::int64_t> sums = largest_sums(step, weight_bits, largest_input);
-  return std::ranges::all_of(sums, [&](std::int64_t sum) {
-    return factor * sum <= runtime::winograd_largest_sum(c.window.kernel_height, tile_rows);
-  });
+  return sums_stay_within(step, weight_bits, runtime::winograd_largest_sum(c.window.kernel_height, tile_rows));
+}
+
+bool winograd_4x4_is_exact(const ConvolutionStep& step, int weight_bits) {
+  // transformed numbers fit 16 bits whatever bytes they are made of
+  return sums_stay_within(step, weight_bits, runtime::winograd_4x4_largest_sum);
 }
 
 bool fits_after_shift(std::int64_t largest, int shift) {

@@ -29,6 +29,9 @@ namespace trimtab {
 /// (runtime/trimtab/winograd_tiles.h, which must take the convolution). O(weights).
 [[nodiscard]] bool winograd_is_exact(const ConvolutionStep& step, int weight_bits, int tile_rows);
 
+/// The same of F(4x4,3x3) (runtime/trimtab/winograd_4x4_tiles.h, which must take the convolution).
+[[nodiscard]] bool winograd_4x4_is_exact(const ConvolutionStep& step, int weight_bits);
+
 /// Whether a value of that magnitude stays within 32 bits when it is shifted left.
 [[nodiscard]] bool fits_after_shift(std::int64_t largest, int shift);
 

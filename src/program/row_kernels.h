@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "program/kernels.h"
@@ -13,14 +14,8 @@ struct RowKernel {
   Kernel kernel;  ///< its scratch memory is for the whole map as one strip
   /// Rows that it makes together. Any strip will do, but the last tile of fewer rows takes what a whole one takes.
   std::int32_t tile_rows = 1;
-  /// Bytes of scratch memory of a strip: for the strip, and for each of its tiles. Aligned in sum only.
-  std::int64_t strip_scratch_bytes = 0;
-  std::int64_t tile_scratch_bytes = 0;
-
-  [[nodiscard]] std::int64_t tiles(std::int64_t rows) const { return (rows + tile_rows - 1) / tile_rows; }
-  [[nodiscard]] std::int64_t scratch_bytes(std::int64_t rows) const {
-    return aligned(strip_scratch_bytes + tiles(rows) * tile_scratch_bytes);
-  }
+  /// Bytes of scratch memory of a strip of so many rows.
+  std::function<std::int64_t(std::int32_t rows)> scratch_bytes;
 };
 
 /// The kernels that make a step's rows beside the one that choose_kernel() gives; none for most steps.

@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "base/error.h"
 #include "base/file.h"
 #include "emit/package/layouts.h"
 
@@ -17,6 +20,12 @@ std::string file(const std::string& category, const std::string& name) {
 }  // namespace
 
 void cmsis_package(const DeviceFolder& device, const std::filesystem::path& folder) {
+  const auto is_riscv = [](const std::string& flag) { return flag.starts_with("-march=rv"); };
+  if (std::ranges::any_of(device.core_flags, is_riscv)) {
+    throw bad_input(
+        "{} is for {}, and CMSIS packs are for Arm's cores; make a package for arduino, platformio, zephyr or esp-idf",
+        device.path.string(), device.target);
+  }
   copy_sources(device, folder / "src");
   copy_papers(device, folder);
   const std::string& name = device.name;

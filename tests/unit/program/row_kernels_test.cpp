@@ -16,7 +16,7 @@ namespace {
 RowKernel kernel_like(const Step& step, const std::string& part, Core core = Core::cortex_m4) {
   RowKernel usual;
   usual.kernel = choose_kernel(step, core, Optimize::speed);
-  usual.strip_scratch_bytes = usual.kernel.scratch_bytes;
+  usual.scratch_bytes = [bytes = usual.kernel.scratch_bytes](std::int32_t /*rows*/) { return bytes; };
   if (!usual.kernel.whole_maps && usual.kernel.name.find(part) != std::string::npos) return usual;
   for (const RowKernel& kernel : row_kernels(step, core)) {
     if (kernel.kernel.name.find(part) != std::string::npos) return kernel;
@@ -31,7 +31,8 @@ void expect_definition(const ConvolutionCase& made, const std::string& part, int
   const ConvolutionStep& step = made.step();
   if (part == "rows_m3" && step.convolution.output.format.bits != 8) return;  // it makes bytes
   const bool in_fours = step.convolution.input.channels % 4 == 0;
-  if (core == Core::cortex_m4 && step.convolution.window.kernel_height == 3 && !in_fours) return;
+  const bool whole_fours = core == Core::cortex_m4 || part.find("4x4") != std::string::npos;
+  if (whole_fours && step.convolution.window.kernel_height == 3 && !in_fours) return;
   const RowKernel kernel = kernel_like(made.program.steps[0], part, core);
   if (kernel.kernel.name.empty()) return;
   Random random(seed);
@@ -101,19 +102,22 @@ TEST_P(RowKernels, MatchTheDefinitionOnTheEndsOfTheRanges) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(CortexM4, RowKernels,
-                         testing::Values(KernelCase{"winograd2"}, KernelCase{"winograd4"}, KernelCase{"words", true},
-                                         KernelCase{"nested_winograd2", false, WeightCode::nested},
-                                         KernelCase{"nested_winograd4", false, WeightCode::nested},
-                                         KernelCase{"winograd4_5x5", false, WeightCode::integer, Core::cortex_m4, 5},
-                                         KernelCase{"nested_winograd4_5x5", false, WeightCode::nested, Core::cortex_m4,
-                                                    5}));
+INSTANTIATE_TEST_SUITE_P(
+    CortexM4, RowKernels,
+    testing::Values(KernelCase{"winograd2"}, KernelCase{"winograd4_dsp"}, KernelCase{"winograd4x4"},
+                    KernelCase{"words", true}, KernelCase{"nested_winograd4x4", false, WeightCode::nested},
+                    KernelCase{"nested_winograd2", false, WeightCode::nested},
+                    KernelCase{"nested_winograd4_dsp", false, WeightCode::nested},
+                    KernelCase{"winograd4_5x5", false, WeightCode::integer, Core::cortex_m4, 5},
+                    KernelCase{"nested_winograd4_5x5", false, WeightCode::nested, Core::cortex_m4, 5}));
 INSTANTIATE_TEST_SUITE_P(CortexM3, RowKernels,
                          testing::Values(KernelCase{"rows_m3", true, WeightCode::integer, Core::cortex_m3},
                                          KernelCase{"winograd2", false, WeightCode::integer, Core::cortex_m3},
-                                         KernelCase{"winograd4", false, WeightCode::integer, Core::cortex_m3},
+                                         KernelCase{"winograd4_m3", false, WeightCode::integer, Core::cortex_m3},
+                                         KernelCase{"winograd4x4", false, WeightCode::integer, Core::cortex_m3},
+                                         KernelCase{"nested_winograd4x4", false, WeightCode::nested, Core::cortex_m3},
                                          KernelCase{"nested_winograd2", false, WeightCode::nested, Core::cortex_m3},
-                                         KernelCase{"nested_winograd4", false, WeightCode::nested, Core::cortex_m3},
+                                         KernelCase{"nested_winograd4_m3", false, WeightCode::nested, Core::cortex_m3},
                                          KernelCase{"winograd4_5x5", false, WeightCode::integer, Core::cortex_m3, 5},
                                          KernelCase{"nested_winograd4_5x5", false, WeightCode::nested, Core::cortex_m3,
                                                     5}));
@@ -186,6 +190,13 @@ TEST_P(WinogradSums, AreExactUpToTheLimitAndNotOfferedBeyond) {
   EXPECT_EQ(offered(greatest_sums(2440, WeightCode::nested)), (std::vector<int>{}));
   expect_definition(greatest_sums(608, WeightCode::nested), "winograd4", 1, 1, GetParam());
   expect_definition(greatest_sums(2436, WeightCode::nested), "winograd2", 1, 1, GetParam());
+  // 9 * 255 * 128 * 112 is the last below 2^25 of whole fours, and 9 * 255 * 192 * 76; F(4x4,3x3) comes last
+  EXPECT_EQ(offered(greatest_sums(112)), (std::vector<int>{2, 4, 4}));
+  EXPECT_EQ(offered(greatest_sums(116)), (std::vector<int>{2, 4}));
+  EXPECT_EQ(offered(greatest_sums(76, WeightCode::nested)), (std::vector<int>{2, 4, 4}));
+  EXPECT_EQ(offered(greatest_sums(80, WeightCode::nested)), (std::vector<int>{2, 4}));
+  expect_definition(greatest_sums(112), "winograd4x4", 1, 1, GetParam());
+  expect_definition(greatest_sums(76, WeightCode::nested), "winograd4x4", 1, 1, GetParam());
   // 25 * 255 * 128 * 164 is the last below 2^27, and 25 * 255 * 192 * 109
   EXPECT_EQ(offered(greatest_sums(164, WeightCode::integer, 5)), (std::vector<int>{4}));
   EXPECT_EQ(offered(greatest_sums(165, WeightCode::integer, 5)), (std::vector<int>{}));
