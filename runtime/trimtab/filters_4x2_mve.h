@@ -120,21 +120,21 @@ __attribute__((noinline)) inline void run_nested_filters_4x2_mve(NestedMveRun& r
 #undef TRIMTAB_MULTIPLY
 #undef TRIMTAB_LOAD_CHUNK
 
-/// Adds up the numbers of the four windows of a run.
-inline void sum_windows_mve(const MveRun& run, int32_t (&sums)[4]) {
+/// Adds up the `size` numbers of each of the four windows of a run.
+inline void sum_windows_mve(const MveRun& run, int32_t size, int32_t (&sums)[4]) {
   const int8_t* a = run.windows[0];
   const int8_t* b = run.windows[1];
   const int8_t* c = run.windows[2];
   const int8_t* d = run.windows[3];
   int32_t sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
   asm volatile(
-      "dls lr, %[chunks]\n"
+      "dlstp.8 lr, %[size]\n"
       "1: vldrb.8 q0, [%[a]], #16\n vldrb.8 q1, [%[b]], #16\n vldrb.8 q2, [%[c]], #16\n vldrb.8 q3, [%[d]], #16\n"
-      "vaddva.s8 %[sum0], q0\n vaddva.s8 %[sum1], q1\n vaddva.s8 %[sum2], q2\n vaddva.s8 %[sum3], q3\n le lr, 1b\n"
+      "vaddva.s8 %[sum0], q0\n vaddva.s8 %[sum1], q1\n vaddva.s8 %[sum2], q2\n vaddva.s8 %[sum3], q3\n letp lr, 1b\n"
       : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [sum0] "+Te"(sum0), [sum1] "+Te"(sum1), [sum2] "+Te"(sum2),
         [sum3] "+Te"(sum3)
-      : [chunks] "r"(run.chunks)
-      : "lr", "q0", "q1", "q2", "q3", "memory");
+      : [size] "r"(size)
+      : "lr", "q0", "q1", "q2", "q3", "cc", "memory");
   sums[0] = sum0;
   sums[1] = sum1;
   sums[2] = sum2;
@@ -168,14 +168,32 @@ inline void add_offsets_mve(const int8_t* weights, int32_t size, int32_t* bias) 
   bias[1] += sum1 * 128;
 }
 
-/// Copies bytes, every one exclusive-ored with `flip`.
-inline void copy_flipped_mve(const uint8_t* from, int32_t count, uint32_t flip, int8_t* to) {
+/// Copies the bytes of `count` pixels, 0 or more, every one exclusive-ored with `flip`; the pixels lie `from_step` and
+/// `to_step` bytes apart.
+inline void copy_pixels_mve(const uint8_t* from, int32_t from_step, int32_t count, int32_t channels, uint32_t flip,
+                            int8_t* to, int32_t to_step) {
+  if (count <= 0) return;
+  for (; channels >= 16; channels -= 16, from += 16, to += 16) {
+    const uint8_t* source = from;
+    int8_t* target = to;
+    asm volatile(
+        "vdup.8 q1, %[flip]\n dls lr, %[count]\n"
+        "1: vldrb.8 q0, [%[source]]\n add %[source], %[from_step]\n veor q0, q0, q1\n vstrb.8 q0, [%[target]]\n"
+        "add %[target], %[to_step]\n le lr, 1b\n"
+        : [source] "+r"(source), [target] "+r"(target)
+        : [flip] "r"(flip), [count] "r"(count), [from_step] "r"(from_step), [to_step] "r"(to_step)
+        : "lr", "q0", "q1", "memory");
+  }
+  if (channels == 0) return;
+  const mve_pred16_t some = vctp8q(static_cast<uint32_t>(channels));
   asm volatile(
-      "vdup.8 q1, %[flip]\n wlstp.8 lr, %[count], 2f\n"
-      "1: vldrb.8 q0, [%[from]], #16\n veor q0, q0, q1\n vstrb.8 q0, [%[to]], #16\n letp lr, 1b\n 2:\n"
+      "vdup.8 q1, %[flip]\n vmsr p0, %[some]\n dls lr, %[count]\n"
+      "1: vpst\n vldrbt.8 q0, [%[from]]\n add %[from], %[from_step]\n veor q0, q0, q1\n"
+      "vpst\n vstrbt.8 q0, [%[to]]\n add %[to], %[to_step]\n le lr, 1b\n"
       : [from] "+r"(from), [to] "+r"(to)
-      : [count] "r"(count), [flip] "r"(flip)
-      : "lr", "q0", "q1", "cc", "memory");
+      : [flip] "r"(flip), [some] "r"(static_cast<uint32_t>(some)), [count] "r"(count), [from_step] "r"(from_step),
+        [to_step] "r"(to_step)
+      : "lr", "q0", "q1", "memory");
 }
 
 /// The chunk of filter `index` of eight whose fields of `bits` bits lie one above the other in each of the lanes of
@@ -199,30 +217,38 @@ inline int8x16_t field_mve(const uint8_t* packed, int32_t lanes) {
   }
 }
 
-/// Unpacks a chunk of eight filters to four pairs of chunks, `step` bytes apart.
+/// Unpacks a chunk of eight filters to four pairs of chunks, `step` bytes apart, of whose 16 numbers there are `lanes`.
 template <int bits>
 inline void unpack_chunk_mve(const uint8_t* packed, int32_t lanes, int32_t step, int8_t* pair) {
-  vstrbq_s8(pair, (field_mve<bits, 0>(packed, lanes)));
-  vstrbq_s8(pair + 16, (field_mve<bits, 1>(packed, lanes)));
+  const mve_pred16_t there = vctp8q(static_cast<uint32_t>(lanes));
+  const auto store = [there](int8_t* to, int8x16_t field) { vstrbq_p_s8(to, field, there); };
+  store(pair, field_mve<bits, 0>(packed, lanes));
+  store(pair + 16, field_mve<bits, 1>(packed, lanes));
   pair += step;
-  vstrbq_s8(pair, (field_mve<bits, 2>(packed, lanes)));
-  vstrbq_s8(pair + 16, (field_mve<bits, 3>(packed, lanes)));
+  store(pair, field_mve<bits, 2>(packed, lanes));
+  store(pair + 16, field_mve<bits, 3>(packed, lanes));
   pair += step;
-  vstrbq_s8(pair, (field_mve<bits, 4>(packed, lanes)));
-  vstrbq_s8(pair + 16, (field_mve<bits, 5>(packed, lanes)));
+  store(pair, field_mve<bits, 4>(packed, lanes));
+  store(pair + 16, field_mve<bits, 5>(packed, lanes));
   pair += step;
-  vstrbq_s8(pair, (field_mve<bits, 6>(packed, lanes)));
-  vstrbq_s8(pair + 16, (field_mve<bits, 7>(packed, lanes)));
+  store(pair, field_mve<bits, 6>(packed, lanes));
+  store(pair + 16, field_mve<bits, 7>(packed, lanes));
 }
 
-/// Unpacks a block of `filters` <= 8 filters of `size` numbers to four pairs. Returns the end of the block.
+/// Unpacks a block of `filters` <= 8 filters of `size` numbers to four pairs. Returns the end of the block. Nothing is
+/// written behind the last number.
 template <int bits>
 inline const uint8_t* unpack_filters_mve(const uint8_t* packed, int32_t size, int32_t filters, int8_t* pairs) {
   const int32_t step = (size + 15) / 16 * 32;
   const int32_t vectors = ((filters + 1) / 2 * 2 * bits + 7) / 8;
-  for (; size >= 16; size -= 16, packed += vectors * 16, pairs += 32) unpack_chunk_mve<bits>(packed, 16, step, pairs);
-  if (size > 0) unpack_chunk_mve<bits>(packed, size, step, pairs);
-  return packed + vectors * size;
+  for (; size > 0; size -= 16, packed += vectors * 16, pairs += 32) {
+    if (size < 16) {
+      unpack_chunk_mve<bits>(packed, size, step, pairs);
+      return packed + vectors * size;
+    }
+    unpack_chunk_mve<bits>(packed, 16, step, pairs);
+  }
+  return packed;
 }
 
 }  // namespace trimtab::TRIMTAB_RUNTIME::detail

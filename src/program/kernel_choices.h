@@ -17,7 +17,8 @@ namespace trimtab {
 [[nodiscard]] std::optional<Kernel> choose_cortex_m3_kernel(const Step& step, Core core);  ///< M0 as well
 [[nodiscard]] std::optional<Kernel> choose_cortex_m4_kernel(const Step& step, Optimize optimize,
                                                             std::int64_t scratch_limit, std::int32_t strip_rows);
-[[nodiscard]] std::optional<Kernel> choose_cortex_m55_kernel(const Step& step, Optimize optimize);
+[[nodiscard]] std::optional<Kernel> choose_cortex_m55_kernel(const Step& step, Optimize optimize,
+                                                             std::int32_t strip_rows);
 [[nodiscard]] std::optional<Kernel> choose_rv32_kernel(const Step& step);
 [[nodiscard]] std::optional<Kernel> choose_cortex_a15_kernel(const Step& step, Optimize optimize);
 [[nodiscard]] std::optional<Kernel> choose_cortex_a53_kernel(const Step& step, Optimize optimize);

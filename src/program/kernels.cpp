@@ -79,7 +79,7 @@ std::optional<Kernel> choose_core_kernel(const Step& step, Core core, Optimize o
     case Core::cortex_m4:
       return choose_cortex_m4_kernel(step, optimize, scratch_limit, strip_rows);
     case Core::cortex_m55: {
-      std::optional<Kernel> kernel = choose_cortex_m55_kernel(step, optimize);
+      std::optional<Kernel> kernel = choose_cortex_m55_kernel(step, optimize, strip_rows);
       return kernel.has_value() ? kernel : choose_cortex_m4_kernel(step, optimize, scratch_limit, strip_rows);
     }
     case Core::cortex_a15: {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
 
 #include "program/kernel_choices.h"
@@ -12,7 +13,7 @@
 namespace trimtab {
 namespace {
 
-std::optional<Kernel> choose_convolution(const ConvolutionStep& step) {
+std::optional<Kernel> choose_convolution(const ConvolutionStep& step, std::int32_t strip_rows) {
   const runtime::Convolution& c = step.convolution;
   if (!is_byte(c.input) || !is_byte(c.output) || !padding_is_bytes(step)) return std::nullopt;
   const bool nested = step.weight_code == WeightCode::nested;
@@ -40,10 +41,12 @@ std::optional<Kernel> choose_convolution(const ConvolutionStep& step) {
   Kernel kernel = make_kernel("convolution_8_" + code + "_4x2_mve", "convolution_8_4x2_mve",
                               std::string("16 products per instruction, 4 pixels x 2 filters share their loads") +
                                   (nested ? ", any precision" : ""));
-  kernel.scratch_bytes = aligned(runtime::convolution_8_4x2_mve_scratch_bytes(c, nested));
+  const std::int32_t rows = std::min<std::int32_t>(strip_rows, c.output.height);
+  kernel.scratch_bytes = aligned(runtime::convolution_8_4x2_mve_scratch_bytes(c, rows, nested));
   kernel.layout.kind =
       runtime::convolution_8_4x2_mve_unpacks(c, nested) ? WeightLayout::Kind::lanes : WeightLayout::Kind::chunk_pairs;
-  kernel.overlap_lead_bytes = overlap_lead_bytes(c, runtime::convolution_8_4x2_mve_pixels(c, nested));
+  const std::int32_t together = runtime::convolution_8_4x2_mve_columns(c, rows, nested).rows;
+  kernel.overlap_lead_bytes = overlap_lead_bytes(c, together * c.output.width);
   return kernel;
 }
 
@@ -65,8 +68,8 @@ std::optional<Kernel> choose_addition(const runtime::Addition& step) {
 
 }  // namespace
 
-std::optional<Kernel> choose_cortex_m55_kernel(const Step& step, Optimize /*optimize*/) {
-  return std::visit(overloaded{[](const ConvolutionStep& s) { return choose_convolution(s); },
+std::optional<Kernel> choose_cortex_m55_kernel(const Step& step, Optimize /*optimize*/, std::int32_t strip_rows) {
+  return std::visit(overloaded{[=](const ConvolutionStep& s) { return choose_convolution(s, strip_rows); },
                                [](const MaxPoolStep& s) { return choose_pool(s.pool, "max_pool_8"); },
                                [](const AveragePoolStep& s) {
                                  return choose_pool(s.pool, "average_pool_" + name_of(s.pool.input.format));

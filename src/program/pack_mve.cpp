@@ -8,6 +8,21 @@
 
 namespace trimtab {
 
+namespace {
+
+/// Weight `index` of a filter in the order of convolution_8_4x2_mve.h's windows.
+std::int16_t column_weight(const ConvolutionStep& step, std::int64_t filter, std::int64_t index) {
+  const runtime::Convolution& c = step.convolution;
+  const std::int64_t channels = c.input.channels;
+  const std::int64_t channel = index % channels;
+  const std::int64_t row = index / channels % c.window.kernel_height;
+  const std::int64_t column = index / channels / c.window.kernel_height;
+  const std::int64_t size = runtime::convolution_8_4x2_mve_size(c);
+  return nth(step.weights, filter * size + (row * c.window.kernel_width + column) * channels + channel);
+}
+
+}  // namespace
+
 /// As convolution_8_4x2_mve.h reads them where they lie: pairs of filters, 16 numbers of each in turn, zeros behind the
 /// last.
 std::vector<std::uint8_t> pack_chunk_pairs(const ConvolutionStep& step) {
@@ -18,7 +33,7 @@ std::vector<std::uint8_t> pack_chunk_pairs(const ConvolutionStep& step) {
     for (std::int64_t first = 0; first < size; first += 16) {
       for (const std::int64_t filter : {pair, std::min(pair + 1, filters - 1)}) {
         for (std::int64_t k = first; k < first + 16; ++k) {
-          const std::int16_t weight = k < size ? nth(step.weights, filter * size + k) : std::int16_t{0};
+          const std::int16_t weight = k < size ? column_weight(step, filter, k) : std::int16_t{0};
           packed.push_back(static_cast<std::uint8_t>(weight));
         }
       }
@@ -46,7 +61,7 @@ std::vector<std::uint8_t> pack_lanes(const ConvolutionStep& step) {
         const std::int64_t lane = i / bits % lanes;
         const std::int64_t filter = i / bits / lanes;
         const std::int64_t bit = filter * bits + i % bits;
-        const int weight = nth(step.weights, std::min(block + filter, filters - 1) * size + first + lane);
+        const int weight = column_weight(step, std::min(block + filter, filters - 1), first + lane);
         const unsigned value = static_cast<unsigned>(weight) >> (i % bits) & 1U;
         packed[begin + static_cast<std::size_t>(bit / 8 * lanes + lane)] |=
             static_cast<std::uint8_t>(value << (bit % 8));
