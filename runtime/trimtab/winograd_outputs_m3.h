@@ -55,10 +55,7 @@ template <int Rows, TileRange Range>
 class RowsWriter {
  public:
   RowsWriter(const Convolution& step, int32_t channel, const Array<uint8_t*, Rows>& rows)
-      : step_(step),
-        scale_(step, channel, step.output_zero - step.output_minimum),
-        channel_(channel),
-        rows_(rows) {}
+      : step_(step), scale_(step, channel, step.output_zero - step.output_minimum), channel_(channel), rows_(rows) {}
 
   /// The outputs of the pixel that lies `offset` bytes behind the beginnings of the rows.
   void write(const Array<int32_t, Rows>& outputs, int32_t offset) const {
