@@ -124,11 +124,21 @@ Schedule Pricer::schedule_of(const Program& program, ScheduleLimits limits) cons
   return schedule(program, core_of(target_), optimize_, limits, input_);
 }
 
-std::optional<Schedule> Pricer::smaller_schedule(const Program& program, const Schedule& last,
-                                                 const Deployment& deployment, const Bounds& bounds) const {
+std::optional<Schedule> Pricer::next_schedule(const Program& program, const Schedule& last,
+                                              const Deployment& deployment, const Bounds& bounds, bool may_grow) const {
   const Bounds missed = missed_bounds(deployment, bounds);
-  if (missed.flash_bytes == 0 && missed.ram_bytes == 0) return std::nullopt;
   ScheduleLimits limits;
+  if (missed.flash_bytes == 0 && missed.ram_bytes == 0) {
+    const bool too_slow =
+        missed.instructions > 0 || missed.latency_ms > 0 || missed.energy_uj > 0 || missed.duty.is_given();
+    if (!may_grow || !too_slow) return std::nullopt;
+    const std::int64_t part = target_.ram_bytes.value;
+    const std::int64_t ram = bounds.ram_bytes > 0 ? std::min(bounds.ram_bytes, part) : part;
+    limits.arena_bytes = ram - (deployment.ram_bytes() - deployment.arena_bytes);
+    if (*limits.arena_bytes <= last.arena_bytes) return std::nullopt;
+    Schedule faster = schedule_of(program, limits);
+    return faster.arena_bytes > last.arena_bytes ? std::optional(std::move(faster)) : std::nullopt;
+  }
   limits.arena_bytes = last.arena_bytes;
   if (missed.ram_bytes > 0) *limits.arena_bytes -= deployment.ram_bytes() - bounds.ram_bytes;
   limits.one_kernel_each = missed.flash_bytes > 0;
@@ -143,9 +153,10 @@ Deployment Pricer::measure_within(ScheduledProgram scheduled, const Bounds& boun
   Deployment deployment = measure(scheduled);
   constexpr int most_attempts = 3;  // each costs an image and a run
   for (int attempt = 0; attempt < most_attempts; ++attempt) {
-    std::optional<Schedule> smaller = smaller_schedule(scheduled.program, scheduled.schedule, deployment, bounds);
-    if (!smaller.has_value()) break;
-    scheduled.schedule = std::move(*smaller);
+    std::optional<Schedule> next =
+        next_schedule(scheduled.program, scheduled.schedule, deployment, bounds, attempt == 0);
+    if (!next.has_value()) break;
+    scheduled.schedule = std::move(*next);
     deployment = measure(scheduled);
   }
   return deployment;
@@ -168,16 +179,24 @@ ScheduledDeployment Pricer::deploy_within(const Program& program, const Schedule
       return deploy_with(schedule_of(program, {.arena_bytes = 0, .one_kernel_each = true}));
     }
   };
+  const auto estimate = [&](ScheduledDeployment& made) {
+    if (!made.costs.empty()) return;
+    made.costs = measure_steps(program, made.schedule, with_memory_of_board(target_), made.deployment.dearest_point());
+    made.deployment.cycles = sum_cycles(made.costs);
+    made.deployment.clock_cycles = sum_clock_cycles(made.costs);
+  };
   ScheduledDeployment made = first();
-  while (auto next = smaller_schedule(program, made.schedule, made.deployment, bounds))
+  for (bool may_grow = true;; may_grow = false) {
+    if (with_cycles_) estimate(made);
+    std::optional<Schedule> next = next_schedule(program, made.schedule, made.deployment, bounds, may_grow);
+    if (!next.has_value()) break;
     made = deploy_with(std::move(*next));
+  }
   if (made.deployment.mismatches > 0) {
     throw failure("the emulated device and the host differ in {} numbers over {} samples", made.deployment.mismatches,
                   samples.size());
   }
-  made.costs = measure_steps(program, made.schedule, with_memory_of_board(target_), made.deployment.dearest_point());
-  made.deployment.cycles = sum_cycles(made.costs);
-  made.deployment.clock_cycles = sum_clock_cycles(made.costs);
+  estimate(made);
   return made;
 }
 

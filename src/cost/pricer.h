@@ -80,15 +80,17 @@ class Pricer {
   void estimate_cycles(const ScheduledProgram& scheduled, Deployment& deployment) const;
 
   /// Another schedule for a program whose image misses bounds: a smaller arena where it takes too much RAM, less code
-  /// where it takes too much flash. Nothing where the last one was made with such limits, or was the smallest.
-  [[nodiscard]] std::optional<Schedule> smaller_schedule(const Program& program, const Schedule& last,
-                                                         const Deployment& deployment, const Bounds& bounds) const;
-  /// Measures a program with its own schedule and, while bounds are missed, with smaller ones.
+  /// where it takes too much flash. Where both are kept, but not those on time or energy, and `may_grow`: the fastest
+  /// with all RAM that there is. Nothing where the last one was made with such limits, or no other is found.
+  [[nodiscard]] std::optional<Schedule> next_schedule(const Program& program, const Schedule& last,
+                                                      const Deployment& deployment, const Bounds& bounds,
+                                                      bool may_grow) const;
+  /// Measures a program with its own schedule and, while bounds are missed, with others.
   [[nodiscard]] Deployment measure_within(ScheduledProgram scheduled, const Bounds& bounds) const;
 
   /// Deploys a program for good: sources and image go to `folder`, `samples` are run in the emulator at all operating
   /// points, and the cycles of the dearest are estimated. The schedule is the one within the limits and, while bounds
-  /// are missed, a smaller one. Bounds may be missed in the end. Throws Error: (bound not met) where even the smallest
+  /// are missed, another. Bounds may be missed in the end. Throws Error: (bound not met) where even the smallest
   /// image is larger than the part, (failure) where a number differs from the host's.
   [[nodiscard]] ScheduledDeployment deploy_within(const Program& program, const ScheduleLimits& limits,
                                                   const Bounds& bounds, const Dataset& samples,

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "cost/energy.h"
+#include "support/program_builder.h"
 #include "support/two_clocks.h"
 
 // Bounds on latency: held against the upper end of the estimate of cycles, and where there is none against one cycle
@@ -161,6 +162,47 @@ TEST(Latency, HasNoUpperEndWithoutTimings) {
             R"({"estimated_cycles":1600000,"estimated_cycles_least":1500000,"estimated_cycles_most":2000000,)"
             R"("estimated_cycles_without_waits":1400000,)"
             R"("latency_lower_ms":15.0,"latency_expected_ms":16.0,"latency_upper_ms":20.0})");
+}
+
+/// A convolution whose fastest kernel needs more scratch memory than maps take that lie whole in the arena.
+Program fast_with_much_ram() {
+  ProgramBuilder b(1, 1);
+  b.program.input = b.add_buffer(16, 16, 32, {1, 8, false});
+  return b.finish(b.convolution(b.program.input, square(32, 3, 1, 16), {1, 8, false}, 8));
+}
+
+class BoundsOnTime : public testing::Test {
+ protected:
+  [[nodiscard]] Deployment measure(const Bounds& bounds) const {
+    return pricer_.measure_within({program_, pricer_.schedule_of(program_)}, bounds);
+  }
+
+  Program program_ = fast_with_much_ram();
+  Dataset data_ = [] {
+    Dataset data;
+    data.shape = {32, 16, 16};
+    data.features = {std::vector<float>(32 * 16 * 16, 0.5F), 32 * 16 * 16};
+    data.labels = {0};
+    data.classes = {"a"};
+    return data;
+  }();
+  Pricer pricer_{load_target("cortex-m3"), Optimize::speed, data_, data_, {}, "net", false};
+};
+
+TEST_F(BoundsOnTime, TakeRamThatIsToSpare) {
+  const Deployment usual = measure({});
+  const Deployment fastest =
+      pricer_.measure({program_, pricer_.schedule_of(program_, {.arena_bytes = std::int64_t{100} << 10})});
+  ASSERT_LT(fastest.instructions(), usual.instructions());
+  ASSERT_GT(fastest.arena_bytes, usual.arena_bytes);
+  Bounds bounds;
+  bounds.instructions = usual.instructions() - 1;
+  const Deployment grown = measure(bounds);
+  EXPECT_EQ(grown.instructions(), fastest.instructions());
+  EXPECT_EQ(pricer_.misses(grown, bounds), "");
+  bounds.ram_bytes = usual.ram_bytes();
+  EXPECT_EQ(measure(bounds).ram_bytes(), usual.ram_bytes());
+  EXPECT_THAT(pricer_.misses(measure(bounds), bounds), HasSubstr("more than the bound of"));
 }
 
 }  // namespace
