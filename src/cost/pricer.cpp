@@ -46,6 +46,7 @@ std::uint64_t fingerprint(const Graph& graph) {
 std::set<std::string> names_of_kernels(const Schedule& schedule) {
   std::set<std::string> names;
   for (const Kernel& kernel : schedule.kernels) names.insert(kernel.name);
+  for (const KernelVariant& variant : schedule.variants) names.insert(variant.kernel.name);
   return names;
 }
 

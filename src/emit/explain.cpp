@@ -89,6 +89,8 @@ std::string describe_costs(const Program& program, const Schedule& schedule, con
     text += fmt::format(row, program.steps[s].name, layer, schedule.kernels[s].name, kernel,
                         format_count(cost.instructions), per_product(cost.instructions, macs), cycles(cost.cycles));
     text += fmt::format("{:<{}}  {}\n", "", layer, schedule.kernels[s].reason);
+    for (const std::string& other : schedule.other_kernels(s))
+      text += fmt::format("{:<{}}  some strips by {}\n", "", layer, other);
     instructions += cost.instructions;
     products += macs;
   }

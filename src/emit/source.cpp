@@ -196,7 +196,7 @@ std::string whole_map_call(const Program& program, const Schedule& schedule, con
   if (std::holds_alternative<ConvolutionStep>(step.operation))
     arguments += fmt::format(", arena + {}", operation.scratch);
   return fmt::format("rt::whole_map{}<rt::{}>({});", step.inputs.size() > 1 ? "_of_two" : "",
-                     schedule.kernels[operation.step].name, arguments);
+                     schedule.kernel_of(operation).name, arguments);
 }
 
 /// GCC takes time that grows with the square of the calls in a function, since it follows where each pointer may point.
@@ -225,7 +225,7 @@ StepCalls step_calls(const Program& program, const Schedule& schedule) {
   for (const ScheduledOperation& operation : schedule.operations) {
     const std::string one = is_whole_map(program, schedule, operation)
                                 ? whole_map_call(program, schedule, operation)
-                                : call(program, schedule, operation.step, schedule.kernels[operation.step],
+                                : call(program, schedule, operation.step, schedule.kernel_of(operation),
                                        fmt::format("{{{}, {}}}", operation.first_row, operation.rows),
                                        fmt::format("arena + {}", operation.scratch));
     calls += fmt::format("  {}\n  after_layer({});\n", one, operation.step);
@@ -250,17 +250,45 @@ std::string row_tables(const Schedule& schedule) {
   return text;
 }
 
+/// A kernel that makes strips of a step.
+struct StripCall {
+  std::size_t step = 0;
+  const Kernel* kernel = nullptr;
+};
+
+/// The calls that operations choose from: the steps with their own kernels in their order, then other kernels.
+std::vector<StripCall> strip_calls(const Schedule& schedule) {
+  std::vector<StripCall> calls;
+  for (std::size_t s = 0; s < schedule.kernels.size(); ++s) calls.push_back({s, &schedule.kernels[s]});
+  for (const KernelVariant& variant : schedule.variants) {
+    const auto same = [&](const StripCall& one) {
+      return one.step == variant.step && one.kernel->name == variant.kernel.name;
+    };
+    if (std::ranges::none_of(calls, same)) calls.push_back({variant.step, &variant.kernel});
+  }
+  return calls;
+}
+
+std::size_t call_of(const std::vector<StripCall>& calls, const Schedule& schedule,
+                    const ScheduledOperation& operation) {
+  const auto same = [&](const StripCall& one) {
+    return one.step == operation.step && one.kernel->name == schedule.kernel_of(operation).name;
+  };
+  return static_cast<std::size_t>(std::ranges::find_if(calls, same) - calls.begin());
+}
+
 /// Strips as data: the table of operations, and the function that runs one operation.
 std::string strip_functions(const Program& program, const Schedule& schedule) {
+  const std::vector<StripCall> calls = strip_calls(schedule);
   std::string text;
   text += fmt::format(
-      "\nstruct Operation {{\n  {} step, first_row, rows, scratch;\n}};\nTRIMTAB_WEIGHTS alignas(8) const "
+      "\nstruct Operation {{\n  {} call, first_row, rows, scratch;\n}};\nTRIMTAB_WEIGHTS alignas(8) const "
       "Operation operations[{}] = {{",
       schedule.arena_bytes > 8 * std::int64_t{UINT16_MAX} ? "uint32_t" : "uint16_t", schedule.operations.size());
   std::string line;
   for (const ScheduledOperation& operation : schedule.operations) {
-    const std::string entry =
-        fmt::format("{{{}, {}, {}, {}}},", operation.step, operation.first_row, operation.rows, operation.scratch / 8);
+    const std::string entry = fmt::format("{{{}, {}, {}, {}}},", call_of(calls, schedule, operation),
+                                          operation.first_row, operation.rows, operation.scratch / 8);
     if (line.size() + entry.size() > 118) {
       text += "\n  " + line;
       line.clear();
@@ -277,23 +305,23 @@ std::string strip_functions(const Program& program, const Schedule& schedule) {
   };
   const std::string end = "    default:\n      return;\n  }\n}\n";
   std::string choices;
-  for (std::size_t s = 0; s < program.steps.size(); ++s) {
-    const std::string name = is_cut(program) ? function_of_steps(s) : "run_operation";
-    const bool is_first = s == 0 || (is_cut(program) && s % steps_per_function == 0);
-    if (is_first && s > 0) text += end + "\n";
+  for (std::size_t c = 0; c < calls.size(); ++c) {
+    const std::string name = is_cut(program) ? function_of_steps(c) : "run_operation";
+    const bool is_first = c == 0 || (is_cut(program) && c % steps_per_function == 0);
+    if (is_first && c > 0) text += end + "\n";
     if (is_first) {
-      text += begin(name, "operation.step");
-      choices += fmt::format("    case {}:\n      {}(arena, operation{});\n      return;\n", s / steps_per_function,
+      text += begin(name, "operation.call");
+      choices += fmt::format("    case {}:\n      {}(arena, operation{});\n      return;\n", c / steps_per_function,
                              name, point_argument(program));
     }
-    text += fmt::format("    case {}:\n      {}\n      after_layer({});\n      return;\n", s,
-                        call(program, schedule, s, schedule.kernels[s], "strip", "scratch"), s);
+    text += fmt::format("    case {}:\n      {}\n      after_layer({});\n      return;\n", c,
+                        call(program, schedule, calls[c].step, *calls[c].kernel, "strip", "scratch"), calls[c].step);
   }
   text += end;
   if (!is_cut(program)) return text;
   return text + fmt::format(
                     "\nvoid run_operation(uint8_t *arena, const Operation &operation{}) {{\n  switch "
-                    "(operation.step / {}) {{\n{}{}",
+                    "(operation.call / {}) {{\n{}{}",
                     point_parameter(program), steps_per_function, choices, end);
 }
 
@@ -301,6 +329,7 @@ std::string strip_functions(const Program& program, const Schedule& schedule) {
 std::set<std::string> runtime_headers(const Program& program, const Schedule& schedule) {
   std::set<std::string> headers;
   for (const Kernel& kernel : schedule.kernels) headers.insert(kernel.header);
+  for (const KernelVariant& variant : schedule.variants) headers.insert(variant.kernel.header);
   if (program.points.size() > 1) headers.insert("operating_points.h");
   return headers;
 }

@@ -94,7 +94,11 @@ class ScheduleCheck {
   void run(const ScheduledOperation& scheduled) {
     const StripOperation operation{scheduled.step, scheduled.first_row, scheduled.rows};
     const Step& step = program_.steps.at(scheduled.step);
-    const Kernel& kernel = schedule_.kernels.at(scheduled.step);
+    const Kernel& kernel = schedule_.kernel_of(scheduled);
+    if (!(kernel.layout == schedule_.kernels.at(scheduled.step).layout))
+      fail(step.name, "its kernels read different layouts of weights");
+    if (scheduled.variant >= 0 && nth(schedule_.variants, scheduled.variant).step != scheduled.step)
+      fail(step.name, "a kernel of another step makes some of its rows");
     check_inputs(operation, "a row that it reads is not there any more");
     if (scheduled.scratch < 0 || scheduled.scratch + kernel.scratch_bytes > std::ssize(marks_))
       fail(step.name, "its scratch memory lies outside of the arena");

@@ -64,6 +64,15 @@ std::int64_t maker_of(const Program& program, BufferId buffer) {
   return maker;
 }
 
+/// The most that a strip of a step takes.
+std::int64_t scratch_bytes(const Schedule& schedule, std::size_t step) {
+  std::int64_t bytes = schedule.kernels[step].scratch_bytes;
+  for (const KernelVariant& variant : schedule.variants) {
+    if (variant.step == step) bytes = std::max(bytes, variant.kernel.scratch_bytes);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 std::string describe_steps(const Program& program, const Schedule& schedule, bool explain) {
@@ -82,8 +91,10 @@ std::string describe_steps(const Program& program, const Schedule& schedule, boo
     text += fmt::format("{:<{}}  {:>12}  {:>7}  {:>11}  {:>12}  {:>9}  {:>8}  {}\n", step.name, width, shape(output),
                         bits > 0 ? fmt::format("{} bit", bits) : "", fmt::format("{} bit", output.grid.bits),
                         format_count(step.multiply_accumulates()), format_count(step.constant_bytes()),
-                        format_count(kernel.scratch_bytes), kernel.name);
+                        format_count(scratch_bytes(schedule, s)), kernel.name);
     if (explain) text += fmt::format("{:<{}}  {}\n", "", width, kernel.reason);
+    for (const std::string& other : schedule.other_kernels(s))
+      text += fmt::format("{:<{}}  some strips by {}\n", "", width, other);
     operations += step.multiply_accumulates();
     constants += step.constant_bytes();
   }
@@ -160,10 +171,11 @@ nlohmann::ordered_json to_json(const Program& program, const Schedule& schedule)
                      {"constant_bytes", step.constant_bytes()},
                      {"kernel", kernel.name},
                      {"reason", kernel.reason},
-                     {"scratch_bytes", kernel.scratch_bytes},
+                     {"scratch_bytes", scratch_bytes(schedule, s)},
                      {"strip_rows", rows[s]}});
     const RowPlaces& places = nth(schedule.places, step.output);
     if (places.table < 0) steps.back()["output_offset"] = places.offset;
+    for (const std::string& other : schedule.other_kernels(s)) steps.back()["other_kernels"].push_back(other);
   }
   nlohmann::ordered_json json = {{"name", program.name},
                                  {"layers", steps},

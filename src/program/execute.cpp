@@ -62,7 +62,7 @@ using AnyCall =
 AnyCall bind_operation(const Program& program, const Schedule& schedule, const ScheduledOperation& operation,
                        const std::uint8_t* weights) {
   const Step& step = program.steps.at(operation.step);
-  const Kernel& kernel = schedule.kernels.at(operation.step);
+  const Kernel& kernel = schedule.kernel_of(operation);
   const BoundRows a(program, schedule, step.inputs.at(0));
   const BoundRows b = step.inputs.size() > 1 ? BoundRows(program, schedule, step.inputs[1]) : BoundRows();
   const BoundRows output(program, schedule, step.output);

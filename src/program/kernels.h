@@ -50,6 +50,8 @@ struct WeightLayout {
   };
   Kind kind = Kind::none;
   std::int32_t parameter = 0;
+
+  bool operator==(const WeightLayout&) const = default;
 };
 
 /// The kernel that runs a step: the function `trimtab::runtime::NAME` in the header `trimtab/HEADER`, called as

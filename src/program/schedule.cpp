@@ -57,6 +57,20 @@ std::vector<std::int64_t> push_products(const Schedule& schedule, const Program&
   return products;
 }
 
+const Kernel& Schedule::kernel_of(const ScheduledOperation& operation) const {
+  return operation.variant < 0 ? kernels.at(operation.step) : nth(variants, operation.variant).kernel;
+}
+
+std::vector<std::string> Schedule::other_kernels(std::size_t step) const {
+  std::vector<std::string> names;
+  for (const KernelVariant& variant : variants) {
+    const bool known =
+        variant.kernel.name == kernels.at(step).name || std::ranges::find(names, variant.kernel.name) != names.end();
+    if (variant.step == step && !known) names.push_back(variant.kernel.name);
+  }
+  return names;
+}
+
 std::vector<std::int32_t> strip_rows(const Schedule& schedule) {
   std::vector<std::int32_t> rows(schedule.kernels.size());
   for (const ScheduledOperation& operation : schedule.operations) {

@@ -16,7 +16,14 @@ struct ScheduledOperation {
   std::size_t step = 0;  ///< index into Program::steps
   std::int32_t first_row = 0;
   std::int32_t rows = 0;
-  std::int64_t scratch = 0;  ///< offset in the arena
+  std::int64_t scratch = 0;   ///< offset in the arena
+  std::int32_t variant = -1;  ///< index into Schedule::variants; -1: the step's own kernel
+};
+
+/// Another kernel of a step, which makes some of its strips. It reads the same packed weights.
+struct KernelVariant {
+  std::size_t step = 0;
+  Kernel kernel;
 };
 
 /// Where the rows of a value lie in the arena: row r at `offset + 8 * row_tables[table][r]`. Without a table they
@@ -52,6 +59,7 @@ struct Schedule {
   Core core = Core::generic;
   Optimize optimize = Optimize::speed;
   std::vector<Kernel> kernels;  ///< by step
+  std::vector<KernelVariant> variants;
   std::vector<ScheduledOperation> operations;
   std::vector<RowPlaces> places;                       ///< by buffer
   std::vector<std::vector<std::uint16_t>> row_tables;  ///< by table, in units of 8 bytes
@@ -61,6 +69,10 @@ struct Schedule {
   std::vector<std::size_t> pushes;
   std::int64_t arena_bytes = 0;
   std::int64_t lower_bound_bytes = 0;  ///< no arena of this order can be smaller: the most that is alive at one time
+
+  [[nodiscard]] const Kernel& kernel_of(const ScheduledOperation& operation) const;
+  /// The names of the kernels that make some strips of a step beside its own.
+  [[nodiscard]] std::vector<std::string> other_kernels(std::size_t step) const;
 
   [[nodiscard]] InputForm input_form() const { return pushes.empty() ? InputForm::whole : InputForm::pushed; }
 

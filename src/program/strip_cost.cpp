@@ -46,11 +46,20 @@ double rough_cost(const Step& step, const Kernel& kernel, std::int32_t rows, boo
 double strip_cost(const Step& step, const Kernel& kernel, Core core, std::int32_t rows) {
   const std::int32_t height =
       std::visit([](const auto& s) { return std::int32_t{descriptor_of(s).output.height}; }, step.operation);
+  return strip_cost(step, kernel, core, rows, 0, height);
+}
+
+double strip_cost(const Step& step, const Kernel& kernel, Core core, std::int32_t rows, std::int32_t begin,
+                  std::int32_t end) {
   double cost = 0;
-  for (std::int32_t first = 0; first < height; first += rows) {
-    const std::int32_t count = std::min(rows, height - first);
+  for (std::int32_t first = begin; first < end; first += rows) {
+    const std::int32_t count = std::min(rows, end - first);
     const std::optional<StripCost> strip = cost_of_strip(step, kernel, core, first, count);
-    if (!strip.has_value()) return rough_cost(step, kernel, rows, true);
+    if (!strip.has_value()) {
+      const std::int32_t height =
+          std::visit([](const auto& s) { return std::int32_t{descriptor_of(s).output.height}; }, step.operation);
+      return rough_cost(step, kernel, rows, true) * (end - begin) / std::max(height, 1);
+    }
     cost += strip->instructions;
   }
   return cost;

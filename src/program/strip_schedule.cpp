@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/index.h"
+#include "base/random.h"
 #include "program/arena.h"
 #include "program/row_kernels.h"
 #include "program/strip_cost.h"
@@ -70,6 +71,7 @@ class StripSearch {
     for (std::size_t s = 0; s < candidates_.size(); ++s) {
       options_ += std::ssize(candidates_[s]);
       rows_ += planner_.rows_of(s);
+      groups_.push_back(groups_of(s));
     }
   }
 
@@ -80,16 +82,42 @@ class StripSearch {
 
   /// What a choice takes.
   struct Price {
-    double instructions = 0;
+    double instructions = 0;  ///< by estimate
     std::int64_t bytes = 0;   ///< the most that is alive at one time
     std::int64_t beyond = 0;  ///< bytes beyond a limit, summed over all times
   };
 
+  /// A choice in which strips of one step may differ.
+  struct Mix {
+    Chosen chosen;
+    std::vector<std::vector<std::size_t>> groups;  ///< by step: of each group of rows; empty: as chosen
+
+    explicit Mix(Chosen all) : chosen(std::move(all)), groups(chosen.size()) {}
+    bool operator==(const Mix&) const = default;
+  };
+
+  /// Whether strips of some step may be made in different ways.
+  [[nodiscard]] bool can_mix() const {
+    return std::ranges::any_of(groups_, [](const Groups& groups) { return groups.count > 1; });
+  }
+
+  [[nodiscard]] double instructions(const Mix& mix) const {
+    double sum = 0;
+    for (std::size_t s = 0; s < mix.chosen.size(); ++s) {
+      if (mix.groups[s].empty()) sum += candidates_[s][mix.chosen[s]].cost;
+      for (std::size_t g = 0; g < mix.groups[s].size(); ++g) sum += nth(groups_[s].costs, mix.groups[s][g])[g];
+    }
+    return sum;
+  }
+
   [[nodiscard]] Price price(const Chosen& chosen, std::int64_t limit_bytes = 0) const {
+    return price(Mix(chosen), limit_bytes);
+  }
+  [[nodiscard]] Price price(const Mix& mix, std::int64_t limit_bytes = 0) const {
     rows_left_ -= rows_;
     Price price;
-    for (std::size_t s = 0; s < chosen.size(); ++s) price.instructions += candidates_[s][chosen[s]].cost;
-    find_choices(chosen);
+    price.instructions = instructions(mix);
+    find_choices(mix);
     planner_.find_memory(choices_, memory_);
     price.bytes = memory_.most_alive();
     for (const std::int64_t alive : memory_.alive_bytes) price.beyond += std::max<std::int64_t>(alive - limit_bytes, 0);
@@ -144,6 +172,66 @@ class StripSearch {
     return score(price(from_smallest)) < score(price(from_fast)) ? from_smallest : from_fast;
   }
 
+  /// The mix with the fewest instructions that is found within so many bytes: from a choice and from the smallest one,
+  /// by random changes of some groups of rows or steps at a time. Now and then a change that costs instructions is
+  /// taken, too. The mix is within the limit if the choice is.
+  [[nodiscard]] Mix fastest_mix(const Chosen& start, const Chosen& smallest, std::int64_t limit_bytes) const {
+    constexpr int attempts = 3;
+    constexpr int changes = 6000;
+    constexpr int changes_per_leap = 50;
+    const auto score = [&](const Price& price) { return std::tuple(price.beyond, price.instructions, price.bytes); };
+    Mix best(start);
+    auto best_score = score(price(best, limit_bytes));
+    std::vector<std::pair<std::size_t, std::size_t>> places;  // steps and groups
+    for (std::size_t s = 0; s < groups_.size(); ++s) {
+      for (std::size_t g = 0; g < std::max<std::size_t>(groups_[s].count, 1); ++g) places.emplace_back(s, g);
+    }
+    Random random(1);
+    const auto any = [&](std::size_t count) {
+      return static_cast<std::size_t>(random.integer(0, static_cast<std::int64_t>(count) - 1));
+    };
+    const Share share(*this);
+    for (int attempt = 0; attempt < attempts; ++attempt) {
+      for (const bool from_smallest : {false, true}) {
+        Mix present = in_groups(from_smallest ? smallest : start, from_smallest);
+        auto present_score = score(price(present, limit_bytes));
+        for (int change = 0; change < changes && share.is_left(); ++change) {
+          Mix changed = present;
+          for (std::size_t count = 1 + any(3); count > 0; --count) {
+            const auto [s, g] = places[any(places.size())];
+            if (groups_[s].count > 1) {
+              changed.groups[s][g] = groups_[s].options[any(groups_[s].options.size())];
+            } else {
+              changed.chosen[s] = any(candidates_[s].size());
+            }
+          }
+          const bool fits = std::get<0>(present_score) == 0;
+          const bool leaps = fits && any(changes_per_leap) == 0;
+          if (fits && !leaps && instructions(changed) > std::get<1>(present_score)) continue;
+          const auto one = score(price(changed, limit_bytes));
+          if (leaps ? std::get<0>(one) > 0 : one > present_score) continue;
+          present = std::move(changed);
+          present_score = one;
+          if (present_score < best_score) std::tie(best, best_score) = std::pair(present, present_score);
+        }
+      }
+    }
+    return best;
+  }
+
+  /// Random ways to make the groups of rows, and the lowest strips of all other steps.
+  [[nodiscard]] Mix any_mix(std::uint64_t seed) const {
+    Random random(seed);
+    Chosen rows;
+    for (std::size_t s = 0; s < candidates_.size(); ++s) rows.push_back(nearest(s, 1));
+    Mix mix = in_groups(rows, true);
+    for (std::size_t s = 0; s < mix.groups.size(); ++s) {
+      const std::vector<std::size_t>& options = groups_[s].options;
+      for (std::size_t& option : mix.groups[s]) option = nth(options, random.integer(0, std::ssize(options) - 1));
+    }
+    return mix;
+  }
+
   /// The direct candidate of a step that makes at least so many rows at a time.
   [[nodiscard]] std::size_t nearest(std::size_t step, std::int32_t height) const {
     for (std::size_t option = 0; option < whole_[step]; ++option) {
@@ -153,16 +241,101 @@ class StripSearch {
   }
 
   /// `limit_bytes`: that the arena should keep within, for which more is tried than for the smallest.
-  [[nodiscard]] Schedule place(const Chosen& chosen, std::int64_t limit_bytes) const;
+  [[nodiscard]] Schedule place(const Mix& mix, std::int64_t limit_bytes) const;
 
  private:
-  void find_choices(const Chosen& chosen) const {
-    choices_.clear();
-    for (std::size_t s = 0; s < chosen.size(); ++s) {
-      const Candidate& candidate = candidates_[s][chosen[s]];
-      choices_.push_back({candidate.rows, candidate.scratch_bytes, candidate.kernel.whole_maps || candidate.is_dense,
-                          candidate.kernel.reads_before_writing, candidate.kernel.in_place});
+  /// Rows of a step's output that are made in one way, one group after the other.
+  struct Groups {
+    std::int32_t rows = 0;                   ///< of a group
+    std::size_t count = 0;                   ///< of groups; below 2: all strips of the step are made in one way
+    std::vector<std::size_t> options;        ///< candidates, which read the same packed weights
+    std::vector<std::vector<double>> costs;  ///< by candidate and group; empty for those that are no option
+  };
+
+  /// Groups of four rows, or of more where that gives too many.
+  [[nodiscard]] Groups groups_of(std::size_t step) const {
+    constexpr std::int32_t least_rows = 4;
+    constexpr std::int32_t most_groups = 16;
+    const std::int32_t height = planner_.rows_of(step);
+    const std::vector<Candidate>& candidates = candidates_[step];
+    Groups groups;
+    groups.rows = (height + least_rows * most_groups - 1) / (least_rows * most_groups) * least_rows;
+    groups.costs.resize(candidates.size());
+    bool differ = false;
+    for (std::size_t option = 0; option < candidates.size(); ++option) {
+      const Candidate& one = candidates[option];
+      if (one.kernel.whole_maps || one.is_dense || one.rows > groups.rows || groups.rows % one.rows != 0 ||
+          !(one.kernel.layout == candidates[0].kernel.layout))
+        continue;
+      groups.options.push_back(option);
+      differ = differ || one.kernel.name != candidates[0].kernel.name;
+      for (std::int32_t first = 0; first < height; first += groups.rows) {
+        const std::int32_t end = std::min(first + groups.rows, height);
+        groups.costs[option].push_back(strip_cost(program_.steps[step], one.kernel, core_, one.rows, first, end));
+      }
     }
+    if (differ) groups.count = static_cast<std::size_t>((height + groups.rows - 1) / groups.rows);
+    return groups;
+  }
+
+  /// The same choice, in groups: as chosen, or with the tallest strips of its kernel where those of a group are lower;
+  /// or all by the lowest strips of the direct kernel.
+  [[nodiscard]] Mix in_groups(const Chosen& chosen, bool all_direct) const {
+    Mix mix(chosen);
+    for (std::size_t s = 0; s < chosen.size(); ++s) {
+      if (groups_[s].count < 2) continue;
+      std::size_t nearest = groups_[s].options[0];
+      for (const std::size_t option : groups_[s].options) {
+        const Candidate& one = candidates_[s][option];
+        if (!all_direct && one.kernel.name == candidates_[s][chosen[s]].kernel.name &&
+            one.rows <= candidates_[s][chosen[s]].rows)
+          nearest = option;
+      }
+      mix.groups[s].assign(groups_[s].count, nearest);
+    }
+    return mix;
+  }
+
+  static StripChoice choice_of(const Candidate& candidate) {
+    return {candidate.rows, candidate.scratch_bytes, candidate.kernel.whole_maps || candidate.is_dense,
+            candidate.kernel.reads_before_writing, candidate.kernel.in_place};
+  }
+
+  void find_choices(const Mix& mix) const {
+    choices_.clear();
+    group_choices_.resize(mix.chosen.size());
+    for (std::size_t s = 0; s < mix.chosen.size(); ++s) {
+      std::vector<StripChoice>& groups = group_choices_[s];
+      groups.clear();
+      for (const std::size_t option : mix.groups[s]) groups.push_back(choice_of(candidates_[s][option]));
+      choices_.push_back(groups.empty() ? choice_of(candidates_[s][mix.chosen[s]]) : groups[0]);
+      choices_.back().groups = groups;
+      choices_.back().group_rows = groups_[s].rows;
+    }
+  }
+
+  /// Kernels of a step whose strips are not all made in one way: its own is the one of most groups. By group, the
+  /// variant.
+  std::vector<std::int32_t> add_kernels(std::size_t step, const std::vector<std::size_t>& of_groups,
+                                        Schedule& result) const {
+    const auto groups_by = [&](std::size_t option) { return std::ranges::count(of_groups, option); };
+    const std::size_t own = *std::ranges::max_element(of_groups, {}, groups_by);
+    const auto kernel_by = [&](std::size_t option) {
+      Kernel kernel = candidates_[step][option].kernel;
+      kernel.scratch_bytes = candidates_[step][option].scratch_bytes;
+      return kernel;
+    };
+    result.kernels.push_back(kernel_by(own));
+    std::vector<std::int32_t> variants;
+    std::vector<std::int32_t> variant_of(candidates_[step].size(), -1);
+    for (const std::size_t option : of_groups) {
+      if (option != own && variant_of[option] < 0) {
+        variant_of[option] = static_cast<std::int32_t>(result.variants.size());
+        result.variants.push_back({step, kernel_by(option)});
+      }
+      variants.push_back(variant_of[option]);
+    }
+    return variants;
   }
 
   /// Calls visit(chosen) for choices in which all steps that have other kernels than the direct one are in three runs,
@@ -289,10 +462,12 @@ class StripSearch {
   std::vector<std::vector<Candidate>> candidates_;  // by step: direct ones, the lowest strips first, then others
   Chosen whole_;                                    // direct, all rows at once
   Chosen dense_;                                    // the same without gaps where that is faster
+  std::vector<Groups> groups_;                      // by step
   std::int64_t options_ = 0;
   std::int64_t rows_ = 0;  ///< of all steps
   mutable std::int64_t rows_left_ = most_rows_priced;
   mutable std::vector<StripChoice> choices_;  // of the choice that is priced
+  mutable std::vector<std::vector<StripChoice>> group_choices_;
   mutable StripMemory memory_;
 };
 
@@ -309,11 +484,11 @@ Gap gap_at(std::span<const ArenaPiece> pieces, const Arena& arena, std::int64_t 
   return Gaps(blocks, alive, 1).largest(0);
 }
 
-Schedule StripSearch::place(const Chosen& chosen, std::int64_t limit_bytes) const {
+Schedule StripSearch::place(const Mix& mix, std::int64_t limit_bytes) const {
   Schedule result;
   result.core = core_;
   result.optimize = optimize_;
-  const std::int64_t lower_bound = price(chosen).bytes;
+  const std::int64_t lower_bound = price(mix).bytes;
   const StripPlan plan = planner_.plan(choices_);
   Arena arena = place_pieces(plan.pieces, lower_bound, 8, 450);
   if (arena.bytes > limit_bytes && lower_bound <= limit_bytes) {
@@ -339,8 +514,13 @@ Schedule StripSearch::place(const Chosen& chosen, std::int64_t limit_bytes) cons
     std::int64_t& least = room[plan.operations[t].step];
     least = std::min(least, gap.bytes);
   }
+  std::vector<std::vector<std::int32_t>> variants(program_.steps.size());  // by step and group
   for (std::size_t s = 0; s < program_.steps.size(); ++s) {
-    const Candidate& candidate = candidates_[s][chosen[s]];
+    if (!mix.groups[s].empty()) {
+      variants[s] = add_kernels(s, mix.groups[s], result);
+      continue;
+    }
+    const Candidate& candidate = candidates_[s][mix.chosen[s]];
     Kernel kernel = candidate.kernel;
     kernel.scratch_bytes = candidate.scratch_bytes;
     if (candidate.is_direct) {
@@ -353,12 +533,17 @@ Schedule StripSearch::place(const Chosen& chosen, std::int64_t limit_bytes) cons
 
   for (std::size_t t = 0; t < plan.operations.size(); ++t) {
     const StripOperation& operation = plan.operations[t];
-    const Kernel& kernel = result.kernels[operation.step];
+    const std::vector<std::int32_t>& of_groups = variants[operation.step];
+    const std::int32_t variant =
+        of_groups.empty() ? -1 : nth(of_groups, operation.first_row / groups_[operation.step].rows);
+    ScheduledOperation made{operation.step, operation.first_row, operation.rows, 0, variant};
+    const Kernel& kernel = result.kernel_of(made);
     const std::int64_t shape = plan.scratch_shapes[t];
     const bool fits = kernel.scratch_bytes <= gaps[t].bytes;
     const std::int64_t scratch = kernel.scratch_bytes == 0 ? 0 : fits ? gaps[t].offset : nth(arena.offsets, shape);
     const auto at = static_cast<std::int64_t>(t);
-    result.operations.push_back({operation.step, operation.first_row, operation.rows, scratch});
+    made.scratch = scratch;
+    result.operations.push_back(made);
     if (kernel.scratch_bytes > 0) result.uses.push_back({-1, scratch, kernel.scratch_bytes, at, at});
   }
 
@@ -396,25 +581,55 @@ Schedule StripSearch::place(const Chosen& chosen, std::int64_t limit_bytes) cons
 
 }  // namespace
 
+namespace {
+
+constexpr std::int64_t most_bytes = 8 * std::int64_t{UINT16_MAX};  // that tables of rows can name
+
+StripSchedule schedule_alike(const StripSearch& search, const StripSearch::Chosen& smallest, std::int64_t limit_bytes,
+                             StripSearch::Chosen& chosen) {
+  const StripSearch::Price least = search.price(smallest);
+  // places may take some bytes more than the most that is alive at one time
+  std::int64_t limit = std::min(limit_bytes, most_bytes);
+  for (int attempt = 0; attempt < 6 && least.bytes < limit; ++attempt) {
+    chosen = search.fastest(smallest, limit);
+    constexpr double slack = 1.01;
+    chosen = search.smallest_within(chosen, smallest, slack * search.price(chosen).instructions);
+    Schedule faster = search.place(StripSearch::Mix(chosen), limit_bytes);
+    if (faster.arena_bytes <= std::min(limit_bytes, most_bytes))
+      return {std::move(faster), search.price(chosen).instructions, search.rows_priced()};
+    limit = std::min(limit, search.price(chosen).bytes) - 8;
+  }
+  chosen = smallest;
+  return {search.place(StripSearch::Mix(smallest), limit_bytes), least.instructions, search.rows_priced()};
+}
+
+/// Strips of one step that are made in different ways, where that takes clearly fewer instructions in as many bytes.
+void mix_strips(const StripSearch& search, const StripSearch::Chosen& alike, const StripSearch::Chosen& smallest,
+                std::int64_t limit_bytes, StripSchedule& result) {
+  constexpr double clearly = 0.99;
+  const std::int64_t limit = std::min(std::max(limit_bytes, result.schedule.arena_bytes), most_bytes);
+  for (const double share : {1.0, 0.99, 0.98, 0.97, 0.96, 0.95, 0.93}) {
+    const StripSearch::Mix mix =
+        search.fastest_mix(alike, smallest, static_cast<std::int64_t>(static_cast<double>(limit) * share));
+    if (search.instructions(mix) > clearly * result.instructions) return;
+    Schedule mixed = search.place(mix, limit);
+    if (mixed.arena_bytes > limit) continue;
+    result = {std::move(mixed), search.instructions(mix), search.rows_priced()};
+    return;
+  }
+}
+
+}  // namespace
+
 std::optional<StripSchedule> schedule_strips(const Program& program, Core core, Optimize optimize,
                                              std::int64_t limit_bytes, bool one_kernel_each, InputForm input) {
   const StripSearch search(program, core, optimize, one_kernel_each, input);
   if (search.is_too_large()) return std::nullopt;
   const StripSearch::Chosen smallest = search.smallest();
-  constexpr std::int64_t most_bytes = 8 * std::int64_t{UINT16_MAX};  // that tables of rows can name
-  const StripSearch::Price least = search.price(smallest);
-  // places may take some bytes more than the most that is alive at one time
-  std::int64_t limit = std::min(limit_bytes, most_bytes);
-  for (int attempt = 0; attempt < 6 && least.bytes < limit; ++attempt) {
-    StripSearch::Chosen chosen = search.fastest(smallest, limit);
-    constexpr double slack = 1.01;
-    chosen = search.smallest_within(chosen, smallest, slack * search.price(chosen).instructions);
-    Schedule faster = search.place(chosen, limit_bytes);
-    if (faster.arena_bytes <= std::min(limit_bytes, most_bytes))
-      return StripSchedule{std::move(faster), search.price(chosen).instructions, search.rows_priced()};
-    limit = std::min(limit, search.price(chosen).bytes) - 8;
-  }
-  StripSchedule result{search.place(smallest, limit_bytes), least.instructions, search.rows_priced()};
+  StripSearch::Chosen chosen;
+  StripSchedule result = schedule_alike(search, smallest, limit_bytes, chosen);
+  if (search.can_mix()) mix_strips(search, chosen, smallest, limit_bytes, result);
+  result.rows_priced = search.rows_priced();
   return result.schedule.arena_bytes > most_bytes ? std::nullopt : std::optional(std::move(result));
 }
 
@@ -423,7 +638,12 @@ Schedule schedule_in_strips(const Program& program, Core core, Optimize optimize
   const StripSearch search(program, core, optimize, false, input);
   StripSearch::Chosen chosen;
   for (std::size_t s = 0; s < program.steps.size(); ++s) chosen.push_back(search.nearest(s, rows[s]));
-  return search.place(chosen, 0);
+  return search.place(StripSearch::Mix(std::move(chosen)), 0);
+}
+
+Schedule schedule_in_mixed_strips(const Program& program, Core core, std::uint64_t seed, InputForm input) {
+  const StripSearch search(program, core, Optimize::speed, false, input);
+  return search.place(search.any_mix(seed), 0);
 }
 
 }  // namespace trimtab

@@ -95,9 +95,12 @@ class StripPlanner::Order {
 
   void make_strip(std::size_t step) {
     const StepRows& rows = planner_.steps_[step];
-    const StripChoice& choice = choices_[step];
+    const StripChoice& of_step = choices_[step];
+    const StripChoice& choice = of_step.at(made_[step]);
     StripOperation operation{step, made_[step], rows.end - made_[step]};
     if (!choice.whole_maps) operation.rows = std::min(operation.rows, choice.rows);
+    if (!of_step.groups.empty())
+      operation.rows = std::min(operation.rows, of_step.group_rows - made_[step] % of_step.group_rows);
     for (const Need& need : rows.needs) {
       std::int32_t last = need.all ? planner_.values_[need.value].height - 1 : -1;
       if (!need.all) planner_.for_needed_rows(need, operation, [&](std::int32_t row) { last = std::max(last, row); });
@@ -168,7 +171,7 @@ void StripPlanner::find_times(std::span<const StripChoice> choices, StripMemory&
     const StripOperation& operation = memory.operations[t];
     const StepRows& rows = steps_[operation.step];
     const std::int64_t begin = begin_of(t);
-    const bool reads_first = choices[operation.step].reads_first;
+    const bool reads_first = choices[operation.step].at(operation.first_row).reads_first;
     const std::int64_t last_read = reads_first ? begin : begin + 1;
     const std::int64_t first_write = reads_first ? begin + 1 : begin;
     for (const Need& need : rows.needs) {
@@ -189,7 +192,9 @@ void StripPlanner::find_places(std::span<const StripChoice> choices, StripMemory
     const StripOperation& operation = memory.operations[t];
     const StepRows& rows = steps_[operation.step];
     const Value& to = values_[rows.output];
-    if (!choices[operation.step].in_place || memory.dense[rows.output] || producers_[rows.output].size() > 1) continue;
+    if (!choices[operation.step].at(operation.first_row).in_place || memory.dense[rows.output] ||
+        producers_[rows.output].size() > 1)
+      continue;
     for (const Need& need : rows.needs) {
       const Value& from = values_[need.value];
       if (!need.alike || memory.dense[need.value] || whole_units(from.row_bytes) < whole_units(to.row_bytes)) continue;
@@ -220,7 +225,8 @@ void StripPlanner::count_alive(std::span<const StripChoice> choices, StripMemory
     }
   }
   for (std::size_t t = 0; t < memory.operations.size(); ++t) {
-    const std::int64_t bytes = choices[memory.operations[t].step].scratch_bytes;
+    const StripOperation& operation = memory.operations[t];
+    const std::int64_t bytes = choices[operation.step].at(operation.first_row).scratch_bytes;
     if (bytes > 0) add(bytes, begin_of(t), begin_of(t) + 1);
   }
   std::partial_sum(alive.begin(), alive.end(), alive.begin());
@@ -290,7 +296,8 @@ StripPlan StripPlanner::plan(std::span<const StripChoice> choices) const {
     ++shapes;
   }
   for (std::size_t t = 0; t < plan.operations.size(); ++t) {
-    const std::int64_t bytes = choices[plan.operations[t].step].scratch_bytes;
+    const StripOperation& operation = plan.operations[t];
+    const std::int64_t bytes = choices[operation.step].at(operation.first_row).scratch_bytes;
     plan.scratch_shapes.push_back(bytes > 0 ? static_cast<std::int64_t>(shapes) : -1);
     if (bytes > 0) {
       add_piece(0, bytes, begin_of(t), begin_of(t) + 1);

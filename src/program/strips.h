@@ -20,7 +20,18 @@ struct StripChoice {
   bool reads_first = false;  ///< it has read all rows of its inputs before it writes the first of its output
   bool in_place =
       false;  ///< rows of the output may take the places of rows of an input that are read for the last time
+  /// Where strips of the step differ: a choice for every `group_rows` rows of the output, which the caller keeps. None
+  /// makes whole maps, and no strip crosses the end of a group.
+  std::span<const StripChoice> groups = {};
+  std::int32_t group_rows = 0;
+
+  /// That of the strip that begins with a row.
+  [[nodiscard]] const StripChoice& at(std::int32_t row) const;
 };
+
+inline const StripChoice& StripChoice::at(std::int32_t row) const {
+  return groups.empty() ? *this : groups[static_cast<std::size_t>(row / group_rows)];
+}
 
 /// Rows first_row .. first_row + rows - 1 of a step's output.
 struct StripOperation {

@@ -10,10 +10,13 @@
 #include "emit/explain.h"
 #include "emit/firmware.h"
 #include "emit/recipe.h"
+#include "program/check_schedule.h"
+#include "program/row_kernels.h"
 #include "program/strip_schedule.h"
 #include "support/naive_interpreter.h"
 #include "support/pooled_program.h"
 #include "support/random_program.h"
+#include "support/residual_program.h"
 #include "support/test_name.h"
 
 namespace trimtab {
@@ -94,6 +97,43 @@ TEST_P(EmulatedStrips, OfPushedRows) {
                       schedule(program, core_of(target), seed % 3 == 0 ? Optimize::size : Optimize::speed,
                                {.arena_bytes = limit}, InputForm::pushed),
                       target, seed);
+  }
+}
+
+// Strips of one step are made by different kernels.
+TEST_P(EmulatedStrips, OfDifferentKernels) {
+  const Target target = with_memory_of_board(load_target(GetParam()));
+  std::size_t variants = 0;
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    SCOPED_TRACE(seed);
+    const Program program = residual_program(seed, 8);
+    const Schedule plan =
+        schedule_in_mixed_strips(program, core_of(target), seed, seed % 2 == 0 ? InputForm::whole : InputForm::pushed);
+    variants += plan.variants.size();
+    expect_definition(program, plan, target, seed);
+  }
+  if (row_kernels(residual_program(1, 8).steps[0], core_of(target)).empty()) {
+    EXPECT_EQ(variants, 0U);
+  } else {
+    EXPECT_GE(variants, 8U);
+  }
+}
+
+// Of several operating points, too, whose weights are nested.
+TEST(StripsOfDifferentKernels, ServeSeveralOperatingPoints) {
+  const Target target = with_memory_of_board(load_target("stm32f412"));
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    SCOPED_TRACE(seed);
+    const Program program = residual_program(seed, 8, 2);
+    const Schedule plan = schedule_in_mixed_strips(program, Core::cortex_m4, seed, InputForm::pushed);
+    EXPECT_GE(plan.variants.size(), 1U);
+    check_schedule(program, plan);
+    Random random(seed);
+    const RandomSample sample(program, random);
+    const TemporaryDirectory folder;
+    EXPECT_EQ(deploy(program, plan, target, "net", sample.bytes, host_outputs(program, sample.bytes, 1), folder.path())
+                  .mismatches,
+              0);
   }
 }
 

@@ -14,6 +14,7 @@
 #include "support/naive_interpreter.h"
 #include "support/pooled_program.h"
 #include "support/random_program.h"
+#include "support/residual_program.h"
 
 namespace trimtab {
 namespace {
@@ -91,6 +92,26 @@ TEST_P(Strips, OfPushedRowsMatchTheDefinition) {
     if (HasFailure()) break;
   }
   EXPECT_GE(smaller, 30);  // else rows are not given back
+}
+
+TEST_P(Strips, OfDifferentKernelsMatchTheDefinition) {
+  std::size_t variants = 0;
+  for (std::uint64_t seed = 0; seed < 120; ++seed) {
+    SCOPED_TRACE(seed);
+    const Program program = residual_program(seed, 8);
+    for (const InputForm input : {InputForm::whole, InputForm::pushed}) {
+      const Schedule plan = schedule_in_mixed_strips(program, GetParam(), seed, input);
+      check_schedule(program, plan);
+      expect_exact(program, plan, seed);
+      variants += plan.variants.size();
+    }
+    if (HasFailure()) break;
+  }
+  if (GetParam() == Core::generic) {
+    EXPECT_EQ(variants, 0U);  // it has one kernel each
+  } else {
+    EXPECT_GE(variants, 200U);
+  }
 }
 
 TEST_P(Strips, OfPushedRowsAreChosenWithinALimit) {
@@ -307,6 +328,15 @@ void expect_refused(const Program& program, Schedule plan, Change change) {
   check_schedule(program, plan);
   change(plan);
   EXPECT_THROW(check_schedule(program, plan), Error);
+}
+
+TEST(CheckSchedule, RefusesAKernelThatReadsOtherWeights) {
+  const Program program = residual_program(3, 8);
+  const Schedule plan = schedule_in_mixed_strips(program, Core::cortex_m4, 3);
+  ASSERT_GT(plan.variants.size(), 0U);
+  expect_refused(program, plan, [](Schedule& s) { s.variants[0].kernel.layout.parameter += 1; });
+  expect_refused(program, plan, [](Schedule& s) { s.variants[0].step += 1; });
+  expect_refused(program, plan, [](Schedule& s) { s.variants[0].kernel.scratch_bytes += s.arena_bytes; });
 }
 
 TEST(CheckSchedule, RefusesEveryKindOfFault) {
