@@ -108,6 +108,14 @@ CLI::Option* add_deadline_option(CLI::App& command, double& deadline_ms) {
       ->capture_default_str();
 }
 
+CLI::Option* add_period_option(CLI::App& command, double& period_ms) {
+  return command
+      .add_option("--period", period_ms,
+                  "milliseconds from one inference to the next, between which the target sleeps; the program runs at "
+                  "the clock of the least energy per period; 0: the energy of an inference alone counts")
+      ->capture_default_str();
+}
+
 CLI::Option* add_out_option(CLI::App& command, std::string& out, const std::string& kind) {
   return command.add_option("-o,--out", out, "where the result is written")->type_name(kind);
 }

@@ -53,6 +53,8 @@ void print_warnings(const std::vector<std::string>& warnings);
 
 /// --deadline, in milliseconds.
 CLI::Option* add_deadline_option(CLI::App& command, double& deadline_ms);
+/// --period, in milliseconds.
+CLI::Option* add_period_option(CLI::App& command, double& period_ms);
 
 /// The positional MODEL, with --input-shape and --output.
 CLI::Option* add_model(CLI::App& command, std::string& model, ModelChoice& choice);

@@ -9,10 +9,7 @@ namespace {
 
 void add_duty_options(CLI::App& fit, Bounds& bounds) {
   add_deadline_option(fit, bounds.duty.deadline_ms);
-  fit.add_option("--period", bounds.duty.period_ms,
-                 "milliseconds from one inference to the next, between which the target sleeps; the program runs at "
-                 "the clock of the least energy per period; 0: the energy of an inference alone counts")
-      ->capture_default_str();
+  add_period_option(fit, bounds.duty.period_ms);
   fit.add_option("--max-energy", bounds.energy_uj,
                  "bound on the microjoules of one inference, held against the upper end of the estimate at the "
                  "clock that the program runs at; 0 sets none")

@@ -116,6 +116,8 @@ void add_scale(CLI::App& app, const Surroundings& around) {
   add_name_option(*sub, command->options.device_name);
   add_flash_option(*sub, command->flash);
   add_ram_option(*sub, command->ram);
+  add_deadline_option(*sub, command->options.bounds.duty.deadline_ms);
+  add_period_option(*sub, command->options.bounds.duty.period_ms);
   add_frontier_flag(*sub, command->options.frontier);
   add_verify_option(*sub, command->options.verify_samples);
   add_dump_passes_option(*sub, command->options.dump_passes);

@@ -109,12 +109,12 @@ Program Pricer::program_of(const QuantizedNetwork& network) const {
 }
 
 std::int64_t Pricer::smallest_arena(const QuantizedNetwork& network) const {
-  return schedule_of(program_of(network), {.arena_bytes = 0}).arena_bytes;
+  return schedule_of(program_of(network), {.arena_bytes = 0, .alike = true}).arena_bytes;
 }
 
 ScheduledProgram Pricer::lower_network(const QuantizedNetwork& network) const {
   Program program = program_of(network);
-  Schedule schedule = schedule_of(program);
+  Schedule schedule = schedule_of(program, {.alike = true});
   return {std::move(program), std::move(schedule)};
 }
 
@@ -126,9 +126,10 @@ Schedule Pricer::schedule_of(const Program& program, ScheduleLimits limits) cons
 }
 
 std::optional<Schedule> Pricer::next_schedule(const Program& program, const Schedule& last,
-                                              const Deployment& deployment, const Bounds& bounds, bool may_grow) const {
+                                              const Deployment& deployment, const Bounds& bounds, bool alike,
+                                              bool may_grow) const {
   const Bounds missed = missed_bounds(deployment, bounds);
-  ScheduleLimits limits;
+  ScheduleLimits limits{.alike = alike};
   if (missed.flash_bytes == 0 && missed.ram_bytes == 0) {
     const bool too_slow =
         missed.instructions > 0 || missed.latency_ms > 0 || missed.energy_uj > 0 || missed.duty.is_given();
@@ -142,7 +143,8 @@ std::optional<Schedule> Pricer::next_schedule(const Program& program, const Sche
   }
   limits.arena_bytes = last.arena_bytes;
   if (missed.ram_bytes > 0) *limits.arena_bytes -= deployment.ram_bytes() - bounds.ram_bytes;
-  limits.one_kernel_each = missed.flash_bytes > 0;
+  limits.alike = alike || missed.flash_bytes > 0;
+  limits.one_kernel_each = missed.flash_bytes > 0 && last.variants.empty();
   if (*limits.arena_bytes < 0) return std::nullopt;
   Schedule smaller = schedule_of(program, limits);
   const bool less_code = missed.flash_bytes > 0 && names_of_kernels(smaller) != names_of_kernels(last);
@@ -155,7 +157,7 @@ Deployment Pricer::measure_within(ScheduledProgram scheduled, const Bounds& boun
   constexpr int most_attempts = 3;  // each costs an image and a run
   for (int attempt = 0; attempt < most_attempts; ++attempt) {
     std::optional<Schedule> next =
-        next_schedule(scheduled.program, scheduled.schedule, deployment, bounds, attempt == 0);
+        next_schedule(scheduled.program, scheduled.schedule, deployment, bounds, true, attempt == 0);
     if (!next.has_value()) break;
     scheduled.schedule = std::move(*next);
     deployment = measure(scheduled);
@@ -189,7 +191,7 @@ ScheduledDeployment Pricer::deploy_within(const Program& program, const Schedule
   ScheduledDeployment made = first();
   for (bool may_grow = true;; may_grow = false) {
     if (with_cycles_) estimate(made);
-    std::optional<Schedule> next = next_schedule(program, made.schedule, made.deployment, bounds, may_grow);
+    std::optional<Schedule> next = next_schedule(program, made.schedule, made.deployment, bounds, false, may_grow);
     if (!next.has_value()) break;
     made = deploy_with(std::move(*next));
   }

@@ -69,6 +69,7 @@ class Pricer {
   [[nodiscard]] QuantizedNetwork sketch(const Graph& prepared, const Plan& plan) const;
   [[nodiscard]] Program program_of(const QuantizedNetwork& network) const;
   /// The network as a program with its schedule on the target's core, whose arena is the working memory that it takes.
+  /// Strips of one step are alike, so that many plans are priced soon; the program that is deployed may be faster.
   [[nodiscard]] ScheduledProgram lower_network(const QuantizedNetwork& network) const;
   /// The smallest working memory that was found for the network.
   [[nodiscard]] std::int64_t smallest_arena(const QuantizedNetwork& network) const;
@@ -81,9 +82,10 @@ class Pricer {
 
   /// Another schedule for a program whose image misses bounds: a smaller arena where it takes too much RAM, less code
   /// where it takes too much flash. Where both are kept, but not those on time or energy, and `may_grow`: the fastest
-  /// with all RAM that there is. Nothing where the last one was made with such limits, or no other is found.
+  /// with all RAM that there is. `alike`: as in ScheduleLimits; too much flash has it set. Nothing where the last one
+  /// was made with such limits, or no other is found.
   [[nodiscard]] std::optional<Schedule> next_schedule(const Program& program, const Schedule& last,
-                                                      const Deployment& deployment, const Bounds& bounds,
+                                                      const Deployment& deployment, const Bounds& bounds, bool alike,
                                                       bool may_grow) const;
   /// Measures a program with its own schedule and, while bounds are missed, with others.
   [[nodiscard]] Deployment measure_within(ScheduledProgram scheduled, const Bounds& bounds) const;

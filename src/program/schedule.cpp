@@ -87,7 +87,7 @@ Schedule choose_schedule(const Program& program, Core core, Optimize optimize, c
   if (!makes_strips(core)) return whole;
   const std::int64_t not_there = input == InputForm::pushed ? nth(program.buffers, program.input).bytes() : 0;
   const std::int64_t limit = std::min(limits.arena_bytes.value_or(whole.arena_bytes - not_there), limits.room_bytes);
-  std::optional<StripSchedule> strips = schedule_strips(program, core, optimize, limit, limits.one_kernel_each, input);
+  std::optional<StripSchedule> strips = schedule_strips(program, core, optimize, limit, limits, input);
   if (!strips.has_value()) return whole;
   const std::int64_t bytes = strips->schedule.arena_bytes;
   if (whole.arena_bytes > limit) return bytes < whole.arena_bytes ? std::move(strips->schedule) : std::move(whole);

@@ -93,10 +93,12 @@ struct Schedule {
 struct ScheduleLimits {
   /// The arena should keep within so many bytes; 0: be as small as possible. Without it, within those of whole maps,
   /// less those of an input that is pushed.
-  std::optional<std::int64_t> arena_bytes;
+  std::optional<std::int64_t> arena_bytes = std::nullopt;
   std::int64_t room_bytes = INT64_MAX;  ///< that there are for the arena
   /// Only one kernel for every step, the one of choose_kernel(): less code.
   bool one_kernel_each = false;
+  /// Strips of one step are all made alike: found ten times sooner.
+  bool alike = false;
 };
 
 /// Chooses kernels, the rows that are made at a time, and places in the arena. Where whole maps keep within the limits,

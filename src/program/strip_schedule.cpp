@@ -579,10 +579,6 @@ Schedule StripSearch::place(const Mix& mix, std::int64_t limit_bytes) const {
   return result;
 }
 
-}  // namespace
-
-namespace {
-
 constexpr std::int64_t most_bytes = 8 * std::int64_t{UINT16_MAX};  // that tables of rows can name
 
 StripSchedule schedule_alike(const StripSearch& search, const StripSearch::Chosen& smallest, std::int64_t limit_bytes,
@@ -622,13 +618,13 @@ void mix_strips(const StripSearch& search, const StripSearch::Chosen& alike, con
 }  // namespace
 
 std::optional<StripSchedule> schedule_strips(const Program& program, Core core, Optimize optimize,
-                                             std::int64_t limit_bytes, bool one_kernel_each, InputForm input) {
-  const StripSearch search(program, core, optimize, one_kernel_each, input);
+                                             std::int64_t limit_bytes, const ScheduleLimits& limits, InputForm input) {
+  const StripSearch search(program, core, optimize, limits.one_kernel_each, input);
   if (search.is_too_large()) return std::nullopt;
   const StripSearch::Chosen smallest = search.smallest();
   StripSearch::Chosen chosen;
   StripSchedule result = schedule_alike(search, smallest, limit_bytes, chosen);
-  if (search.can_mix()) mix_strips(search, chosen, smallest, limit_bytes, result);
+  if (search.can_mix() && !limits.alike) mix_strips(search, chosen, smallest, limit_bytes, result);
   result.rows_priced = search.rows_priced();
   return result.schedule.arena_bytes > most_bytes ? std::nullopt : std::optional(std::move(result));
 }

@@ -15,12 +15,12 @@ struct StripSchedule {
 };
 
 /// The schedule in which values are made strip by strip (strips.h): the fewest instructions, by estimate, that were
-/// found for an arena of at most `limit_bytes`, and of nearly as fast ones the smallest. Strips of one
-/// step are made by different kernels where that takes clearly fewer instructions within the same bytes. Where nothing
-/// keeps within the limit, the smallest that was found. Strip heights and algorithms are chosen by descent. The search
-/// ends when it has priced some ten million rows. Nothing where one round of it would take more.
+/// found for an arena of at most `limit_bytes`, and of nearly as fast ones the smallest. Strips of one step are made by
+/// different kernels where that takes clearly fewer instructions within the same bytes and `limits` allow it. Where
+/// nothing keeps within the limit, the smallest that was found. Strip heights and algorithms are chosen by descent. The
+/// search ends when it has priced some ten million rows. Nothing where one round of it would take more.
 [[nodiscard]] std::optional<StripSchedule> schedule_strips(const Program& program, Core core, Optimize optimize,
-                                                           std::int64_t limit_bytes, bool one_kernel_each,
+                                                           std::int64_t limit_bytes, const ScheduleLimits& limits,
                                                            InputForm input = InputForm::whole);
 
 /// The schedule in strips of given heights, by step: the lowest strips that a kernel allows and that have at least so

@@ -254,7 +254,7 @@ class Scaling {
             test_,
             raw_preprocessing_,
             device_name(),
-            options_.bounds.latency_ms > 0};
+            options_.bounds.need_cycles()};
   }
 
   /// Prefix of the device's C functions.

@@ -82,6 +82,28 @@ TEST_F(ScaleRefuses, TablesThatItDoesNotHave) {
   refused({"--weight-memory", "tape"}, "has no memory 'tape'");
 }
 
+TEST_F(ScaleRefuses, DeadlinesThatCannotBe) {
+  for (const std::string option : {"--deadline", "--period"}) {
+    for (const std::string value : {"-1", "nan", "inf"})
+      refused({"--target", "stm32l4r5", option, value}, option + " is " + value + "; give milliseconds");
+    refused({option, "10"}, option + " chooses the clock of a microcontroller; give one with --target");
+    refused({"--target", "stm32f767", option, "10"},
+            option + " needs the energy of the target, and the description of stm32f767 has no [power]");
+  }
+  refused({"--target", "stm32l4r5", "--deadline", "20", "--period", "10"},
+          "--deadline is 20 ms and --period is 10 ms; give a deadline of at most the period");
+  refused({"--target", "stm32l4r5", "--period", "10"}, "the description of stm32l4r5 has no [power.sleep]");
+}
+
+// The bound is held before any search; the nearest is a time and a clock.
+TEST_F(ScaleRefuses, DeadlineThatNothingMeets) {
+  const std::vector<std::string> arguments{
+      "scale",    folder_ / "net.onnx", "-o",         folder_ / "out", "--data", "synthetic:shapes:40",
+      "--target", "stm32l4r5",          "--deadline", "0.01"};
+  expect_refused(arguments, "no clock of stm32l4r5 meets the deadline of 0.01 ms: the nearest, 120 MHz, takes an", 3);
+  EXPECT_FALSE(fs::exists(folder_ / "out"));
+}
+
 TEST_F(ScaleRefuses, RoundingsThatItDoesNotKnowOrNeed) {
   refused({"--rounding", "up"}, "--rounding: up not in");
   refused({"--rounding", "nearest", "--epochs", "1", "--train-data", "synthetic:shapes:40"},

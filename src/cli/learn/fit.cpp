@@ -78,37 +78,6 @@ void configure_search(FitCommand& command) {
   options.search = command.search_options;
 }
 
-/// Refuses what no target can hold: deadline, period and energy that are no numbers or contradict each other, and those
-/// of a target whose energy is not known.
-void check_duty(const Bounds& bounds, const std::optional<Target>& target) {
-  const auto check = [](const char* option, double value, const char* unit) {
-    if (!(value >= 0) || !std::isfinite(value))
-      throw bad_input("{} is {}; give {}, or 0 for none", option, value, unit);
-  };
-  const Duty& duty = bounds.duty;
-  check("--deadline", duty.deadline_ms, "milliseconds");
-  check("--period", duty.period_ms, "milliseconds");
-  check("--max-energy", bounds.energy_uj, "microjoules");
-  if (duty.period_ms > 0 && duty.deadline_ms > duty.period_ms) {
-    throw bad_input("--deadline is {} ms and --period is {} ms; give a deadline of at most the period",
-                    duty.deadline_ms, duty.period_ms);
-  }
-  if (!duty.is_given() && bounds.energy_uj <= 0) return;
-  const char* given = duty.deadline_ms > 0 ? "--deadline" : duty.period_ms > 0 ? "--period" : "--max-energy";
-  if (!target.has_value())
-    throw bad_input("{} chooses the clock of a microcontroller; with --target host there is none", given);
-  if (const std::string reason = why_energy_is_unknown(*target); !reason.empty()) {
-    throw bad_input("{} needs the energy of the target, and {}; leave the option out or describe a target with [power]",
-                    given, reason);
-  }
-  if (duty.period_ms > 0 && !target->power->sleep.has_value()) {
-    throw bad_input(
-        "--period needs the power of the target's sleep, and the description of {} has no [power.sleep]; "
-        "give --deadline instead or describe the sleep",
-        target->name);
-  }
-}
-
 /// Everything of the options that needs no data.
 void configure(FitCommand& command) {
   FitOptions& options = command.options;

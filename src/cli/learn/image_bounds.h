@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "cost/pricer.h"
@@ -13,5 +14,9 @@ namespace trimtab::cli {
 
 /// A bound in bytes. Throws Error (bad input) for 0.
 [[nodiscard]] std::int64_t parse_bound(const std::string& text, const std::string& option);
+
+/// Refuses what no target can hold: deadline, period and energy that are no numbers or contradict each other, and those
+/// of a target whose energy is not known. Throws Error (bad input).
+void check_duty(const Bounds& bounds, const std::optional<Target>& target);
 
 }  // namespace trimtab::cli

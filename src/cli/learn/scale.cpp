@@ -89,7 +89,9 @@ Result run_scale(ScaleCommand& command, const Surroundings& around) {
   options.optimize = command.optimize == "size" ? Optimize::size : Optimize::speed;
   if (!command.target.empty()) {
     options.target = load_target(command.target);
-    options.bounds = image_bounds(*options.target, command.flash, command.ram);
+    const Bounds memory = image_bounds(*options.target, command.flash, command.ram);
+    options.bounds.flash_bytes = memory.flash_bytes;
+    options.bounds.ram_bytes = memory.ram_bytes;
     if (!options.device_name.empty()) check_identifier(options.device_name, "--name");
   } else if (!options.device_name.empty()) {
     throw bad_input("--name names the C functions for a microcontroller; give one with --target");
@@ -98,6 +100,7 @@ Result run_scale(ScaleCommand& command, const Surroundings& around) {
   } else if (options.frontier) {
     throw bad_input("--frontier measures a microcontroller; give one with --target");
   }
+  check_duty(options.bounds, options.target);
   for (const std::string& text : command.uniform) options.uniform.push_back(parse_precision(text));
   if (!command.train_precision.empty()) options.training.only = parse_precision(command.train_precision);
   const StagingFolder staging(command.out, {"device", "levels.svg", "program.bin", "validation.json"});

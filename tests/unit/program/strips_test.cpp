@@ -158,7 +158,7 @@ TEST(Strips, OfLongNetworksAreSearchedWithinABudget) {
     BufferId value = b.program.input;
     for (int i = 0; i < layers; ++i) value = b.convolution(value, square(8, 3, 1, 8), {1, 8, false}, 8);
     const Program program = b.finish(value);
-    const auto strips = schedule_strips(program, Core::cortex_m4, Optimize::speed, 1 << 20, false);
+    const auto strips = schedule_strips(program, Core::cortex_m4, Optimize::speed, 1 << 20, {});
     ASSERT_TRUE(strips.has_value());
     EXPECT_LT(strips->rows_priced, 120'000'000) << layers;
   }
@@ -166,7 +166,7 @@ TEST(Strips, OfLongNetworksAreSearchedWithinABudget) {
   b.program.input = b.add_buffer(8, 8, 8, {1, 8, false});
   BufferId value = b.program.input;
   for (int i = 0; i < 2000; ++i) value = b.convolution(value, square(8, 3, 1, 8), {1, 8, false}, 8);
-  EXPECT_FALSE(schedule_strips(b.finish(value), Core::cortex_m4, Optimize::speed, 1 << 20, false).has_value());
+  EXPECT_FALSE(schedule_strips(b.finish(value), Core::cortex_m4, Optimize::speed, 1 << 20, {}).has_value());
 }
 
 TEST(Strips, ArePulledInTheOrderInWhichTheirRowsAreNeeded) {
@@ -310,13 +310,13 @@ TEST(PushedRows, OfAMobileNetTakeAThirdOfItsWholeInput) {
   EXPECT_LE(pushed.arena_bytes, 11500);
   EXPECT_LE(smallest(InputForm::whole).arena_bytes, 29600);
   // where maps are small and of odd widths they are made at once, so that blocks of pixels cross their rows
-  const auto in_strips = schedule_strips(program, Core::cortex_m4, Optimize::speed, 14100, false, InputForm::pushed);
+  const auto in_strips = schedule_strips(program, Core::cortex_m4, Optimize::speed, 14100, {}, InputForm::pushed);
   ASSERT_TRUE(in_strips.has_value());
   EXPECT_LE(in_strips->schedule.arena_bytes, 14100);
   EXPECT_LE(
       in_strips->instructions,
       1.05 *
-          schedule_strips(program, Core::cortex_m4, Optimize::speed, 100'000, false, InputForm::whole)->instructions);
+          schedule_strips(program, Core::cortex_m4, Optimize::speed, 100'000, {}, InputForm::whole)->instructions);
   const std::vector<std::int32_t> heights = strip_rows(pushed);
   EXPECT_LT(heights.front(), 48);
   EXPECT_EQ(heights[heights.size() - 3], 3);
