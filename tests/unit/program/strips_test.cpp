@@ -315,8 +315,7 @@ TEST(PushedRows, OfAMobileNetTakeAThirdOfItsWholeInput) {
   EXPECT_LE(in_strips->schedule.arena_bytes, 14100);
   EXPECT_LE(
       in_strips->instructions,
-      1.05 *
-          schedule_strips(program, Core::cortex_m4, Optimize::speed, 100'000, {}, InputForm::whole)->instructions);
+      1.05 * schedule_strips(program, Core::cortex_m4, Optimize::speed, 100'000, {}, InputForm::whole)->instructions);
   const std::vector<std::int32_t> heights = strip_rows(pushed);
   EXPECT_LT(heights.front(), 48);
   EXPECT_EQ(heights[heights.size() - 3], 3);
