@@ -55,8 +55,8 @@ struct MveColumns {
 
   constexpr int32_t row_bytes() const { return row_columns * column_bytes; }
 };
-/// For strips of `rows` rows. Filters that are unpacked serve 24 pixels at least, which takes less than a tenth of the
-/// time, unless the columns take more than 20 KB.
+/// For strips of `rows` rows. Filters that are unpacked serve 64 pixels at least, so that this takes less than a tenth
+/// of the time, unless the columns take more than 20 KB.
 constexpr MveColumns convolution_8_4x2_mve_columns(const Convolution& step, int32_t rows, bool nested = false) {
   const Window& window = step.window;
   const int32_t width = step.output.width;

@@ -54,7 +54,7 @@ inline void store_square(const Convolution& step, const TileStoring& storing, co
 #if TRIMTAB_HAS_DSP && defined(__arm__)
   if constexpr (Kind == TileStore::u8 || Kind == TileStore::s8) {
     const DspSquare square = {products->sums + number,  pixel + channel,  24 * columns,
-                              step.output.pixel_stride, 0x38e38e39U,      step.bias[channel],
+                              step.output.pixel_stride, inverse_of_nine,  step.bias[channel],
                               step.multiplier[channel], step.output_zero, {below[1], below[2], below[3]}};
     store_square_dsp<plane, Kind == TileStore::s8>(&square);
     return;
@@ -77,25 +77,18 @@ __attribute__((noinline)) void multiply_squares(const Convolution& step, const T
                                                 const Winograd4x4Layout& layout, Strip strip, const uint32_t* inputs,
                                                 int32_t channel, int32_t filters, OutputRows output,
                                                 PointProducts<6>* products) {
-  const int32_t width = step.output.width;
-  const int32_t end = strip.first + strip.count;
-  int32_t top = strip.first;
-  int32_t left = 0;
-  while (top < end) {
-    for (int32_t plane = 0; plane < 6; ++plane, inputs += layout.plane_words()) {
-      products[plane].inputs = inputs;
-      multiply_points(&products[plane]);
+  const auto multiply = [products](int32_t plane, const uint32_t* inputs_of_plane) {
+    products[plane].inputs = inputs_of_plane;
+    multiply_points(&products[plane]);
+  };
+  for_squares(step, layout, strip, inputs, multiply, [&](int32_t tile, int32_t top, int32_t left, int32_t columns) {
+    Array<int32_t, 4> below;
+    find_rows<4>(output, top, strip.first + strip.count, below);
+    uint8_t* const pixel = output[top] + left * step.output.pixel_stride;
+    for (int32_t i = 0; i < filters; ++i) {
+      store_square<Kind>(step, storing, products, 4 * i + tile, channel + i, pixel, columns, below);
     }
-    for_four_tiles(width, end, top, left, [&](int32_t tile, int32_t first_row, int32_t first_column) {
-      Array<int32_t, 4> below;
-      find_rows<4>(output, first_row, end, below);
-      const int32_t columns = width - first_column < 4 ? width - first_column : 4;
-      uint8_t* const pixel = output[first_row] + first_column * step.output.pixel_stride;
-      for (int32_t i = 0; i < filters; ++i) {
-        store_square<Kind>(step, storing, products, 4 * i + tile, channel + i, pixel, columns, below);
-      }
-    });
-  }
+  });
 }
 
 /// The function for a way to store; weights are nested, or they are not.

@@ -68,7 +68,7 @@ inline void write_square_m3(const Convolution& step, const PointSums<6>* sums, i
                              ChannelScale(step, channel, step.output_zero - step.output_minimum).start(),
                              step.multiplier[channel],
                              step.output_minimum,
-                             0x38e38e39U,
+                             inverse_of_nine,
                              {below(1), below(2), below(3)}};
     store_square_m3<plane>(&square);
     return;
@@ -90,25 +90,18 @@ template <TileRange Range>
 __attribute__((noinline)) void multiply_squares_m3(const Convolution& step, const Winograd4x4Layout& layout,
                                                    Strip strip, const uint32_t* inputs, int32_t channel,
                                                    int32_t filters, OutputRows output, PointSums<6>* sums) {
-  const int32_t width = step.output.width;
-  const int32_t end = strip.first + strip.count;
-  int32_t top = strip.first;
-  int32_t left = 0;
-  while (top < end) {
-    for (int32_t plane = 0; plane < 6; ++plane, inputs += layout.plane_words()) {
-      sums[plane].inputs = inputs;
-      multiply_points_m3<6, 2>(&sums[plane]);
+  const auto multiply = [sums](int32_t plane, const uint32_t* inputs_of_plane) {
+    sums[plane].inputs = inputs_of_plane;
+    multiply_points_m3<6, 2>(&sums[plane]);
+  };
+  for_squares(step, layout, strip, inputs, multiply, [&](int32_t tile, int32_t top, int32_t left, int32_t columns) {
+    const int32_t end = strip.first + strip.count;
+    Array<uint8_t*, 4> rows;
+    for (int32_t i = 0; i < 4; ++i) rows[i] = output[top + i < end ? top + i : top];
+    for (int32_t i = 0; i < filters; ++i) {
+      write_square_m3<Range>(step, sums, 4 * i + tile, channel + i, rows, left * step.output.pixel_stride, columns);
     }
-    for_four_tiles(width, end, top, left, [&](int32_t tile, int32_t first_row, int32_t first_column) {
-      Array<uint8_t*, 4> rows;
-      for (int32_t i = 0; i < 4; ++i) rows[i] = output[first_row + i < end ? first_row + i : first_row];
-      const int32_t columns = width - first_column < 4 ? width - first_column : 4;
-      for (int32_t i = 0; i < filters; ++i) {
-        write_square_m3<Range>(step, sums, 4 * i + tile, channel + i, rows, first_column * step.output.pixel_stride,
-                               columns);
-      }
-    });
-  }
+  });
 }
 
 /// The function for a step's range. With nested weights the time must not depend on the operating point's range.

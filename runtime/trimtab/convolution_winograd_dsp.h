@@ -148,7 +148,7 @@ struct TileStoring {
   }
 };
 
-/// What a filter's sums become, and where: a way to store them in tiles of `Rows` rows.
+/// Stores the outputs of one filter in tiles of `Rows` rows.
 template <int Rows, TileStore Kind>
 class FilterStore {
  public:

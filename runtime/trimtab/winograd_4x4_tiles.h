@@ -1,10 +1,10 @@
 #pragma once
 
 // 3x3 convolutions with stride 1 by exact integer F(4x4, 3x3): F(4,3) (winograd_tiles.h) along both axes, so that 36
-// products per input channel take the place of 144. Its points are those of F(4,3) along the rows of those along the
-// columns. The factors of both axes are divided out at once: 9 by its inverse modulo 2^32, and the rest by a shift of
-// up to 6 bits, so an output is right if it stays below 2^25. Transformed inputs are at most 100 * 128 or 50 * 255 and
-// weights 49 * 128, or 49 * 255 of nested weights: they fit 16 bits.
+// products per input channel take the place of 144. The points of F(4,3) along a row are transformed along the columns
+// again, which gives 36 points. The factors of both axes are divided out at once: 9 by its inverse modulo 2^32, and the
+// rest by a shift of up to 6 bits, so an output is right if it stays below 2^25. Transformed inputs are at most 100 *
+// 128 or 50 * 255 and weights 49 * 128, or 49 * 255 of nested weights: they fit 16 bits.
 //
 // A strip is made in tiles of four rows and four columns, from left to right and from top to bottom. The inputs of all
 // tiles are transformed first; then come the filters, two at a time: their weights are decoded and transformed once per
@@ -58,19 +58,12 @@ __attribute__((noinline)) void transform_square(const Convolution& step, const W
                                                 InputRows input, int32_t top, int32_t left, int32_t end,
                                                 const uint8_t* padding, uint32_t* to) {
   Array<const uint8_t*, 6> rows;
-  for (int32_t i = 0; i < 6; ++i) {
-    const int32_t row = top - step.window.pad_top + i;
-    const bool inside = row >= 0 && row < step.input.height && row < end - step.window.pad_top + 2;
-    rows[i] = inside ? input[row] : nullptr;
-  }
+  find_input_rows<4, 3>(step, input, top, end, rows);
   const int32_t plane = layout.plane_words();
   uint32_t* column_to = to;
   for (int32_t x = left - step.window.pad_left; x < left - step.window.pad_left + 6; ++x, column_to += plane) {
-    const bool inside = x >= 0 && x < step.input.width;
     Array<const uint8_t*, 6> pixels;
-    for (int32_t i = 0; i < 6; ++i) {
-      pixels[i] = inside && rows[i] != nullptr ? rows[i] + x * step.input.pixel_stride : padding;
-    }
+    find_pixels<6>(step, rows, x, padding, pixels);
     transform_column<FirstAxis<Arithmetic>, 6>(pixels, step.input.channels, column_to);
   }
   uint32_t* middle = to + 3 * plane;
@@ -89,9 +82,7 @@ __attribute__((noinline)) void transform_square(const Convolution& step, const W
 template <class Arithmetic>
 inline void transform_squares(const Convolution& step, const Winograd4x4Layout& layout, Strip strip, InputRows input,
                               uint8_t* padding, uint32_t* to) {
-  for (int32_t i = 0; i < step.input.channels; ++i) {
-    padding[i] = step.padding_value == nullptr ? uint8_t{0} : static_cast<uint8_t>(step.padding_value[i]);
-  }
+  fill_padding(step, padding);
   const int32_t end = strip.first + strip.count;
   int32_t tile = 0;  // of four
   for (int32_t top = strip.first; top < end; top += 4) {
@@ -121,6 +112,9 @@ inline void transform_taps(const Array<uint32_t, 9>& g, uint32_t* to, int32_t pl
   }
 }
 
+/// 9 times it is 1 modulo 2^32.
+constexpr uint32_t inverse_of_nine = 0x38e38e39U;
+
 /// Outputs of a tile, column by column, from the sums of its 36 points.
 class SquareOutputs {
  public:
@@ -139,7 +133,7 @@ class SquareOutputs {
       for (int32_t column = 0; column < 4; ++column) to[6 * column] = columns[column];
     }
     square.from_ = square.along_;
-    square.inverse_ = opaque(0x38e38e39U);
+    square.inverse_ = opaque(inverse_of_nine);
     return square;
   }
 
@@ -164,16 +158,26 @@ class SquareOutputs {
   uint32_t inverse_;  // of 9, times 1, 2, 4 and 4
 };
 
-/// Calls write(tile, top, left) for up to four tiles, which begin with the one at output row `top` and column `left`;
-/// moves both to the tile behind them.
-template <class Write>
-inline void for_four_tiles(int32_t width, int32_t end, int32_t& top, int32_t& left, Write write) {
-  for (int32_t tile = 0; tile < 4 && top < end; ++tile) {
-    write(tile, top, left);
-    left += 4;
-    if (left >= width) {
-      left = 0;
-      top += 4;
+/// Goes through the tiles of a strip in fours, whose transformed inputs begin at `inputs`: multiply(plane, inputs) for
+/// each of the six planes of four tiles, then write(tile, top, left, columns) for each of them that is there, of which
+/// `columns` columns lie inside.
+template <class Multiply, class Write>
+inline __attribute__((always_inline)) void for_squares(const Convolution& step, const Winograd4x4Layout& layout,
+                                                       Strip strip, const uint32_t* inputs, Multiply multiply,
+                                                       Write write) {
+  const int32_t width = step.output.width;
+  const int32_t end = strip.first + strip.count;
+  int32_t top = strip.first;
+  int32_t left = 0;
+  while (top < end) {
+    for (int32_t plane = 0; plane < 6; ++plane, inputs += layout.plane_words()) multiply(plane, inputs);
+    for (int32_t tile = 0; tile < 4 && top < end; ++tile) {
+      write(tile, top, left, width - left < 4 ? width - left : 4);
+      left += 4;
+      if (left >= width) {
+        left = 0;
+        top += 4;
+      }
     }
   }
 }

@@ -218,6 +218,35 @@ inline void transform_column(const uint8_t* const* pixels, int32_t channels, uin
   }
 }
 
+/// The input rows of the tile whose first output row is `top`, in a strip that ends before row `end`; null outside of
+/// the image and where only output rows behind the strip need them.
+template <int Rows, int Kernel>
+inline void find_input_rows(const Convolution& step, InputRows input, int32_t top, int32_t end,
+                            Array<const uint8_t*, Rows + Kernel - 1>& rows) {
+  for (int32_t i = 0; i < Rows + Kernel - 1; ++i) {
+    const int32_t row = top - step.window.pad_top + i;
+    const bool inside = row >= 0 && row < step.input.height && row < end - step.window.pad_top + Kernel - 1;
+    rows[i] = inside ? input[row] : nullptr;
+  }
+}
+
+/// The pixels of column `x` in these rows; outside of the image, `padding`.
+template <int Points>
+inline void find_pixels(const Convolution& step, const Array<const uint8_t*, Points>& rows, int32_t x,
+                        const uint8_t* padding, Array<const uint8_t*, Points>& pixels) {
+  const bool inside = x >= 0 && x < step.input.width;
+  for (int32_t i = 0; i < Points; ++i) {
+    pixels[i] = inside && rows[i] != nullptr ? rows[i] + x * step.input.pixel_stride : padding;
+  }
+}
+
+/// A pixel of padding.
+inline void fill_padding(const Convolution& step, uint8_t* padding) {
+  for (int32_t i = 0; i < step.input.channels; ++i) {
+    padding[i] = step.padding_value == nullptr ? uint8_t{0} : static_cast<uint8_t>(step.padding_value[i]);
+  }
+}
+
 /// The inputs of the tile whose first output row is `top`, in a strip that ends before row `end`.
 template <class Arithmetic, int Rows, int Kernel>
 __attribute__((noinline)) void transform_tile(const Convolution& step, const WinogradLayout& layout, InputRows input,
@@ -225,20 +254,13 @@ __attribute__((noinline)) void transform_tile(const Convolution& step, const Win
   constexpr int points = Rows + Kernel - 1;
   Array<const uint8_t*, points> rows;
   Array<const uint8_t*, points> pixels;
-  for (int32_t i = 0; i < points; ++i) {
-    const int32_t row = top - step.window.pad_top + i;
-    const bool inside = row >= 0 && row < step.input.height && row < end - step.window.pad_top + Kernel - 1;
-    rows[i] = inside ? input[row] : nullptr;
-  }
+  find_input_rows<Rows, Kernel>(step, input, top, end, rows);
   const int32_t pixel_words = layout.pixel_pairs * points * 4;
   uint32_t* pixel_to = to;
   int32_t segment_left = layout.segment;
   int32_t segments_left = 3;
   for (int32_t x = -step.window.pad_left; x < step.output.width + Kernel - 1 - step.window.pad_left; ++x) {
-    const bool inside = x >= 0 && x < step.input.width;
-    for (int32_t i = 0; i < points; ++i) {
-      pixels[i] = inside && rows[i] != nullptr ? rows[i] + x * step.input.pixel_stride : padding;
-    }
+    find_pixels<points>(step, rows, x, padding, pixels);
     transform_column<Arithmetic, points>(pixels, step.input.channels, pixel_to);
     pixel_to += pixel_words;
     if (--segment_left == 0 && segments_left > 0) {
@@ -260,9 +282,7 @@ __attribute__((noinline)) void transform_tile(const Convolution& step, const Win
 template <class Arithmetic, int Rows, int Kernel>
 inline void transform_strip(const Convolution& step, const WinogradLayout& layout, Strip strip, InputRows input,
                             uint8_t* padding, uint32_t* to) {
-  for (int32_t i = 0; i < step.input.channels; ++i) {
-    padding[i] = step.padding_value == nullptr ? uint8_t{0} : static_cast<uint8_t>(step.padding_value[i]);
-  }
+  fill_padding(step, padding);
   const int32_t end = strip.first + strip.count;
   for (int32_t top = strip.first; top < end; top += Rows, to += layout.tile_words) {
     transform_tile<Arithmetic, Rows, Kernel>(step, layout, input, top, end, padding, to);

@@ -82,8 +82,8 @@ class Pricer {
 
   /// Another schedule for a program whose image misses bounds: a smaller arena where it takes too much RAM, less code
   /// where it takes too much flash. Where both are kept, but not those on time or energy, and `may_grow`: the fastest
-  /// with all RAM that there is. `alike`: as in ScheduleLimits; too much flash has it set. Nothing where the last one
-  /// was made with such limits, or no other is found.
+  /// with all RAM that there is. `alike`: as in ScheduleLimits, and always so where flash is missed. Nothing where the
+  /// last one was made with such limits, or no other is found.
   [[nodiscard]] std::optional<Schedule> next_schedule(const Program& program, const Schedule& last,
                                                       const Deployment& deployment, const Bounds& bounds, bool alike,
                                                       bool may_grow) const;

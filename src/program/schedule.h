@@ -97,7 +97,7 @@ struct ScheduleLimits {
   std::int64_t room_bytes = INT64_MAX;  ///< that there are for the arena
   /// Only one kernel for every step, the one of choose_kernel(): less code.
   bool one_kernel_each = false;
-  /// Strips of one step are all made alike: found ten times sooner.
+  /// All strips of one step are made alike. Such a schedule is found ten times sooner.
   bool alike = false;
 };
 
